@@ -1,0 +1,6 @@
+-- include ../domain/assignment/sql/contributor_v1.sql
+-- include ../domain/assignment/sql/newtask_v1.sql
+-- include ../domain/assignment/sql/request_task_v1.sql
+-- include ../domain/assignment/sql/submit_v1.sql
+-- include ../domain/assignment/sql/skip_v1.sql
+-- include ../domain/assignment/sql/sweep_v1.sql
