@@ -40,7 +40,7 @@ create table session (
   seen timestamptz not null default now(),
   revoked timestamptz
 );
-create index session_user on session (user_id);
+create index session_by_user on session (user_id);
 
 -- Whoever answers, one row each, so that one unique key (task, contributor) holds for all of them.
 create table contributor (

@@ -6,8 +6,6 @@ create table outbox (
   -- at most one row with the same name and key: what a schedule's slot fires
   once text,
   request_id text,
-  -- the WAL position a replica must have replayed before the job reads from it
-  position text,
   not_before timestamptz not null default now(),
   created timestamptz not null default now(),
   enqueued timestamptz,
@@ -16,8 +14,7 @@ create table outbox (
   error text,
   unique (job, once)
 );
-create index outbox_waiting on outbox (not_before, id) where enqueued is null;
-create index outbox_unfinished on outbox (id) where done is null and failed is null;
+create index outbox_unfinished on outbox (not_before, id) where done is null and failed is null;
 
 create table schedule_slot (
   task text not null,

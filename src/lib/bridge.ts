@@ -1,0 +1,176 @@
+// The bridge between the contribute page (host) and the presenter's frame. Messages are JSON texts: whatever a
+// presenter hangs on its objects (functions, elements, getters) cannot cross, and nothing but text is ever read.
+// The first two messages, hello and welcome, travel by window.postMessage; everything after by the pinned port.
+
+/** Raised when a message changes its meaning; both sides refuse another version. */
+export const BRIDGE_VERSION = 1
+
+/** Longest message with a body in it (characters): a long transcription with its annotations fits many times. */
+export const REQUEST_CHARS_MAX = 4_000_000
+/** Longest message of any other kind (characters). */
+export const MESSAGE_CHARS_MAX = 20_000
+/** Longest text of a notice (characters); what is longer is cut. */
+export const NOTICE_CHARS_MAX = 300
+
+export type Json = null | boolean | number | string | Json[] | JsonObject
+export interface JsonObject {
+  [key: string]: Json
+}
+
+/** What everybody may know of a project; PyBossa's names, because presenters read them. */
+export interface BridgeProject {
+  id: number
+  short_name: string
+  name: string
+  description: string
+}
+
+/** The host's first message on the port. */
+export interface BridgeInit {
+  type: 'init'
+  version: number
+  project: BridgeProject
+  /** BCP 47, for example `de` or `pt-BR`. */
+  locale: string
+  /** `auto` follows the device. */
+  theme: 'auto' | 'light' | 'dark'
+  /** The task this page was opened for, if its address names one. */
+  taskId: number | null
+  /** Replaces the settings of the frame's document: an editor shows what is not saved yet. */
+  settings: JsonObject | null
+  /** Words of the ready templates in the reader's language, by key. */
+  strings: Record<string, string>
+  /** The site's origin: relative addresses in tasks belong to it. */
+  endpoint: string
+  isPreview: boolean
+}
+
+/** Status 0: nobody could be reached. 202: a task run is kept in the browser and sent as soon as possible. */
+export interface BridgeResponse {
+  type: 'response'
+  id: number
+  status: number
+  body: Json
+}
+
+export type HostMessage =
+  | BridgeInit
+  | BridgeResponse
+  /** A number key that was pressed outside the frame. */
+  | { type: 'key'; key: string }
+  /** The skip button of the page was pressed. */
+  | { type: 'skip' }
+  /** How many task runs wait in the browser to be sent. */
+  | { type: 'state'; waiting: number }
+  /** New settings to show from now on (preview only). */
+  | { type: 'settings'; settings: JsonObject }
+
+export interface BridgeRequest {
+  type: 'request'
+  id: number
+  method: 'GET' | 'POST'
+  path: string
+  query: Record<string, string>
+  body: Json
+}
+
+export type NoticeType = 'info' | 'success' | 'warning' | 'error' | 'loading'
+
+export type FrameMessage =
+  | BridgeRequest
+  | { type: 'taskShown'; id: number }
+  /** Nothing is left for this contributor. */
+  | { type: 'finished' }
+  | { type: 'notify'; text: string; notice: NoticeType; show: boolean }
+  /** The height of the content, in CSS pixels. */
+  | { type: 'resize'; height: number }
+  /** A link of the presenter into the site; the host decides. */
+  | { type: 'navigate'; path: string }
+  /** Unsaved work on the screen: leaving asks first. */
+  | { type: 'dirty'; dirty: boolean }
+
+export const HELLO = `{"manyhands":"hello","version":${BRIDGE_VERSION}}`
+export const WELCOME = `{"manyhands":"welcome","version":${BRIDGE_VERSION}}`
+
+/** The message as it travels. `undefined` and functions inside are dropped, as everywhere in JSON. */
+export function writeMessage(message: HostMessage | FrameMessage): string {
+  return JSON.stringify(message)
+}
+
+/**
+ * What a frame said, or undefined when it is not a message of this version. Nothing in it is trusted further than its
+ * type: texts are cut to their limit, numbers are finite.
+ */
+export function readFrameMessage(received: unknown): FrameMessage | undefined {
+  const message = parsed(received)
+  if (!message) return undefined
+  return FRAME_READERS.get(message['type'] ?? null)?.(message)
+}
+
+/** What the host said, or undefined. The frame trusts its host; this only tells messages of other versions apart. */
+export function readHostMessage(received: unknown): HostMessage | undefined {
+  const message = parsed(received)
+  if (!message || !HOST_TYPES.has(message['type'] ?? null)) return undefined
+  if (message['type'] === 'init' && message['version'] !== BRIDGE_VERSION) return undefined
+  return message as unknown as HostMessage
+}
+
+const HOST_TYPES = new Set<Json>(['init', 'response', 'key', 'skip', 'state', 'settings'])
+const NOTICE_TYPES: readonly NoticeType[] = ['info', 'success', 'warning', 'error', 'loading']
+
+const FRAME_READERS = new Map<Json, (message: JsonObject) => FrameMessage | undefined>([
+  ['request', readRequest],
+  ['taskShown', ({ id }) => (isId(id) ? { type: 'taskShown', id } : undefined)],
+  ['finished', () => ({ type: 'finished' })],
+  ['notify', readNotice],
+  ['resize', ({ height }) => (isFiniteNumber(height) ? { type: 'resize', height } : undefined)],
+  ['navigate', ({ path }) => (typeof path === 'string' ? { type: 'navigate', path } : undefined)],
+  ['dirty', ({ dirty }) => (typeof dirty === 'boolean' ? { type: 'dirty', dirty } : undefined)],
+])
+
+function parsed(received: unknown): JsonObject | undefined {
+  if (typeof received !== 'string' || received.length > REQUEST_CHARS_MAX) return undefined
+  try {
+    const value = JSON.parse(received) as Json
+    if (!isObject(value)) return undefined
+    return received.length <= MESSAGE_CHARS_MAX || mayBeLong(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function mayBeLong(message: JsonObject): boolean {
+  return message['type'] === 'request' || message['type'] === 'response' || message['type'] === 'init'
+}
+
+function readRequest({ id, method, path, query, body }: JsonObject): BridgeRequest | undefined {
+  if (!isId(id) || typeof path !== 'string') return undefined
+  if (method !== 'GET' && method !== 'POST') return undefined
+  return { type: 'request', id, method, path, query: readQuery(query), body: body ?? null }
+}
+
+function readQuery(query: Json | undefined): Record<string, string> {
+  if (!isObject(query)) return {}
+  const entries = Object.entries(query).filter(([, value]) => value !== null && typeof value !== 'object')
+  return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]))
+}
+
+function readNotice({ text, notice, show }: JsonObject): FrameMessage | undefined {
+  if (typeof text !== 'string') return undefined
+  const known = NOTICE_TYPES.find((type) => type === notice) ?? 'info'
+  return { type: 'notify', text: text.slice(0, NOTICE_CHARS_MAX), notice: known, show: show !== false }
+}
+
+/** A JSON object: neither a list nor null. */
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** A positive whole number that JavaScript holds exactly. */
+export function isId(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) > 0
+}
+
+function isFiniteNumber(value: unknown): value is number {
+  return Number.isFinite(value)
+}

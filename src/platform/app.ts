@@ -1,0 +1,63 @@
+import type { Redis } from 'ioredis'
+import type { Config } from './config.ts'
+import { createDatabase } from './database.ts'
+import type { Database } from './database.ts'
+import { createFileStore } from './files.ts'
+import type { FileStore } from './files.ts'
+import { createLogger } from './log.ts'
+import type { Logger } from './log.ts'
+import { createMailer } from './mailer.ts'
+import type { Mailer } from './mailer.ts'
+import { createPositionMemory } from './position.ts'
+import { createQueue } from './queue.ts'
+import type { JobPolicies, Queue } from './queue.ts'
+import { closeRedis, createRedis, untilReady } from './redis.ts'
+import { createSealer } from './sealing.ts'
+import type { Sealer } from './sealing.ts'
+
+/** Everything a process has, made once by bin. Functions take the part they use. */
+export interface App {
+  readonly config: Config
+  readonly log: Logger
+  readonly database: Database
+  readonly cache: Redis
+  readonly queue: Queue
+  readonly files: FileStore
+  readonly mailer: Mailer
+  readonly sealer: Sealer
+  /** Ends all connections, in reverse order of their making. */
+  close(): Promise<void>
+}
+
+/**
+ * Makes the parts of a process.
+ *
+ * @param name which process, for its log lines.
+ * @param policies payload schemas and attempts of all jobs (from the catalogue in jobs/, which src may not import).
+ */
+export async function createApp(config: Config, name: string, policies: JobPolicies): Promise<App> {
+  const log = createLogger(name, config.log.level)
+  const { prefix } = config.redis
+  const cache = createRedis(config.redis.cache, 'cache', log)
+  const producer = createRedis(config.redis.queue, 'producer', log)
+  const database = createDatabase(config.database, createPositionMemory(cache, prefix, log), log)
+  const queue = createQueue({ database, redis: producer, prefix, policies, log })
+  const mailer = createMailer(config.mail)
+  await Promise.all([untilReady(cache), untilReady(producer)])
+  return {
+    config,
+    log,
+    database,
+    cache,
+    queue,
+    files: createFileStore(config.folders.files),
+    mailer,
+    sealer: createSealer(config.secrets.appKeys),
+    async close() {
+      mailer.close()
+      await queue.close()
+      await database.close()
+      await Promise.all([closeRedis(producer), closeRedis(cache)])
+    },
+  }
+}

@@ -1,0 +1,178 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { z } from 'zod'
+
+const text = z.string().min(1)
+const port = z.coerce.number().int().min(0).max(65535)
+const flag = z.enum(['on', 'off']).transform((value) => value === 'on')
+
+const Key = z.object({
+  id: text,
+  key: z.base64url().refine((key) => Buffer.from(key, 'base64url').length === 32),
+})
+
+/** Either an address, or the sentinels that know it ("host:port,host:port") and the master's name. */
+const redisVariables = (name: 'CACHE' | 'QUEUE') => ({
+  [`REDIS_${name}_URL`]: text.optional(),
+  [`REDIS_${name}_SENTINELS`]: text.optional(),
+  [`REDIS_${name}_MASTER`]: text.default(name.toLowerCase()),
+})
+
+const Variables = z.object({
+  DATA_DIR: text.default('.data'),
+  HOST: text.default('127.0.0.1'),
+  PORT: port.default(3000),
+  SITE_URL: z.url().optional(),
+  SITE_NAME: text.default('Manyhands'),
+  PRESENTER_ORIGIN: text.optional(),
+  TRUST_PROXY: flag.default(false),
+  DATABASE_WRITE_URL: text,
+  DATABASE_READ_URL: text.optional(),
+  DATABASE_DIRECT_URL: text.optional(),
+  DATABASE_POOL_MAX: z.coerce.number().int().min(1).max(200).default(10),
+  ...redisVariables('CACHE'),
+  ...redisVariables('QUEUE'),
+  REDIS_PREFIX: text.default('manyhands'),
+  APP_KEYS: text.optional(),
+  APP_KEYS_FILE: text.optional(),
+  MAIL_URL: z.url({ protocol: /^smtps?$/ }).optional(),
+  MAIL_FROM: text.default('Manyhands <no-reply@localhost>'),
+  RATE_LIMIT: z
+    .union([z.literal('off'), z.string().regex(/^\d+\/\d+$/, 'is "off" or "requests/seconds", e.g. 300/900')])
+    .default('300/900'),
+  WORKER_JOBS: text.optional(),
+  FILES_DIR: text.optional(),
+  ASSETS_DIR: text.optional(),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  TEMPLATES_WATCH: flag.default(false),
+})
+
+export type RedisEndpoint =
+  | { kind: 'address'; url: string }
+  | { kind: 'sentinels'; sentinels: { host: string; port: number }[]; master: string }
+
+export interface AppKey {
+  id: string
+  /** 32 bytes. */
+  key: Buffer
+}
+
+/** Every setting of every process, grouped by who reads it. Read once, never changed. */
+export interface Config {
+  readonly site: { readonly name: string; readonly url: string; readonly presenterOrigin: string }
+  readonly http: { readonly host: string; readonly port: number; readonly trustProxy: boolean }
+  readonly database: {
+    readonly writeUrl: string
+    readonly readUrl: string
+    readonly directUrl: string
+    readonly poolMax: number
+    /** Reads go to servers that may be behind; false when both pools lead to the same server. */
+    readonly hasReplicas: boolean
+  }
+  readonly redis: { readonly cache: RedisEndpoint; readonly queue: RedisEndpoint; readonly prefix: string }
+  readonly secrets: { readonly appKeys: readonly AppKey[] }
+  readonly mail: { readonly smtpUrl: string | undefined; readonly from: string }
+  /** Undefined lifts the limits. */
+  readonly rateLimit: { readonly requests: number; readonly seconds: number } | undefined
+  readonly jobs: { readonly only: readonly string[] | undefined }
+  readonly folders: { readonly data: string; readonly files: string; readonly assets: string }
+  readonly log: { readonly level: string }
+  readonly templates: { readonly watch: boolean }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/**
+ * The configuration of a process from its environment variables.
+ *
+ * @throws Error naming every variable that is missing or wrong at once, before anything connects.
+ */
+export function loadConfig(env: Environment): Config {
+  const parsed = Variables.safeParse(withoutEmpty(env))
+  if (!parsed.success) {
+    const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`)
+    throw new Error(`These settings are missing or wrong:\n${lines.join('\n')}`)
+  }
+  const v = parsed.data
+  const data = resolve(v.DATA_DIR)
+  const url = (v.SITE_URL ?? `http://localhost:${v.PORT}`).replace(/\/+$/, '')
+  const readUrl = v.DATABASE_READ_URL ?? v.DATABASE_WRITE_URL
+  return {
+    site: {
+      name: v.SITE_NAME,
+      url,
+      presenterOrigin: (v.PRESENTER_ORIGIN ?? `http://p{id}.presenter.localhost:${v.PORT}`).replace(
+        /\/+$/,
+        '',
+      ),
+    },
+    http: { host: v.HOST, port: v.PORT, trustProxy: v.TRUST_PROXY },
+    database: {
+      writeUrl: v.DATABASE_WRITE_URL,
+      readUrl,
+      directUrl: v.DATABASE_DIRECT_URL ?? v.DATABASE_WRITE_URL,
+      poolMax: v.DATABASE_POOL_MAX,
+      hasReplicas: serverOf(readUrl) !== serverOf(v.DATABASE_WRITE_URL),
+    },
+    redis: { cache: redisEndpoint('CACHE', env), queue: redisEndpoint('QUEUE', env), prefix: v.REDIS_PREFIX },
+    secrets: { appKeys: appKeys(v.APP_KEYS, v.APP_KEYS_FILE) },
+    mail: { smtpUrl: v.MAIL_URL, from: v.MAIL_FROM },
+    rateLimit: rateLimit(v.RATE_LIMIT),
+    jobs: { only: v.WORKER_JOBS?.split(',').map((name) => name.trim()) },
+    folders: {
+      data,
+      files: resolve(v.FILES_DIR ?? `${data}/files`),
+      assets: resolve(v.ASSETS_DIR ?? `${data}/assets`),
+    },
+    log: { level: v.LOG_LEVEL },
+    templates: { watch: v.TEMPLATES_WATCH },
+  }
+}
+
+/** An empty variable counts as one that is not set. */
+function withoutEmpty(env: Environment): Environment {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+}
+
+/** A database URL without role and password: what tells two servers (or poolers) apart. */
+function serverOf(url: string): string {
+  const { protocol, host, pathname, searchParams } = new URL(url)
+  return [protocol, host, pathname, searchParams.get('host'), searchParams.get('port')].join(' ')
+}
+
+function redisEndpoint(name: 'CACHE' | 'QUEUE', env: Environment): RedisEndpoint {
+  const sentinels = env[`REDIS_${name}_SENTINELS`]
+  if (sentinels) {
+    return {
+      kind: 'sentinels',
+      master: env[`REDIS_${name}_MASTER`] ?? name.toLowerCase(),
+      sentinels: sentinels.split(',').map((address) => {
+        const [host = '', sentinelPort = '26379'] = address.trim().split(':')
+        return { host, port: Number(sentinelPort) }
+      }),
+    }
+  }
+  const url = env[`REDIS_${name}_URL`]
+  if (!url)
+    throw new Error(
+      `These settings are missing or wrong:\n  REDIS_${name}_URL or REDIS_${name}_SENTINELS: required`,
+    )
+  return { kind: 'address', url }
+}
+
+function appKeys(list: string | undefined, file: string | undefined): AppKey[] {
+  const json = list ?? (file === undefined ? undefined : readFileSync(file, 'utf8'))
+  if (json === undefined)
+    throw new Error('These settings are missing or wrong:\n  APP_KEYS or APP_KEYS_FILE: required')
+  const parsed = z.array(Key).min(1).safeParse(JSON.parse(json))
+  if (!parsed.success) {
+    throw new Error('APP_KEYS is a JSON list of {"id", "key"}, newest first; a key is 32 bytes in base64url.')
+  }
+  return parsed.data.map(({ id, key }) => ({ id, key: Buffer.from(key, 'base64url') }))
+}
+
+function rateLimit(value: string): Config['rateLimit'] {
+  if (value === 'off') return undefined
+  const [requests = '', seconds = ''] = value.split('/')
+  return { requests: Number(requests), seconds: Number(seconds) }
+}

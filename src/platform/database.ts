@@ -1,0 +1,163 @@
+import type pg from 'pg'
+import type { Config } from './config.ts'
+import type { Logger } from './log.ts'
+import { catchesUp, createPositionReader } from './position.ts'
+import type { PositionMemory } from './position.ts'
+import { createKysely, createPool } from './postgres.ts'
+import type { Db, Tx } from './postgres.ts'
+
+/** Who reads and writes, as far as the choice of a server is concerned. */
+export interface DatabaseUser {
+  /** A position the caller brought along (cookie, header, job payload). */
+  position?: string | undefined
+  /** Callers without a cookie of their own: positions are remembered under this name. */
+  identity?: string | undefined
+  /** False makes `write` and `call` throw: a request that does not declare writes cannot write. */
+  writes: boolean
+}
+
+/**
+ * The only handle a request or job has to the database. It alone decides which server answers: what may be stale goes
+ * to the read pool, unless this person wrote something that the replica does not show yet.
+ */
+export interface RequestDb {
+  /** Reads that may be a moment old, but never miss what this caller wrote. */
+  read<T>(query: (db: Db) => Promise<T>): Promise<T>
+  /** Reads that must be true now: passwords, keys, roles. Read only, on the primary. */
+  readPrimary<T>(query: (db: Db) => Promise<T>): Promise<T>
+  /** The one transaction of a request; rolled back on any throw. A second one throws. */
+  write<T>(work: (tx: Tx) => Promise<T>): Promise<T>
+  /**
+   * One autocommitted statement on the primary: one round trip.
+   *
+   * @param options.silent nothing that a later read of this caller must see: costs no position.
+   */
+  call<T>(statement: (db: Db) => Promise<T>, options?: { silent?: boolean }): Promise<T>
+  /** The position of the last commit, after which a replica shows it; undefined when nothing was written. */
+  position(): Promise<string | undefined>
+}
+
+export interface Database {
+  open(user: DatabaseUser): RequestDb
+  /** Runs an effect once a transaction opened by `write` has committed; never when it rolls back. */
+  afterCommitOf(tx: Tx, effect: () => void): void
+  isReady(): Promise<boolean>
+  close(): Promise<void>
+  readonly pools: { readonly write: pg.Pool; readonly read: pg.Pool }
+}
+
+/** Opens both pools. Nothing connects before the first query. */
+export function createDatabase(config: Config['database'], positions: PositionMemory, log: Logger): Database {
+  const writePool = createPool({ url: config.writeUrl, max: config.poolMax }, log)
+  const readPool = createPool({ url: config.readUrl, max: config.poolMax }, log)
+  const primary = createKysely(writePool)
+  const replica = createKysely(readPool)
+  const readPosition = createPositionReader(primary)
+  const effects = new WeakMap<Tx, (() => void)[]>()
+
+  return {
+    open: (user) =>
+      openFor(user, { primary, replica, hasReplicas: config.hasReplicas, positions, readPosition, effects }),
+    afterCommitOf(tx, effect) {
+      effects.set(tx, [...(effects.get(tx) ?? []), effect])
+    },
+    async isReady() {
+      try {
+        await Promise.all([writePool.query('select 1'), readPool.query('select 1')])
+        return true
+      } catch {
+        return false
+      }
+    },
+    async close() {
+      await Promise.all([writePool.end(), readPool.end()])
+    },
+    pools: { write: writePool, read: readPool },
+  }
+}
+
+interface Servers {
+  primary: Db
+  replica: Db
+  hasReplicas: boolean
+  positions: PositionMemory
+  readPosition: () => Promise<string>
+  effects: WeakMap<Tx, (() => void)[]>
+}
+
+function openFor(user: DatabaseUser, servers: Servers): RequestDb {
+  const { primary, replica, hasReplicas, positions } = servers
+  let known: Promise<string | undefined> | undefined
+  let committed: Promise<string> | undefined
+  let hasWritten = false
+
+  /** The position this caller's reads must see: of this request's own commit, brought along, or remembered. */
+  function wanted(): Promise<string | undefined> {
+    known ??=
+      user.position !== undefined || user.identity === undefined
+        ? Promise.resolve(user.position)
+        : positions.positionFor(user.identity)
+    return committed ?? known
+  }
+
+  function readPrimary<T>(query: (db: Db) => Promise<T>): Promise<T> {
+    return primary.transaction().setAccessMode('read only').execute(query)
+  }
+
+  function noteCommit(): void {
+    if (!hasReplicas) return
+    const position = servers.readPosition()
+    // Whoever awaits `position()` sees a failure; a request that does not must not end the process.
+    position.catch(() => undefined)
+    committed = position
+    known = undefined
+    if (user.identity !== undefined) {
+      const { identity } = user
+      void position.then((value) => positions.remember(identity, value)).catch(() => undefined)
+    }
+  }
+
+  function mustWrite(): void {
+    if (!user.writes) throw new Error('This route does not declare that it writes')
+  }
+
+  return {
+    async read(query) {
+      const position = hasReplicas ? await wanted() : undefined
+      if (position === undefined) return query(replica)
+      if (position === 'unknown') return readPrimary(query)
+      // One connection for check and query: behind a balancer the next one may be another server.
+      const outcome = await replica
+        .connection()
+        .execute(async (db) => ((await catchesUp(db, position)) ? { rows: await query(db) } : undefined))
+      return outcome ? outcome.rows : readPrimary(query)
+    },
+
+    readPrimary,
+
+    async write(work) {
+      mustWrite()
+      if (hasWritten) throw new Error('A request has one transaction; this is the second')
+      hasWritten = true
+      let transaction: Tx | undefined
+      const value = await primary.transaction().execute((tx) => {
+        transaction = tx
+        return work(tx)
+      })
+      noteCommit()
+      for (const effect of (transaction && servers.effects.get(transaction)) ?? []) effect()
+      return value
+    },
+
+    async call(statement, { silent = false } = {}) {
+      mustWrite()
+      const value = await statement(primary)
+      if (!silent) noteCommit()
+      return value
+    },
+
+    async position() {
+      return committed
+    },
+  }
+}

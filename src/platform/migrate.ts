@@ -1,0 +1,69 @@
+import { readFile, readdir } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import pg from 'pg'
+import type { Logger } from './log.ts'
+import { applyInTransaction, applyPlain, listApplied, whileLocked } from './migration-store.ts'
+
+/** Where the project's migrations stand. */
+export const migrationsFolder = fileURLToPath(new URL('../migrations', import.meta.url))
+
+/**
+ * Brings a database to the newest schema: the numbered SQL files it does not have yet, in order. Safe to run by
+ * several processes at once: one works, the others wait and then find nothing to do.
+ *
+ * @param url a session connection as the owner of the schema, never through a transaction pooler.
+ * @returns the names of the files applied by this call.
+ * @throws Error naming the file that failed; the files before it stay applied.
+ */
+export async function migrate(url: string, log: Logger, folder = migrationsFolder): Promise<string[]> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    return await whileLocked(client, async () => {
+      const applied = await listApplied(client)
+      const names = await pendingMigrations(folder, applied)
+      for (const name of names) {
+        log.info({ migration: name }, 'applying migration')
+        await applyFile(client, folder, name)
+      }
+      return names
+    })
+  } finally {
+    await client.end()
+  }
+}
+
+async function pendingMigrations(folder: string, applied: ReadonlySet<string>): Promise<string[]> {
+  const files = await readdir(folder)
+  return files.filter((file) => /^\d{4}-.+\.sql$/.test(file) && !applied.has(file)).sort()
+}
+
+async function applyFile(client: pg.Client, folder: string, name: string): Promise<void> {
+  const sql = await readMigration(resolve(folder, name))
+  try {
+    if (sql.startsWith('-- no transaction'))
+      await applyPlain(
+        client,
+        name,
+        sql.split(/;\s*$/m).filter((part) => part.trim()),
+      )
+    else await applyInTransaction(client, name, sql)
+  } catch (error) {
+    throw new Error(`Migration ${name} failed: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+/** A migration's text, with each line `-- include <path>` replaced by that file: a function's source is kept once. */
+export async function readMigration(path: string): Promise<string> {
+  const lines = (await readFile(path, 'utf8')).split('\n')
+  const parts = await Promise.all(
+    lines.map((line) => {
+      const included = /^-- include (\S+)$/.exec(line)?.[1]
+      return included === undefined ? line : readFile(resolve(dirname(path), included), 'utf8')
+    }),
+  )
+  return parts.join('\n')
+}

@@ -1,0 +1,49 @@
+import pg from 'pg'
+
+/** Any number that no other advisory lock of this database uses. */
+const LOCK = 7_263_001
+
+/** The names of the migrations that a database has. */
+export async function listApplied(client: pg.ClientBase): Promise<Set<string>> {
+  await client.query(
+    'create table if not exists schema_migration (name text primary key, applied timestamptz not null default now())',
+  )
+  const { rows } = await client.query<{ name: string }>('select name from schema_migration')
+  return new Set(rows.map(({ name }) => name))
+}
+
+/** Runs `work` while no other process migrates the same database; the lock goes with the connection. */
+export async function whileLocked<T>(client: pg.ClientBase, work: () => Promise<T>): Promise<T> {
+  await client.query('select pg_advisory_lock($1)', [LOCK])
+  try {
+    return await work()
+  } finally {
+    await client.query('select pg_advisory_unlock($1)', [LOCK])
+  }
+}
+
+/** Runs one migration and remembers it, in one transaction. */
+export async function applyInTransaction(client: pg.ClientBase, name: string, sql: string): Promise<void> {
+  await client.query('begin')
+  try {
+    await client.query(sql)
+    await client.query('insert into schema_migration (name) values ($1)', [name])
+    await client.query('commit')
+  } catch (error) {
+    await client.query('rollback')
+    throw error
+  }
+}
+
+/**
+ * Runs a migration that cannot be in a transaction (CREATE INDEX CONCURRENTLY), statement by statement. An index that
+ * a crash left invalid is dropped first, so that running it again builds it.
+ */
+export async function applyPlain(client: pg.ClientBase, name: string, statements: string[]): Promise<void> {
+  const { rows } = await client.query<{ index: string }>(
+    'select indexrelid::regclass::text as index from pg_index where not indisvalid',
+  )
+  for (const { index } of rows) await client.query(`drop index concurrently if exists ${index}`)
+  for (const statement of statements) await client.query(statement)
+  await client.query('insert into schema_migration (name) values ($1)', [name])
+}

@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Redis } from 'ioredis'
+import type { Db } from './postgres.ts'
+import type { Logger } from './log.ts'
+import { flushPosition, hasReplayed } from './position-store.ts'
+
+/** Seconds for which a position is remembered: longer than a healthy replica's lag, short enough to be forgotten. */
+export const positionTtlSeconds = 30
+
+/** How long a read waits for a replica before it goes to the primary, in milliseconds. */
+const REPLAY_WAIT_MS = 50
+
+/**
+ * Asks the primary for its WAL flush position on behalf of every commit that is waiting at that moment: the position
+ * must be read after COMMIT (inside the transaction it lies before the commit record), and once for many is enough.
+ */
+export function createPositionReader(primary: Db): () => Promise<string> {
+  let next: Promise<string> | undefined
+  let running: Promise<unknown> = Promise.resolve()
+
+  return () => {
+    next ??= running.then(() => {
+      const asked = flushPosition(primary)
+      next = undefined
+      running = asked.catch(() => undefined)
+      return asked
+    })
+    return next
+  }
+}
+
+/**
+ * Whether this replica connection shows everything up to a position, waiting a moment if it does not yet.
+ * A primary always does.
+ */
+export async function catchesUp(replica: Db, position: string): Promise<boolean> {
+  if (await hasReplayed(replica, position)) return true
+  await sleep(REPLAY_WAIT_MS)
+  return hasReplayed(replica, position)
+}
+
+export interface PositionMemory {
+  /** The position that this identity's next read must see, if it wrote lately. 'unknown' when nobody can tell. */
+  positionFor(identity: string): Promise<string | 'unknown' | undefined>
+  remember(identity: string, position: string): Promise<void>
+}
+
+/**
+ * Remembers positions of callers who keep no cookie (API keys, external people) in the cache for 30 s. When the cache
+ * is away their reads go to the primary.
+ */
+export function createPositionMemory(cache: Redis, prefix: string, log: Logger): PositionMemory {
+  const keyOf = (identity: string) => `${prefix}:position:${identity}`
+  return {
+    async positionFor(identity) {
+      try {
+        return (await cache.get(keyOf(identity))) ?? undefined
+      } catch (error) {
+        log.warn({ err: error }, 'cache away: reading from the primary')
+        return 'unknown'
+      }
+    },
+    async remember(identity, position) {
+      try {
+        await cache.set(keyOf(identity), position, 'EX', positionTtlSeconds)
+      } catch (error) {
+        log.warn({ err: error }, 'cache away: position not remembered')
+      }
+    },
+  }
+}

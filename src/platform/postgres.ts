@@ -1,0 +1,93 @@
+import { Kysely, PostgresDialect, PostgresQueryCompiler } from 'kysely'
+import type { CompiledQuery, Transaction } from 'kysely'
+import pg from 'pg'
+import type { DB } from './schema.ts'
+import { currentRequestId } from './request-context.ts'
+import type { Logger } from './log.ts'
+
+/** Anything that can be queried: a pool or an open transaction. */
+export type Db = Kysely<DB>
+/** An open transaction. */
+export type Tx = Transaction<DB>
+
+const OID = { int8: 20, timestamptz: 1184, int8Array: 1016 }
+
+const types = new pg.TypeOverrides()
+types.setTypeParser(OID.int8, safeInteger)
+types.setTypeParser(OID.timestamptz, isoTime)
+types.setTypeParser(OID.int8Array, (list: string) =>
+  list === '{}' ? [] : list.slice(1, -1).split(',').map(safeInteger),
+)
+
+/** A 64-bit integer as a number. @throws RangeError above 2^53 - 1 instead of rounding. */
+export function safeInteger(value: string): number {
+  const number = Number(value)
+  if (!Number.isSafeInteger(number)) throw new RangeError(`${value} is beyond the integers a number holds`)
+  return number
+}
+
+/**
+ * PostgreSQL's text of a timestamptz (session time zone UTC) as ISO 8601 with up to six decimals: a Date would lose
+ * the microseconds, and keyset paging would skip rows.
+ */
+export function isoTime(value: string): string {
+  return value.endsWith('infinity') ? value : `${value.slice(0, 10)}T${value.slice(11).replace(/\+00$/, '')}Z`
+}
+
+/** Adds the request id to each statement, so that a slow query in the database's log leads back to its request. */
+class CommentingCompiler extends PostgresQueryCompiler {
+  override compileQuery(...parameters: Parameters<PostgresQueryCompiler['compileQuery']>): CompiledQuery {
+    const query = super.compileQuery(...parameters)
+    const id = currentRequestId()
+    return id === undefined ? query : { ...query, sql: `${query.sql} /* ${id} */` }
+  }
+}
+
+class CommentingDialect extends PostgresDialect {
+  override createQueryCompiler(): CommentingCompiler {
+    return new CommentingCompiler()
+  }
+}
+
+export interface PoolSettings {
+  url: string
+  max: number
+  /** Connections are renewed, so that a server that comes back gets its share. */
+  maxLifetimeSeconds?: number
+}
+
+/**
+ * A pool that is safe behind PgBouncer in transaction mode: no named statements, no startup parameters; time limits
+ * and time zone are settings of the role.
+ */
+export function createPool({ url, max, maxLifetimeSeconds = 300 }: PoolSettings, log: Logger): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max,
+    types,
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 60_000,
+    maxLifetimeSeconds: maxLifetimeSeconds + Math.floor(Math.random() * 60),
+    keepAlive: true,
+    query_timeout: 60_000,
+  })
+  pool.on('error', (error) => {
+    log.warn({ err: error }, 'idle database connection lost')
+  })
+  return pool
+}
+
+/** Kysely over a pool. */
+export function createKysely(pool: pg.Pool): Db {
+  return new Kysely<DB>({ dialect: new CommentingDialect({ pool }) })
+}
+
+/** PostgreSQL's error code of something thrown by a query, such as 23505 (unique violation). */
+export function sqlState(error: unknown): string | undefined {
+  return error instanceof pg.DatabaseError ? error.code : undefined
+}
+
+/** The unique constraint that a thrown query error says was violated. */
+export function violatedUnique(error: unknown): string | undefined {
+  return error instanceof pg.DatabaseError && error.code === '23505' ? error.constraint : undefined
+}
