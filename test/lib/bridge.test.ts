@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  BRIDGE_VERSION,
+  MESSAGE_CHARS_MAX,
+  NOTICE_CHARS_MAX,
+  REQUEST_CHARS_MAX,
+  readFrameMessage,
+  readHostMessage,
+  writeMessage,
+} from '../../src/lib/bridge.ts'
+import type { FrameMessage, HostMessage } from '../../src/lib/bridge.ts'
+
+function received(value: unknown) {
+  return readFrameMessage(JSON.stringify(value))
+}
+
+test('every message of the frame arrives as it was sent', () => {
+  const messages: FrameMessage[] = [
+    {
+      type: 'request',
+      id: 1,
+      method: 'POST',
+      path: '/api/taskrun',
+      query: { a: '1' },
+      body: { info: [1, null] },
+    },
+    { type: 'taskShown', id: 7 },
+    { type: 'finished' },
+    { type: 'notify', text: 'Look closely', notice: 'warning', show: false },
+    { type: 'resize', height: 640.5 },
+    { type: 'navigate', path: '/project/birds/' },
+    { type: 'dirty', dirty: true },
+  ]
+  for (const message of messages) assert.deepEqual(readFrameMessage(writeMessage(message)), message)
+})
+
+test('what is not a JSON text of a known message is not a message', () => {
+  for (const text of [
+    '',
+    '{',
+    'null',
+    '[]',
+    '"taskShown"',
+    '{}',
+    '{"type":"nonsense"}',
+    '{"type":["finished"]}',
+  ]) {
+    assert.equal(readFrameMessage(text), undefined, text)
+  }
+  assert.equal(readFrameMessage({ type: 'finished' }), undefined)
+  assert.equal(readFrameMessage(undefined), undefined)
+})
+
+test('names of built-in properties are not message types', () => {
+  for (const type of ['constructor', 'toString', '__proto__', 'hasOwnProperty']) {
+    assert.equal(received({ type }), undefined, type)
+    assert.equal(readHostMessage(JSON.stringify({ type })), undefined, type)
+  }
+})
+
+test('members of the wrong type make a message unreadable', () => {
+  const wrong = [
+    { type: 'taskShown', id: '7' },
+    { type: 'taskShown', id: 0 },
+    { type: 'taskShown', id: 1.5 },
+    { type: 'taskShown', id: 2 ** 60 },
+    { type: 'notify', text: 5 },
+    { type: 'resize', height: null },
+    { type: 'resize', height: '10' },
+    { type: 'navigate' },
+    { type: 'dirty', dirty: 1 },
+    { type: 'request', id: 1, method: 'PUT', path: '/api/project/1' },
+    { type: 'request', id: 1, method: 'DELETE', path: '/api/task/1' },
+    { type: 'request', id: 1, method: 'GET', path: ['/api'] },
+    { type: 'request', method: 'GET', path: '/api/task/1' },
+  ]
+  for (const message of wrong) assert.equal(received(message), undefined, JSON.stringify(message))
+})
+
+test('a request without query and body has an empty query and a null body', () => {
+  assert.deepEqual(received({ type: 'request', id: 3, method: 'GET', path: '/api/task/1' }), {
+    type: 'request',
+    id: 3,
+    method: 'GET',
+    path: '/api/task/1',
+    query: {},
+    body: null,
+  })
+})
+
+test('query values become texts and nested ones are dropped', () => {
+  const message = received({
+    type: 'request',
+    id: 1,
+    method: 'GET',
+    path: '/x',
+    query: { offset: 1, all: true, none: null, deep: { a: 1 }, list: [1] },
+  })
+  assert.deepEqual(message?.type === 'request' && message.query, { offset: '1', all: 'true' })
+})
+
+test('a notice is cut to its limit, shown unless it says otherwise, and of a known type', () => {
+  assert.deepEqual(received({ type: 'notify', text: 'x'.repeat(NOTICE_CHARS_MAX + 50), notice: 'shout' }), {
+    type: 'notify',
+    text: 'x'.repeat(NOTICE_CHARS_MAX),
+    notice: 'info',
+    show: true,
+  })
+})
+
+test('only requests may be long, and they have a limit too', () => {
+  const request = (length: number) =>
+    received({
+      type: 'request',
+      id: 1,
+      method: 'POST',
+      path: '/api/taskrun',
+      body: { info: 'x'.repeat(length) },
+    })
+  assert.equal(request(MESSAGE_CHARS_MAX * 2)?.type, 'request')
+  assert.equal(request(REQUEST_CHARS_MAX), undefined)
+  assert.equal(received({ type: 'notify', text: 'x'.repeat(MESSAGE_CHARS_MAX) }), undefined)
+})
+
+test('an initial message of another version is refused by the frame', () => {
+  const init: HostMessage = {
+    type: 'init',
+    version: BRIDGE_VERSION,
+    project: { id: 1, short_name: 'birds', name: 'Birds', description: 'Which bird is it?' },
+    locale: 'en',
+    theme: 'auto',
+    taskId: null,
+    settings: null,
+    strings: {},
+    endpoint: 'http://localhost',
+    isPreview: false,
+  }
+  assert.deepEqual(readHostMessage(writeMessage(init)), init)
+  assert.equal(readHostMessage(JSON.stringify({ ...init, version: BRIDGE_VERSION + 1 })), undefined)
+  assert.equal(readHostMessage('{"type":"request"}'), undefined)
+  assert.equal(readHostMessage('not json'), undefined)
+})
