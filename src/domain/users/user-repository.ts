@@ -1,0 +1,150 @@
+import { sql } from 'kysely'
+import type { Db, Tx } from '../../platform/postgres.ts'
+
+export interface User {
+  id: number
+  name: string
+  fullName: string
+  email: string
+  isAdmin: boolean
+  locale: string
+}
+
+export interface NewUser {
+  name: string
+  fullName: string
+  email: string
+  passwordHash: string
+}
+
+const COLUMNS = [
+  'user_account.id',
+  'user_account.name',
+  'user_account.full_name as fullName',
+  'user_account.email',
+  'user_account.is_admin as isAdmin',
+  'user_account.locale',
+] as const
+
+/** Adds an account. The very first one is the admin's, as on PyBossa. */
+export async function insertUser(tx: Tx, user: NewUser): Promise<User> {
+  return tx
+    .insertInto('user_account')
+    .values({
+      name: user.name,
+      full_name: user.fullName,
+      email: user.email,
+      password_hash: user.passwordHash,
+      is_admin: sql<boolean>`not exists (select from user_account)`,
+    })
+    .returning(COLUMNS)
+    .executeTakeFirstOrThrow()
+}
+
+/** The account with this e-mail address, in any case of letters, and its password's hash. */
+export async function findUserByEmail(
+  db: Db,
+  email: string,
+): Promise<(User & { passwordHash: string | null }) | undefined> {
+  return db
+    .selectFrom('user_account')
+    .select([...COLUMNS, 'password_hash as passwordHash'])
+    .where(sql`lower(email)`, '=', email.toLowerCase())
+    .executeTakeFirst()
+}
+
+export async function findUserByName(db: Db, name: string): Promise<User | undefined> {
+  return db
+    .selectFrom('user_account')
+    .select(COLUMNS)
+    .where(sql`lower(name)`, '=', name.toLowerCase())
+    .executeTakeFirst()
+}
+
+/** The account that an API key belongs to; unknown and revoked keys have none. */
+export async function findUserByKey(db: Db, keyHash: Buffer): Promise<(User & { keyId: number }) | undefined> {
+  return db
+    .selectFrom('api_key')
+    .innerJoin('user_account', 'user_account.id', 'api_key.user_id')
+    .select([...COLUMNS, 'api_key.id as keyId'])
+    .where('key_hash', '=', keyHash)
+    .where('revoked', 'is', null)
+    .executeTakeFirst()
+}
+
+/** The account behind a session that has not been revoked. */
+export async function findUserBySession(db: Db, sessionId: string): Promise<User | undefined> {
+  return db
+    .selectFrom('session')
+    .innerJoin('user_account', 'user_account.id', 'session.user_id')
+    .select(COLUMNS)
+    .where('session.id', '=', sessionId)
+    .where('revoked', 'is', null)
+    .executeTakeFirst()
+}
+
+export async function insertSession(
+  tx: Tx,
+  session: { id: string; userId: number; userAgent: string | undefined },
+): Promise<void> {
+  await tx
+    .insertInto('session')
+    .values({ id: session.id, user_id: session.userId, user_agent: session.userAgent?.slice(0, 300) ?? null })
+    .execute()
+}
+
+export async function revokeSession(tx: Tx, sessionId: string): Promise<void> {
+  await tx.updateTable('session').set({ revoked: sql`now()` }).where('id', '=', sessionId).execute()
+}
+
+export interface ApiKey {
+  id: number
+  name: string
+  hint: string
+  created: string
+  lastUsed: string | null
+}
+
+export async function listApiKeys(db: Db, userId: number): Promise<ApiKey[]> {
+  return db
+    .selectFrom('api_key')
+    .select(['id', 'name', 'hint', 'created', 'last_used as lastUsed'])
+    .where('user_id', '=', userId)
+    .where('revoked', 'is', null)
+    .orderBy('id')
+    .execute()
+}
+
+export async function insertApiKey(
+  tx: Tx,
+  key: { userId: number; name: string; hash: Buffer; hint: string },
+): Promise<void> {
+  await tx
+    .insertInto('api_key')
+    .values({ user_id: key.userId, name: key.name, key_hash: key.hash, hint: key.hint })
+    .execute()
+}
+
+/** Revokes one of a user's keys; whether there was one. */
+export async function revokeApiKey(tx: Tx, userId: number, keyId: number): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .updateTable('api_key')
+    .set({ revoked: sql`now()` })
+    .where('id', '=', keyId)
+    .where('user_id', '=', userId)
+    .where('revoked', 'is', null)
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
+}
+
+/** Notes that keys were used today; at most one write per key and hour. */
+export async function touchApiKey(db: Db, keyId: number): Promise<void> {
+  await db
+    .updateTable('api_key')
+    .set({ last_used: sql`now()` })
+    .where('id', '=', keyId)
+    .where((where) =>
+      where.or([where('last_used', 'is', null), where('last_used', '<', sql<string>`now() - interval '1 hour'`)]),
+    )
+    .execute()
+}

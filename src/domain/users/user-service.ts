@@ -1,0 +1,164 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { hash, verify } from '@node-rs/argon2'
+import { z } from 'zod'
+import { InvalidError, NotFoundError } from '../../lib/errors.ts'
+import { fieldErrors } from '../../lib/field-errors.ts'
+import type { RequestDb } from '../../platform/database.ts'
+import { violatedUnique } from '../../platform/postgres.ts'
+import { randomToken } from '../../platform/sealing.ts'
+import {
+  findUserByEmail,
+  findUserByKey,
+  findUserBySession,
+  insertApiKey,
+  insertSession,
+  insertUser,
+  listApiKeys,
+  revokeApiKey,
+  revokeSession,
+  touchApiKey,
+} from './user-repository.ts'
+import type { ApiKey, User } from './user-repository.ts'
+
+export type { ApiKey, User } from './user-repository.ts'
+
+/** Argon2id as OWASP recommends it: 19 MiB, two passes, one lane. */
+const ARGON2 = { algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 }
+
+/** What the sign-up form asks for. */
+export const Registration = z.strictObject({
+  fullName: z.string().trim().min(3, 'Enter your name, at least 3 characters.').max(35, 'Use at most 35 characters.'),
+  name: z
+    .string()
+    .trim()
+    .min(3, 'Choose a user name of at least 3 characters.')
+    .max(35, 'Use at most 35 characters.')
+    .regex(/^[^\s$#&\\/|]+$/u, 'A user name has no blanks and none of $ # & \\ / |'),
+  email: z.email('Enter an e-mail address like name@example.org.').max(254),
+  password: z
+    .string()
+    .min(8, 'Use at least 8 characters: three or four words are easy to remember.')
+    .max(200, 'Use at most 200 characters.'),
+})
+export type Registration = z.infer<typeof Registration>
+
+const RESERVED_NAMES = new Set(['register', 'signin', 'signout', 'profile', 'projects', 'mail', 'page', 'keys'])
+
+/**
+ * Creates an account and signs it in.
+ *
+ * @throws InvalidError with a message per field, also when the name or address is taken.
+ */
+export async function registerUser(
+  db: RequestDb,
+  form: unknown,
+  userAgent?: string,
+): Promise<{ user: User; sessionId: string }> {
+  const parsed = Registration.safeParse(form)
+  if (!parsed.success) throw new InvalidError('Some fields need another look.', fieldErrors(parsed.error))
+  const { password, ...rest } = parsed.data
+  if (RESERVED_NAMES.has(rest.name.toLowerCase())) throw nameTaken()
+  const passwordHash = await hash(password, ARGON2)
+  const sessionId = randomUUID()
+  try {
+    const user = await db.write(async (tx) => {
+      const inserted = await insertUser(tx, { ...rest, passwordHash })
+      await insertSession(tx, { id: sessionId, userId: inserted.id, userAgent })
+      return inserted
+    })
+    return { user, sessionId }
+  } catch (error) {
+    const constraint = violatedUnique(error)
+    if (constraint === 'user_account_name') throw nameTaken()
+    if (constraint === 'user_account_email') {
+      throw new InvalidError('Some fields need another look.', {
+        email: 'There is an account with this address already. Sign in instead.',
+      })
+    }
+    throw error
+  }
+}
+
+function nameTaken(): InvalidError {
+  return new InvalidError('Some fields need another look.', { name: 'This user name is taken. Choose another one.' })
+}
+
+/** A hash of nothing anybody knows: checking it makes an unknown address take as long as a wrong password. */
+let decoy: Promise<string> | undefined
+
+/**
+ * Signs in by e-mail and password.
+ *
+ * @throws InvalidError, the same for an unknown address and a wrong password.
+ */
+export async function signIn(
+  db: RequestDb,
+  credentials: { email: string; password: string },
+  userAgent?: string,
+): Promise<{ user: User; sessionId: string }> {
+  const found = await db.readPrimary((primary) => findUserByEmail(primary, credentials.email.trim()))
+  decoy ??= hash(randomToken(), ARGON2)
+  const isRight = await verify(found?.passwordHash ?? (await decoy), credentials.password)
+  if (!found || !isRight) {
+    throw new InvalidError('This address and password do not go together.', {
+      password: 'This address and password do not go together. Check both.',
+    })
+  }
+  const sessionId = randomUUID()
+  await db.write((tx) => insertSession(tx, { id: sessionId, userId: found.id, userAgent }))
+  const { passwordHash: _, ...user } = found
+  return { user, sessionId }
+}
+
+/** Ends one session everywhere, within the seconds that processes remember it. */
+export async function signOut(db: RequestDb, sessionId: string): Promise<void> {
+  await db.write((tx) => revokeSession(tx, sessionId))
+}
+
+/** Who a session belongs to, read from the primary. */
+export async function getSessionUser(db: RequestDb, sessionId: string): Promise<User | undefined> {
+  return db.readPrimary((primary) => findUserBySession(primary, sessionId))
+}
+
+/** Who an API key belongs to, read from the primary. */
+export async function getKeyUser(db: RequestDb, key: string): Promise<(User & { keyId: number }) | undefined> {
+  return db.readPrimary((primary) => findUserByKey(primary, hashKey(key)))
+}
+
+/** Notes the use of a key. */
+export async function noteKeyUse(db: RequestDb, keyId: number): Promise<void> {
+  await db.call((primary) => touchApiKey(primary, keyId), { silent: true })
+}
+
+/** Keys are random: a plain hash is enough, and a look-up by it is one index probe. */
+function hashKey(key: string): Buffer {
+  return createHash('sha256').update(key).digest()
+}
+
+const KeyName = z.string().trim().min(1, 'Name the key, for example after the program that uses it.').max(60)
+
+/**
+ * Makes an API key. Only its hash is kept: the returned text is shown once.
+ *
+ * @throws InvalidError when the name is empty or too long.
+ */
+export async function createApiKey(db: RequestDb, user: { id: number }, name: string): Promise<string> {
+  const parsed = KeyName.safeParse(name)
+  if (!parsed.success) throw new InvalidError('Name the key.', { keyName: parsed.error.issues[0]?.message ?? '' })
+  const key = randomToken()
+  await db.write((tx) =>
+    insertApiKey(tx, { userId: user.id, name: parsed.data, hash: hashKey(key), hint: key.slice(-4) }),
+  )
+  return key
+}
+
+/** A user's keys that still work, without the keys themselves. */
+export async function listKeys(db: RequestDb, user: { id: number }): Promise<ApiKey[]> {
+  return db.readPrimary((primary) => listApiKeys(primary, user.id))
+}
+
+/** @throws NotFoundError when the user has no such key. */
+export async function revokeKey(db: RequestDb, user: { id: number }, keyId: number): Promise<void> {
+  const revoked = await db.write((tx) => revokeApiKey(tx, user.id, keyId))
+  if (!revoked) throw new NotFoundError('API key', keyId)
+}

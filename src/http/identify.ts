@@ -1,0 +1,129 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import type { App } from '../platform/app.ts'
+import type { DatabaseUser } from '../platform/database.ts'
+import { positionTtlSeconds } from '../platform/position.ts'
+import { createSessionCookie, setCookie } from './sessions.ts'
+import type { Context, Handler, Viewer } from './state.ts'
+
+/** How the domain knows people; http itself knows no noun of the domain. */
+export interface Directory {
+  bySession(sessionId: string): Promise<Viewer | undefined>
+  byKey(key: string): Promise<Viewer | undefined>
+}
+
+/** Revocation of a session or key holds everywhere within this time, in milliseconds. */
+const REMEMBER_MS = 10_000
+
+const DEVICE_COOKIE = 'device'
+const POSITION_COOKIE = 'position'
+const POSITION_HEADER = 'X-Consistency-Token'
+const DEVICE_SECONDS = 365 * 86_400
+
+type Identified = Pick<Context['state'], 'viewer' | 'authenticatedBy' | 'sessionId'>
+
+/** Finds out who asks: API key, session, device, else address; and opens the request's database handle. */
+export function identify(app: App, directory: Directory, session = createSessionCookie(app)): Handler {
+  const sessions = remembering((id) => directory.bySession(id))
+  const keys = remembering((key) => directory.byKey(key), fingerprint)
+
+  async function whoAsks(ctx: Context): Promise<Identified> {
+    const key = ctx.path.startsWith('/api') ? apiKeyOf(ctx) : undefined
+    const byKey = key === undefined ? undefined : await keys(key)
+    if (byKey) return { viewer: byKey, authenticatedBy: 'key', sessionId: undefined }
+    const sessionId = ctx.state.isOurs ? await session.read(ctx) : undefined
+    const viewer = sessionId === undefined ? undefined : await sessions(sessionId)
+    return { viewer, authenticatedBy: viewer ? 'session' : undefined, sessionId: viewer ? sessionId : undefined }
+  }
+
+  return async (ctx, next) => {
+    Object.assign(ctx.state, await whoAsks(ctx))
+    ctx.state.contributor = contributorOf(ctx, app)
+    const user: DatabaseUser = {
+      position: broughtPosition(ctx, app),
+      identity:
+        ctx.state.authenticatedBy === 'key' && ctx.state.viewer ? `user:${ctx.state.viewer.id}` : undefined,
+      writes: !['GET', 'HEAD', 'OPTIONS'].includes(ctx.method),
+    }
+    ctx.state.db = app.database.open(user)
+    ctx.state.allowWrites = () => {
+      user.writes = true
+    }
+    await next()
+    await tellPosition(ctx, app)
+  }
+}
+
+/** The raw key: PyBossa's clients send it in the query, or bare in the Authorization header. */
+function apiKeyOf(ctx: Context): string | undefined {
+  const header = ctx.get('Authorization')
+  if (header && !/^Bearer /i.test(header)) return header
+  const { api_key: key } = ctx.query
+  return typeof key === 'string' && key ? key : undefined
+}
+
+function contributorOf(ctx: Context, app: App): Context['state']['contributor'] {
+  if (ctx.state.viewer) return { kind: 'user', userId: ctx.state.viewer.id }
+  const deviceId = ctx.state.isOurs ? deviceOf(ctx, app) : undefined
+  return deviceId === undefined ? { kind: 'address', address: ctx.ip } : { kind: 'device', deviceId }
+}
+
+function deviceOf(ctx: Context, app: App): string | undefined {
+  const cookie = ctx.cookies.get(DEVICE_COOKIE)
+  return cookie ? app.sealer.verify('device', cookie) : undefined
+}
+
+/**
+ * Makes this browser a contributor of its own, unless it is one or somebody is signed in. Only the contribute page
+ * calls it: no other answer sets the device cookie.
+ */
+export function ensureDevice(ctx: Context, app: App): void {
+  if (ctx.state.viewer || deviceOf(ctx, app) !== undefined) return
+  const deviceId = randomUUID()
+  setCookie(ctx, DEVICE_COOKIE, app.sealer.sign('device', deviceId), {
+    seconds: DEVICE_SECONDS,
+    secure: app.config.site.url.startsWith('https:'),
+  })
+  ctx.state.contributor = { kind: 'device', deviceId }
+}
+
+/** The position that the caller's reads must see, from its cookie or header, unless it is forged or old. */
+function broughtPosition(ctx: Context, app: App): string | undefined {
+  if (!app.config.database.hasReplicas) return undefined
+  const token = ctx.cookies.get(POSITION_COOKIE) ?? ctx.get(POSITION_HEADER)
+  const [position, issued] = (token ? app.sealer.verify('position', token) : undefined)?.split('@') ?? []
+  if (position === undefined || Date.now() / 1000 - Number(issued) > positionTtlSeconds) return undefined
+  return position
+}
+
+async function tellPosition(ctx: Context, app: App): Promise<void> {
+  const position = await ctx.state.db.position()
+  if (position === undefined) return
+  const token = app.sealer.sign('position', `${position}@${Math.floor(Date.now() / 1000)}`)
+  ctx.set(POSITION_HEADER, token)
+  if (ctx.state.isOurs) {
+    setCookie(ctx, POSITION_COOKIE, token, {
+      seconds: positionTtlSeconds,
+      secure: app.config.site.url.startsWith('https:'),
+    })
+  }
+}
+
+/** Caches what `find` says for ten seconds; who is not found is asked for again each time. */
+function remembering(
+  find: (key: string) => Promise<Viewer | undefined>,
+  nameOf: (key: string) => string = (key) => key,
+): (key: string) => Promise<Viewer | undefined> {
+  const known = new LRUCache<string, Viewer>({ max: 10_000, ttl: REMEMBER_MS })
+  return async (key) => {
+    const name = nameOf(key)
+    const viewer = known.get(name) ?? (await find(key))
+    if (viewer && !known.has(name)) known.set(name, viewer)
+    return viewer
+  }
+}
+
+function fingerprint(key: string): string {
+  return createHash('sha256').update(key).digest('base64')
+}
+

@@ -1,0 +1,56 @@
+import type { App } from '../platform/app.ts'
+import { AppError } from '../lib/errors.ts'
+import type { ErrorKind } from '../lib/errors.ts'
+import type { Context, Handler } from './state.ts'
+
+// A new ErrorKind does not compile until it has a status here.
+const STATUS: Record<ErrorKind, number> = {
+  invalid: 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  'not-found': 404,
+  conflict: 409,
+  'too-large': 413,
+  'too-many': 429,
+  unavailable: 503,
+}
+
+export interface ShownError {
+  status: number
+  message: string
+}
+
+/** What a caller is told of a throw: the message of an AppError; of a bug only that there was one. */
+export function shownError(app: Pick<App, 'log'>, error: unknown, ctx: Context): ShownError {
+  if (error instanceof AppError) {
+    if (error.retryAfter !== undefined) ctx.set('Retry-After', String(error.retryAfter))
+    return { status: STATUS[error.kind], message: error.message }
+  }
+  app.log.error({ err: error, method: ctx.method, path: ctx.path }, 'unhandled error')
+  return { status: 500, message: 'Something went wrong on our side. It has been noted.' }
+}
+
+/**
+ * Turns every throw below it, and every path without a page, into the error page.
+ *
+ * @param render shows a status and a sentence.
+ */
+export function pageErrors(app: Pick<App, 'log'>, render: (ctx: Context, error: ShownError) => void): Handler {
+  return async (ctx, next) => {
+    try {
+      await next()
+      if (ctx.status === 404 && ctx.body == null) {
+        render(ctx, { status: 404, message: 'There is no page at this address.' })
+      } else if (ctx.status === 405 || ctx.status === 501) {
+        render(ctx, { status: 405, message: 'This page cannot be used in this way.' })
+      }
+    } catch (error) {
+      const shown = shownError(app, error, ctx)
+      if (shown.status === 401 && ctx.method === 'GET' && !ctx.is('json')) {
+        ctx.redirect(`/account/signin?next=${encodeURIComponent(ctx.url)}`)
+        return
+      }
+      render(ctx, shown)
+    }
+  }
+}
