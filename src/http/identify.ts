@@ -33,7 +33,11 @@ export function identify(app: App, directory: Directory, session = createSession
     if (byKey) return { viewer: byKey, authenticatedBy: 'key', sessionId: undefined }
     const sessionId = ctx.state.isOurs ? await session.read(ctx) : undefined
     const viewer = sessionId === undefined ? undefined : await sessions(sessionId)
-    return { viewer, authenticatedBy: viewer ? 'session' : undefined, sessionId: viewer ? sessionId : undefined }
+    return {
+      viewer,
+      authenticatedBy: viewer ? 'session' : undefined,
+      sessionId: viewer ? sessionId : undefined,
+    }
   }
 
   return async (ctx, next) => {
@@ -126,4 +130,3 @@ function remembering(
 function fingerprint(key: string): string {
   return createHash('sha256').update(key).digest('base64')
 }
-

@@ -35,7 +35,10 @@ export function shownError(app: Pick<App, 'log'>, error: unknown, ctx: Context):
  *
  * @param render shows a status and a sentence.
  */
-export function pageErrors(app: Pick<App, 'log'>, render: (ctx: Context, error: ShownError) => void): Handler {
+export function pageErrors(
+  app: Pick<App, 'log'>,
+  render: (ctx: Context, error: ShownError) => void,
+): Handler {
   return async (ctx, next) => {
     try {
       await next()

@@ -17,7 +17,12 @@ export function rateLimit(app: App, group: (ctx: Context) => string): Handler {
 
   async function count(key: string, reset: number): Promise<number> {
     try {
-      const [[, hits] = []] = (await app.cache.multi().incr(key).expireat(key, reset + 10).exec()) ?? []
+      const [[, hits] = []] =
+        (await app.cache
+          .multi()
+          .incr(key)
+          .expireat(key, reset + 10)
+          .exec()) ?? []
       if (typeof hits === 'number') return hits
     } catch (error) {
       app.log.debug({ err: error }, 'cache away: counting requests in this process')

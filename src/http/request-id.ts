@@ -17,7 +17,10 @@ export function requestId(log: Logger, trustProxy: boolean): Handler {
       ctx.state.log = log
       const started = performance.now()
       await next()
-      log.debug({ method: ctx.method, path: ctx.path, status: ctx.status, ms: performance.now() - started }, 'request')
+      log.debug(
+        { method: ctx.method, path: ctx.path, status: ctx.status, ms: performance.now() - started },
+        'request',
+      )
     })
   }
 }

@@ -1,0 +1,119 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import formidable, { errors as formidableErrors } from 'formidable'
+import type { File } from 'formidable'
+import rawBody from 'raw-body'
+import { AppError, InvalidError } from '../lib/errors.ts'
+import type { Context } from './state.ts'
+
+/** A form without files: 1 MB holds any text that a person types. */
+const FORM_BYTES_MAX = 1024 * 1024
+
+/**
+ * The fields of a posted form, as a browser sends it or as a JSON object. Of a repeated field the last value counts.
+ *
+ * @throws AppError too-large above 1 MB; InvalidError when the body is no form.
+ */
+export async function readForm(ctx: Context): Promise<Record<string, string>> {
+  if (ctx.is('multipart/form-data')) {
+    throw new InvalidError('This form takes no files.')
+  }
+  const text = await readText(ctx)
+  if (ctx.is('json')) return jsonFields(text)
+  return Object.fromEntries(new URLSearchParams(text))
+}
+
+async function readText(ctx: Context): Promise<string> {
+  try {
+    return await rawBody(ctx.req, {
+      limit: FORM_BYTES_MAX,
+      length: ctx.get('Content-Length') || null,
+      encoding: 'utf8',
+    })
+  } catch (error) {
+    throw new AppError('too-large', 'This form is too large: 1 MB is the most.', { cause: error })
+  }
+}
+
+function jsonFields(text: string): Record<string, string> {
+  let body: unknown
+  try {
+    body = JSON.parse(text)
+  } catch {
+    throw new InvalidError('The body is not JSON.')
+  }
+  if (typeof body !== 'object' || body === null) throw new InvalidError('The body is not a JSON object.')
+  return Object.fromEntries(
+    Object.entries(body).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? value : JSON.stringify(value),
+    ]),
+  )
+}
+
+export interface Upload {
+  fields: Record<string, string>
+  /** The file of the field asked for, unless none was chosen. */
+  file: { path: string; name: string; bytes: number } | undefined
+}
+
+/**
+ * Reads a form with one file, and removes the file when `work` has ended.
+ *
+ * @param bytesMax refuses larger files while they arrive.
+ * @throws AppError too-large; InvalidError when the body is broken.
+ */
+export async function withUpload<T>(
+  ctx: Context,
+  { field, bytesMax }: { field: string; bytesMax: number },
+  work: (upload: Upload) => Promise<T>,
+): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'manyhands-upload-'))
+  try {
+    const form = formidable({
+      uploadDir: folder,
+      maxFiles: 1,
+      maxFileSize: bytesMax,
+      maxFieldsSize: bytesMax,
+      allowEmptyFiles: true,
+      minFileSize: 0,
+    })
+    const [fields, files] = await parseUpload(form, ctx, bytesMax)
+    const chosen = files[field]?.find((file) => file.originalFilename)
+    return await work({
+      fields: Object.fromEntries(
+        Object.entries(fields).map(([name, values]) => [name, values?.at(-1) ?? '']),
+      ),
+      file: chosen && { path: chosen.filepath, name: chosen.originalFilename ?? '', bytes: chosen.size },
+    })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+type Parsed = [Partial<Record<string, string[]>>, Partial<Record<string, File[]>>]
+
+async function parseUpload(
+  form: ReturnType<typeof formidable>,
+  ctx: Context,
+  bytesMax: number,
+): Promise<Parsed> {
+  try {
+    return await form.parse(ctx.req)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const tooLarge: unknown[] = [
+      formidableErrors.biggerThanMaxFileSize,
+      formidableErrors.biggerThanTotalMaxFileSize,
+      formidableErrors.maxFieldsSizeExceeded,
+    ]
+    if (tooLarge.includes(code)) {
+      throw new AppError(
+        'too-large',
+        `This file is too large: ${Math.floor(bytesMax / 1_048_576)} MB is the most.`,
+      )
+    }
+    throw new InvalidError('The upload was broken off or is not a form.')
+  }
+}

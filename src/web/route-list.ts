@@ -1,0 +1,37 @@
+import type { Router } from '@koa/router'
+import type { DefaultContext } from 'koa'
+import { writes } from '../http/state.ts'
+import type { Handler, RequestState } from '../http/state.ts'
+
+export interface Route {
+  readonly method: string
+  /** The pattern, such as /api/task/:id. */
+  readonly path: string
+  /** The route writes although its method is GET. */
+  readonly declaresWrites: boolean
+}
+
+/** Every route of a router; HEAD comes with GET and is not listed. */
+export function listRoutes(router: Router<RequestState, DefaultContext>): Route[] {
+  return router.stack.flatMap((layer) =>
+    layer.methods
+      .filter((method) => method !== 'HEAD')
+      .map((method) => ({
+        method,
+        path: String(layer.path),
+        declaresWrites: layer.stack.some((middleware) => Object.is(middleware, writes)),
+      })),
+  )
+}
+
+/** Tells `listener` of the route that answered each request. */
+export function noteRoute(listener: (method: string, path: string) => void): Handler {
+  return async (ctx, next) => {
+    try {
+      await next()
+    } finally {
+      const path: unknown = ctx['_matchedRoute']
+      if (path !== undefined) listener(ctx.method, String(path))
+    }
+  }
+}

@@ -1,0 +1,95 @@
+import { createServer as createHttpServer } from 'node:http'
+import type { Server as HttpServer } from 'node:http'
+import Koa from 'koa'
+import type { DefaultContext } from 'koa'
+import { loadAssets } from '../http/assets.ts'
+import { identify } from '../http/identify.ts'
+import { pageErrors } from '../http/page-errors.ts'
+import { requestId } from '../http/request-id.ts'
+import { markOrigin, refuseForeignWrites } from '../http/same-origin.ts'
+import { securityHeaders } from '../http/security-headers.ts'
+import type { Handler, RequestState } from '../http/state.ts'
+import { staticFiles } from '../http/static.ts'
+import { createViews } from '../http/views.ts'
+import type { App } from '../platform/app.ts'
+import { apiRoutes } from './api/api-routes.ts'
+import { directory } from './directory.ts'
+import { healthRoutes } from './health.ts'
+import { oneSlash } from '../http/one-slash.ts'
+import { pageRoutes } from './pages/page-routes.ts'
+import { presenterHost } from './presenter/presenter-host.ts'
+import { listRoutes, noteRoute } from './route-list.ts'
+import type { Route } from './route-list.ts'
+
+export interface Server {
+  /** The request handler, for a server of one's own. */
+  readonly callback: ReturnType<Koa['callback']>
+  /** Every route of the application. */
+  readonly routes: readonly Route[]
+  listen(port: number, host: string): Promise<HttpServer>
+  /** Stops accepting, lets open requests finish. */
+  close(): Promise<void>
+}
+
+export interface ServerOptions {
+  /** Told of each route that answered a request. */
+  onRoute?: (method: string, path: string) => void
+}
+
+/** Builds the web application: every path of the site, its API and its presenter hosts. */
+export async function createServer(app: App, options: ServerOptions = {}): Promise<Server> {
+  const assets = await loadAssets(app.config.folders.assets)
+  const views = createViews(app, assets)
+  const koa = new Koa<RequestState, DefaultContext>({ proxy: app.config.http.trustProxy })
+  const health = healthRoutes(app)
+  const api = apiRoutes(app)
+  const pages = pageRoutes(app, views)
+
+  koa.use(requestId(app.log, app.config.http.trustProxy))
+  koa.use(health.routes())
+  koa.use(presenterHost(app, assets))
+  koa.use(staticFiles(assets))
+  koa.use(securityHeaders(app.config))
+  koa.use(oneSlash)
+  koa.use(markOrigin(app.config.site.url))
+  koa.use(pageErrors(app, views.error))
+  koa.use(identify(app, directory(app)))
+  if (options.onRoute) koa.use(noteRoute(options.onRoute))
+  koa.use(api.routes())
+  koa.use(refuseForeignWrites)
+  koa.use(pages.routes())
+  koa.use(pages.allowedMethods())
+  koa.on('error', (error: Error) => {
+    // A client that went away in mid-answer is no trouble of ours.
+    app.log.debug({ err: error }, 'response not finished')
+  })
+
+  const callback = koa.callback()
+  const server = createHttpServer(
+    { keepAliveTimeout: 65_000, headersTimeout: 66_000 },
+    (request, response) => {
+      void callback(request, response)
+    },
+  )
+
+  return {
+    callback,
+    routes: [health, api, pages].flatMap((router) => listRoutes(router)),
+    listen(port, host) {
+      return new Promise((resolve, reject) => {
+        server.once('error', reject)
+        server.listen(port, host, () => {
+          resolve(server)
+        })
+      })
+    },
+    close() {
+      return new Promise((resolve) => {
+        server.close(() => {
+          resolve()
+        })
+        server.closeIdleConnections()
+      })
+    },
+  }
+}
