@@ -84,7 +84,8 @@ export function createRunQueue(options: RunQueueOptions): RunQueue {
     const kept: Reply = { status: 202, body: keptBody(body) }
     entries.set(key, { key, body, isFromEarlier: true, isWaiting: true, outcome: Promise.resolve(kept) })
   }
-  retryNow()
+  // Not before the caller holds the queue it is told about.
+  queueMicrotask(retryNow)
 
   function state(): QueueState {
     const waiting = waitingEntries().length

@@ -1,0 +1,114 @@
+import { HELLO, WELCOME, readFrameMessage, writeMessage } from '../../lib/bridge.ts'
+import type { FrameMessage, HostMessage } from '../../lib/bridge.ts'
+import { createMessageLimit } from './message-limit.ts'
+
+export interface FrameOptions {
+  stage: HTMLElement
+  url: string
+  /** The only origin a hello is accepted from; "null" for the opaque sandbox. */
+  origin: string
+  sandbox: string
+  title: string
+  /** The frame said hello and listens. */
+  onConnect(): void
+  onMessage(message: FrameMessage): void
+  /** `slow`: no hello in time. `left`: another document took its place. `stopped`: it sent too much. */
+  onTrouble(trouble: 'slow' | 'left' | 'stopped'): void
+}
+
+export interface MountedFrame {
+  readonly element: HTMLIFrameElement
+  send(message: HostMessage): void
+  /** Loads the document again, from the start. */
+  reload(): void
+}
+
+const HELLO_WITHIN_MS = 15_000
+
+/**
+ * Puts the presenter's frame on the page and pins a MessageChannel to it. One hello is accepted per load, only from
+ * the frame's own window and only of the expected origin, so neither a frame inside the frame nor a pop-up can speak
+ * in its place. Whatever comes later by window.postMessage is not even looked at.
+ */
+export function mountFrame(options: FrameOptions): MountedFrame {
+  const element = document.createElement('iframe')
+  let port: MessagePort | undefined
+  let helloTimer: number | undefined
+  let hasLoaded = false
+
+  element.id = 'presenter-frame'
+  element.title = options.title
+  element.setAttribute('sandbox', options.sandbox)
+  element.setAttribute('allow', 'fullscreen')
+  element.referrerPolicy = 'no-referrer'
+  element.addEventListener('load', () => {
+    // A second document without our doing: the presenter left its page.
+    if (hasLoaded) return trouble('left')
+    hasLoaded = true
+  })
+  expectHello()
+  element.src = options.url
+  options.stage.append(element)
+
+  function expectHello(): void {
+    disconnect()
+    hasLoaded = false
+    window.addEventListener('message', greet)
+    helloTimer = window.setTimeout(() => {
+      options.onTrouble('slow')
+    }, HELLO_WITHIN_MS)
+  }
+
+  function disconnect(): void {
+    window.removeEventListener('message', greet)
+    window.clearTimeout(helloTimer)
+    port?.close()
+    port = undefined
+  }
+
+  function trouble(kind: 'left' | 'stopped'): void {
+    disconnect()
+    options.onTrouble(kind)
+  }
+
+  function greet(event: MessageEvent<unknown>): void {
+    const frame = element.contentWindow
+    if (!frame || event.source !== frame || event.origin !== options.origin || event.data !== HELLO) return
+    disconnect()
+    const channel = new MessageChannel()
+    port = channel.port1
+    listen(port)
+    // An opaque origin has no name to address; the window is the one that just spoke.
+    frame.postMessage(WELCOME, options.origin === 'null' ? '*' : options.origin, [channel.port2])
+    options.onConnect()
+  }
+
+  function listen(to: MessagePort): void {
+    const verdictOn = createMessageLimit()
+    to.onmessage = (event: MessageEvent<unknown>) => {
+      if (to !== port) return
+      const verdict = verdictOn(performance.now())
+      if (verdict === 'stop') return stop()
+      const message = verdict === 'read' ? readFrameMessage(event.data) : undefined
+      if (message) options.onMessage(message)
+    }
+  }
+
+  function stop(): void {
+    element.removeAttribute('src')
+    element.remove()
+    trouble('stopped')
+  }
+
+  return {
+    element,
+    send(message) {
+      port?.postMessage(writeMessage(message))
+    },
+    reload() {
+      expectHello()
+      element.src = options.url
+      if (!element.isConnected) options.stage.append(element)
+    },
+  }
+}

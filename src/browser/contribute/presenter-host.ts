@@ -1,0 +1,105 @@
+import { BRIDGE_VERSION } from '../../lib/bridge.ts'
+import type { BridgeRequest, FrameMessage, HostMessage, JsonObject } from '../../lib/bridge.ts'
+import { allowedCall } from '../../lib/bridge-allow-list.ts'
+import type { AllowedCall } from '../../lib/bridge-allow-list.ts'
+import { filled } from '../../lib/contribute-strings.ts'
+import { mountFrame } from './frame-mount.ts'
+import type { FrameOptions, MountedFrame } from './frame-mount.ts'
+import { refusal } from './project-gateway.ts'
+import type { PageSettings } from './page-settings.ts'
+import type { Reply } from './run-queue.ts'
+
+/** Requests of one frame that are carried out at the same time; more are told to wait (429). */
+const OUTSTANDING_MAX = 12
+const FRAME_HEIGHT_MIN = 200
+const FRAME_HEIGHT_MAX = 20_000
+
+export interface HostOptions {
+  settings: PageSettings
+  /** Carries out what the allow-list let through. */
+  answer(call: AllowedCall): Promise<Reply>
+  /** What the frame says besides its requests and its height. */
+  onMessage(message: Exclude<FrameMessage, { type: 'request' | 'resize' }>): void
+  onTrouble: FrameOptions['onTrouble']
+  /** Given when the frame is to show other settings than those of its document. */
+  previewSettings?: () => JsonObject | null
+}
+
+export interface PresenterHost {
+  send(message: HostMessage): void
+  reload(): void
+  focus(): void
+}
+
+/** The host's side of the bridge: mounts the frame, introduces it to its project and answers its requests. */
+export function hostPresenter(options: HostOptions): PresenterHost {
+  const { settings, answer } = options
+  const { project, stage } = settings
+  const scope = { projectId: project.id, shortName: project.short_name }
+  let outstanding = 0
+
+  const mounted: MountedFrame = mountFrame({
+    stage,
+    ...settings.frame,
+    title: filled(settings.strings.frameTitle, { project: project.name }),
+    onConnect() {
+      mounted.send(initialMessage(settings, options.previewSettings))
+    },
+    onMessage(message) {
+      if (message.type === 'request') void reply(message)
+      else if (message.type === 'resize') resize(message.height)
+      else options.onMessage(message)
+    },
+    onTrouble: options.onTrouble,
+  })
+
+  async function reply(request: BridgeRequest): Promise<void> {
+    const { status, body } = await outcomeOf(request)
+    mounted.send({ type: 'response', id: request.id, status, body })
+  }
+
+  async function outcomeOf(request: BridgeRequest): Promise<Reply> {
+    const call = allowedCall(request, scope)
+    if (!call) return refusal(403, 'Forbidden', 'A presenter cannot reach this address.')
+    if (outstanding >= OUTSTANDING_MAX) return refusal(429, 'TooManyRequests', 'Too many requests at once.')
+    outstanding += 1
+    try {
+      return await answer(call)
+    } finally {
+      outstanding -= 1
+    }
+  }
+
+  function resize(height: number): void {
+    const within = Math.min(Math.max(Math.ceil(height), FRAME_HEIGHT_MIN), FRAME_HEIGHT_MAX)
+    stage.dataset['fit'] = 'content'
+    mounted.element.style.height = `${within}px`
+  }
+
+  return {
+    send: mounted.send,
+    reload: mounted.reload,
+    focus() {
+      mounted.element.focus({ preventScroll: true })
+    },
+  }
+}
+
+function initialMessage(
+  settings: PageSettings,
+  previewSettings: HostOptions['previewSettings'],
+): HostMessage {
+  const theme = document.documentElement.dataset['theme']
+  return {
+    type: 'init',
+    version: BRIDGE_VERSION,
+    project: settings.project,
+    locale: settings.locale,
+    theme: theme === 'light' || theme === 'dark' ? theme : 'auto',
+    taskId: settings.taskId,
+    settings: previewSettings?.() ?? null,
+    strings: settings.presenterStrings,
+    endpoint: location.origin,
+    isPreview: previewSettings !== undefined,
+  }
+}

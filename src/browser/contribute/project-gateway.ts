@@ -1,0 +1,120 @@
+import type { AllowedCall, TaskRunBody } from '../../lib/bridge-allow-list.ts'
+import { isObject } from '../../lib/bridge.ts'
+import type { BridgeProject, Json } from '../../lib/bridge.ts'
+import type { Reply } from './run-queue.ts'
+
+/** So long a call may take before it counts as failed; a task run is safe to send again. */
+const TIMEOUT_MS = 30_000
+/** Browsers refuse larger bodies for requests that outlive their page. */
+const KEEPALIVE_CHARS_MAX = 20_000
+
+type ReadCall = Exclude<AllowedCall, { kind: 'taskrun' }>
+
+/** Carries out what a presenter may ask, as the visitor, at the site's API. Never rejects. */
+export async function callApi(project: BridgeProject, call: ReadCall): Promise<Reply> {
+  const reply = await apiFetch(
+    apiPath(project, call),
+    call.kind === 'skip' ? skipInit(project) : { method: 'GET' },
+  )
+  return call.kind === 'task' && reply.status === 200 && !isOf(project, reply.body) ? notFound() : reply
+}
+
+/** Posts one task run. Never rejects. */
+export function postTaskRun(
+  body: TaskRunBody,
+  idempotencyKey: string,
+  presenterVersion: string | undefined,
+): Promise<Reply> {
+  const text = JSON.stringify(body)
+  return apiFetch('/api/taskrun', {
+    method: 'POST',
+    body: text,
+    keepalive: text.length < KEEPALIVE_CHARS_MAX,
+    headers: {
+      'content-type': 'application/json',
+      'idempotency-key': idempotencyKey,
+      ...(presenterVersion === undefined ? {} : { 'presenter-version': presenterVersion }),
+    },
+  })
+}
+
+function apiPath(project: BridgeProject, call: ReadCall): string {
+  const ofProject = `/api/project/${project.id}`
+  switch (call.kind) {
+    case 'newtask':
+      return `${ofProject}/newtask?${new URLSearchParams(call.query).toString()}`
+    case 'userprogress':
+      return `${ofProject}/userprogress`
+    case 'project':
+      return ofProject
+    case 'project-list':
+      return `/api/project?${new URLSearchParams({ all: '1', short_name: project.short_name }).toString()}`
+    case 'task':
+      return `/api/task/${call.taskId}`
+    case 'skip':
+      return `/api/task/${call.taskId}/skip`
+  }
+}
+
+function skipInit(project: BridgeProject): RequestInit {
+  const headers = { 'content-type': 'application/json' }
+  return { method: 'POST', headers, body: JSON.stringify({ project_id: project.id }), keepalive: true }
+}
+
+async function apiFetch(path: string, init: RequestInit): Promise<Reply> {
+  try {
+    const response = await fetch(path, {
+      ...init,
+      headers: { accept: 'application/json', ...init.headers },
+      credentials: 'same-origin',
+      cache: 'no-store',
+      redirect: 'error',
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    })
+    const text = await response.text()
+    const retryAfter = Number(response.headers.get('retry-after'))
+    return {
+      status: response.status,
+      body: jsonOrNull(text),
+      ...(retryAfter > 0 ? { retryAfterMs: retryAfter * 1000 } : {}),
+    }
+  } catch {
+    return { status: 0, body: null }
+  }
+}
+
+/** A proxy's error page is no JSON; its status says enough. */
+function jsonOrNull(text: string): Json {
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    return null
+  }
+}
+
+function isOf(project: BridgeProject, task: Json): boolean {
+  return isObject(task) && task['project_id'] === project.id
+}
+
+function notFound(): Reply {
+  return refusal(404, 'NotFound', 'This project has no such task.')
+}
+
+/** A refusal in the shape of the API's errors, for what the host does not forward. */
+export function refusal(status: number, cls: string, message: string): Reply {
+  const body = {
+    action: 'GET',
+    status: 'failed',
+    status_code: status,
+    target: 'bridge',
+    exception_cls: cls,
+    exception_msg: message,
+  }
+  return { status, body }
+}
+
+/** The sentence of an API error, if it has one. */
+export function reasonOf(body: Json): string | undefined {
+  const message = isObject(body) ? body['exception_msg'] : undefined
+  return typeof message === 'string' && message !== '' ? message : undefined
+}
