@@ -45,8 +45,7 @@ export function identify(app: App, directory: Directory, session = createSession
     ctx.state.contributor = contributorOf(ctx, app)
     const user: DatabaseUser = {
       position: broughtPosition(ctx, app),
-      identity:
-        ctx.state.authenticatedBy === 'key' && ctx.state.viewer ? `user:${ctx.state.viewer.id}` : undefined,
+      identity: withoutCookie(ctx),
       writes: !['GET', 'HEAD', 'OPTIONS'].includes(ctx.method),
     }
     ctx.state.db = app.database.open(user)
@@ -56,6 +55,16 @@ export function identify(app: App, directory: Directory, session = createSession
     await next()
     await tellPosition(ctx, app)
   }
+}
+
+/** The name under which positions of API callers are remembered, since they keep no cookie. */
+function withoutCookie(ctx: Context): string | undefined {
+  const { authenticatedBy, contributor } = ctx.state
+  if (!ctx.path.startsWith('/api') || authenticatedBy === 'session') return undefined
+  const { external_uid: externalUid } = ctx.query
+  if (typeof externalUid === 'string') return `external:${externalUid}`
+  if (contributor.kind === 'user') return `user:${contributor.userId}`
+  return contributor.kind === 'address' ? `address:${contributor.address}` : undefined
 }
 
 /** The raw key: PyBossa's clients send it in the query, or bare in the Authorization header. */

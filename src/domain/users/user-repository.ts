@@ -62,7 +62,10 @@ export async function findUserByName(db: Db, name: string): Promise<User | undef
 }
 
 /** The account that an API key belongs to; unknown and revoked keys have none. */
-export async function findUserByKey(db: Db, keyHash: Buffer): Promise<(User & { keyId: number }) | undefined> {
+export async function findUserByKey(
+  db: Db,
+  keyHash: Buffer,
+): Promise<(User & { keyId: number }) | undefined> {
   return db
     .selectFrom('api_key')
     .innerJoin('user_account', 'user_account.id', 'api_key.user_id')
@@ -94,7 +97,11 @@ export async function insertSession(
 }
 
 export async function revokeSession(tx: Tx, sessionId: string): Promise<void> {
-  await tx.updateTable('session').set({ revoked: sql`now()` }).where('id', '=', sessionId).execute()
+  await tx
+    .updateTable('session')
+    .set({ revoked: sql`now()` })
+    .where('id', '=', sessionId)
+    .execute()
 }
 
 export interface ApiKey {
@@ -144,7 +151,10 @@ export async function touchApiKey(db: Db, keyId: number): Promise<void> {
     .set({ last_used: sql`now()` })
     .where('id', '=', keyId)
     .where((where) =>
-      where.or([where('last_used', 'is', null), where('last_used', '<', sql<string>`now() - interval '1 hour'`)]),
+      where.or([
+        where('last_used', 'is', null),
+        where('last_used', '<', sql<string>`now() - interval '1 hour'`),
+      ]),
     )
     .execute()
 }

@@ -27,7 +27,11 @@ const ARGON2 = { algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 }
 
 /** What the sign-up form asks for. */
 export const Registration = z.strictObject({
-  fullName: z.string().trim().min(3, 'Enter your name, at least 3 characters.').max(35, 'Use at most 35 characters.'),
+  fullName: z
+    .string()
+    .trim()
+    .min(3, 'Enter your name, at least 3 characters.')
+    .max(35, 'Use at most 35 characters.'),
   name: z
     .string()
     .trim()
@@ -42,7 +46,16 @@ export const Registration = z.strictObject({
 })
 export type Registration = z.infer<typeof Registration>
 
-const RESERVED_NAMES = new Set(['register', 'signin', 'signout', 'profile', 'projects', 'mail', 'page', 'keys'])
+const RESERVED_NAMES = new Set([
+  'register',
+  'signin',
+  'signout',
+  'profile',
+  'projects',
+  'mail',
+  'page',
+  'keys',
+])
 
 /**
  * Creates an account and signs it in.
@@ -80,7 +93,9 @@ export async function registerUser(
 }
 
 function nameTaken(): InvalidError {
-  return new InvalidError('Some fields need another look.', { name: 'This user name is taken. Choose another one.' })
+  return new InvalidError('Some fields need another look.', {
+    name: 'This user name is taken. Choose another one.',
+  })
 }
 
 /** A hash of nothing anybody knows: checking it makes an unknown address take as long as a wrong password. */
@@ -121,7 +136,10 @@ export async function getSessionUser(db: RequestDb, sessionId: string): Promise<
 }
 
 /** Who an API key belongs to, read from the primary. */
-export async function getKeyUser(db: RequestDb, key: string): Promise<(User & { keyId: number }) | undefined> {
+export async function getKeyUser(
+  db: RequestDb,
+  key: string,
+): Promise<(User & { keyId: number }) | undefined> {
   return db.readPrimary((primary) => findUserByKey(primary, hashKey(key)))
 }
 
@@ -144,7 +162,8 @@ const KeyName = z.string().trim().min(1, 'Name the key, for example after the pr
  */
 export async function createApiKey(db: RequestDb, user: { id: number }, name: string): Promise<string> {
   const parsed = KeyName.safeParse(name)
-  if (!parsed.success) throw new InvalidError('Name the key.', { keyName: parsed.error.issues[0]?.message ?? '' })
+  if (!parsed.success)
+    throw new InvalidError('Name the key.', { keyName: parsed.error.issues[0]?.message ?? '' })
   const key = randomToken()
   await db.write((tx) =>
     insertApiKey(tx, { userId: user.id, name: parsed.data, hash: hashKey(key), hint: key.slice(-4) }),

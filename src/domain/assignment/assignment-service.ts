@@ -1,0 +1,188 @@
+import { AppError, ForbiddenError, UnauthenticatedError } from '../../lib/errors.ts'
+import type { App } from '../../platform/app.ts'
+import type { RequestDb } from '../../platform/database.ts'
+import type { Json } from '../../platform/schema.ts'
+import { findKnownContributor, resolveContributor } from '../contributors/contributor-service.ts'
+import type { ContributorKey } from '../contributors/contributor-service.ts'
+import type { Project } from '../projects/project-service.ts'
+import type { Task } from '../tasks/task-service.ts'
+import {
+  callNewTask,
+  callRequestTask,
+  callSkip,
+  callSubmit,
+  callSweep,
+  countOwnRuns,
+} from './assignment-repository.ts'
+import type { SubmitAnswer, SubmitOutcome } from './assignment-repository.ts'
+
+/** PyBossa's sentence: its clients show it. */
+export const NOT_REQUESTED = 'You must request a task first!'
+export const ANONYMOUS_REFUSED = 'This project does not allow anonymous contributors'
+
+/** So many leases may one contributor hold at once: nobody can hold a project. */
+const LEASES_MAX: Record<ContributorKey['kind'], number> = {
+  user: 100,
+  external: 100,
+  device: 20,
+  address: 20,
+}
+
+/** One question to the database may end before the contributor's circle does; this many of them always suffice. */
+const ROUNDS_MAX = 500
+
+function isAnonymous(who: ContributorKey): boolean {
+  return who.kind === 'device' || who.kind === 'address'
+}
+
+/**
+ * Hands out tasks by lease: the ones a contributor holds already, then the next free ones. The same call again gives
+ * the same tasks; an offset looks ahead. Fewer than `limit`, down to none, when nothing more is left.
+ *
+ * @throws UnauthenticatedError when the project does not take people without an account.
+ */
+export async function newTask(
+  app: Pick<App, 'sealer'>,
+  db: RequestDb,
+  project: Project,
+  who: ContributorKey,
+  range: { limit: number; offset: number },
+): Promise<Task[]> {
+  if (isAnonymous(who) && !project.allowAnonymousContributors)
+    throw new UnauthenticatedError(ANONYMOUS_REFUSED)
+  const contributorId = await resolveContributor(app, db, who)
+  const offset = Math.min(range.offset, LEASES_MAX[who.kind])
+  const limit = Math.min(range.limit, LEASES_MAX[who.kind] - offset)
+  if (limit <= 0) return []
+  for (let round = 0; round < ROUNDS_MAX; round += 1) {
+    const { tasks, hasMore } = await db.call(
+      (primary) => callNewTask(primary, { projectId: project.id, contributorId, limit, offset }),
+      { silent: true },
+    )
+    if (!hasMore) return tasks
+  }
+  throw new AppError('unavailable', 'The project is being searched for a task. Try again.', { retryAfter: 1 })
+}
+
+/** Opening a task by its address is a request for it, with a place only when one is free. */
+export async function requestTask(
+  app: Pick<App, 'sealer'>,
+  db: RequestDb,
+  task: { id: number; projectId: number },
+  who: ContributorKey,
+): Promise<void> {
+  const contributorId = await resolveContributor(app, db, who)
+  await db.call(
+    (primary) => callRequestTask(primary, { projectId: task.projectId, taskId: task.id, contributorId }),
+    {
+      silent: true,
+    },
+  )
+}
+
+export interface NewTaskRun {
+  projectId: number
+  taskId: number
+  info: Json | undefined
+  idempotencyKey?: string | undefined
+  presenterVersion?: number | undefined
+  timeout?: number | undefined
+  calibration?: number | undefined
+  mediaUrl?: string | undefined
+}
+
+export interface StoredTaskRun {
+  id: number
+  created: string
+  finishTime: string
+  counted: boolean
+  /** This run gave the task its last wanted answer. */
+  completed: boolean
+}
+
+/**
+ * Stores one contributor's task run of a task that it requested; the same idempotency key gets the first one again.
+ *
+ * @throws ForbiddenError for a task not requested, unknown, of another project or answered already.
+ * @throws UnauthenticatedError when the project does not take people without an account.
+ */
+export async function submitTaskRun(
+  app: Pick<App, 'sealer' | 'queue'>,
+  db: RequestDb,
+  who: ContributorKey,
+  run: NewTaskRun,
+  requestId: string,
+): Promise<StoredTaskRun> {
+  const contributorId = await resolveContributor(app, db, who)
+  const answer = await db.call((primary) =>
+    callSubmit(primary, {
+      projectId: run.projectId,
+      taskId: run.taskId,
+      contributorId,
+      isAnonymous: isAnonymous(who),
+      info: run.info,
+      idempotencyKey: run.idempotencyKey,
+      presenterVersion: run.presenterVersion,
+      timeout: run.timeout,
+      calibration: run.calibration,
+      mediaUrl: run.mediaUrl,
+      requestId,
+    }),
+  )
+  if (answer.outcome === 'completed') void app.queue.relay()
+  return storedRun(answer)
+}
+
+const REFUSALS: Partial<Record<SubmitOutcome, () => AppError>> = {
+  duplicate: () => new ForbiddenError('You have already answered this task.'),
+  not_requested: () => new ForbiddenError(NOT_REQUESTED),
+  invalid_task: () => new ForbiddenError('Invalid task_id'),
+  invalid_project: () => new ForbiddenError('Invalid project_id'),
+  anonymous_refused: () => new UnauthenticatedError(ANONYMOUS_REFUSED),
+}
+
+function storedRun(answer: SubmitAnswer): StoredTaskRun {
+  const refusal = REFUSALS[answer.outcome]
+  if (refusal) throw refusal()
+  const { runId, created, finishTime, counted } = answer
+  if (runId === null || created === null || finishTime === null || counted === null) {
+    throw new Error(`submit_v1 answered ${answer.outcome} without a task run`)
+  }
+  return { id: runId, created, finishTime, counted, completed: answer.outcome === 'completed' }
+}
+
+/**
+ * Gives a leased task back; it is not offered to this contributor again for a day.
+ *
+ * @throws ForbiddenError when the task was not requested.
+ */
+export async function skipTask(
+  app: Pick<App, 'sealer'>,
+  db: RequestDb,
+  task: { id: number; projectId: number },
+  who: ContributorKey,
+): Promise<void> {
+  const contributorId = await resolveContributor(app, db, who)
+  const skipped = await db.call(
+    (primary) => callSkip(primary, { projectId: task.projectId, taskId: task.id, contributorId }),
+    { silent: true },
+  )
+  if (!skipped) throw new ForbiddenError(NOT_REQUESTED)
+}
+
+/** Gives places of expired leases back, at most 200; how many there were. */
+export async function sweepLeases(db: RequestDb): Promise<number> {
+  return db.call((primary) => callSweep(primary, 200), { silent: true })
+}
+
+/** How many task runs somebody has given to a project; right as soon as one is stored. */
+export async function ownProgress(
+  app: Pick<App, 'sealer'>,
+  db: RequestDb,
+  projectId: number,
+  who: ContributorKey,
+): Promise<number> {
+  const contributorId = await findKnownContributor(app, db, who)
+  if (contributorId === undefined) return 0
+  return db.read((reader) => countOwnRuns(reader, projectId, contributorId))
+}

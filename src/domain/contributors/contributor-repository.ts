@@ -1,0 +1,36 @@
+import { sql } from 'kysely'
+import type { Db } from '../../platform/postgres.ts'
+
+/** The columns that tell one contributor from another; exactly one way of knowing somebody is filled. */
+export interface ContributorColumns {
+  kind: 'user' | 'device' | 'external' | 'address'
+  userId?: number
+  deviceId?: string
+  projectId?: number
+  externalUid?: string
+  addressHash?: Buffer
+  madeUpIp?: string
+}
+
+/** The id of a contributor, whose row is made on first sight. */
+export async function upsertContributor(db: Db, who: ContributorColumns): Promise<number> {
+  const { rows } = await sql<{ id: number }>`
+    select contributor_v1(${who.kind}, ${who.userId ?? null}::bigint, ${who.deviceId ?? null}::uuid,
+      ${who.projectId ?? null}::bigint, ${who.externalUid ?? null}::text, ${who.addressHash ?? null}::bytea,
+      ${who.madeUpIp ?? null}::text) as id`.execute(db)
+  const [row] = rows
+  if (!row) throw new Error('contributor_v1 gave no row')
+  return row.id
+}
+
+/** The id of a contributor who has been seen before. */
+export async function findContributor(db: Db, who: ContributorColumns): Promise<number | undefined> {
+  let query = db.selectFrom('contributor').select('id')
+  if (who.userId !== undefined) query = query.where('user_id', '=', who.userId)
+  else if (who.deviceId !== undefined) query = query.where('device_id', '=', who.deviceId)
+  else if (who.externalUid !== undefined && who.projectId !== undefined) {
+    query = query.where('project_id', '=', who.projectId).where('external_uid', '=', who.externalUid)
+  } else if (who.addressHash !== undefined) query = query.where('address_hash', '=', who.addressHash)
+  else return undefined
+  return (await query.executeTakeFirst())?.id
+}

@@ -1,0 +1,317 @@
+import { z } from 'zod'
+import { ForbiddenError, InvalidError, NotFoundError, UnauthenticatedError } from '../../lib/errors.ts'
+import { fieldErrors } from '../../lib/field-errors.ts'
+import type { App } from '../../platform/app.ts'
+import type { RequestDb } from '../../platform/database.ts'
+import { violatedUnique } from '../../platform/postgres.ts'
+import { currentRequestId } from '../../platform/request-context.ts'
+import type { Json, JsonObject } from '../../platform/schema.ts'
+import { randomToken } from '../../platform/sealing.ts'
+import { mayEditProject, mayReadProject } from './project-policy.ts'
+import type { MaybeViewer, ProjectViewer } from './project-policy.ts'
+import {
+  deleteProjectRows,
+  findProject,
+  findProjectByShortName,
+  findTotals,
+  hasResults,
+  hasTasks,
+  insertChanges,
+  insertProject,
+  listCompleted,
+  listOwned,
+  listPublished,
+  listWithOpenTasks,
+  markPublished,
+  resetDraft,
+  updateProjectColumns,
+} from './project-repository.ts'
+import type { Project, ProjectChanges, ProjectPage, ProjectTotals } from './project-repository.ts'
+
+export type { Project, ProjectChanges, ProjectTotals } from './project-repository.ts'
+
+/** First path segments below /project/ that are pages, and a name that PyBossa's browser library cannot live with. */
+const RESERVED_SHORT_NAMES = new Set([
+  'category',
+  'new',
+  'task',
+  'page',
+  'featured',
+  'draft',
+  'historical_contributions',
+  'newtask',
+  'tasks',
+])
+
+const NO_TASKS: ProjectTotals = {
+  nTasks: 0,
+  nCompletedTasks: 0,
+  nTaskRuns: 0,
+  nExtra: 0,
+  nContributors: 0,
+  lastActivity: null,
+}
+
+export const projectFields = {
+  name: z.string().trim().min(1, 'Give the project a name.').max(255, 'Use at most 255 characters.'),
+  shortName: z
+    .string()
+    .trim()
+    .min(1, 'Choose a short name: it becomes the address of the project.')
+    .max(255, 'Use at most 255 characters.')
+    .regex(/^[^\s$#&\\/|?%]+$/u, 'A short name has no blanks and none of $ # & \\ / | ? %'),
+  description: z
+    .string()
+    .trim()
+    .min(1, 'Say in one sentence what the project is about.')
+    .max(255, 'Use at most 255 characters.'),
+  longDescription: z.string().max(100_000, 'Use at most 100,000 characters.'),
+}
+
+/** What the form for a new project asks for. */
+export const NewProjectForm = z.object({
+  name: projectFields.name,
+  shortName: projectFields.shortName,
+  description: projectFields.description,
+  longDescription: projectFields.longDescription.default(''),
+})
+
+export interface ProjectInput {
+  name: string
+  shortName: string
+  description: string
+  longDescription?: string | null
+  categoryId?: number | undefined
+  info?: JsonObject
+  allowAnonymousContributors?: boolean
+  webhook?: string | null
+}
+
+/**
+ * Creates a draft project that belongs to one person.
+ *
+ * @throws InvalidError with a message per field, also when the name or short name is taken.
+ */
+export async function createProject(
+  app: Pick<App, 'sealer'>,
+  db: RequestDb,
+  owner: ProjectViewer,
+  input: ProjectInput,
+): Promise<Project> {
+  const parsed = NewProjectForm.safeParse({ ...input, longDescription: input.longDescription ?? '' })
+  if (!parsed.success) throw new InvalidError('Some fields need another look.', fieldErrors(parsed.error))
+  refuseReserved(parsed.data.shortName)
+  const secretKeySealed = await app.sealer.seal('project-secret', randomToken(), Infinity)
+  return orNameTaken(() =>
+    db.write(async (tx) => {
+      const id = await insertProject(tx, {
+        ...parsed.data,
+        longDescription: parsed.data.longDescription || null,
+        ownerId: owner.id,
+        categoryId: input.categoryId,
+        secretKeySealed,
+        info: input.info ?? {},
+        ...(input.allowAnonymousContributors === undefined
+          ? {}
+          : { allowAnonymousContributors: input.allowAnonymousContributors }),
+        webhook: input.webhook ?? null,
+      })
+      const project = await findProject(tx, id)
+      if (!project) throw new NotFoundError('project', id)
+      return project
+    }),
+  )
+}
+
+/** @throws InvalidError when a short name is one of the site's own addresses. */
+export function refuseReserved(shortName: string): void {
+  if (RESERVED_SHORT_NAMES.has(shortName.toLowerCase())) {
+    throw new InvalidError('Some fields need another look.', {
+      shortName: "Project short_name is not valid, as it's used by the system.",
+    })
+  }
+}
+
+async function orNameTaken<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const constraint = violatedUnique(error)
+    if (constraint === 'project_name_key') {
+      throw new InvalidError('Some fields need another look.', {
+        name: 'Another project has this name. Choose a different one.',
+      })
+    }
+    if (constraint === 'project_short_name_key') {
+      throw new InvalidError('Some fields need another look.', {
+        shortName: 'Another project has this short name. Choose a different one.',
+      })
+    }
+    throw error
+  }
+}
+
+/** The project's secret key, with which other sites sign for their people. For owners only. */
+export async function openSecretKey(app: Pick<App, 'sealer'>, project: Project): Promise<string> {
+  const key = await app.sealer.open('project-secret', project.secretKeySealed)
+  if (typeof key !== 'string') throw new Error(`The secret key of project ${project.id} cannot be opened`)
+  return key
+}
+
+/**
+ * A project that this person may see.
+ *
+ * @throws NotFoundError; for a draft of somebody else UnauthenticatedError or ForbiddenError.
+ */
+export async function getProject(db: RequestDb, viewer: MaybeViewer, id: number): Promise<Project> {
+  return readable(viewer, await db.read((reader) => findProject(reader, id)), id)
+}
+
+/** The same by short name. */
+export async function getProjectByShortName(
+  db: RequestDb,
+  viewer: MaybeViewer,
+  shortName: string,
+): Promise<Project> {
+  return readable(viewer, await db.read((reader) => findProjectByShortName(reader, shortName)), shortName)
+}
+
+function readable(viewer: MaybeViewer, project: Project | undefined, name: number | string): Project {
+  if (!project) throw new NotFoundError('project', name)
+  if (!mayReadProject(viewer, project))
+    throw refusal(viewer, 'This project is a draft: only its owners can see it.')
+  return project
+}
+
+function refusal(viewer: MaybeViewer, message: string): Error {
+  return viewer ? new ForbiddenError(message) : new UnauthenticatedError(message)
+}
+
+/** @throws UnauthenticatedError or ForbiddenError unless this person is an owner or an admin. */
+export function mustEdit(viewer: MaybeViewer, project: Project): ProjectViewer {
+  if (!viewer || !mayEditProject(viewer, project))
+    throw refusal(viewer, 'Only owners of this project can do this.')
+  return viewer
+}
+
+/**
+ * Changes a project; each changed attribute leaves a line in the audit log.
+ *
+ * @throws InvalidError with a message per field; UnauthenticatedError or ForbiddenError for others than owners.
+ */
+export async function updateProject(
+  db: RequestDb,
+  viewer: MaybeViewer,
+  project: Project,
+  changes: ProjectChanges,
+  caller: 'web' | 'api',
+): Promise<Project> {
+  const editor = mustEdit(viewer, project)
+  const parsed = z
+    .object(projectFields)
+    .partial()
+    .safeParse({ ...changes, longDescription: changes.longDescription ?? undefined })
+  if (!parsed.success) throw new InvalidError('Some fields need another look.', fieldErrors(parsed.error))
+  if (changes.shortName !== undefined && changes.shortName !== project.shortName)
+    refuseReserved(changes.shortName)
+  return orNameTaken(() =>
+    db.write(async (tx) => {
+      await updateProjectColumns(tx, project.id, changes)
+      await insertChanges(
+        tx,
+        { projectId: project.id, userId: editor.id, caller, requestId: currentRequestId() },
+        differences(project, changes),
+      )
+      const updated = await findProject(tx, project.id)
+      if (!updated) throw new NotFoundError('project', project.id)
+      return updated
+    }),
+  )
+}
+
+function differences(before: Project, changes: ProjectChanges) {
+  return Object.entries(changes)
+    .map(([attribute, after]) => ({
+      attribute,
+      before: before[attribute as keyof ProjectChanges] as Json | undefined,
+      after: after as Json | undefined,
+    }))
+    .filter(({ before: old, after }) => JSON.stringify(old) !== JSON.stringify(after))
+}
+
+/**
+ * Opens a project to everybody. Answers that were tried out on the draft are forgotten, in the same transaction.
+ *
+ * @throws InvalidError when it has no presenter or no tasks yet, or is published already.
+ */
+export async function publishProject(db: RequestDb, viewer: MaybeViewer, project: Project): Promise<void> {
+  const editor = mustEdit(viewer, project)
+  if (project.published) throw new InvalidError('This project is published already.')
+  if (project.presenterVersionId === null)
+    throw new InvalidError('Choose how tasks are presented before you publish.')
+  await db.write(async (tx) => {
+    if (!(await hasTasks(tx, project.id))) throw new InvalidError('Add tasks before you publish.')
+    await resetDraft(tx, project.id)
+    await markPublished(tx, project.id)
+    await insertChanges(
+      tx,
+      { projectId: project.id, userId: editor.id, caller: 'web', requestId: currentRequestId() },
+      [{ attribute: 'published', before: false, after: true }],
+    )
+  })
+}
+
+/** @throws ForbiddenError while results exist: contributed work does not vanish. */
+export async function deleteProject(db: RequestDb, viewer: MaybeViewer, project: Project): Promise<void> {
+  mustEdit(viewer, project)
+  await db.write(async (tx) => {
+    if (await hasResults(tx, project.id)) {
+      throw new ForbiddenError(
+        'This project has results: people gave their time for them, so it cannot be deleted.',
+      )
+    }
+    await deleteProjectRows(tx, project.id)
+  })
+}
+
+export interface ProjectWithTotals {
+  project: Project
+  totals: ProjectTotals
+}
+
+async function withTotals(db: RequestDb, projects: Project[]): Promise<ProjectWithTotals[]> {
+  const totals = await db.read((reader) =>
+    findTotals(
+      reader,
+      projects.map(({ id }) => id),
+    ),
+  )
+  return projects.map((project) => ({ project, totals: totals.get(project.id) ?? NO_TASKS }))
+}
+
+/** A project's figures, exact. */
+export async function getTotals(db: RequestDb, projectId: number): Promise<ProjectTotals> {
+  const totals = await db.read((reader) => findTotals(reader, [projectId]))
+  return totals.get(projectId) ?? NO_TASKS
+}
+
+export async function listPublishedProjects(db: RequestDb, page: ProjectPage): Promise<ProjectWithTotals[]> {
+  return withTotals(db, await db.read((reader) => listPublished(reader, page)))
+}
+
+/** Projects that need hands now. */
+export async function listOpenProjects(
+  db: RequestDb,
+  limit: number,
+  exceptId?: number,
+): Promise<ProjectWithTotals[]> {
+  return withTotals(db, await db.read((reader) => listWithOpenTasks(reader, limit, exceptId)))
+}
+
+export async function listCompletedProjects(db: RequestDb, limit: number): Promise<ProjectWithTotals[]> {
+  return withTotals(db, await db.read((reader) => listCompleted(reader, limit)))
+}
+
+export async function listOwnedProjects(db: RequestDb, owner: ProjectViewer): Promise<ProjectWithTotals[]> {
+  return withTotals(db, await db.read((reader) => listOwned(reader, owner.id)))
+}

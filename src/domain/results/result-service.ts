@@ -1,0 +1,1 @@
+export { insertResultRow as insertResult, retireResultRow as retireResult } from './result-repository.ts'

@@ -1,0 +1,237 @@
+import { z } from 'zod'
+import { ForbiddenError, InvalidError, NotFoundError } from '../../lib/errors.ts'
+import { contentHash } from '../../lib/canonical-json.ts'
+import { fieldErrors } from '../../lib/field-errors.ts'
+import type { App } from '../../platform/app.ts'
+import type { RequestDb } from '../../platform/database.ts'
+import type { Tx } from '../../platform/postgres.ts'
+import type { Json } from '../../platform/schema.ts'
+import type { MaybeViewer } from '../projects/project-policy.ts'
+import { mustEdit } from '../projects/project-service.ts'
+import type { Project } from '../projects/project-service.ts'
+import { insertResult, retireResult } from '../results/result-service.ts'
+import {
+  countTasks,
+  deleteTaskRows,
+  demoteRuns,
+  findLastCountedRun,
+  findTask,
+  hasResult,
+  insertTaskRows,
+  listSampleTasks,
+  listTaskProgress,
+  lockLeases,
+  lockSchedule,
+  noteRunsGone,
+  noteTaskCount,
+  raiseEpoch,
+  releasePlaces,
+  updateTaskRows,
+} from './task-repository.ts'
+import type { Task, TaskChanges, TaskFilter, TaskProgress } from './task-repository.ts'
+
+export type { Task, TaskChanges, TaskFilter, TaskProgress } from './task-repository.ts'
+
+/** PyBossa's default redundancy. */
+const REDUNDANCY = 30
+/** Rows that go to the database in one statement. */
+const BATCH = 1_000
+
+/** A task before it has an id. */
+export interface TaskInput {
+  info: Json
+  nAnswers?: number | undefined
+  priority?: number | undefined
+  calibration?: number | undefined
+  quorum?: number | undefined
+}
+
+const Settings = z.object({
+  nAnswers: z
+    .int('n_answers is a whole number.')
+    .min(1, 'n_answers is at least 1.')
+    .max(10_000, 'n_answers is at most 10,000.')
+    .optional(),
+  priority: z
+    .number('priority_0 is a number.')
+    .min(0, 'priority_0 is at least 0.')
+    .max(1, 'priority_0 is at most 1.')
+    .optional(),
+  calibration: z.int('calibration is 0 or 1.').min(0).max(1).optional(),
+  quorum: z.int('quorum is a whole number.').min(0).max(10_000).optional(),
+})
+
+function checkSettings(settings: TaskChanges | TaskInput): void {
+  const parsed = Settings.safeParse(settings)
+  if (parsed.success) return
+  const fields = fieldErrors(parsed.error)
+  throw new InvalidError(Object.values(fields)[0] ?? 'A task setting is out of range.', fields)
+}
+
+/** Adds one task to a project. */
+export async function createTask(
+  db: RequestDb,
+  viewer: MaybeViewer,
+  project: Project,
+  input: TaskInput,
+): Promise<Task> {
+  mustEdit(viewer, project)
+  checkSettings(input)
+  return db.write(async (tx) => {
+    const [id] = await insertTaskRows(tx, project.id, [rowOf(input)], { skipKnown: false })
+    if (id === undefined) throw new Error('A new task was not stored')
+    await noteTaskCount(tx, project.id, { nTasks: 1 })
+    const task = await findTask(tx, id)
+    if (!task) throw new NotFoundError('task', id)
+    return task
+  })
+}
+
+function rowOf(input: TaskInput) {
+  return {
+    info: input.info,
+    nAnswers: input.nAnswers ?? REDUNDANCY,
+    priority: input.priority ?? 0,
+    calibration: input.calibration ?? 0,
+    quorum: input.quorum ?? 0,
+    hash: contentHash(input.info),
+  }
+}
+
+/**
+ * Adds many tasks within one transaction, in the order of the source; rows that the project has already are skipped.
+ *
+ * @returns how many were added and how many skipped.
+ */
+export async function addTasks(
+  tx: Tx,
+  projectId: number,
+  inputs: AsyncIterable<TaskInput>,
+): Promise<{ added: number; skipped: number }> {
+  let batch: TaskInput[] = []
+  let read = 0
+  let added = 0
+  const flush = async () => {
+    const ids = await insertTaskRows(tx, projectId, batch.map(rowOf), { skipKnown: true })
+    added += ids.length
+    batch = []
+  }
+  for await (const input of inputs) {
+    batch.push(input)
+    read += 1
+    if (batch.length === BATCH) await flush()
+  }
+  if (batch.length > 0) await flush()
+  if (added > 0) await noteTaskCount(tx, projectId, { nTasks: added })
+  return { added, skipped: read - added }
+}
+
+/** @throws NotFoundError */
+export async function getTask(db: RequestDb, id: number): Promise<TaskProgress> {
+  const task = await db.read((reader) => findTask(reader, id))
+  if (!task) throw new NotFoundError('task', id)
+  return task
+}
+
+/** A page of tasks for their owner, in id order. */
+export async function listTasks(
+  db: RequestDb,
+  project: Project,
+  page: { filter: TaskFilter; lastId: number; limit: number },
+): Promise<TaskProgress[]> {
+  return db.read((reader) => listTaskProgress(reader, project.id, page))
+}
+
+/** How many tasks each filter of the browser shows. */
+export async function countProjectTasks(
+  db: RequestDb,
+  project: Project,
+): Promise<Record<TaskFilter, number>> {
+  return db.read((reader) => countTasks(reader, project.id))
+}
+
+/** The first tasks of a project. */
+export async function sampleTasks(db: RequestDb, project: Project, limit: number): Promise<Task[]> {
+  return db.read((reader) => listSampleTasks(reader, project.id, limit))
+}
+
+/**
+ * Changes a task while people may be working on it. Less redundancy takes places back from the newest leases, then
+ * turns the newest counted task runs into extra ones; a task that now has enough is completed, one that has not any
+ * more is open again. All in one transaction.
+ */
+export async function updateTask(
+  app: Pick<App, 'queue'>,
+  db: RequestDb,
+  viewer: MaybeViewer,
+  project: Project,
+  task: Task,
+  changes: TaskChanges,
+): Promise<Task> {
+  mustEdit(viewer, project)
+  checkSettings(changes)
+  return db.write(async (tx) => {
+    await lockLeases(tx, task.id)
+    const nAnswers = changes.nAnswers ?? task.nAnswers
+    const turn = await fitRedundancy(tx, project.id, task.id, nAnswers)
+    await updateTaskRows(tx, task.id, {
+      ...changes,
+      ...turn,
+      ...(changes.info === undefined ? {} : { hash: contentHash(changes.info) }),
+    })
+    if (turn.state === 'completed') {
+      await insertResult(tx, project.id, task.id)
+      await app.queue.enqueue(tx, 'note-task-completed', { projectId: project.id, taskId: task.id })
+    }
+    if (turn.state === 'ongoing') await retireResult(tx, task.id)
+    if (changes.nAnswers !== undefined || changes.priority !== undefined) await raiseEpoch(tx, project.id)
+    const updated = await findTask(tx, task.id)
+    if (!updated) throw new NotFoundError('task', task.id)
+    return updated
+  })
+}
+
+/** Makes a task's counters fit its redundancy; what becomes of its state, if anything. */
+async function fitRedundancy(
+  tx: Tx,
+  projectId: number,
+  taskId: number,
+  nAnswers: number,
+): Promise<{ state?: 'completed' | 'ongoing'; doneBy?: number | null }> {
+  const sched = await lockSchedule(tx, taskId)
+  if (!sched) throw new NotFoundError('task', taskId)
+  if (sched.nTaken > nAnswers)
+    await releasePlaces(tx, taskId, Math.min(sched.nTaken - nAnswers, sched.nTaken - sched.nRuns))
+  const surplus = Math.max(0, sched.nRuns - nAnswers)
+  if (surplus > 0) {
+    await demoteRuns(tx, taskId, surplus)
+    await noteRunsGone(tx, projectId, { nRuns: surplus, nExtra: -surplus })
+  }
+  const isComplete = sched.nRuns - surplus >= nAnswers
+  if (isComplete === (sched.doneBy !== null)) return {}
+  await noteTaskCount(tx, projectId, { nTasks: 0, nCompletedTasks: isComplete ? 1 : -1 })
+  if (!isComplete) return { state: 'ongoing', doneBy: null }
+  return { state: 'completed', doneBy: (await findLastCountedRun(tx, taskId)) ?? null }
+}
+
+/**
+ * Deletes a task with its task runs.
+ *
+ * @throws ForbiddenError for an owner when the task has a result; an admin may.
+ */
+export async function deleteTask(
+  db: RequestDb,
+  viewer: MaybeViewer,
+  project: Project,
+  task: Task,
+): Promise<void> {
+  const editor = mustEdit(viewer, project)
+  await db.write(async (tx) => {
+    if (!editor.isAdmin && (await hasResult(tx, task.id))) {
+      throw new ForbiddenError('This task has a result: only an admin can delete it.')
+    }
+    const gone = await deleteTaskRows(tx, task.id)
+    await noteRunsGone(tx, project.id, gone)
+    await noteTaskCount(tx, project.id, { nTasks: -1, nCompletedTasks: task.state === 'completed' ? -1 : 0 })
+  })
+}
