@@ -24,6 +24,7 @@ export interface MountedFrame {
 }
 
 const HELLO_WITHIN_MS = 15_000
+const HELLO_AFTER_LOAD_MS = 3_000
 
 /**
  * Puts the presenter's frame on the page and pins a MessageChannel to it. One hello is accepted per load, only from
@@ -45,6 +46,8 @@ export function mountFrame(options: FrameOptions): MountedFrame {
     // A second document without our doing: the presenter left its page.
     if (hasLoaded) return trouble('left')
     hasLoaded = true
+    // Its script speaks before the page has loaded, so silence now means that there is none: an expired ticket, say.
+    if (!port) helloWithin(HELLO_AFTER_LOAD_MS)
   })
   expectHello()
   element.src = options.url
@@ -54,9 +57,14 @@ export function mountFrame(options: FrameOptions): MountedFrame {
     disconnect()
     hasLoaded = false
     window.addEventListener('message', greet)
+    helloWithin(HELLO_WITHIN_MS)
+  }
+
+  function helloWithin(ms: number): void {
+    window.clearTimeout(helloTimer)
     helloTimer = window.setTimeout(() => {
       options.onTrouble('slow')
-    }, HELLO_WITHIN_MS)
+    }, ms)
   }
 
   function disconnect(): void {

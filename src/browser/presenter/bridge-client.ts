@@ -1,0 +1,74 @@
+import { HELLO, WELCOME, readHostMessage, writeMessage } from '../../lib/bridge.ts'
+import type { BridgeInit, FrameMessage, HostMessage, Json } from '../../lib/bridge.ts'
+
+export interface BridgeReply {
+  /** Status of the site's API; 0 when it could not be reached, 202 when a task run waits in the browser. */
+  status: number
+  body: Json
+}
+
+export interface BridgeClient {
+  readonly init: BridgeInit
+  /** Asks the host for something on its allow-list. Never rejects. */
+  request(
+    method: 'GET' | 'POST',
+    path: string,
+    content?: { query?: Record<string, string>; body?: Json },
+  ): Promise<BridgeReply>
+  send(message: FrameMessage): void
+  onMessage(listener: (message: HostMessage) => void): void
+}
+
+/**
+ * Says hello to the page around the frame and waits for its port and its first message. The welcome is taken only
+ * from the parent window on the site's origin, so a frame inside this one cannot pose as the host.
+ */
+export function connectBridge(site: string): Promise<BridgeClient> {
+  const host = window.parent
+  return new Promise((resolve) => {
+    function greet(event: MessageEvent<unknown>): void {
+      const [port] = event.ports
+      if (event.source !== host || event.origin !== site || event.data !== WELCOME || !port) return
+      window.removeEventListener('message', greet)
+      resolve(speakOver(port))
+    }
+    window.addEventListener('message', greet)
+    host.postMessage(HELLO, site)
+  })
+}
+
+function speakOver(port: MessagePort): Promise<BridgeClient> {
+  const waiting = new Map<number, (reply: BridgeReply) => void>()
+  const listeners: ((message: HostMessage) => void)[] = []
+  const introduced = Promise.withResolvers<BridgeInit>()
+  let lastId = 0
+
+  port.onmessage = (event: MessageEvent<unknown>) => {
+    const message = readHostMessage(event.data)
+    if (message?.type === 'init') introduced.resolve(message)
+    else if (message?.type === 'response') {
+      waiting.get(message.id)?.({ status: message.status, body: message.body })
+      waiting.delete(message.id)
+    } else if (message) for (const listener of listeners) listener(message)
+  }
+
+  function send(message: FrameMessage): void {
+    port.postMessage(writeMessage(message))
+  }
+
+  return introduced.promise.then((init) => ({
+    init,
+    send,
+    request(method, path, { query = {}, body = null } = {}) {
+      lastId += 1
+      const id = lastId
+      return new Promise((resolve) => {
+        waiting.set(id, resolve)
+        send({ type: 'request', id, method, path, query, body })
+      })
+    },
+    onMessage(listener) {
+      listeners.push(listener)
+    },
+  }))
+}

@@ -1,0 +1,177 @@
+import { isObject } from '../../lib/bridge.ts'
+import type { Json } from '../../lib/bridge.ts'
+import { PRESENTER_STRINGS, filled, withTranslation } from '../../lib/contribute-strings.ts'
+import type { BridgeClient, BridgeReply } from './bridge-client.ts'
+import { chained, createDeferred } from './deferred.ts'
+import type { ChainedPromise, Deferred } from './deferred.ts'
+import { FeedError, createTaskFeed } from './task-feed.ts'
+import type { Task } from './task-feed.ts'
+
+/** A task as presenters see it: `{}` when nothing is left, and theirs to change. */
+export type PresentedTask = Partial<Task>
+type Hook = (task: PresentedTask, deferred: Deferred<PresentedTask>) => void
+
+/** The global that PyBossa's presenters use, after the public interface of pybossa.js. */
+export interface Pybossa {
+  run(shortName: string): void
+  taskLoaded(hook: Hook): void
+  presentTask(hook: Hook): void
+  newTask(shortName: string): ChainedPromise<{ question: string; task: PresentedTask }>
+  saveTask(task: number | string | PresentedTask, info: Json): ChainedPromise<Json>
+  userProgress(shortName: string): ChainedPromise<Json>
+  getCurrentTaskId(url?: string): string | false
+  setEndpoint(url: string): string
+}
+
+/**
+ * A `pybossa` object over the bridge. It exists before the presenter's first script runs; what it promises waits for
+ * the host. The short names that presenters pass are not used: a copied presenter often still names its origin.
+ */
+export function createPybossa(connected: Promise<BridgeClient>): Pybossa {
+  let load: Hook = (task, deferred) => {
+    deferred.resolve(task)
+  }
+  let present: Hook = load
+  let currentTaskId: number | null = null
+  void connected.then(({ init }) => {
+    currentTaskId ??= init.taskId
+  })
+
+  async function run(): Promise<void> {
+    const bridge = await connected
+    const tasks = loadedTasks(bridge, (task, deferred) => {
+      load(task, deferred)
+    })
+    for (;;) {
+      const task = await tasks.next()
+      currentTaskId = task.id ?? null
+      const shown = createDeferred<PresentedTask>()
+      tasks.onSkip(() => {
+        shown.resolve({})
+      })
+      if (task.id !== undefined) bridge.send({ type: 'taskShown', id: task.id })
+      present(task, shown)
+      if (task.id === undefined) {
+        bridge.send({ type: 'finished' })
+        return
+      }
+      await shown
+    }
+  }
+
+  return {
+    run() {
+      run().catch((error: unknown) => {
+        void connected.then((bridge) => {
+          tellFailure(bridge, error)
+        })
+      })
+    },
+    taskLoaded(hook) {
+      load = hook
+    },
+    presentTask(hook) {
+      present = hook
+    },
+    newTask() {
+      return chained(connected.then(newTask))
+    },
+    saveTask(task, info) {
+      const taskId = typeof task === 'object' ? task.id : Number(task)
+      if (typeof task === 'object') Object.assign(task, { answer: info })
+      return chained(connected.then((bridge) => saveTask(bridge, taskId, info)))
+    },
+    userProgress() {
+      return chained(
+        connected.then((bridge) =>
+          called(bridge.request('GET', `/api/project/${bridge.init.project.id}/userprogress`)),
+        ),
+      )
+    },
+    getCurrentTaskId(url) {
+      if (url === undefined) return currentTaskId === null ? false : String(currentTaskId)
+      const segments = url.split(/[?#]/)[0]?.split('/') ?? []
+      const at = segments.indexOf('task')
+      return at === -1 ? false : (segments[at + 1] ?? false)
+    },
+    setEndpoint(url) {
+      // The bridge knows its site; presenters only want the address back.
+      return url.endsWith('/') ? url : `${url}/`
+    },
+  }
+}
+
+/** The feed with the presenter's own loading step, which runs for the next task while one is on the screen. */
+function loadedTasks(bridge: BridgeClient, load: Hook) {
+  const strings = withTranslation(PRESENTER_STRINGS, bridge.init.strings)
+  const loading = new Map<number, Promise<PresentedTask>>()
+  let skipShown: () => void = () => undefined
+  let shownId: number | undefined
+  const feed = createTaskFeed(bridge, {
+    showsCompleted: true,
+    onUpcoming(task) {
+      loading.set(task.id, loaded(task))
+    },
+    onOffline(isOffline) {
+      bridge.send({ type: 'notify', text: strings.offline, notice: 'warning', show: isOffline })
+    },
+  })
+  bridge.onMessage((message) => {
+    if (message.type !== 'skip' || shownId === undefined) return
+    void feed.skip(shownId)
+    shownId = undefined
+    skipShown()
+  })
+
+  function loaded(task: PresentedTask): Promise<PresentedTask> {
+    const deferred = createDeferred<PresentedTask>()
+    load(task, deferred)
+    return deferred
+  }
+
+  return {
+    async next(): Promise<PresentedTask> {
+      const task: PresentedTask = (await feed.next()) ?? {}
+      const { id } = task
+      const ready = await ((id === undefined ? undefined : loading.get(id)) ?? loaded(task))
+      if (id !== undefined) loading.delete(id)
+      shownId = id
+      return ready
+    },
+    onSkip(listener: () => void) {
+      skipShown = listener
+    },
+  }
+}
+
+async function newTask(bridge: BridgeClient): Promise<{ question: string; task: PresentedTask }> {
+  const { project } = bridge.init
+  const task = await called(
+    bridge.request('GET', `/api/project/${project.id}/newtask`, { query: { offset: '0' } }),
+  )
+  return { question: project.description, task: isObject(task) ? task : {} }
+}
+
+function saveTask(bridge: BridgeClient, taskId: number | undefined, info: Json): Promise<Json> {
+  const body = { project_id: bridge.init.project.id, task_id: taskId ?? null, info }
+  return called(bridge.request('POST', '/api/taskrun', { body }))
+}
+
+/** @throws an object like jQuery's failed request: presenters read `status` (403: already answered) from it. */
+async function called(request: Promise<BridgeReply>): Promise<Json> {
+  const { status, body } = await request
+  if (status >= 200 && status < 300) return body
+  throw Object.assign(new Error(`The site answered ${status}`), {
+    status,
+    responseText: JSON.stringify(body),
+    responseJSON: body,
+  })
+}
+
+function tellFailure(bridge: BridgeClient, error: unknown): void {
+  const strings = withTranslation(PRESENTER_STRINGS, bridge.init.strings)
+  const reason = error instanceof FeedError ? error.reason : undefined
+  if (!(error instanceof FeedError)) reportError(error)
+  const text = filled(strings.refused, { reason: reason ?? strings.refusedUnknown })
+  bridge.send({ type: 'notify', text, notice: 'error', show: true })
+}

@@ -1,0 +1,50 @@
+import type { Context } from '../../http/state.ts'
+import type { App } from '../../platform/app.ts'
+import type { TemplatePresenter } from '../../domain/presenters/templates.ts'
+import {
+  OPAQUE_FRAME_PATH,
+  OPAQUE_SANDBOX,
+  ORIGIN_SANDBOX,
+  canUseOwnHosts,
+  presenterOriginOf,
+} from './presenter-origin.ts'
+import { sealTicket } from './presenter-ticket.ts'
+
+/** What a page needs to embed a presenter: the data-frame-* attributes of src/browser/contribute/contribute.ts. */
+export interface PresenterFrame {
+  url: string
+  /** The origin to expect, "null" for the opaque sandbox. */
+  origin: string
+  sandbox: string
+}
+
+/**
+ * The frame for a project's presenter on the page that is being answered. The caller has checked that this person may
+ * see it; the ticket in the address is good for five minutes.
+ *
+ * @param shown a stored version, or a template's settings that are not saved yet.
+ */
+export async function frameFor(
+  app: Pick<App, 'config' | 'sealer'>,
+  ctx: Context,
+  projectId: number,
+  shown: { version: number } | { draft: TemplatePresenter },
+): Promise<PresenterFrame> {
+  const { presenterOrigin, url } = app.config.site
+  const ticket = await sealTicket(app, {
+    project: projectId,
+    shown: 'version' in shown ? shown : { draft: draftOf(shown.draft) },
+    // Parsed, so that a made-up Host header cannot write more than an origin into the frame's policy.
+    site: new URL(URL.canParse(ctx.origin) ? ctx.origin : url).origin,
+    locale: ctx.state.viewer?.locale ?? 'en',
+  })
+  if (!canUseOwnHosts(presenterOrigin, url, ctx.host)) {
+    return { url: `${OPAQUE_FRAME_PATH}?ticket=${ticket}`, origin: 'null', sandbox: OPAQUE_SANDBOX }
+  }
+  const origin = presenterOriginOf(presenterOrigin, projectId)
+  return { url: `${origin}/?ticket=${ticket}`, origin, sandbox: ORIGIN_SANDBOX }
+}
+
+function draftOf({ template, settings }: TemplatePresenter) {
+  return { template, settings: { ...settings } }
+}

@@ -1,0 +1,79 @@
+import type { FrameDocument } from '../../lib/presenter-settings.ts'
+import { OPAQUE_SANDBOX } from './presenter-origin.ts'
+
+export interface FramePage {
+  html: string
+  contentSecurityPolicy: string
+}
+
+interface Surroundings {
+  /** Origin of the embedding page; own script and style come from there. */
+  site: string
+  locale: string
+  isOpaque: boolean
+}
+
+/** The document of a ready template: our own script on the owner's settings, and pictures from anywhere. */
+export function templatePage(
+  { template, settings }: { template: string; settings: unknown },
+  assets: { script: string; style: string },
+  around: Surroundings,
+): FramePage {
+  const { site, locale } = around
+  return {
+    html: [
+      head(locale, { site, template, settings }),
+      `<link rel="stylesheet" href="${escaped(site + assets.style)}">`,
+      `<script defer src="${escaped(site + assets.script)}"></script>`,
+      '</head><body><main id="presenter"></main></body></html>',
+    ].join('\n'),
+    contentSecurityPolicy: policy(around, [
+      "default-src 'none'",
+      `script-src ${site}`,
+      `style-src ${site}`,
+      `font-src ${site}`,
+      'img-src http: https: data: blob:',
+      "base-uri 'none'",
+      "form-action 'none'",
+    ]),
+  }
+}
+
+/**
+ * The document of a presenter that its owner wrote, byte for byte, after the script that makes `pybossa`. Its policy
+ * is as open as presenters in the wild need: what protects the site is the origin it runs on.
+ */
+export function codePage(code: string, script: string, around: Surroundings): FramePage {
+  const { site, locale } = around
+  return {
+    html: [
+      head(locale, { site, template: null, settings: null }),
+      `<script src="${escaped(site + script)}"></script>`,
+      `</head><body><div class="container">${code}</div>`,
+      `<div id="PYBOSSA_USER_LOCALE" hidden>${escaped(locale)}</div></body></html>`,
+    ].join('\n'),
+    contentSecurityPolicy: policy(around, ["default-src * data: blob: 'unsafe-inline' 'unsafe-eval'"]),
+  }
+}
+
+function head(locale: string, document: FrameDocument): string {
+  return [
+    `<!doctype html><html lang="${escaped(locale)}"><head><meta charset="utf-8">`,
+    '<meta name="viewport" content="width=device-width, initial-scale=1"><title>Task</title>',
+    `<script type="application/json" id="presenter-document">${scriptJson(document)}</script>`,
+  ].join('\n')
+}
+
+function policy({ site, isOpaque }: Surroundings, directives: string[]): string {
+  const sandbox = isOpaque ? [`sandbox ${OPAQUE_SANDBOX}`] : []
+  return [...directives, `frame-ancestors ${site}`, ...sandbox].join('; ')
+}
+
+/** JSON that cannot end the script element it stands in. */
+function scriptJson(value: unknown): string {
+  return JSON.stringify(value).replace(/</g, '\\u003c')
+}
+
+function escaped(text: string): string {
+  return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/"/g, '&quot;')
+}

@@ -1,0 +1,84 @@
+import { getPresenter } from '../../domain/presenters/presenter-service.ts'
+import type { PresenterVersion } from '../../domain/presenters/presenter-service.ts'
+import type { Assets } from '../../http/assets.ts'
+import type { Context, Handler } from '../../http/state.ts'
+import { AppError } from '../../lib/errors.ts'
+import type { App } from '../../platform/app.ts'
+import { codePage, templatePage } from './frame-page.ts'
+import type { FramePage } from './frame-page.ts'
+import { OPAQUE_FRAME_PATH, projectOfHost } from './presenter-origin.ts'
+import { openTicket } from './presenter-ticket.ts'
+import type { PresenterTicket } from './presenter-ticket.ts'
+
+/**
+ * Answers for the hosts of presenters, and for opaque frames on the site's own host. It stands before everything that
+ * reads or sets a cookie: nothing of the site is reachable under a presenter's origin, and a frame's document is the
+ * same for everybody who has its ticket.
+ */
+export function presenterHost(
+  app: Pick<App, 'config' | 'database' | 'sealer'>,
+  assets: Pick<Assets, 'url'>,
+): Handler {
+  const pattern = app.config.site.presenterOrigin
+
+  return async (ctx, next) => {
+    const projectId = projectOfHost(pattern, ctx.host)
+    const isOpaque = projectId === undefined && ctx.path === OPAQUE_FRAME_PATH
+    if (projectId === undefined && !isOpaque) return next()
+    answerPrivately(ctx)
+    const isFrame = ctx.path === (isOpaque ? OPAQUE_FRAME_PATH : '/')
+    if (!isFrame || (ctx.method !== 'GET' && ctx.method !== 'HEAD'))
+      return refuse(ctx, 404, 'There is nothing here.')
+    const ticket = await openTicket(app, ctx.query['ticket'])
+    if (!ticket || (projectId ?? ticket.project) !== ticket.project) {
+      return refuse(ctx, 403, 'This address is no longer valid. Load the page around it again.')
+    }
+    const page = await pageOf(app, assets, ticket, isOpaque)
+    if (!page) return refuse(ctx, 404, 'This presenter is gone. Load the page around it again.')
+    ctx.set('Content-Security-Policy', page.contentSecurityPolicy)
+    ctx.type = 'text/html; charset=utf-8'
+    ctx.body = page.html
+  }
+}
+
+function answerPrivately(ctx: Context): void {
+  ctx.set({
+    'Cache-Control': 'private',
+    'Referrer-Policy': 'no-referrer',
+    'X-Content-Type-Options': 'nosniff',
+    // A process of its own where the browser can: a presenter that hangs does not hang its neighbours.
+    'Origin-Agent-Cluster': '?1',
+  })
+}
+
+function refuse(ctx: Context, status: number, message: string): void {
+  ctx.status = status
+  ctx.set('Content-Security-Policy', "default-src 'none'; sandbox")
+  ctx.type = 'text/plain; charset=utf-8'
+  ctx.body = message
+}
+
+async function pageOf(
+  app: Pick<App, 'database'>,
+  assets: Pick<Assets, 'url'>,
+  { project, shown, site, locale }: PresenterTicket,
+  isOpaque: boolean,
+): Promise<FramePage | undefined> {
+  const around = { site, locale, isOpaque }
+  const ofTemplates = { script: assets.url('presenter-frame.js'), style: assets.url('presenter.css') }
+  if ('draft' in shown) return templatePage(shown.draft, ofTemplates, around)
+  const version = await findVersion(app, shown.version)
+  if (version?.projectId !== project) return undefined
+  return version.kind === 'template'
+    ? templatePage(version, ofTemplates, around)
+    : codePage(version.code, assets.url('presenter-code.js'), around)
+}
+
+async function findVersion(app: Pick<App, 'database'>, id: number): Promise<PresenterVersion | undefined> {
+  try {
+    return await getPresenter(app.database.open({ writes: false }), id)
+  } catch (error) {
+    if (error instanceof AppError && error.kind === 'not-found') return undefined
+    throw error
+  }
+}

@@ -1,0 +1,37 @@
+import { z } from 'zod'
+import type { App } from '../../platform/app.ts'
+
+/** Long enough to load a page, short enough that a copied address is soon worth nothing. */
+const TICKET_SECONDS = 300
+const PURPOSE = 'presenter'
+
+const Shown = z.union([
+  z.strictObject({ version: z.int().positive() }),
+  z.strictObject({
+    draft: z.strictObject({ template: z.string(), settings: z.record(z.string(), z.json()) }),
+  }),
+])
+
+const Ticket = z.strictObject({
+  project: z.int().positive(),
+  shown: Shown,
+  /** Origin of the page that may embed the frame. */
+  site: z.string(),
+  locale: z.string(),
+})
+
+/** What one frame may show, and to which page. */
+export type PresenterTicket = z.infer<typeof Ticket>
+
+export function sealTicket(app: Pick<App, 'sealer'>, ticket: PresenterTicket): Promise<string> {
+  return app.sealer.seal(PURPOSE, ticket, TICKET_SECONDS)
+}
+
+/** The ticket, unless it is forged, too old or none at all. */
+export async function openTicket(
+  app: Pick<App, 'sealer'>,
+  sealed: string | string[] | undefined,
+): Promise<PresenterTicket | undefined> {
+  if (typeof sealed !== 'string') return undefined
+  return Ticket.safeParse(await app.sealer.open(PURPOSE, sealed)).data
+}
