@@ -13,6 +13,7 @@ import { staticFiles } from '../http/static.ts'
 import { createViews } from '../http/views.ts'
 import type { App } from '../platform/app.ts'
 import { apiRoutes } from './api/api-routes.ts'
+import { apiErrors } from './api/errors.ts'
 import { directory } from './directory.ts'
 import { healthRoutes } from './health.ts'
 import { oneSlash } from '../http/one-slash.ts'
@@ -53,6 +54,7 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
   koa.use(oneSlash)
   koa.use(markOrigin(app.config.site.url))
   koa.use(pageErrors(app, views.error))
+  koa.use(apiErrors(app))
   koa.use(identify(app, directory(app)))
   if (options.onRoute) koa.use(noteRoute(options.onRoute))
   koa.use(api.routes())

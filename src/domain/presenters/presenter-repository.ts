@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import type { Db, Tx } from '../../platform/postgres.ts'
 import type { Json } from '../../platform/schema.ts'
 
@@ -48,17 +47,13 @@ export async function insertPresenterVersion(
     .executeTakeFirstOrThrow()
 }
 
-/** Makes a version the one that contributors see. */
-export async function setCurrentVersion(tx: Tx, projectId: number, versionId: number): Promise<void> {
-  await tx
-    .updateTable('project')
-    .set({ presenter_version_id: versionId, updated: sql`now()` })
-    .where('id', '=', projectId)
-    .execute()
-}
-
 export function findPresenterVersion(db: Db, versionId: number): Promise<PresenterVersion | undefined> {
   return db.selectFrom('presenter_version').select(COLUMNS).where('id', '=', versionId).executeTakeFirst()
+}
+
+/** @param versionIds as many as a page of projects has. */
+export function listPresenterVersions(db: Db, versionIds: readonly number[]): Promise<PresenterVersion[]> {
+  return db.selectFrom('presenter_version').select(COLUMNS).where('id', 'in', versionIds).execute()
 }
 
 /** The version that contributors of a project see. */

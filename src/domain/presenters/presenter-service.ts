@@ -2,11 +2,14 @@ import { NotFoundError } from '../../lib/errors.ts'
 import type { ImageClassificationSettings } from '../../lib/presenter-settings.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import type { Tx } from '../../platform/postgres.ts'
+import type { MaybeViewer } from '../projects/project-policy.ts'
+import { changePresenterVersion, mustEdit } from '../projects/project-service.ts'
+import type { Project } from '../projects/project-service.ts'
 import {
   findCurrentVersion,
   findPresenterVersion,
   insertPresenterVersion,
-  setCurrentVersion,
+  listPresenterVersions,
 } from './presenter-repository.ts'
 import type { PresenterVersion as StoredVersion } from './presenter-repository.ts'
 import type { TemplatePresenter } from './templates.ts'
@@ -28,34 +31,38 @@ export type PresenterVersion = Presenter & {
   created: string
 }
 
-export interface PresenterChange {
-  projectId: number
-  /** Who made it; undefined for the demo project. */
-  userId: number | undefined
-  presenter: Presenter
-}
-
 /**
- * Adds a version and makes it the one that contributors see from now on. The caller has checked that this person may
- * edit the project.
+ * Adds a version and makes it the one that contributors see from now on.
+ *
+ * @throws UnauthenticatedError or ForbiddenError for others than owners.
  */
-export function savePresenter(db: RequestDb, change: PresenterChange): Promise<PresenterVersion> {
-  return db.write((tx) => addPresenterVersion(tx, change))
+export function savePresenter(
+  db: RequestDb,
+  viewer: MaybeViewer,
+  project: Project,
+  presenter: Presenter,
+): Promise<PresenterVersion> {
+  const { id: userId } = mustEdit(viewer, project)
+  return db.write((tx) => addPresenterVersion(tx, project, presenter, { userId, caller: 'web' }))
 }
 
-/** `savePresenter` within a transaction that changes more of the project. */
-export async function addPresenterVersion(tx: Tx, change: PresenterChange): Promise<PresenterVersion> {
-  const { presenter, projectId, userId } = change
+/** `savePresenter` within a transaction that changes more of the project, for somebody who may. */
+export async function addPresenterVersion(
+  tx: Tx,
+  project: Pick<Project, 'id' | 'presenterVersionId'>,
+  presenter: Presenter,
+  by: { userId: number; caller: 'web' | 'api' },
+): Promise<PresenterVersion> {
   const stored = await insertPresenterVersion(tx, {
-    projectId,
+    projectId: project.id,
     kind: presenter.kind,
     template: presenter.kind === 'template' ? presenter.template : null,
     settings: presenter.kind === 'template' ? { ...presenter.settings } : null,
     code: presenter.kind === 'code' ? presenter.code : null,
     tutorial: presenter.tutorial,
-    createdBy: userId ?? null,
+    createdBy: by.userId,
   })
-  await setCurrentVersion(tx, projectId, stored.id)
+  await changePresenterVersion(tx, project, { versionId: stored.id, ...by })
   return versionOf(stored)
 }
 
@@ -73,6 +80,16 @@ export async function getPresenter(db: RequestDb, versionId: number): Promise<Pr
 export async function findPresenter(db: RequestDb, projectId: number): Promise<PresenterVersion | undefined> {
   const stored = await db.read((replica) => findCurrentVersion(replica, projectId))
   return stored && versionOf(stored)
+}
+
+/** The current presenters of several projects, by project id; projects without one are missing. */
+export async function findPresentersOf(
+  db: RequestDb,
+  projects: readonly Pick<Project, 'presenterVersionId'>[],
+): Promise<Map<number, PresenterVersion>> {
+  const ids = projects.map((project) => project.presenterVersionId).filter((id) => id !== null)
+  const stored = ids.length === 0 ? [] : await db.read((replica) => listPresenterVersions(replica, ids))
+  return new Map(stored.map((version) => [version.projectId, versionOf(version)]))
 }
 
 function versionOf(stored: StoredVersion): PresenterVersion {

@@ -2,8 +2,12 @@ import { z } from 'zod'
 import { ForbiddenError, InvalidError, NotFoundError, UnauthenticatedError } from '../../lib/errors.ts'
 import { fieldErrors } from '../../lib/field-errors.ts'
 import type { App } from '../../platform/app.ts'
+import { listRows } from '../../platform/list-store.ts'
+import type { ListQuery } from '../../platform/list-store.ts'
+import { projectList } from './project-list-repository.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import { violatedUnique } from '../../platform/postgres.ts'
+import type { Tx } from '../../platform/postgres.ts'
 import { currentRequestId } from '../../platform/request-context.ts'
 import type { Json, JsonObject } from '../../platform/schema.ts'
 import { randomToken } from '../../platform/sealing.ts'
@@ -83,9 +87,12 @@ export interface ProjectInput {
   longDescription?: string | null
   categoryId?: number | undefined
   info?: JsonObject
-  allowAnonymousContributors?: boolean
+  allowAnonymousContributors?: boolean | undefined
   webhook?: string | null
 }
+
+/** What else a change of a project brings about, in the same transaction. */
+export type Alongside = (tx: Tx, project: Project) => Promise<unknown>
 
 /**
  * Creates a draft project that belongs to one person.
@@ -97,6 +104,7 @@ export async function createProject(
   db: RequestDb,
   owner: ProjectViewer,
   input: ProjectInput,
+  alongside?: Alongside,
 ): Promise<Project> {
   const parsed = NewProjectForm.safeParse({ ...input, longDescription: input.longDescription ?? '' })
   if (!parsed.success) throw new InvalidError('Some fields need another look.', fieldErrors(parsed.error))
@@ -116,6 +124,8 @@ export async function createProject(
           : { allowAnonymousContributors: input.allowAnonymousContributors }),
         webhook: input.webhook ?? null,
       })
+      const made = await findProject(tx, id)
+      if (made) await alongside?.(tx, made)
       const project = await findProject(tx, id)
       if (!project) throw new NotFoundError('project', id)
       return project
@@ -176,6 +186,18 @@ export async function getProjectByShortName(
   return readable(viewer, await db.read((reader) => findProjectByShortName(reader, shortName)), shortName)
 }
 
+/** A project whoever asks, for rules of its own. @throws NotFoundError */
+export async function getProjectById(db: RequestDb, id: number): Promise<Project> {
+  const project = await db.read((reader) => findProject(reader, id))
+  if (!project) throw new NotFoundError('project', id)
+  return project
+}
+
+/** A project for somebody who proves to know its secret key; read from the primary, as keys are. */
+export async function findProjectForToken(db: RequestDb, shortName: string): Promise<Project | undefined> {
+  return db.readPrimary((primary) => findProjectByShortName(primary, shortName))
+}
+
 function readable(viewer: MaybeViewer, project: Project | undefined, name: number | string): Project {
   if (!project) throw new NotFoundError('project', name)
   if (!mayReadProject(viewer, project))
@@ -205,6 +227,7 @@ export async function updateProject(
   project: Project,
   changes: ProjectChanges,
   caller: 'web' | 'api',
+  alongside?: Alongside,
 ): Promise<Project> {
   const editor = mustEdit(viewer, project)
   const parsed = z
@@ -217,6 +240,7 @@ export async function updateProject(
   return orNameTaken(() =>
     db.write(async (tx) => {
       await updateProjectColumns(tx, project.id, changes)
+      await alongside?.(tx, project)
       await insertChanges(
         tx,
         { projectId: project.id, userId: editor.id, caller, requestId: currentRequestId() },
@@ -227,6 +251,19 @@ export async function updateProject(
       return updated
     }),
   )
+}
+
+/** Makes a presenter version the one that contributors see, within the transaction that added it. */
+export async function changePresenterVersion(
+  tx: Tx,
+  project: Pick<Project, 'id' | 'presenterVersionId'>,
+  change: { versionId: number; userId: number; caller: 'web' | 'api' },
+): Promise<void> {
+  const { versionId, userId, caller } = change
+  await updateProjectColumns(tx, project.id, { presenterVersionId: versionId })
+  await insertChanges(tx, { projectId: project.id, userId, caller, requestId: currentRequestId() }, [
+    { attribute: 'presenter_version_id', before: project.presenterVersionId, after: versionId },
+  ])
 }
 
 function differences(before: Project, changes: ProjectChanges) {
@@ -314,4 +351,12 @@ export async function listCompletedProjects(db: RequestDb, limit: number): Promi
 
 export async function listOwnedProjects(db: RequestDb, owner: ProjectViewer): Promise<ProjectWithTotals[]> {
   return withTotals(db, await db.read((reader) => listOwned(reader, owner.id)))
+}
+
+/** A page of projects by their attributes, as records of the list's fields. */
+export async function listProjectRecords(
+  db: RequestDb,
+  query: ListQuery,
+): Promise<Record<string, unknown>[]> {
+  return db.read((reader) => listRows(reader, projectList, query))
 }

@@ -1,4 +1,7 @@
 import { NotFoundError } from '../../lib/errors.ts'
+import { listRows } from '../../platform/list-store.ts'
+import type { ListQuery } from '../../platform/list-store.ts'
+import { taskRunList } from './task-run-list-repository.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import type { Project } from '../projects/project-service.ts'
 import { findTaskRun, listLatestRuns, listRunsOfTask } from './task-run-repository.ts'
@@ -25,4 +28,12 @@ export async function listArrivingRuns(
 /** Everything that was answered to one task. */
 export async function listTaskRuns(db: RequestDb, taskId: number): Promise<TaskRun[]> {
   return db.read((reader) => listRunsOfTask(reader, taskId))
+}
+
+/** A page of task runs by their attributes, as records of the list's fields. */
+export async function listTaskRunRecords(
+  db: RequestDb,
+  query: ListQuery,
+): Promise<Record<string, unknown>[]> {
+  return db.read((reader) => listRows(reader, taskRunList, query))
 }

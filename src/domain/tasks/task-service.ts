@@ -3,6 +3,9 @@ import { ForbiddenError, InvalidError, NotFoundError } from '../../lib/errors.ts
 import { contentHash } from '../../lib/canonical-json.ts'
 import { fieldErrors } from '../../lib/field-errors.ts'
 import type { App } from '../../platform/app.ts'
+import { listRows } from '../../platform/list-store.ts'
+import type { ListQuery } from '../../platform/list-store.ts'
+import { taskList } from './task-list-repository.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import type { Json } from '../../platform/schema.ts'
@@ -234,4 +237,9 @@ export async function deleteTask(
     await noteRunsGone(tx, project.id, gone)
     await noteTaskCount(tx, project.id, { nTasks: -1, nCompletedTasks: task.state === 'completed' ? -1 : 0 })
   })
+}
+
+/** A page of tasks by their attributes, as records of the list's fields. */
+export async function listTaskRecords(db: RequestDb, query: ListQuery): Promise<Record<string, unknown>[]> {
+  return db.read((reader) => listRows(reader, taskList, query))
 }

@@ -1,0 +1,110 @@
+import { sql } from 'kysely'
+import type { RawBuilder } from 'kysely'
+import type { Db } from './postgres.ts'
+
+export type ColumnType = 'integer' | 'number' | 'text' | 'boolean' | 'time' | 'json' | 'integers'
+
+/** What can be listed: where from, and the fields with their SQL. Written by repositories, never from input. */
+export interface ListSource {
+  /** The FROM clause with its joins. */
+  from: string
+  /** The key that pages are made by. */
+  id: string
+  fields: Readonly<Record<string, { sql: string; type: ColumnType }>>
+  /** SQL of the project's id, where rows belong to projects. */
+  projectId?: string
+  /** A condition that always holds. */
+  where?: string
+}
+
+export interface ListFilter {
+  field: string
+  /** Compared for equality, cast by the database; several are alternatives. A time matches by its beginning. */
+  values: readonly string[]
+}
+
+export interface ListQuery {
+  filters: readonly ListFilter[]
+  orderBy: string
+  desc: boolean
+  limit: number
+  offset: number
+  /** Only rows with a greater id; the offset is then not applied and the order ascends. */
+  lastId?: number | undefined
+  /** Only rows of projects whose creator this is. */
+  ownerId?: number | undefined
+  /** Rows of drafts are shown to their owners only; 'everything' for admins. */
+  readableBy: number | 'everything' | undefined
+}
+
+const CAST: Record<ColumnType, string> = {
+  integer: 'bigint',
+  number: 'double precision',
+  text: 'text',
+  boolean: 'boolean',
+  time: 'timestamptz',
+  json: 'jsonb',
+  integers: 'bigint[]',
+}
+
+/** A page of rows, each a record of the source's fields. */
+export async function listRows(
+  db: Db,
+  source: ListSource,
+  query: ListQuery,
+): Promise<Record<string, unknown>[]> {
+  const conditions = [
+    ...query.filters.map((filter) => filterCondition(source, filter)),
+    ...standing(source, query),
+  ]
+  const order = source.fields[query.orderBy]?.sql ?? source.id
+  const direction = query.desc && query.lastId === undefined ? 'desc' : 'asc'
+  const { rows } = await sql<Record<string, unknown>>`
+    select ${selection(source)} from ${sql.raw(source.from)}
+     where ${conditions.length === 0 ? sql`true` : sql.join(conditions, sql` and `)}
+     order by ${sql.raw(`${order} ${direction} nulls last, ${source.id} ${direction}`)}
+     limit ${query.limit} offset ${query.lastId === undefined ? query.offset : 0}`.execute(db)
+  return rows
+}
+
+function selection(source: ListSource): RawBuilder<unknown> {
+  return sql.raw(
+    Object.entries(source.fields)
+      .map(([name, field]) => `${field.sql} as "${name}"`)
+      .join(', '),
+  )
+}
+
+function standing(source: ListSource, query: ListQuery): RawBuilder<unknown>[] {
+  const conditions: RawBuilder<unknown>[] = []
+  if (source.where !== undefined) conditions.push(sql.raw(source.where))
+  if (query.lastId !== undefined) conditions.push(sql`${sql.raw(source.id)} > ${query.lastId}`)
+  if (source.projectId === undefined) return conditions
+  const projectId = sql.raw(source.projectId)
+  if (query.ownerId !== undefined) {
+    conditions.push(sql`${projectId} in (select id from project where owner_id = ${query.ownerId})`)
+  }
+  if (query.readableBy !== 'everything') {
+    conditions.push(sql`
+      (exists (select from project readable where readable.id = ${projectId} and readable.published)
+       or exists (select from project_owner mine
+                   where mine.project_id = ${projectId} and mine.user_id = ${query.readableBy ?? null}))`)
+  }
+  return conditions
+}
+
+function filterCondition(source: ListSource, { field, values }: ListFilter): RawBuilder<unknown> {
+  const column = source.fields[field]
+  if (!column) throw new Error(`No such field to filter by: ${field}`)
+  const alternatives = values.map((value) => comparison(column, value))
+  return sql`(${sql.join(alternatives, sql` or `)})`
+}
+
+function comparison(column: { sql: string; type: ColumnType }, value: string): RawBuilder<unknown> {
+  const left = sql.raw(column.sql)
+  if (column.type === 'time') {
+    return sql`starts_with(to_char(${left}, 'YYYY-MM-DD"T"HH24:MI:SS.US'), ${value})`
+  }
+  if (column.type === 'json') return sql`${left} @> ${value}::jsonb`
+  return sql`${left} = ${value}::${sql.raw(CAST[column.type])}`
+}

@@ -1,0 +1,60 @@
+import { Router } from '@koa/router'
+import type { DefaultContext } from 'koa'
+import { rateLimit } from '../../http/rate-limit.ts'
+import type { Context, Handler, RequestState } from '../../http/state.ts'
+import type { App } from '../../platform/app.ts'
+import { categoryRoutes } from './category.ts'
+import { ApiError } from './errors.ts'
+import { newTaskRoutes } from './new-task.ts'
+import { projectRoutes } from './project.ts'
+import { resultRoutes } from './result.ts'
+import { taskRunRoutes } from './task-run.ts'
+import { taskRoutes } from './task.ts'
+import { tokenRoutes } from './token.ts'
+
+export type ApiRouter = Router<RequestState, DefaultContext>
+
+/** Everything below /api: PyBossa's paths and shapes. */
+export function apiRoutes(app: App): ApiRouter {
+  const router: ApiRouter = new Router<RequestState, DefaultContext>({ prefix: '/api' })
+  router.use(cors, rateLimit(app, rateGroup))
+  router.get('/', (ctx) => {
+    ctx.type = 'text/plain'
+    ctx.body = `The ${app.config.site.name} API`
+  })
+  for (const routes of [
+    newTaskRoutes(app),
+    tokenRoutes(app),
+    projectRoutes(app),
+    taskRoutes(app),
+    taskRunRoutes(app),
+    resultRoutes(app),
+    categoryRoutes(app),
+  ]) {
+    router.use(routes.routes())
+  }
+  router.options('/{*path}', (ctx) => {
+    ctx.body = ''
+  })
+  router.all('/{*path}', () => {
+    throw new ApiError('NotFound', '404 Not Found: there is no such address')
+  })
+  return router
+}
+
+/** Readable from everywhere, without credentials; the rate limit headers too. */
+const cors: Handler = (ctx, next) => {
+  ctx.set('Access-Control-Allow-Origin', '*')
+  ctx.set('Access-Control-Expose-Headers', 'X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset')
+  ctx.set('Access-Control-Allow-Headers', 'Content-Type, Authorization, Idempotency-Key')
+  ctx.set('Access-Control-Allow-Methods', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS')
+  ctx.set('Access-Control-Max-Age', '21600')
+  ctx.set('Cache-Control', 'private, no-store')
+  return next()
+}
+
+/** Collection and item of a noun share a counter; so do all projects' newtask, and all userprogress. */
+function rateGroup(ctx: Context): string {
+  const [, noun = 'index', , action] = ctx.path.split('/').filter(Boolean)
+  return action === 'newtask' || action === 'userprogress' || action === 'skip' ? action : noun
+}

@@ -1,0 +1,128 @@
+import type { App } from '../../platform/app.ts'
+import { shownError } from '../../http/page-errors.ts'
+import type { Context, Handler } from '../../http/state.ts'
+import { AppError, InvalidError, NotFoundError } from '../../lib/errors.ts'
+import { sqlState } from '../../platform/postgres.ts'
+
+/** PyBossa's error classes, which its clients tell errors apart by. */
+type ErrorClass =
+  | 'BadRequest'
+  | 'Unauthorized'
+  | 'Forbidden'
+  | 'NotFound'
+  | 'MethodNotAllowed'
+  | 'ValueError'
+  | 'TypeError'
+  | 'AttributeError'
+  | 'DataError'
+  | 'DBIntegrityError'
+  | 'RequestEntityTooLarge'
+  | 'TooManyRequests'
+  | 'ServiceUnavailable'
+  | 'InternalServerError'
+
+const STATUS: Record<ErrorClass, number> = {
+  BadRequest: 400,
+  Unauthorized: 401,
+  Forbidden: 403,
+  NotFound: 404,
+  MethodNotAllowed: 405,
+  ValueError: 415,
+  TypeError: 415,
+  AttributeError: 415,
+  DataError: 415,
+  DBIntegrityError: 415,
+  RequestEntityTooLarge: 413,
+  TooManyRequests: 429,
+  ServiceUnavailable: 503,
+  InternalServerError: 500,
+}
+
+/** An error of the API in PyBossa's words. */
+export class ApiError extends Error {
+  readonly errorClass: ErrorClass
+
+  constructor(errorClass: ErrorClass, message: string) {
+    super(message)
+    this.name = 'ApiError'
+    this.errorClass = errorClass
+  }
+}
+
+const CLASS_OF_STATUS: Record<number, ErrorClass> = {
+  400: 'DBIntegrityError',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'NotFound',
+  409: 'DBIntegrityError',
+  413: 'RequestEntityTooLarge',
+  429: 'TooManyRequests',
+  503: 'ServiceUnavailable',
+}
+
+/**
+ * Gives every failure below /api PyBossa's error shape: clients parse the body of any answer as JSON. Paths that
+ * nothing answered are failures too.
+ */
+export function apiErrors(app: Pick<App, 'log'>): Handler {
+  return async (ctx, next) => {
+    if (!isApi(ctx.path)) return next()
+    try {
+      await next()
+      if (ctx.status === 404 && ctx.body == null)
+        throw new ApiError('NotFound', '404 Not Found: no such address')
+      if (ctx.status === 405 || ctx.status === 501)
+        throw new ApiError('MethodNotAllowed', 'Method not allowed')
+    } catch (error) {
+      const { errorClass, message } = classify(app, error, ctx)
+      ctx.status = STATUS[errorClass]
+      ctx.body = {
+        action: actionOf(ctx),
+        status: 'failed',
+        status_code: STATUS[errorClass],
+        target: errorClass === 'TooManyRequests' ? ctx.path : targetOf(ctx),
+        exception_cls: errorClass,
+        exception_msg: message,
+      }
+    }
+  }
+}
+
+/** Whether a path belongs to the API, also when slashes were repeated. */
+export function isApi(path: string): boolean {
+  return /^\/+api(\/|$)/.test(path)
+}
+
+function classify(
+  app: Pick<App, 'log'>,
+  error: unknown,
+  ctx: Context,
+): { errorClass: ErrorClass; message: string } {
+  if (error instanceof ApiError) return { errorClass: error.errorClass, message: error.message }
+  if (error instanceof InvalidError) {
+    return { errorClass: 'DBIntegrityError', message: Object.values(error.fields)[0] ?? error.message }
+  }
+  if (error instanceof NotFoundError)
+    return { errorClass: 'NotFound', message: `404 Not Found: ${error.message}` }
+  // Class 22 is what the database says of a value that it cannot cast.
+  if (sqlState(error)?.startsWith('22')) return { errorClass: 'DataError', message: messageOf(error) }
+  const { status, message } = shownError(app, error, ctx)
+  const errorClass = error instanceof AppError ? CLASS_OF_STATUS[status] : undefined
+  return { errorClass: errorClass ?? 'InternalServerError', message }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+const TARGETS = new Set(['project', 'task', 'taskrun', 'result', 'category', 'user', 'app'])
+
+function targetOf(ctx: Context): string {
+  const [, noun = ''] = ctx.path.split('/').filter(Boolean)
+  if (noun === 'app') return 'project'
+  return TARGETS.has(noun) ? noun : ctx.path
+}
+
+function actionOf(ctx: Context): string {
+  return ctx.path.startsWith('/api/auth/') ? 'AUTH_JWT_PROJECT' : ctx.method
+}

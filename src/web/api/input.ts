@@ -1,0 +1,126 @@
+import rawBody from 'raw-body'
+import type { Context } from '../../http/state.ts'
+import { AppError, InvalidError } from '../../lib/errors.ts'
+import { parseStrictJson } from '../../lib/strict-json.ts'
+import type { Json, JsonObject } from '../../platform/schema.ts'
+import { ApiError } from './errors.ts'
+
+/** Presenters with libraries pasted in are several hundred kB; 10 MB is what PyBossa's tools need at most. */
+const BODY_BYTES_MAX = 10 * 1024 * 1024
+
+/**
+ * The JSON object of a request, whatever its content type says.
+ *
+ * @throws ApiError in PyBossa's classes: ValueError for what is not JSON, AttributeError for a list, DataError for
+ * what cannot be stored; AppError too-large above 10 MB.
+ */
+export async function readObject(ctx: Context): Promise<JsonObject> {
+  const value = parse(await readText(ctx))
+  if (Array.isArray(value)) throw new ApiError('AttributeError', "'list' object has no attribute 'keys'")
+  if (typeof value !== 'object' || value === null)
+    throw new ApiError('ValueError', 'The body is not a JSON object')
+  return value
+}
+
+async function readText(ctx: Context): Promise<string> {
+  try {
+    return await rawBody(ctx.req, {
+      limit: BODY_BYTES_MAX,
+      length: ctx.get('Content-Length') || null,
+      encoding: 'utf8',
+    })
+  } catch (error) {
+    // Reading on lets the client see the answer instead of a reset connection.
+    ctx.req.resume()
+    throw new AppError('too-large', 'The body is too large: 10 MB is the most.', { cause: error })
+  }
+}
+
+function parse(text: string): Json {
+  try {
+    // parseStrictJson gives only what JSON holds.
+    return parseStrictJson(text) as Json
+  } catch (error) {
+    if (!(error instanceof InvalidError)) throw error
+    const isSyntax = error.message.startsWith('is not valid JSON')
+    throw new ApiError(isSyntax ? 'ValueError' : 'DataError', `The body ${error.message}`)
+  }
+}
+
+/**
+ * Refuses reserved keys, then keys that the noun does not have; `link` and `links` are what GET added and are dropped.
+ *
+ * @throws ApiError BadRequest or TypeError
+ */
+export function checkKeys(
+  body: JsonObject,
+  { noun, known, reserved }: { noun: string; known: readonly string[]; reserved: readonly string[] },
+): JsonObject {
+  const { link: _, links: __, ...rest } = body
+  const keys = Object.keys(rest)
+  if (keys.some((key) => reserved.includes(key))) throw new ApiError('BadRequest', 'Reserved keys in payload')
+  const unknown = keys.find((key) => !known.includes(key))
+  if (unknown !== undefined)
+    throw new ApiError('TypeError', `'${unknown}' is an invalid keyword argument for ${noun}`)
+  return rest
+}
+
+/** A whole number given as one or as its text, as PyBossa's tools send it. */
+export function integerOf(value: Json | undefined, name: string): number | undefined {
+  if (value === undefined || value === null) return undefined
+  const number = typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value
+  if (typeof number !== 'number' || !Number.isSafeInteger(number)) {
+    throw new ApiError('DataError', `invalid input for ${name}: a whole number is wanted`)
+  }
+  return number
+}
+
+/** A number given as one or as its text. */
+export function numberOf(value: Json | undefined, name: string): number | undefined {
+  if (value === undefined || value === null) return undefined
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
+  if (typeof number !== 'number' || !Number.isFinite(number)) {
+    throw new ApiError('DataError', `invalid input for ${name}: a number is wanted`)
+  }
+  return number
+}
+
+/** A text; numbers are taken as their text. */
+export function textOf(value: Json | undefined, name: string): string | undefined {
+  if (value === undefined || value === null) return undefined
+  if (typeof value === 'number') return String(value)
+  if (typeof value !== 'string')
+    throw new ApiError('DataError', `invalid input for ${name}: a text is wanted`)
+  return value
+}
+
+/** True or false, also as text or number. */
+export function booleanOf(value: Json | undefined, name: string): boolean | undefined {
+  if (value === undefined || value === null) return undefined
+  const text = typeof value === 'object' ? '' : String(value).toLowerCase()
+  if (['true', 't', '1', 'yes', 'on'].includes(text)) return true
+  if (['false', 'f', '0', 'no', 'off'].includes(text)) return false
+  throw new ApiError('DataError', `invalid input for ${name}: true or false is wanted`)
+}
+
+/** An object. */
+export function objectOf(value: Json | undefined, name: string): JsonObject | undefined {
+  if (value === undefined || value === null) return undefined
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    throw new ApiError('DataError', `invalid input for ${name}: an object is wanted`)
+  }
+  return value
+}
+
+/** The id in a path. @throws ApiError NotFound for anything that is not a whole number. */
+export function idOf(ctx: Context, name = 'id'): number {
+  const text = String((ctx['params'] as Record<string, string>)[name])
+  if (!/^\d{1,15}$/.test(text)) throw new ApiError('NotFound', '404 Not Found: ids are whole numbers')
+  return Number(text)
+}
+
+/** One value of a query argument; of a repeated one the last. */
+export function argument(ctx: Context, name: string): string | undefined {
+  const value = ctx.query[name]
+  return Array.isArray(value) ? value.at(-1) : value
+}

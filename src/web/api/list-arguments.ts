@@ -1,0 +1,106 @@
+import type { Context } from '../../http/state.ts'
+import type { ListFilter, ListQuery } from '../../platform/list-store.ts'
+import { ApiError } from './errors.ts'
+import { argument } from './input.ts'
+
+const RESERVED = new Set([
+  'limit',
+  'offset',
+  'api_key',
+  'last_id',
+  'all',
+  'fulltextsearch',
+  'desc',
+  'orderby',
+  'related',
+  'participated',
+  'full',
+  'stats',
+  '_',
+])
+
+const LIMIT = 20
+const LIMIT_MAX = 100
+
+/** What the API calls a noun's attributes, and what the domain calls them. */
+export type NameMap = Readonly<Record<string, string>>
+
+export interface ListRules {
+  /** PyBossa's class, for messages. */
+  className: string
+  names: NameMap
+  /** Rows belong to projects, so a signed-in caller sees only own ones unless all=1. */
+  hasOwnership: boolean
+}
+
+/**
+ * The query arguments of a list, as PyBossa reads them: limits out of range are clamped, unknown names refused.
+ *
+ * @throws ApiError AttributeError, ValueError, DataError
+ */
+export function listArguments(ctx: Context, rules: ListRules): ListQuery {
+  const { viewer } = ctx.state
+  const isOwn = rules.hasOwnership && viewer !== undefined && argument(ctx, 'all') !== '1'
+  const lastId = wholeNumber(argument(ctx, 'last_id'))
+  const offset = wholeNumber(argument(ctx, 'offset')) ?? 0
+  const limit = wholeNumber(argument(ctx, 'limit')) ?? LIMIT
+  if (limit < 0 || offset < 0) throw new ApiError('DataError', 'LIMIT and OFFSET must not be negative')
+  return {
+    filters: filters(ctx, rules),
+    orderBy: orderBy(argument(ctx, 'orderby') ?? 'id', rules),
+    desc: descending(argument(ctx, 'desc')),
+    limit: Math.min(limit, LIMIT_MAX),
+    offset,
+    lastId,
+    ownerId: isOwn ? viewer.id : undefined,
+    readableBy: viewer?.isAdmin === true ? 'everything' : viewer?.id,
+  }
+}
+
+/** The number a text begins with, or undefined: PyBossa falls back to its defaults for anything else. */
+function wholeNumber(text: string | undefined): number | undefined {
+  if (text === undefined || !/^-?\d{1,15}$/.test(text)) return undefined
+  return Number(text)
+}
+
+function descending(text = 'false'): boolean {
+  if (['true', 'yes', 'on', 'y', '1', 't'].includes(text.toLowerCase())) return true
+  if (['false', 'no', 'off', 'n', '0', 'f'].includes(text.toLowerCase())) return false
+  throw new ApiError('ValueError', `invalid truth value '${text}'`)
+}
+
+function orderBy(name: string, { names, className }: ListRules): string {
+  const field = names[name]
+  if (field === undefined) throw noAttribute(className, name)
+  return field
+}
+
+function noAttribute(className: string, name: string): ApiError {
+  return new ApiError('AttributeError', `type object '${className}' has no attribute '${name}'`)
+}
+
+function filters(ctx: Context, { names, className, hasOwnership }: ListRules): ListFilter[] {
+  const found: ListFilter[] = []
+  for (const name of Object.keys(ctx.query)) {
+    if (RESERVED.has(name) || (name === 'external_uid' && names[name] === undefined)) continue
+    const field = names[name]
+    if (field === undefined) throw noAttribute(className, name)
+    const value = argument(ctx, name) ?? ''
+    const values =
+      name === 'project_id' && hasOwnership ? (value.match(/\d+/g) ?? []) : [filterValue(name, value)]
+    // A project_id without digits is no restriction, as on PyBossa.
+    if (values.length > 0) found.push({ field, values })
+  }
+  return found
+}
+
+/** A filter on `info` compares by containment: JSON as it is, a plain word as a JSON text. */
+function filterValue(name: string, value: string): string {
+  if (name !== 'info') return value
+  try {
+    const json: unknown = JSON.parse(value)
+    return typeof json === 'object' && json !== null ? value : JSON.stringify(value)
+  } catch {
+    return JSON.stringify(value)
+  }
+}

@@ -1,0 +1,101 @@
+import { Router } from '@koa/router'
+import type { DefaultContext } from 'koa'
+import {
+  ANONYMOUS_REFUSED,
+  newTask,
+  ownProgress,
+  skipTask,
+} from '../../domain/assignment/assignment-service.ts'
+import { getProject, getProjectByShortName, getTotals } from '../../domain/projects/project-service.ts'
+import { writes } from '../../http/state.ts'
+import type { Context, RequestState } from '../../http/state.ts'
+import { UnauthenticatedError } from '../../lib/errors.ts'
+import type { App } from '../../platform/app.ts'
+import type { ApiRouter } from './api-routes.ts'
+import { ApiError } from './errors.ts'
+import { TokenError, externalContributor } from './external.ts'
+import { argument, idOf, integerOf, readObject } from './input.ts'
+import { toWire } from './output.ts'
+import { TASK_NAMES } from './task.ts'
+
+/** /api/project/<id>/newtask, userprogress and skip; /api/app/… is PyBossa's old name. */
+export function newTaskRoutes(app: App): ApiRouter {
+  const router: ApiRouter = new Router<RequestState, DefaultContext>()
+
+  router.get(['/project/:id/newtask', '/app/:id/newtask'], writes, async (ctx) => {
+    const id = projectIdOf(ctx)
+    // A link preview or a probe takes no lease.
+    if (ctx.method === 'HEAD') {
+      ctx.body = {}
+      return
+    }
+    const range = { limit: Math.min(count(ctx, 'limit', 1), 100), offset: count(ctx, 'offset', 0) }
+    const project = await getProject(ctx.state.db, ctx.state.viewer, id)
+    try {
+      const who = await externalContributor(app, ctx, project.id, undefined, 'newtask')
+      const tasks = await newTask(app, ctx.state.db, project, who, range)
+      const wired = tasks.map((task) => toWire(task, TASK_NAMES))
+      ctx.body = wired.length > 1 ? wired : (wired[0] ?? {})
+    } catch (error) {
+      answerRefusal(ctx, error)
+    }
+  })
+
+  router.get(['/project/:id/userprogress', '/app/:id/userprogress'], async (ctx) => {
+    const name = String(ctx.params['id'])
+    const { db, viewer } = ctx.state
+    const project = /^\d+$/.test(name)
+      ? await getProject(db, viewer, Number(name))
+      : await getProjectByShortName(db, viewer, name)
+    const externalUid = argument(ctx, 'external_uid')
+    const who =
+      externalUid === undefined
+        ? ctx.state.contributor
+        : ({ kind: 'external', projectId: project.id, externalUid } as const)
+    const [done, { nTasks }] = await Promise.all([
+      ownProgress(app, db, project.id, who),
+      getTotals(db, project.id),
+    ])
+    ctx.body = { done, total: nTasks }
+  })
+
+  router.post('/project/:id/skip', async (ctx) => {
+    const projectId = idOf(ctx)
+    const taskId = integerOf((await readObject(ctx))['task_id'], 'task_id') ?? 0
+    const who = await externalContributor(app, ctx, projectId, undefined, 'taskrun')
+    await skipTask(app, ctx.state.db, { id: taskId, projectId }, who)
+    ctx.status = 204
+  })
+
+  return router
+}
+
+/** Only an id names a project here: PyBossa's database refuses to cast a short name. */
+function projectIdOf(ctx: Context): number {
+  const text = String((ctx['params'] as Record<string, string>)['id'])
+  if (!/^\d{1,15}$/.test(text)) throw new ApiError('DataError', `invalid input syntax for integer: "${text}"`)
+  return Number(text)
+}
+
+/** @throws ApiError ValueError when an argument is not a whole number. */
+function count(ctx: Context, name: string, fallback: number): number {
+  const text = argument(ctx, name)
+  if (text === undefined) return fallback
+  if (!/^-?\d{1,9}$/.test(text))
+    throw new ApiError('ValueError', `invalid literal for int() with base 10: '${text}'`)
+  return Math.max(0, Number(text))
+}
+
+/** PyBossa answers these two refusals in shapes of their own, which its clients know. */
+function answerRefusal(ctx: Context, error: unknown): void {
+  if (error instanceof TokenError) {
+    ctx.status = 401
+    ctx.body = { code: error.code, description: error.message }
+    return
+  }
+  if (error instanceof UnauthenticatedError && error.message === ANONYMOUS_REFUSED) {
+    ctx.body = { ...toWire({}, TASK_NAMES), info: { error: ANONYMOUS_REFUSED } }
+    return
+  }
+  throw error
+}

@@ -1,0 +1,91 @@
+import { Router } from '@koa/router'
+import type { DefaultContext } from 'koa'
+import { submitTaskRun } from '../../domain/assignment/assignment-service.ts'
+import { getProject } from '../../domain/projects/project-service.ts'
+import { getTaskRun, listTaskRunRecords } from '../../domain/task-runs/task-run-service.ts'
+import type { RequestState } from '../../http/state.ts'
+import type { App } from '../../platform/app.ts'
+import type { ApiRouter } from './api-routes.ts'
+import { externalContributor } from './external.ts'
+import { checkKeys, idOf, integerOf, readObject, textOf } from './input.ts'
+import { listArguments } from './list-arguments.ts'
+import { link, toWire, wireTime } from './output.ts'
+
+const NAMES = {
+  id: 'id',
+  created: 'created',
+  project_id: 'projectId',
+  task_id: 'taskId',
+  user_id: 'userId',
+  user_ip: 'userIp',
+  finish_time: 'finishTime',
+  timeout: 'timeout',
+  calibration: 'calibration',
+  external_uid: 'externalUid',
+  media_url: 'mediaUrl',
+  info: 'info',
+} as const
+
+const KEYS = { noun: 'TaskRun', known: Object.keys(NAMES), reserved: ['id', 'created', 'finish_time'] }
+
+/** /api/taskrun */
+export function taskRunRoutes(app: App): ApiRouter {
+  const router: ApiRouter = new Router<RequestState, DefaultContext>({ prefix: '/taskrun' })
+
+  const withLinks = (run: { id?: unknown; projectId?: unknown; taskId?: unknown }) => ({
+    ...toWire(run, NAMES),
+    link: link(app.config.site.url, 'taskrun', run.id),
+    links: [
+      link(app.config.site.url, 'project', run.projectId, 'parent'),
+      link(app.config.site.url, 'task', run.taskId, 'parent'),
+    ],
+  })
+
+  router.get('/', async (ctx) => {
+    const query = listArguments(ctx, { className: 'TaskRun', names: NAMES, hasOwnership: true })
+    ctx.body = (await listTaskRunRecords(ctx.state.db, query)).map(withLinks)
+  })
+
+  router.get('/:id', async (ctx) => {
+    const run = await getTaskRun(ctx.state.db, idOf(ctx))
+    await getProject(ctx.state.db, ctx.state.viewer, run.projectId)
+    ctx.body = withLinks(run)
+  })
+
+  router.post('/', async (ctx) => {
+    const body = checkKeys(await readObject(ctx), KEYS)
+    const projectId = integerOf(body['project_id'], 'project_id') ?? 0
+    const taskId = integerOf(body['task_id'], 'task_id') ?? 0
+    // Whoever is named in the body has to be who asks: only the token says so, never a user_id or address.
+    const externalUid = textOf(body['external_uid'], 'external_uid')
+    const who = await externalContributor(app, ctx, projectId, externalUid, 'taskrun')
+    const info = body['info'] ?? null
+    const run = {
+      projectId,
+      taskId,
+      info,
+      idempotencyKey: ctx.get('Idempotency-Key').slice(0, 200) || undefined,
+      presenterVersion: integerOf(ctx.get('X-Presenter-Version') || null, 'X-Presenter-Version'),
+      timeout: integerOf(body['timeout'], 'timeout'),
+      calibration: integerOf(body['calibration'], 'calibration'),
+      mediaUrl: textOf(body['media_url'], 'media_url'),
+    }
+    const stored = await submitTaskRun(app, ctx.state.db, who, run, ctx.state.requestId)
+    ctx.body = {
+      id: stored.id,
+      created: wireTime(stored.created),
+      project_id: projectId,
+      task_id: taskId,
+      user_id: who.kind === 'user' ? who.userId : null,
+      user_ip: null,
+      finish_time: wireTime(stored.finishTime),
+      timeout: run.timeout ?? null,
+      calibration: run.calibration ?? null,
+      external_uid: who.kind === 'external' ? who.externalUid : null,
+      media_url: run.mediaUrl ?? null,
+      info,
+    }
+  })
+
+  return router
+}
