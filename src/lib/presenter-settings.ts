@@ -15,3 +15,16 @@ export interface FrameDocument {
   template: string | null
   settings: unknown
 }
+
+/** The most choices that number keys can answer. */
+export const CHOICES_MAX = 9
+
+/**
+ * The choices of a form, as they were typed: a text `choices` with one a line, or fields `choice1` to `choice9`.
+ * Empty ones do not count.
+ */
+export function typedChoices(fields: Readonly<Record<string, string>>): string[] {
+  const numbered = Array.from({ length: CHOICES_MAX }, (_, index) => fields[`choice${index + 1}`] ?? '')
+  const typed = fields['choices'] === undefined ? numbered : fields['choices'].split(/\r\n?|\n/)
+  return typed.map((choice) => choice.trim()).filter((choice) => choice !== '')
+}

@@ -124,7 +124,12 @@ function createVisit(settings: PageSettings, view: PageView): Visit {
     progress = 'finished'
     dirty = false
     show()
+    setAddress('newtask')
     if (settings.finishedUrl !== undefined && !isTutorialShown) location.assign(settings.finishedUrl)
+  }
+
+  function setAddress(page: string): void {
+    history.replaceState(null, '', `/project/${settings.project.short_name}/${page}`)
   }
 
   function receive(message: Exclude<FrameMessage, { type: 'request' | 'resize' }>): void {

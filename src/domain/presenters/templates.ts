@@ -2,10 +2,9 @@ import { z } from 'zod'
 import { InvalidError, NotFoundError } from '../../lib/errors.ts'
 import type { FieldErrors } from '../../lib/errors.ts'
 import { fieldErrors } from '../../lib/field-errors.ts'
+import { CHOICES_MAX, typedChoices } from '../../lib/presenter-settings.ts'
 import type { ImageClassificationSettings } from '../../lib/presenter-settings.ts'
 
-/** The most choices that number keys can answer. */
-export const CHOICES_MAX = 9
 const TUTORIAL_CHARS_MAX = 500
 const TUTORIAL_LINES_MAX = 2
 
@@ -95,7 +94,11 @@ export function parseTemplateForm(
   fields: Readonly<Record<string, string>>,
 ): TemplatePresenter {
   const { question = '', pictureColumn = '', tutorial = '' } = fields
-  return parseTemplatePresenter(templateId, { question, pictureColumn, choices: choicesOf(fields) }, tutorial)
+  return parseTemplatePresenter(
+    templateId,
+    { question, pictureColumn, choices: typedChoices(fields) },
+    tutorial,
+  )
 }
 
 /**
@@ -123,13 +126,6 @@ export function parseTemplatePresenter(
     settings: parsed.data,
     tutorial: parsedTutorial.data || null,
   }
-}
-
-/** The choices as they were typed, for showing the form again. */
-export function choicesOf(fields: Readonly<Record<string, string>>): string[] {
-  const numbered = Array.from({ length: CHOICES_MAX }, (_, index) => fields[`choice${index + 1}`] ?? '')
-  const typed = fields['choices'] === undefined ? numbered : fields['choices'].split(/\r\n?|\n/)
-  return typed.map((choice) => choice.trim()).filter((choice) => choice !== '')
 }
 
 /** A fault of the third choice belongs to the field `choices`. */

@@ -34,8 +34,7 @@ export async function frameFor(
   const ticket = await sealTicket(app, {
     project: projectId,
     shown: 'version' in shown ? shown : { draft: draftOf(shown.draft) },
-    // Parsed, so that a made-up Host header cannot write more than an origin into the frame's policy.
-    site: new URL(URL.canParse(ctx.origin) ? ctx.origin : url).origin,
+    site: originOfPage(ctx, url),
     locale: ctx.state.viewer?.locale ?? 'en',
   })
   if (!canUseOwnHosts(presenterOrigin, url, ctx.host)) {
@@ -43,6 +42,12 @@ export async function frameFor(
   }
   const origin = presenterOriginOf(presenterOrigin, projectId)
   return { url: `${origin}/?ticket=${ticket}`, origin, sandbox: ORIGIN_SANDBOX }
+}
+
+/** Parsed, so that a made-up Host header cannot write more than an origin into the frame's policy. */
+function originOfPage(ctx: Context, siteUrl: string): string {
+  const written = `${ctx.protocol}://${ctx.host}`
+  return new URL(URL.canParse(written) ? written : siteUrl).origin
 }
 
 function draftOf({ template, settings }: TemplatePresenter) {

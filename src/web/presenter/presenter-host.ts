@@ -26,6 +26,8 @@ export function presenterHost(
     const isOpaque = projectId === undefined && ctx.path === OPAQUE_FRAME_PATH
     if (projectId === undefined && !isOpaque) return next()
     answerPrivately(ctx)
+    // A process of its own where the browser can: a presenter that hangs does not hang its neighbours.
+    if (!isOpaque) ctx.set('Origin-Agent-Cluster', '?1')
     const isFrame = ctx.path === (isOpaque ? OPAQUE_FRAME_PATH : '/')
     if (!isFrame || (ctx.method !== 'GET' && ctx.method !== 'HEAD'))
       return refuse(ctx, 404, 'There is nothing here.')
@@ -46,8 +48,6 @@ function answerPrivately(ctx: Context): void {
     'Cache-Control': 'private',
     'Referrer-Policy': 'no-referrer',
     'X-Content-Type-Options': 'nosniff',
-    // A process of its own where the browser can: a presenter that hangs does not hang its neighbours.
-    'Origin-Agent-Cluster': '?1',
   })
 }
 

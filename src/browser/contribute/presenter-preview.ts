@@ -1,0 +1,113 @@
+/*
+ * The script of a page that previews a presenter (entry `presenter-preview`). What the page has to offer:
+ *
+ *   #presenter-preview     the root, with data-frame-url, data-frame-origin, data-frame-sandbox, data-project-id,
+ *                          data-short-name, data-project-name, data-project-description, data-strings and
+ *                          data-presenter-strings as on the contribute page (contribute.ts), and
+ *     data-sample-tasks      JSON: the info of some tasks, as a list; they are shown over and over
+ *     data-form              id of the form that is being filled in (optional): what is typed shows at once. Its fields
+ *                            are those of a template's form: question, choices or choice1 to choice9, pictureColumn.
+ *   #presenter-stage       where the frame is put
+ *   #skip-task, #status-line    as on the contribute page (optional)
+ *
+ * Nothing is asked of the site and nothing is saved.
+ */
+import type { Json, JsonObject } from '../../lib/bridge.ts'
+import type { AllowedCall } from '../../lib/bridge-allow-list.ts'
+import { typedChoices } from '../../lib/presenter-settings.ts'
+import { forwardNumberKeys } from './number-keys.ts'
+import { readPageSettings } from './page-settings.ts'
+import type { PageSettings } from './page-settings.ts'
+import { createPageView } from './page-view.ts'
+import { hostPresenter } from './presenter-host.ts'
+import { refusal } from './project-gateway.ts'
+import type { Reply } from './run-queue.ts'
+
+startPreview()
+
+function startPreview(): void {
+  const settings = readPageSettings('presenter-preview')
+  const view = createPageView(settings)
+  const samples = JSON.parse(settings.root.dataset['sampleTasks'] ?? '[]') as Json[]
+  const form = document.getElementById(settings.root.dataset['form'] ?? '')
+  const typed = () => (form instanceof HTMLFormElement ? settingsIn(form) : null)
+  const answer = answerFromSamples(settings, samples)
+
+  const host = hostPresenter({
+    settings,
+    previewSettings: typed,
+    answer(call) {
+      if (call.kind === 'taskrun') view.showNotice(settings.strings.previewSaved, 'info')
+      return Promise.resolve(answer(call))
+    },
+    onMessage(message) {
+      if (message.type === 'taskShown') view.setState('task')
+      else if (message.type === 'finished') view.showNotice(settings.strings.previewEmpty, 'info')
+      else if (message.type === 'notify' && message.show) view.showNotice(message.text, message.notice)
+      else if (message.type === 'notify') view.hideNotice()
+    },
+    onTrouble(trouble) {
+      const press = () => {
+        location.reload()
+      }
+      view.showProblem(settings.strings[trouble], { text: settings.strings.tryAgain, press })
+    },
+  })
+
+  form?.addEventListener('input', () => {
+    const changed = typed()
+    if (changed) host.send({ type: 'settings', settings: changed })
+  })
+  forwardNumberKeys(host.send, () => samples.length > 0)
+  document.getElementById('skip-task')?.addEventListener('click', () => {
+    host.send({ type: 'skip' })
+  })
+}
+
+/** An API of its own: the samples as tasks, one after the other, and again from the first. */
+function answerFromSamples({ project }: PageSettings, samples: Json[]): (call: AllowedCall) => Reply {
+  let answered = 0
+
+  function task(number: number): Json {
+    const info = samples[number % samples.length]
+    if (info === undefined) return {}
+    return { id: number + 1, project_id: project.id, state: 'ongoing', n_answers: 1, info }
+  }
+
+  return (call) => {
+    switch (call.kind) {
+      case 'newtask':
+        return ok(task(answered + Number(call.query['offset'] ?? 0)))
+      case 'task':
+        return call.taskId <= samples.length
+          ? ok(task(call.taskId - 1))
+          : refusal(404, 'NotFound', 'No such task.')
+      case 'taskrun':
+        answered += 1
+        return ok({ id: answered, ...call.body })
+      case 'skip':
+        answered += 1
+        return ok({})
+      case 'userprogress':
+        return ok({ done: answered, total: samples.length })
+      case 'project':
+        return ok({ ...project })
+      case 'project-list':
+        return ok([{ ...project }])
+    }
+  }
+}
+
+function ok(body: Json): Reply {
+  return { status: 200, body }
+}
+
+function settingsIn(form: HTMLFormElement): JsonObject {
+  const fields: Record<string, string> = {}
+  for (const [name, value] of new FormData(form)) if (typeof value === 'string') fields[name] = value
+  return {
+    question: fields['question'] ?? '',
+    choices: typedChoices(fields),
+    pictureColumn: fields['pictureColumn'] ?? '',
+  }
+}
