@@ -33,6 +33,8 @@ create table project (
   scheduler text not null default 'default',
   -- raised when cursors must start from the front again (import, priorities, redundancy, reopening)
   sched_epoch integer not null default 0,
+  -- for how many tasks the owner has been told that all are done
+  n_tasks_announced integer not null default 0,
   created timestamptz not null default now(),
   updated timestamptz not null default now()
 );

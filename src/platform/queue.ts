@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Queue as BullQueue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { z } from 'zod'
-import type { Database } from './database.ts'
+import type { Database, RequestDb } from './database.ts'
 import type { Logger } from './log.ts'
-import { claimDue, insertOutbox, releaseClaimed } from './outbox-store.ts'
+import { claimDue, deleteEnded, insertOutbox, releaseClaimed } from './outbox-store.ts'
 import type { OutboxRow } from './outbox-store.ts'
 import type { Tx } from './postgres.ts'
 import { currentRequestId } from './request-context.ts'
@@ -163,4 +163,9 @@ export function createQueue({ database, redis, prefix, policies, log }: QueuePar
       await Promise.race([Promise.all([...queues.values()].map((queue) => queue.close())), sleep(2_000)])
     },
   }
+}
+
+/** Forgets jobs that ended two weeks ago; how many. */
+export async function forgetEndedJobs(db: RequestDb): Promise<number> {
+  return db.write((tx) => deleteEnded(tx, 14))
 }

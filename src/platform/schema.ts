@@ -147,6 +147,7 @@ export interface Project {
   info: Generated<Json>
   lease_seconds: Generated<number>
   long_description: string | null
+  n_tasks_announced: Generated<number>
   name: string
   owner_id: number
   presenter_version_id: number | null

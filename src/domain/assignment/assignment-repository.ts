@@ -118,3 +118,15 @@ export async function countOwnRuns(db: Db, projectId: number, contributorId: num
     .executeTakeFirst()
   return row?.n_runs ?? 0
 }
+
+/** Removes requests without a place that are older than a day, at most `batch`; how many. */
+export async function deleteOldRequests(db: Db, batch: number): Promise<number> {
+  const { rows } = await sql<{ n: number }>`
+    with gone as (
+      delete from lease where (contributor_id, project_id, task_id) in (
+        select contributor_id, project_id, task_id from lease
+         where not holds_place and requested < now() - interval '24 hours' limit ${batch} for update skip locked)
+      returning 1)
+    select count(*)::int as n from gone`.execute(db)
+  return rows[0]?.n ?? 0
+}

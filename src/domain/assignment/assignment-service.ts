@@ -13,6 +13,7 @@ import {
   callSubmit,
   callSweep,
   countOwnRuns,
+  deleteOldRequests,
 } from './assignment-repository.ts'
 import type { SubmitAnswer, SubmitOutcome } from './assignment-repository.ts'
 
@@ -185,4 +186,14 @@ export async function ownProgress(
   const contributorId = await findKnownContributor(app, db, who)
   if (contributorId === undefined) return 0
   return db.read((reader) => countOwnRuns(reader, projectId, contributorId))
+}
+
+/** Forgets requests that are older than a day and hold no place, in small statements; how many. */
+export async function forgetOldRequests(openDb: () => RequestDb): Promise<number> {
+  let total = 0
+  for (;;) {
+    const deleted = await openDb().call((primary) => deleteOldRequests(primary, 1_000), { silent: true })
+    total += deleted
+    if (deleted < 1_000) return total
+  }
 }

@@ -320,3 +320,14 @@ export async function findTotals(db: Db, projectIds: number[]): Promise<Map<numb
           from project_delta where project_id = p.id) d on true`.execute(db)
   return new Map(rows.map(({ projectId, ...totals }) => [projectId, totals]))
 }
+
+/** Takes the announcement that all of this many tasks are done: true for one caller only. */
+export async function claimCompletion(tx: Tx, projectId: number, nTasks: number): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .updateTable('project')
+    .set({ n_tasks_announced: nTasks })
+    .where('id', '=', projectId)
+    .where('n_tasks_announced', '!=', nTasks)
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
+}

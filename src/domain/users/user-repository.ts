@@ -53,12 +53,8 @@ export async function findUserByEmail(
     .executeTakeFirst()
 }
 
-export async function findUserByName(db: Db, name: string): Promise<User | undefined> {
-  return db
-    .selectFrom('user_account')
-    .select(COLUMNS)
-    .where(sql`lower(name)`, '=', name.toLowerCase())
-    .executeTakeFirst()
+export async function findUserById(db: Db, id: number): Promise<User | undefined> {
+  return db.selectFrom('user_account').select(COLUMNS).where('id', '=', id).executeTakeFirst()
 }
 
 /** The account that an API key belongs to; unknown and revoked keys have none. */

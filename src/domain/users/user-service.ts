@@ -8,6 +8,7 @@ import { violatedUnique } from '../../platform/postgres.ts'
 import { randomToken } from '../../platform/sealing.ts'
 import {
   findUserByEmail,
+  findUserById,
   findUserByKey,
   findUserBySession,
   insertApiKey,
@@ -133,6 +134,13 @@ export async function signOut(db: RequestDb, sessionId: string): Promise<void> {
 /** Who a session belongs to, read from the primary. */
 export async function getSessionUser(db: RequestDb, sessionId: string): Promise<User | undefined> {
   return db.readPrimary((primary) => findUserBySession(primary, sessionId))
+}
+
+/** @throws NotFoundError */
+export async function getUserById(db: RequestDb, id: number): Promise<User> {
+  const user = await db.readPrimary((primary) => findUserById(primary, id))
+  if (!user) throw new NotFoundError('user', id)
+  return user
 }
 
 /** Who an API key belongs to, read from the primary. */

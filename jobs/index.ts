@@ -1,0 +1,13 @@
+import type { JobCatalogue } from '../src/platform/job-runner.ts'
+import { cleanUp } from './clean-up.ts'
+import { exportProject } from './export-project.ts'
+import { noteTaskCompleted } from './note-task-completed.ts'
+import { sendMail } from './send-mail.ts'
+
+/** Every background job. One that is missing here does not compile. */
+export const jobs = {
+  'clean-up': cleanUp,
+  'export-project': exportProject,
+  'note-task-completed': noteTaskCompleted,
+  'send-mail': sendMail,
+} satisfies JobCatalogue

@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer as createHttpServer } from 'node:http'
+import type { Server as HttpServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import supertest from 'supertest'
+import type TestAgent from 'supertest/lib/agent.js'
+import { jobs } from '../../jobs/index.ts'
+import { createApiKey, registerUser } from '../../src/domain/users/user-service.ts'
+import type { User } from '../../src/domain/users/user-service.ts'
+import { createApp } from '../../src/platform/app.ts'
+import type { App } from '../../src/platform/app.ts'
+import { loadConfig } from '../../src/platform/config.ts'
+import { createServer } from '../../src/web/server.ts'
+import { noteRouteUse } from './route-log.ts'
+import { assetsFolder, createTestDatabase, testRedis } from './servers.ts'
+
+export interface TestUser extends User {
+  password: string
+  apiKey: string
+  /** Requests with this person's session cookie. */
+  http: TestAgent
+}
+
+export interface TestApp {
+  readonly app: App
+  /** Requests of somebody without cookies or key. */
+  readonly http: TestAgent
+  /** The same application at an address, for browsers. */
+  readonly url: string
+  /** The settings it runs with, for processes of one's own. */
+  readonly env: Readonly<Record<string, string>>
+  /** A new person with an account, session and API key; the first one is the admin. */
+  user(name?: string): Promise<TestUser>
+}
+
+/**
+ * The real application on a database of its own (primary and streaming replica), Redis under a prefix of its own, and
+ * a port that the system chose. Everything ends with the test.
+ */
+export async function startTestApp(t: TestContext, settings: Record<string, string> = {}): Promise<TestApp> {
+  const [database, redis, data] = await Promise.all([
+    createTestDatabase(t),
+    testRedis(t),
+    mkdtemp(join(tmpdir(), 'manyhands-test-')),
+  ])
+  const listener = createHttpServer()
+  const port = await listen(listener)
+  const env = {
+    DATA_DIR: data,
+    PORT: String(port),
+    SITE_URL: `http://localhost:${port}`,
+    DATABASE_WRITE_URL: database.writeUrl,
+    DATABASE_READ_URL: database.readUrl,
+    DATABASE_DIRECT_URL: database.directUrl,
+    DATABASE_POOL_MAX: '8',
+    REDIS_CACHE_URL: redis.cacheUrl,
+    REDIS_QUEUE_URL: redis.queueUrl,
+    REDIS_PREFIX: redis.prefix,
+    APP_KEYS: JSON.stringify([{ id: 'test', key: Buffer.alloc(32, 7).toString('base64url') }]),
+    ASSETS_DIR: assetsFolder(),
+    RATE_LIMIT: 'off',
+    LOG_LEVEL: 'warn',
+    ...settings,
+  }
+  const app = await createApp(loadConfig(env), 'test', jobs)
+  const server = await createServer(app, { onRoute: noteRouteUse })
+  listener.on('request', (request, response) => void server.callback(request, response))
+
+  t.after(async () => {
+    listener.closeAllConnections()
+    await new Promise((resolve) => listener.close(resolve))
+    await app.close()
+    await rm(data, { recursive: true, force: true })
+  })
+
+  const url = env.SITE_URL
+  return { app, http: supertest.agent(listener), url, env, user: (name) => newUser(app, listener, name) }
+}
+
+async function listen(server: HttpServer): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return (server.address() as AddressInfo).port
+}
+
+async function newUser(
+  app: App,
+  listener: HttpServer,
+  name = `u${randomUUID().slice(0, 8)}`,
+): Promise<TestUser> {
+  const password = 'four plain test words'
+  const email = `${name}@example.org`
+  const form = { fullName: `Test ${name}`, name, email, password }
+  const { user } = await registerUser(app.database.open({ writes: true }), form)
+  const apiKey = await createApiKey(app.database.open({ writes: true }), user, 'tests')
+  const http = supertest.agent(listener)
+  await http.post('/account/signin').type('form').send({ email, password }).expect(302)
+  return { ...user, password, apiKey, http }
+}
