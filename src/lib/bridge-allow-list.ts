@@ -48,16 +48,16 @@ interface PathEnd {
 }
 
 function allowedPost({ body }: BridgeRequest, scope: BridgeScope, path: PathEnd): AllowedCall | undefined {
-  if (path.noun === 'taskrun' && path.id === undefined && isObject(body)) {
-    const taskId = wholeNumber(body['task_id'])
-    if (taskId === undefined) return undefined
+  const taskId = isObject(body) ? wholeNumber(body['task_id']) : undefined
+  if (!isObject(body) || taskId === undefined) return undefined
+  if (path.noun === 'taskrun' && path.id === undefined) {
     return {
       kind: 'taskrun',
       body: { project_id: scope.projectId, task_id: taskId, info: body['info'] ?? null },
     }
   }
-  const taskId = path.noun === 'task' && path.action === 'skip' ? wholeNumber(path.id) : undefined
-  return taskId === undefined ? undefined : { kind: 'skip', taskId }
+  const isSkip = path.noun === 'project' && path.id === String(scope.projectId) && path.action === 'skip'
+  return isSkip ? { kind: 'skip', taskId } : undefined
 }
 
 function allowedProjectRead(

@@ -30,7 +30,7 @@ test('a presenter may save task runs and skip tasks', () => {
     kind: 'taskrun',
     body: { project_id: 12, task_id: 5, info: 'Yes' },
   })
-  assert.deepEqual(post('/api/task/5/skip', null), { kind: 'skip', taskId: 5 })
+  assert.deepEqual(post('/api/project/12/skip', { task_id: 5 }), { kind: 'skip', taskId: 5 })
 })
 
 test('a task run is for the project of the page, with nothing but its info', () => {
@@ -67,7 +67,7 @@ test('paths outside the list are refused however they are written', () => {
     '/account/profile',
     '/api/task',
     '/api/task/1/',
-    '/api/task/1/skip',
+    '/api/project/12/skip',
     '/api/task/1?x',
     '/api/task/-1',
     '/api/task/1e3',
@@ -90,7 +90,8 @@ test('nothing else can be posted', () => {
     '/api/project',
     '/api/task',
     '/api/taskrun/1',
-    '/api/task/x/skip',
+    '/api/project/13/skip',
+    '/api/project/12/newtask',
     '/api/task/5',
     '/account/signout',
   ]) {

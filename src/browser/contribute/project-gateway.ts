@@ -12,10 +12,7 @@ type ReadCall = Exclude<AllowedCall, { kind: 'taskrun' }>
 
 /** Carries out what a presenter may ask, as the visitor, at the site's API. Never rejects. */
 export async function callApi(project: BridgeProject, call: ReadCall): Promise<Reply> {
-  const reply = await apiFetch(
-    apiPath(project, call),
-    call.kind === 'skip' ? skipInit(project) : { method: 'GET' },
-  )
+  const reply = await apiFetch(apiPath(project, call), call.kind === 'skip' ? skipInit(call.taskId) : {})
   return call.kind === 'task' && reply.status === 200 && !isOf(project, reply.body) ? notFound() : reply
 }
 
@@ -33,7 +30,7 @@ export function postTaskRun(
     headers: {
       'content-type': 'application/json',
       'idempotency-key': idempotencyKey,
-      ...(presenterVersion === undefined ? {} : { 'presenter-version': presenterVersion }),
+      ...(presenterVersion === undefined ? {} : { 'x-presenter-version': presenterVersion }),
     },
   })
 }
@@ -52,13 +49,13 @@ function apiPath(project: BridgeProject, call: ReadCall): string {
     case 'task':
       return `/api/task/${call.taskId}`
     case 'skip':
-      return `/api/task/${call.taskId}/skip`
+      return `${ofProject}/skip`
   }
 }
 
-function skipInit(project: BridgeProject): RequestInit {
+function skipInit(taskId: number): RequestInit {
   const headers = { 'content-type': 'application/json' }
-  return { method: 'POST', headers, body: JSON.stringify({ project_id: project.id }), keepalive: true }
+  return { method: 'POST', headers, body: JSON.stringify({ task_id: taskId }), keepalive: true }
 }
 
 async function apiFetch(path: string, init: RequestInit): Promise<Reply> {

@@ -142,7 +142,9 @@ export function createTaskFeed(bridge: BridgeClient, options: TaskFeedOptions): 
       return reply
     },
     async skip(taskId) {
-      await bridge.request('POST', `/api/task/${taskId}/skip`)
+      await bridge.request('POST', `/api/project/${bridge.init.project.id}/skip`, {
+        body: { task_id: taskId },
+      })
     },
   }
 }
