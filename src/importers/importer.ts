@@ -1,0 +1,169 @@
+import type { z } from 'zod'
+import { AppError, InvalidError } from '../lib/errors.ts'
+import type { TaskField, TaskSettings } from './task-fields.ts'
+
+/** A task as a source describes it. */
+export interface NewTask extends TaskSettings {
+  info: Record<string, unknown>
+}
+
+/** Opens the source from its beginning: an import is read twice, to be inspected and to be stored. */
+export type ImportSource = () => AsyncIterable<Uint8Array>
+
+export interface ImportColumn {
+  /** As the source calls it. */
+  name: string
+  becomes: 'data' | TaskField | 'ignore'
+  /** The key in the task's info, when it becomes data. */
+  key?: string
+}
+
+/** Why a source cannot be imported as it is; the message is complete without the other fields. */
+export interface ImportProblem {
+  /** CSV: the line in the file where the row begins. JSON: the row's position in the list. Both from 1. */
+  row?: number
+  column?: string
+  message: string
+  advice: string
+}
+
+export interface ImportPreviewRow {
+  /** Counted as in ImportProblem. */
+  row: number
+  /** One text for each column, cut after 500 characters; empty where the row has nothing. */
+  cells: string[]
+}
+
+export interface ImportInspection {
+  columns: ImportColumn[]
+  /** The first ten. */
+  rows: ImportPreviewRow[]
+  /** Tasks that would be created; a lower bound when `isIncomplete`. */
+  total: number
+  /** At most 50. Nothing may be imported while there is one. */
+  problems: ImportProblem[]
+  /** The inspection ended early because there were 50 problems or reading on made no sense. */
+  isIncomplete: boolean
+}
+
+export interface Importer {
+  /** Stable: stored with an import. */
+  readonly name: string
+  /** For people. */
+  readonly label: string
+  readonly options: z.ZodType
+  /**
+   * Whether this importer is for such a file.
+   *
+   * @param fileName undefined for text that was pasted
+   * @param head the first bytes, 1 KB or more where the source has them
+   */
+  accepts(fileName: string | undefined, head: Uint8Array): boolean
+  /**
+   * Reads the whole source without keeping it.
+   *
+   * @throws InvalidError when the options do not fit the schema.
+   */
+  inspect(source: ImportSource, options: unknown): Promise<ImportInspection>
+  /**
+   * The tasks in the source's order.
+   *
+   * @throws ImportError at the first problem, after the tasks before it were yielded: read within a transaction.
+   * @throws InvalidError when the options do not fit the schema.
+   */
+  read(source: ImportSource, options: unknown): AsyncGenerator<NewTask, void, undefined>
+}
+
+/** A source with problems; nothing of it may be stored. */
+export class ImportError extends AppError {
+  readonly problems: readonly ImportProblem[]
+
+  constructor(problems: readonly [ImportProblem, ...ImportProblem[]]) {
+    super('invalid', `${problems[0].message} ${problems[0].advice}`)
+    this.name = 'ImportError'
+    this.problems = problems
+  }
+}
+
+/** What a source turns out to hold, in its order. */
+export type ImportFinding =
+  /** Before the first row that has it. */
+  | { kind: 'column'; column: ImportColumn }
+  /** `cells` gives the row's texts in the order in which the columns were found. */
+  | { kind: 'task'; row: number; task: NewTask; cells: () => string[] }
+  | { kind: 'problem'; problem: ImportProblem }
+  /** Last of all, when the rest of the source was not read. */
+  | { kind: 'abandoned' }
+
+interface ImporterParts<Options extends z.ZodType> {
+  name: string
+  label: string
+  options: Options
+  accepts: Importer['accepts']
+  find: (source: ImportSource, options: z.infer<Options>) => AsyncIterable<ImportFinding>
+}
+
+/** Characters of one row in the source. */
+export const ROW_LENGTH_MAX = 1_000_000
+export const COLUMNS_MAX = 1000
+
+const PROBLEMS_MAX = 50
+const PREVIEW_ROWS_MAX = 10
+const PREVIEW_CELL_LENGTH_MAX = 500
+
+/** An importer needs only to say what it finds in a source; inspecting and reading are the same for all. */
+export function defineImporter<Options extends z.ZodType>(parts: ImporterParts<Options>): Importer {
+  const { name, label, options, accepts, find } = parts
+  return {
+    name,
+    label,
+    options,
+    accepts,
+    inspect: async (source, chosen) => inspectFindings(find(source, parseOptions(options, chosen))),
+    read: (source, chosen) => readTasks(find(source, parseOptions(options, chosen))),
+  }
+}
+
+function parseOptions<Options extends z.ZodType>(schema: Options, chosen: unknown): z.infer<Options> {
+  const parsed = schema.safeParse(chosen)
+  if (parsed.success) return parsed.data
+  const fields = parsed.error.issues.map((issue) => [issue.path.join('.'), issue.message] as const)
+  throw new InvalidError('These import settings cannot be used.', Object.fromEntries(fields))
+}
+
+async function inspectFindings(findings: AsyncIterable<ImportFinding>): Promise<ImportInspection> {
+  const inspection: ImportInspection = { columns: [], rows: [], total: 0, problems: [], isIncomplete: false }
+  for await (const finding of findings) {
+    note(finding, inspection)
+    if (inspection.problems.length < PROBLEMS_MAX) continue
+    inspection.isIncomplete = true
+    break
+  }
+  for (const { cells } of inspection.rows) {
+    while (cells.length < inspection.columns.length) cells.push('')
+  }
+  return inspection
+}
+
+function note(finding: ImportFinding, inspection: ImportInspection): void {
+  if (finding.kind === 'column') inspection.columns.push(finding.column)
+  if (finding.kind === 'problem') inspection.problems.push(finding.problem)
+  if (finding.kind === 'abandoned') inspection.isIncomplete = true
+  if (finding.kind !== 'task') return
+  inspection.total++
+  if (inspection.rows.length >= PREVIEW_ROWS_MAX) return
+  inspection.rows.push({ row: finding.row, cells: finding.cells().map(cutForPreview) })
+}
+
+function cutForPreview(text: string): string {
+  if (text.length <= PREVIEW_CELL_LENGTH_MAX) return text
+  // A cut through a surrogate pair leaves half of it.
+  return `${text.slice(0, PREVIEW_CELL_LENGTH_MAX).replace(/[\ud800-\udbff]$/, '')}…`
+}
+
+async function* readTasks(findings: AsyncIterable<ImportFinding>): AsyncGenerator<NewTask, void, undefined> {
+  for await (const finding of findings) {
+    if (finding.kind === 'problem') throw new ImportError([finding.problem])
+    if (finding.kind === 'task') yield finding.task
+  }
+}
