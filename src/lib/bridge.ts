@@ -32,8 +32,6 @@ export interface BridgeInit {
   project: BridgeProject
   /** BCP 47, for example `de` or `pt-BR`. */
   locale: string
-  /** `auto` follows the device. */
-  theme: 'auto' | 'light' | 'dark'
   /** The task this page was opened for, if its address names one. */
   taskId: number | null
   /** Replaces the settings of the frame's document: an editor shows what is not saved yet. */

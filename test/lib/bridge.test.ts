@@ -129,7 +129,6 @@ test('an initial message of another version is refused by the frame', () => {
     version: BRIDGE_VERSION,
     project: { id: 1, short_name: 'birds', name: 'Birds', description: 'Which bird is it?' },
     locale: 'en',
-    theme: 'auto',
     taskId: null,
     settings: null,
     strings: {},

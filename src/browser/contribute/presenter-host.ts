@@ -89,13 +89,11 @@ function initialMessage(
   settings: PageSettings,
   previewSettings: HostOptions['previewSettings'],
 ): HostMessage {
-  const theme = document.documentElement.dataset['theme']
   return {
     type: 'init',
     version: BRIDGE_VERSION,
     project: settings.project,
     locale: settings.locale,
-    theme: theme === 'light' || theme === 'dark' ? theme : 'auto',
     taskId: settings.taskId,
     settings: previewSettings?.() ?? null,
     strings: settings.presenterStrings,

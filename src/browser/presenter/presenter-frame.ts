@@ -21,7 +21,6 @@ async function start(): Promise<void> {
   const bridge = await connectBridge(site)
   const { init } = bridge
   document.documentElement.lang = init.locale
-  document.documentElement.dataset['theme'] = init.theme
   const own = (init.settings ?? settings) as ImageClassificationSettings
   runImageClassification(bridge, root, own, withTranslation(PRESENTER_STRINGS, init.strings))
 }
