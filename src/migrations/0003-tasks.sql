@@ -108,6 +108,8 @@ create table project_delta (
   id bigint generated always as identity primary key,
   project_id bigint not null,
   n_tasks integer not null default 0,
+  -- task runs wanted: the sum of all redundancies
+  n_wanted integer not null default 0,
   n_completed_tasks integer not null default 0,
   n_task_runs integer not null default 0,
   n_extra integer not null default 0,
@@ -118,6 +120,7 @@ create table project_delta (
 create table project_total (
   project_id bigint primary key,
   n_tasks bigint not null default 0,
+  n_wanted bigint not null default 0,
   n_completed_tasks bigint not null default 0,
   n_task_runs bigint not null default 0,
   n_extra bigint not null default 0,

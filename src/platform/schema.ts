@@ -111,11 +111,14 @@ export interface Mail {
 }
 
 export interface Outbox {
+  attempts: Generated<number>
   created: Generated<string>
   done: string | null
   enqueued: string | null
   error: string | null
   failed: string | null
+  held_until: string | null
+  holder: string | null
   id: Generated<number>
   job: string
   not_before: Generated<string>
@@ -170,6 +173,7 @@ export interface ProjectDelta {
   n_extra: Generated<number>
   n_task_runs: Generated<number>
   n_tasks: Generated<number>
+  n_wanted: Generated<number>
   project_id: number
 }
 
@@ -183,6 +187,7 @@ export interface ProjectExport {
   finished: string | null
   format: string
   id: Generated<number>
+  last_id: number | null
   n_rows: number | null
   n_rows_done: Generated<number>
   project_id: number
@@ -206,6 +211,7 @@ export interface ProjectTotal {
   n_extra: Generated<number>
   n_task_runs: Generated<number>
   n_tasks: Generated<number>
+  n_wanted: Generated<number>
   project_id: number
 }
 

@@ -5,7 +5,6 @@ import type { Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 import supertest from 'supertest'
 import type TestAgent from 'supertest/lib/agent.js'
 import { jobs } from '../../jobs/index.ts'
@@ -17,6 +16,7 @@ import { loadConfig } from '../../src/platform/config.ts'
 import { createServer } from '../../src/web/server.ts'
 import { noteRouteUse } from './route-log.ts'
 import { assetsFolder, createTestDatabase, testRedis } from './servers.ts'
+import type { Ending } from './servers.ts'
 
 export interface TestUser extends User {
   password: string
@@ -41,7 +41,7 @@ export interface TestApp {
  * The real application on a database of its own (primary and streaming replica), Redis under a prefix of its own, and
  * a port that the system chose. Everything ends with the test.
  */
-export async function startTestApp(t: TestContext, settings: Record<string, string> = {}): Promise<TestApp> {
+export async function startTestApp(t: Ending, settings: Record<string, string> = {}): Promise<TestApp> {
   const [database, redis, data] = await Promise.all([
     createTestDatabase(t),
     testRedis(t),
@@ -61,7 +61,7 @@ export async function startTestApp(t: TestContext, settings: Record<string, stri
     REDIS_QUEUE_URL: redis.queueUrl,
     REDIS_PREFIX: redis.prefix,
     APP_KEYS: JSON.stringify([{ id: 'test', key: Buffer.alloc(32, 7).toString('base64url') }]),
-    ASSETS_DIR: assetsFolder(),
+    ASSETS_DIR: await assetsFolder(),
     RATE_LIMIT: 'off',
     LOG_LEVEL: 'warn',
     ...settings,

@@ -31,6 +31,8 @@ export interface Project {
 /** The figures of a project, exact: folded totals and what is not folded yet. */
 export interface ProjectTotals {
   nTasks: number
+  /** Task runs wanted: the sum of all redundancies. */
+  nWanted: number
   nCompletedTasks: number
   nTaskRuns: number
   nExtra: number
@@ -247,10 +249,10 @@ export async function resetDraft(tx: Tx, projectId: number): Promise<void> {
     .where('state', '!=', 'ongoing')
     .execute()
   await sql`
-    insert into project_total (project_id, n_tasks)
-    select ${projectId}::bigint, count(*) from task where project_id = ${projectId}
+    insert into project_total (project_id, n_tasks, n_wanted)
+    select ${projectId}::bigint, count(*), coalesce(sum(n_answers), 0) from task where project_id = ${projectId}
     on conflict (project_id) do update
-      set n_tasks = excluded.n_tasks, n_completed_tasks = 0, n_task_runs = 0, n_extra = 0, n_contributors = 0,
+      set n_tasks = excluded.n_tasks, n_wanted = excluded.n_wanted, n_completed_tasks = 0, n_task_runs = 0, n_extra = 0, n_contributors = 0,
           last_activity = null`.execute(tx)
 }
 
@@ -305,6 +307,7 @@ export async function findTotals(db: Db, projectIds: number[]): Promise<Map<numb
   const { rows } = await sql<ProjectTotals & { projectId: number }>`
     select p.id as "projectId",
            coalesce(t.n_tasks, 0) + coalesce(d.n_tasks, 0) as "nTasks",
+           coalesce(t.n_wanted, 0) + coalesce(d.n_wanted, 0) as "nWanted",
            coalesce(t.n_completed_tasks, 0) + coalesce(d.n_completed_tasks, 0) as "nCompletedTasks",
            coalesce(t.n_task_runs, 0) + coalesce(d.n_task_runs, 0) as "nTaskRuns",
            coalesce(t.n_extra, 0) + coalesce(d.n_extra, 0) as "nExtra",
@@ -313,7 +316,7 @@ export async function findTotals(db: Db, projectIds: number[]): Promise<Map<numb
       from unnest(${projectIds}::bigint[]) as p (id)
       left join project_total t on t.project_id = p.id
       left join lateral (
-        select sum(n_tasks)::bigint as n_tasks, sum(n_completed_tasks)::bigint as n_completed_tasks,
+        select sum(n_tasks)::bigint as n_tasks, sum(n_wanted)::bigint as n_wanted, sum(n_completed_tasks)::bigint as n_completed_tasks,
                sum(n_task_runs)::bigint as n_task_runs, sum(n_extra)::bigint as n_extra,
                sum(n_contributors)::bigint as n_contributors,
                max(created) filter (where n_task_runs + n_extra > 0) as last_activity

@@ -49,6 +49,7 @@ const RESERVED_SHORT_NAMES = new Set([
 
 const NO_TASKS: ProjectTotals = {
   nTasks: 0,
+  nWanted: 0,
   nCompletedTasks: 0,
   nTaskRuns: 0,
   nExtra: 0,

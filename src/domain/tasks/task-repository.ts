@@ -49,15 +49,15 @@ const COLUMNS = [
  * Adds tasks with their scheduling rows, in the order given.
  *
  * @param options.skipKnown leaves out rows whose content the project has already.
- * @returns the ids of what was added.
+ * @returns how many were added, and how many task runs they want together.
  */
 export async function insertTaskRows(
   tx: Tx,
   projectId: number,
   rows: readonly TaskRow[],
   options: { skipKnown: boolean },
-): Promise<number[]> {
-  const { rows: inserted } = await sql<{ id: number }>`
+): Promise<{ added: number; nWanted: number; firstId: number | null }> {
+  const { rows: inserted } = await sql<{ added: number; nWanted: number; firstId: number | null }>`
     with given as (
       select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) with ordinality
         as g (info jsonb, "nAnswers" integer, priority double precision, calibration smallint, quorum integer, hash text, n bigint)),
@@ -73,19 +73,26 @@ export async function insertTaskRows(
     scheduled as (
       insert into task_sched (task_id, project_id, nprio, n_answers)
       select id, ${projectId}, -priority_0, n_answers from added)
-    select id from added order by id`.execute(tx)
-  return inserted.map(({ id }) => id)
+    select count(*)::int as added, coalesce(sum(n_answers), 0)::int as "nWanted", min(id) as "firstId" from added`.execute(
+    tx,
+  )
+  return inserted[0] ?? { added: 0, nWanted: 0, firstId: null }
 }
 
 /** Notes that tasks were added or removed: totals follow, and cursors begin at the front again. */
 export async function noteTaskCount(
   tx: Tx,
   projectId: number,
-  delta: { nTasks: number; nCompletedTasks?: number },
+  delta: { nTasks: number; nWanted?: number; nCompletedTasks?: number },
 ): Promise<void> {
   await tx
     .insertInto('project_delta')
-    .values({ project_id: projectId, n_tasks: delta.nTasks, n_completed_tasks: delta.nCompletedTasks ?? 0 })
+    .values({
+      project_id: projectId,
+      n_tasks: delta.nTasks,
+      n_wanted: delta.nWanted ?? 0,
+      n_completed_tasks: delta.nCompletedTasks ?? 0,
+    })
     .execute()
   await raiseEpoch(tx, projectId)
 }

@@ -81,11 +81,10 @@ export async function createTask(
   mustEdit(viewer, project)
   checkSettings(input)
   return db.write(async (tx) => {
-    const [id] = await insertTaskRows(tx, project.id, [rowOf(input)], { skipKnown: false })
-    if (id === undefined) throw new Error('A new task was not stored')
-    await noteTaskCount(tx, project.id, { nTasks: 1 })
-    const task = await findTask(tx, id)
-    if (!task) throw new NotFoundError('task', id)
+    const { nWanted, firstId } = await insertTaskRows(tx, project.id, [rowOf(input)], { skipKnown: false })
+    await noteTaskCount(tx, project.id, { nTasks: 1, nWanted })
+    const task = await findTask(tx, firstId ?? 0)
+    if (!task) throw new Error('A new task was not stored')
     return task
   })
 }
@@ -114,9 +113,11 @@ export async function addTasks(
   let batch: TaskInput[] = []
   let read = 0
   let added = 0
+  let nWanted = 0
   const flush = async () => {
-    const ids = await insertTaskRows(tx, projectId, batch.map(rowOf), { skipKnown: true })
-    added += ids.length
+    const inserted = await insertTaskRows(tx, projectId, batch.map(rowOf), { skipKnown: true })
+    added += inserted.added
+    nWanted += inserted.nWanted
     batch = []
   }
   for await (const input of inputs) {
@@ -125,7 +126,7 @@ export async function addTasks(
     if (batch.length === BATCH) await flush()
   }
   if (batch.length > 0) await flush()
-  if (added > 0) await noteTaskCount(tx, projectId, { nTasks: added })
+  if (added > 0) await noteTaskCount(tx, projectId, { nTasks: added, nWanted })
   return { added, skipped: read - added }
 }
 
@@ -187,6 +188,8 @@ export async function updateTask(
       await app.queue.enqueue(tx, 'note-task-completed', { projectId: project.id, taskId: task.id })
     }
     if (turn.state === 'ongoing') await retireResult(tx, task.id)
+    if (nAnswers !== task.nAnswers)
+      await noteTaskCount(tx, project.id, { nTasks: 0, nWanted: nAnswers - task.nAnswers })
     if (changes.nAnswers !== undefined || changes.priority !== undefined) await raiseEpoch(tx, project.id)
     const updated = await findTask(tx, task.id)
     if (!updated) throw new NotFoundError('task', task.id)
@@ -235,7 +238,11 @@ export async function deleteTask(
     }
     const gone = await deleteTaskRows(tx, task.id)
     await noteRunsGone(tx, project.id, gone)
-    await noteTaskCount(tx, project.id, { nTasks: -1, nCompletedTasks: task.state === 'completed' ? -1 : 0 })
+    await noteTaskCount(tx, project.id, {
+      nTasks: -1,
+      nWanted: -task.nAnswers,
+      nCompletedTasks: task.state === 'completed' ? -1 : 0,
+    })
   })
 }
 

@@ -1,7 +1,10 @@
 import type { RequestDb } from '../../platform/database.ts'
-import { foldDeltas, mayFold } from './total-repository.ts'
+import { foldDeltas } from './total-repository.ts'
 
-/** Brings the totals of all projects up to date; how many changes that took. Does nothing while another worker does it. */
+/** Changes that go into the totals in one statement. */
+export const FOLD_BATCH = 20_000
+
+/** Brings the totals of all projects up to date; how many changes that took, none while another worker does it. */
 export async function foldTotals(db: RequestDb): Promise<number> {
-  return db.write(async (tx) => ((await mayFold(tx)) ? foldDeltas(tx) : 0))
+  return db.call((primary) => foldDeltas(primary, FOLD_BATCH), { silent: true })
 }

@@ -1,5 +1,6 @@
 import { Router } from '@koa/router'
 import type { DefaultContext } from 'koa'
+import { listOwnedProjects } from '../../domain/projects/project-service.ts'
 import {
   createApiKey,
   listKeys,
@@ -9,7 +10,6 @@ import {
   signOut,
 } from '../../domain/users/user-service.ts'
 import type { User } from '../../domain/users/user-service.ts'
-import { AppError } from '../../lib/errors.ts'
 import type { FieldErrors } from '../../lib/errors.ts'
 import { readForm } from '../../http/form.ts'
 import { requireViewer } from '../../http/guards.ts'
@@ -17,6 +17,9 @@ import { createSessionCookie } from '../../http/sessions.ts'
 import type { Context, RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
 import type { App } from '../../platform/app.ts'
+import { orShowAgain } from './form-view.ts'
+import type { FormView } from './form-view.ts'
+import { projectCard } from './project-card.ts'
 
 /** Where people go after signing in: a path of this site, never another site. */
 function safeNext(next: unknown): string {
@@ -40,23 +43,7 @@ export function accountRoutes(app: App, views: Views): Router<RequestState, Defa
     errors: FieldErrors = {},
   ) {
     const { password: _, ...kept } = values
-    if (Object.keys(errors).length > 0) ctx.status = 422
     views.render(ctx, template, { form: { values: kept, errors }, next: safeNext(values['next']) })
-  }
-
-  /** Runs a form's action; what it refuses comes back beside the fields, with what was typed. */
-  async function orShowAgain(
-    ctx: Context,
-    template: string,
-    values: Record<string, string>,
-    action: () => Promise<void>,
-  ) {
-    try {
-      await action()
-    } catch (error) {
-      if (!(error instanceof AppError) || error.kind !== 'invalid') throw error
-      showForm(ctx, template, values, error.fields)
-    }
   }
 
   router.get('/register', (ctx) => {
@@ -66,7 +53,10 @@ export function accountRoutes(app: App, views: Views): Router<RequestState, Defa
   router.post('/register', async (ctx) => {
     const values = await readForm(ctx)
     const { fullName = '', name = '', email = '', password = '' } = values
-    await orShowAgain(ctx, 'pages/account/register.html', values, async () => {
+    const again = ({ errors }: FormView) => {
+      showForm(ctx, 'pages/account/register.html', values, errors)
+    }
+    await orShowAgain(ctx, values, again, async () => {
       const form = { fullName, name, email, password }
       await welcome(
         ctx,
@@ -83,7 +73,10 @@ export function accountRoutes(app: App, views: Views): Router<RequestState, Defa
   router.post('/signin', async (ctx) => {
     const values = await readForm(ctx)
     const { email = '', password = '' } = values
-    await orShowAgain(ctx, 'pages/account/signin.html', values, async () => {
+    const again = ({ errors }: FormView) => {
+      showForm(ctx, 'pages/account/signin.html', values, errors)
+    }
+    await orShowAgain(ctx, values, again, async () => {
       await welcome(
         ctx,
         await signIn(ctx.state.db, { email, password }, ctx.get('User-Agent')),
@@ -108,18 +101,20 @@ export function accountRoutes(app: App, views: Views): Router<RequestState, Defa
     })
   }
 
+  router.get('/projects', async (ctx) => {
+    const owned = await listOwnedProjects(ctx.state.db, requireViewer(ctx))
+    views.render(ctx, 'pages/account/projects.html', { projects: owned.map(projectCard) })
+  })
+
   router.get('/profile', (ctx) => showProfile(ctx))
 
   router.post('/keys', async (ctx) => {
     const viewer = requireViewer(ctx)
     const { keyName = '' } = await readForm(ctx)
-    try {
+    const again = ({ errors }: FormView) => showProfile(ctx, { errors })
+    await orShowAgain(ctx, {}, again, async () => {
       await showProfile(ctx, { newKey: await createApiKey(ctx.state.db, viewer, keyName) })
-    } catch (error) {
-      if (!(error instanceof AppError) || error.kind !== 'invalid') throw error
-      ctx.status = 422
-      await showProfile(ctx, { errors: error.fields })
-    }
+    })
   })
 
   router.post('/keys/:id/revoke', async (ctx) => {

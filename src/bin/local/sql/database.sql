@@ -1,0 +1,1 @@
+create database manyhands owner migrator

@@ -1,0 +1,159 @@
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, extname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { brotliCompress, constants, gzip } from 'node:zlib'
+import { build } from 'esbuild'
+
+const browser = fileURLToPath(new URL('../browser', import.meta.url))
+
+/** What pages refer to by name, and where it is made from. */
+const ENTRIES = {
+  'site.css': 'styles/site.css',
+  'favicon.svg': 'images/favicon.svg',
+  'site.js': 'site/site.ts',
+  'contribute.js': 'contribute/contribute.ts',
+  'presenter-preview.js': 'contribute/presenter-preview.ts',
+  'presenter-frame.js': 'presenter/presenter-frame.ts',
+  'presenter-code.js': 'presenter/presenter-code.ts',
+  'presenter.css': 'presenter/presenter.css',
+}
+
+/** Files built for browsers: a name that pages use, and the stamped name that is served. */
+export interface Assets {
+  /** The address of a file by its name, such as site.css. @throws Error for a name that was not built. */
+  url(name: string): string
+  /** The stamped file's content in the best encoding that is accepted; undefined when there is none. */
+  find(file: string, accepts: (encoding: string) => boolean): AssetFile | undefined
+}
+
+export interface AssetFile {
+  content: Buffer
+  type: string
+  encoding: string | undefined
+}
+
+const TYPES: Record<string, string> = {
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.woff2': 'font/woff2',
+  '.svg': 'image/svg+xml',
+  '.map': 'application/json',
+}
+
+const compressBrotli = promisify(brotliCompress)
+const compressGzip = promisify(gzip)
+
+/**
+ * Bundles what browsers get into a folder, under names with a hash of the content, compressed ahead. A folder that was
+ * built from the same sources is left as it is. Several processes may build at once: the folder is switched whole.
+ */
+export async function buildAssets({ outDir }: { outDir: string }): Promise<void> {
+  const hash = await sourcesHash()
+  if ((await readFile(join(outDir, 'sources'), 'utf8').catch(() => '')) === hash) return
+  await mkdir(dirname(outDir), { recursive: true })
+  const making = await mkdtemp(`${outDir}-`)
+  const { metafile } = await build({
+    entryPoints: Object.entries(ENTRIES).map(([name, path]) => ({
+      in: join(browser, path),
+      out: name.slice(0, -extname(name).length),
+    })),
+    bundle: true,
+    minify: true,
+    sourcemap: 'linked',
+    format: 'iife',
+    target: ['es2022', 'chrome110', 'firefox115', 'safari16'],
+    loader: { '.woff2': 'file', '.svg': 'file' },
+    entryNames: '[name]-[hash]',
+    assetNames: '[name]-[hash]',
+    outdir: making,
+    metafile: true,
+    legalComments: 'none',
+    logLevel: 'silent',
+  })
+  const names = Object.keys(metafile.outputs).map((path) => basename(path))
+  await writeFile(join(making, 'manifest.json'), JSON.stringify(manifestOf(names)))
+  await Promise.all(
+    names.filter((name) => /\.(css|js|svg)$/.test(name)).map((name) => compress(join(making, name))),
+  )
+  await writeFile(join(making, 'sources'), hash)
+  await switchFolder(making, outDir)
+}
+
+/** Stamped names by plain ones: site-ABC.css for site.css. */
+function manifestOf(names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    names
+      .filter((name) => !name.endsWith('.map'))
+      .map((name) => [name.replace(/-[A-Z0-9]{8}(\.\w+)$/, '$1'), name]),
+  )
+}
+
+async function compress(path: string): Promise<void> {
+  const content = await readFile(path)
+  const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }
+  await Promise.all([
+    compressBrotli(content, quality).then((bytes) => writeFile(`${path}.br`, bytes)),
+    compressGzip(content, { level: 9 }).then((bytes) => writeFile(`${path}.gz`, bytes)),
+  ])
+}
+
+async function switchFolder(from: string, to: string): Promise<void> {
+  const old = `${from}-old`
+  await rename(to, old).catch(() => undefined)
+  try {
+    await rename(from, to)
+  } catch {
+    // Somebody else was faster with the same content.
+    await rm(from, { recursive: true, force: true })
+  }
+  await rm(old, { recursive: true, force: true })
+}
+
+async function sourcesHash(): Promise<string> {
+  const hash = createHash('sha256')
+  for (const folder of [browser, join(browser, '../lib')]) {
+    const files = await readdir(folder, { recursive: true, withFileTypes: true })
+    const paths = files.filter((file) => file.isFile()).map((file) => join(file.parentPath, file.name))
+    for (const path of paths.sort()) hash.update(relative(browser, path)).update(await readFile(path))
+  }
+  return hash.digest('hex')
+}
+
+/** Reads what `buildAssets` made into memory. @throws Error when nothing was built there. */
+export async function loadAssets(folder: string): Promise<Assets> {
+  const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as Record<string, string>
+  const names = (await readdir(folder)).filter(
+    (name) => TYPES[extname(name.replace(/\.(br|gz)$/, ''))] !== undefined,
+  )
+  const contents = new Map(
+    await Promise.all(
+      names
+        .filter((name) => name !== 'manifest.json')
+        .map(async (name) => [name, await readFile(join(folder, name))] as const),
+    ),
+  )
+  const encodings = [
+    { encoding: 'br', suffix: '.br' },
+    { encoding: 'gzip', suffix: '.gz' },
+  ]
+
+  return {
+    url(name) {
+      const stamped = manifest[name]
+      if (stamped === undefined) throw new Error(`No such file was built: ${name}`)
+      return `/static/${stamped}`
+    },
+    find(file, accepts) {
+      const type = TYPES[extname(file)]
+      const plain = contents.get(file)
+      if (type === undefined || plain === undefined) return undefined
+      for (const { encoding, suffix } of encodings) {
+        const content = contents.get(file + suffix)
+        if (content && accepts(encoding)) return { content, type, encoding }
+      }
+      return { content: plain, type, encoding: undefined }
+    },
+  }
+}

@@ -1,0 +1,72 @@
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Assets } from './assets.ts'
+import type { Context, Handler } from './state.ts'
+
+const demo = fileURLToPath(new URL('../demo', import.meta.url))
+const YEAR = 'public, max-age=31536000, immutable'
+const DAY = 'public, max-age=86400'
+
+/**
+ * Files below /static, stamped with their content and therefore good for a year, and the demo project's pictures.
+ * Readable from presenter hosts; no cookie is looked at.
+ */
+export function staticFiles(assets: Assets): Handler {
+  return async (ctx, next) => {
+    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return next()
+    if (ctx.path.startsWith('/static/')) return sendAsset(ctx, assets)
+    if (ctx.path.startsWith('/media/demo/')) return sendDemoMedia(ctx)
+    if (ctx.path === '/favicon.ico') {
+      ctx.status = 204
+      return
+    }
+    if (ctx.path === '/robots.txt') {
+      ctx.type = 'text/plain'
+      ctx.body = 'User-agent: *\nDisallow: /api/\nDisallow: /account/\n'
+      return
+    }
+    await next()
+  }
+}
+
+function sendAsset(ctx: Context, assets: Assets): void {
+  ctx.vary('Accept-Encoding')
+  const file = assets.find(ctx.path.slice('/static/'.length), (encoding) =>
+    Boolean(ctx.acceptsEncodings(encoding)),
+  )
+  if (!file) {
+    ctx.status = 404
+    ctx.body = 'There is no such file.'
+    return
+  }
+  openToPresenters(ctx, YEAR)
+  if (file.encoding) ctx.set('Content-Encoding', file.encoding)
+  ctx.type = file.type
+  ctx.body = file.content
+}
+
+async function sendDemoMedia(ctx: Context): Promise<void> {
+  const [name = ''] = /[\w-]+\.jpg$/.exec(ctx.path) ?? []
+  const path = name === 'thumbnail.jpg' ? join(demo, name) : join(demo, 'media', name)
+  const found = await stat(path).catch(() => undefined)
+  if (!found?.isFile() || ctx.path !== `/media/demo/${name}`) {
+    ctx.status = 404
+    ctx.body = 'There is no such file.'
+    return
+  }
+  openToPresenters(ctx, DAY)
+  ctx.type = 'image/jpeg'
+  ctx.length = found.size
+  ctx.body = createReadStream(path)
+}
+
+function openToPresenters(ctx: Context, caching: string): void {
+  ctx.set({
+    'Cache-Control': caching,
+    'Access-Control-Allow-Origin': '*',
+    'Cross-Origin-Resource-Policy': 'cross-origin',
+    'X-Content-Type-Options': 'nosniff',
+  })
+}

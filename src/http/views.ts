@@ -1,0 +1,125 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import i18next from 'i18next'
+import nunjucks from 'nunjucks'
+import type { App } from '../platform/app.ts'
+import type { Assets } from './assets.ts'
+import type { ShownError } from './page-errors.ts'
+import type { Context } from './state.ts'
+
+const folder = fileURLToPath(new URL('../../templates', import.meta.url))
+const catalogue = new URL('../locales/en.json', import.meta.url)
+
+/** How long a page that is the same for everybody may be answered from a cache in front of us, in seconds. */
+const SHARED_SECONDS = 2
+
+export type View = Record<string, unknown>
+
+export interface Views {
+  /**
+   * Answers with a page: HTML, or the view itself as JSON when the client asks for it as PyBossa's clients do, by the
+   * content type of its request or by `response_format=json`.
+   *
+   * @param options.shared the page is the same for everybody who is not signed in, and has no form.
+   */
+  render(ctx: Context, template: string, view: View, options?: { shared?: boolean }): void
+  /** Answers with the page for an error. */
+  error(ctx: Context, error: ShownError): void
+}
+
+/** Sets up templates, words and formats. */
+export function createViews(app: Pick<App, 'config'>, assets: Assets): Views {
+  const environment = new nunjucks.Environment(
+    new nunjucks.FileSystemLoader(folder, { noCache: app.config.templates.watch }),
+    { autoescape: true, throwOnUndefined: false },
+  )
+  const words = i18next.createInstance()
+  void words.init({
+    lng: 'en',
+    initAsync: false,
+    interpolation: { escapeValue: false },
+    resources: { en: { translation: JSON.parse(readFileSync(catalogue, 'utf8')) as object } },
+  })
+  environment.addGlobal('t', (key: string, values?: Record<string, unknown>) => words.t(key, plain(values)))
+  environment.addGlobal('asset', (name: string) => assets.url(name))
+  addFormats(environment)
+
+  function render(
+    ctx: Context,
+    template: string,
+    view: View,
+    { shared = false }: { shared?: boolean } = {},
+  ): void {
+    const isAnonymous = !ctx.state.viewer
+    ctx.set(
+      'Cache-Control',
+      shared && isAnonymous ? `public, max-age=0, s-maxage=${SHARED_SECONDS}` : 'private, no-store',
+    )
+    ctx.vary('Cookie')
+    if (wantsJson(ctx)) {
+      ctx.body = { ...view, template: template.replace(/^pages\//, '') }
+      return
+    }
+    ctx.type = 'text/html; charset=utf-8'
+    ctx.body = environment.render(template, {
+      ...view,
+      viewer: ctx.state.viewer,
+      requestId: ctx.state.requestId,
+      path: ctx.path,
+      siteName: app.config.site.name,
+      siteUrl: app.config.site.url,
+    })
+  }
+
+  return {
+    render,
+    error(ctx, { status, message }) {
+      render(ctx, 'pages/errors/error.html', { code: status, description: message })
+      ctx.status = status
+    },
+  }
+}
+
+function wantsJson(ctx: Context): boolean {
+  return ctx.get('Content-Type') === 'application/json' || ctx.query['response_format'] === 'json'
+}
+
+/** Nunjucks marks keyword arguments with a key of its own. */
+function plain(values: Record<string, unknown> | undefined): Record<string, unknown> {
+  const { __keywords: _, ...rest } = values ?? {}
+  return rest
+}
+
+const number = new Intl.NumberFormat('en')
+const exact = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' })
+const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })
+const STEPS = [
+  { unit: 'second', seconds: 1, until: 60 },
+  { unit: 'minute', seconds: 60, until: 3_600 },
+  { unit: 'hour', seconds: 3_600, until: 86_400 },
+  { unit: 'day', seconds: 86_400, until: 30 * 86_400 },
+  { unit: 'month', seconds: 30 * 86_400, until: 365 * 86_400 },
+  { unit: 'year', seconds: 365 * 86_400, until: Infinity },
+] as const
+
+function addFormats(environment: nunjucks.Environment): void {
+  environment.addFilter('number', (value: number) => number.format(value))
+  environment.addFilter('bytes', (value: number) => readableBytes(value))
+  environment.addFilter('utc', (value: string) => `${exact.format(new Date(value))} UTC`)
+  environment.addFilter('ago', (value: string) => timeAgo(value))
+  environment.addFilter('json', (value: unknown) => JSON.stringify(value))
+  environment.addFilter('pretty', (value: unknown) => JSON.stringify(value, null, 2))
+}
+
+/** 512 bytes, 12 kB, 3.4 MB. */
+export function readableBytes(bytes: number): string {
+  if (bytes < 1_000) return `${bytes} bytes`
+  return bytes < 1_000_000 ? `${Math.round(bytes / 1_000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`
+}
+
+/** An ISO time relative to now: 3 minutes ago. */
+export function timeAgo(time: string, now = Date.now()): string {
+  const seconds = Math.round((new Date(time).getTime() - now) / 1_000)
+  const step = STEPS.find(({ until }) => Math.abs(seconds) < until) ?? STEPS[0]
+  return relative.format(Math.trunc(seconds / step.seconds), step.unit)
+}

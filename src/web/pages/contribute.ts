@@ -1,0 +1,89 @@
+import { Router } from '@koa/router'
+import type { DefaultContext } from 'koa'
+import { ownProgress, requestTask } from '../../domain/assignment/assignment-service.ts'
+import { getPresenter } from '../../domain/presenters/presenter-service.ts'
+import { getTotals, listOpenProjects } from '../../domain/projects/project-service.ts'
+import type { Project } from '../../domain/projects/project-service.ts'
+import { getTask } from '../../domain/tasks/task-service.ts'
+import { ensureDevice } from '../../http/identify.ts'
+import { setCookie } from '../../http/sessions.ts'
+import { writes } from '../../http/state.ts'
+import type { Context, RequestState } from '../../http/state.ts'
+import type { Views } from '../../http/views.ts'
+import { NotFoundError, UnauthenticatedError } from '../../lib/errors.ts'
+import type { App } from '../../platform/app.ts'
+import { frameFor } from '../presenter/frame-for.ts'
+import type { PageRouter } from './page-routes.ts'
+import { projectCard } from './project-card.ts'
+import { projectOf } from './projects.ts'
+
+const TUTORIAL_SECONDS = 365 * 86_400
+
+/** The page where people answer tasks. The only one that makes a browser a contributor. */
+export function contributeRoutes(app: App, views: Views): PageRouter {
+  const router: PageRouter = new Router<RequestState, DefaultContext>({ prefix: '/project/:shortName' })
+
+  async function show(ctx: Context, project: Project, taskId: number | undefined) {
+    if (!project.allowAnonymousContributors && !ctx.state.viewer) throw new UnauthenticatedError()
+    if (project.presenterVersionId === null) {
+      throw new NotFoundError('question yet in the project', project.name)
+    }
+    ensureDevice(ctx, app)
+    const { db, contributor } = ctx.state
+    const [presenter, totals, ownCount, others, frame] = await Promise.all([
+      getPresenter(db, project.presenterVersionId),
+      getTotals(db, project.id),
+      ownProgress(app, db, project.id, contributor),
+      listOpenProjects(db, 2, project.id),
+      frameFor(app, ctx, project.id, { version: project.presenterVersionId }),
+    ])
+    const tutorial = presenter.kind === 'template' ? presenter.tutorial : null
+    views.render(ctx, 'pages/contribute/task.html', {
+      project: projectCard({ project, totals }),
+      frame,
+      taskId: taskId ?? null,
+      contributor: app.sealer.hash('page', JSON.stringify(contributor)).toString('base64url', 0, 12),
+      ownCount,
+      tutorial,
+      showTutorial: tutorial !== null && !hasSeenTutorial(ctx, project),
+      presenterVersion: presenter.id,
+      others: others.map(projectCard),
+    })
+    rememberTutorial(ctx, project, app)
+  }
+
+  router.get(['/newtask', '/presenter'], async (ctx) => {
+    await show(ctx, await projectOf(ctx), undefined)
+  })
+
+  router.get('/task/:taskId', writes, async (ctx) => {
+    const project = await projectOf(ctx)
+    const taskId = Number(ctx.params['taskId']) || 0
+    const task = await getTask(ctx.state.db, taskId)
+    if (task.projectId !== project.id) throw new NotFoundError('task', taskId)
+    await show(ctx, project, task.id)
+    // Opening a task is a request for it; a link preview or a prefetch asks for nothing.
+    if (ctx.method === 'GET' && !/prefetch|prerender/i.test(ctx.get('Sec-Purpose'))) {
+      await requestTask(app, ctx.state.db, task, ctx.state.contributor)
+    }
+  })
+
+  return router
+}
+
+function tutorialCookie(project: Project): string {
+  return `${encodeURIComponent(project.shortName)}tutorial`
+}
+
+function hasSeenTutorial(ctx: Context, project: Project): boolean {
+  return ctx.cookies.get(tutorialCookie(project)) === 'seen'
+}
+
+function rememberTutorial(ctx: Context, project: Project, app: App): void {
+  if (hasSeenTutorial(ctx, project)) return
+  setCookie(ctx, tutorialCookie(project), 'seen', {
+    seconds: TUTORIAL_SECONDS,
+    secure: app.config.site.url.startsWith('https:'),
+    readable: true,
+  })
+}

@@ -1,0 +1,107 @@
+import { Router } from '@koa/router'
+import type { DefaultContext } from 'koa'
+import { z } from 'zod'
+import {
+  countExportRows,
+  listProjectExports,
+  openExport,
+  requestExport,
+} from '../../domain/exports/export-service.ts'
+import type { ExportNoun, ProjectExport } from '../../domain/exports/export-service.ts'
+import type { ProjectWithTotals } from '../../domain/projects/project-service.ts'
+import { readForm } from '../../http/form.ts'
+import type { Context, RequestState } from '../../http/state.ts'
+import type { Views } from '../../http/views.ts'
+import { InvalidError } from '../../lib/errors.ts'
+import type { App } from '../../platform/app.ts'
+import { orShowAgain } from './form-view.ts'
+import type { FormView } from './form-view.ts'
+import type { PageRouter } from './page-routes.ts'
+import { projectCard, projectUrl } from './project-card.ts'
+import { ownedProjectOf } from './projects.ts'
+
+const Wanted = z.object({ type: z.enum(['task', 'task_run', 'result']), format: z.enum(['csv', 'json']) })
+
+const KINDS: { value: ExportNoun; label: string; text: string }[] = [
+  { value: 'task_run', label: 'Answers', text: 'One row for each answer of each person.' },
+  { value: 'task', label: 'Tasks', text: 'One row for each task, with its state.' },
+  { value: 'result', label: 'Results', text: 'One row for each task that has all its answers.' },
+]
+
+/** Asking for exports, watching them come, and downloading them. */
+export function exportRoutes(app: App, views: Views): PageRouter {
+  const router: PageRouter = new Router<RequestState, DefaultContext>({
+    prefix: '/project/:shortName/tasks/export',
+  })
+
+  async function show(ctx: Context, owned: ProjectWithTotals, form: FormView) {
+    const { project } = owned
+    const [counts, exports] = await Promise.all([
+      countExportRows(ctx.state.db, project),
+      listProjectExports(ctx.state.db, ctx.state.viewer, project),
+    ])
+    const url = `${projectUrl(project)}tasks/export`
+    views.render(ctx, 'pages/exports/list.html', {
+      project: projectCard(owned),
+      form,
+      kinds: KINDS.map((kind) => ({ ...kind, count: counts[kind.value] })),
+      exports: exports.map((item) => exportView(item, url)),
+      isUnfinished: exports.some(({ state }) => state === 'waiting' || state === 'running'),
+      curl: `curl '${app.config.site.url}/api/taskrun?project_id=${project.id}&limit=100&last_id=0&api_key=YOUR_KEY'`,
+    })
+  }
+
+  router.get('/', async (ctx) => {
+    await show(ctx, await ownedProjectOf(ctx), { values: {}, errors: {} })
+  })
+
+  router.post('/', async (ctx) => {
+    const owned = await ownedProjectOf(ctx)
+    const values = await readForm(ctx)
+    await orShowAgain(
+      ctx,
+      values,
+      (form) => show(ctx, owned, form),
+      async () => {
+        const wanted = Wanted.safeParse(values)
+        if (!wanted.success) throw new InvalidError('Choose what to export, and as what.')
+        const { type: what, format } = wanted.data
+        await requestExport(app, ctx.state.db, ctx.state.viewer, owned.project, { what, format })
+        ctx.redirect(`${projectUrl(owned.project)}tasks/export`)
+      },
+    )
+  })
+
+  router.get('/:exportId', async (ctx) => {
+    const { project } = await ownedProjectOf(ctx)
+    const id = Number(ctx.params['exportId']) || 0
+    const file = await openExport(app, ctx.state.db, ctx.state.viewer, project, id)
+    ctx.attachment(file.name)
+    ctx.type = 'application/octet-stream'
+    ctx.length = file.bytes
+    ctx.set('Cache-Control', 'private, no-store')
+    ctx.body = file.content
+  })
+
+  return router
+}
+
+function exportView(item: ProjectExport, url: string) {
+  const { id, what, format, state, nRows, nRowsDone, bytes, created, expires, error } = item
+  const label = KINDS.find(({ value }) => value === what)?.label ?? what
+  const isReady = state === 'done' && item.fileKey !== null
+  return {
+    id,
+    what,
+    label,
+    format,
+    state,
+    nRows,
+    nRowsDone,
+    bytes,
+    created,
+    expires,
+    error,
+    url: isReady ? `${url}/${id}` : null,
+  }
+}

@@ -1,0 +1,31 @@
+import { AppError } from '../../lib/errors.ts'
+import type { FieldErrors } from '../../lib/errors.ts'
+import type { Context } from '../../http/state.ts'
+
+/** A form as its page shows it: what stands in the fields, and what is wrong with them. */
+export interface FormView {
+  values: Readonly<Record<string, unknown>>
+  errors: FieldErrors
+}
+
+/**
+ * Runs a form's action. Input that is refused shows the form again, with the messages beside the fields and what was
+ * typed kept.
+ *
+ * @param show renders the page around the form.
+ */
+export async function orShowAgain(
+  ctx: Context,
+  values: Readonly<Record<string, unknown>>,
+  show: (form: FormView) => void | Promise<void>,
+  action: () => Promise<void>,
+): Promise<void> {
+  try {
+    await action()
+  } catch (error) {
+    if (!(error instanceof AppError) || (error.kind !== 'invalid' && error.kind !== 'too-large')) throw error
+    const errors = Object.keys(error.fields).length > 0 ? error.fields : { '': error.message }
+    await show({ values, errors })
+    ctx.status = error.kind === 'too-large' ? 413 : 422
+  }
+}

@@ -1,0 +1,209 @@
+import { Router } from '@koa/router'
+import { createReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { Readable } from 'node:stream'
+import type { DefaultContext } from 'koa'
+import { draftImport, getImport, previewCounts, storeImport } from '../../domain/imports/import-service.ts'
+import type { TaskImport } from '../../domain/imports/import-service.ts'
+import type { ProjectWithTotals } from '../../domain/projects/project-service.ts'
+import type { TaskInput } from '../../domain/tasks/task-service.ts'
+import { readForm, withUpload } from '../../http/form.ts'
+import type { Upload } from '../../http/form.ts'
+import type { Context, RequestState } from '../../http/state.ts'
+import type { Views } from '../../http/views.ts'
+import { ImportError } from '../../importers/importer.ts'
+import type {
+  ImportColumn,
+  ImportInspection,
+  ImportSource,
+  Importer,
+  NewTask,
+} from '../../importers/importer.ts'
+import { chooseImporter, findImporter } from '../../importers/index.ts'
+import { InvalidError, NotFoundError } from '../../lib/errors.ts'
+import type { App } from '../../platform/app.ts'
+import type { Json } from '../../platform/schema.ts'
+import { orShowAgain } from './form-view.ts'
+import type { FormView } from './form-view.ts'
+import type { PageRouter } from './page-routes.ts'
+import { projectCard, projectUrl } from './project-card.ts'
+import { ownedProjectOf } from './projects.ts'
+
+const FILE_BYTES_MAX = 50 * 1024 * 1024
+/** Enough to tell what kind of file it is. */
+const HEAD_BYTES = 4_096
+const REDUNDANCY = 3
+
+const BECOMES = [
+  { value: 'data', label: 'Data of the task' },
+  { value: 'n_answers', label: 'Answers wanted' },
+  { value: 'priority_0', label: 'Priority, 0 to 1' },
+  { value: 'calibration', label: 'Calibration task' },
+  { value: 'quorum', label: 'Quorum' },
+  { value: 'ignore', label: 'Leave out' },
+]
+
+/** Adding tasks from a file or from pasted rows: upload, preview, confirm. */
+export function importRoutes(app: App, views: Views): PageRouter {
+  const router: PageRouter = new Router<RequestState, DefaultContext>({
+    prefix: '/project/:shortName/tasks/import',
+  })
+
+  function showForm(ctx: Context, owned: ProjectWithTotals, form: FormView) {
+    views.render(ctx, 'pages/imports/new.html', { project: projectCard(owned), form })
+  }
+
+  router.get('/', async (ctx) => {
+    showForm(ctx, await ownedProjectOf(ctx), { values: {}, errors: {} })
+  })
+
+  router.post('/', async (ctx) => {
+    const owned = await ownedProjectOf(ctx)
+    let typed: Record<string, string> = {}
+    const again = (form: FormView) => {
+      showForm(ctx, owned, { ...form, values: typed })
+    }
+    await orShowAgain(ctx, {}, again, async () => {
+      const id = await withUpload(ctx, { field: 'file', bytesMax: FILE_BYTES_MAX }, async (upload) => {
+        typed = upload.fields
+        const source = await sourceOf(upload)
+        return draftImport(app, ctx.state.db, ctx.state.viewer, owned.project, source)
+      })
+      ctx.redirect(`${projectUrl(owned.project)}tasks/import/${id}`)
+    })
+  })
+
+  function sourceOfDraft(record: TaskImport): ImportSource {
+    return () => app.files.read(record.fileKey) as AsyncIterable<Uint8Array>
+  }
+
+  async function draftOf(
+    ctx: Context,
+    owned: ProjectWithTotals,
+  ): Promise<{ record: TaskImport; importer: Importer }> {
+    const id = Number((ctx['params'] as Record<string, string>)['importId']) || 0
+    const record = await getImport(ctx.state.db, ctx.state.viewer, owned.project, id)
+    const importer = findImporter(record.importer)
+    if (!importer) throw new NotFoundError('import', id)
+    return { record, importer }
+  }
+
+  router.get('/:importId', async (ctx) => {
+    const owned = await ownedProjectOf(ctx)
+    const { record, importer } = await draftOf(ctx, owned)
+    if (record.state === 'done') {
+      const view = { project: projectCard(owned), added: record.nAdded ?? 0, skipped: record.nSkipped ?? 0 }
+      views.render(ctx, 'pages/imports/done.html', view)
+      return
+    }
+    const source = sourceOfDraft(record)
+    const inspection = await importer.inspect(source, {})
+    await showPreview(ctx, owned, { record, inspection, importer }, inspection.problems)
+  })
+
+  async function showPreview(
+    ctx: Context,
+    owned: ProjectWithTotals,
+    draft: { record: TaskImport; inspection: ImportInspection; importer: Importer },
+    problems: ImportInspection['problems'],
+  ) {
+    const { record, inspection, importer } = draft
+    const counts =
+      problems.length > 0
+        ? { added: 0, skipped: 0 }
+        : await previewCounts(
+            ctx.state.db,
+            owned.project,
+            inputsOf(importer.read(sourceOfDraft(record), {}), REDUNDANCY),
+          )
+    views.render(ctx, 'pages/imports/preview.html', {
+      project: projectCard(owned),
+      record: { id: record.id, fileName: record.fileName },
+      inspection,
+      problems,
+      counts,
+      choices: BECOMES,
+      canMap: importer.name === 'csv',
+      redundancy: REDUNDANCY,
+    })
+  }
+
+  router.post('/:importId', async (ctx) => {
+    const owned = await ownedProjectOf(ctx)
+    const { record, importer } = await draftOf(ctx, owned)
+    const fields = await readForm(ctx)
+    const inspection = await importer.inspect(sourceOfDraft(record), {})
+    const options = importer.name === 'csv' ? { columns: mapping(inspection.columns, fields) } : {}
+    try {
+      const tasks = inputsOf(importer.read(sourceOfDraft(record), options), redundancyOf(fields))
+      await storeImport(app, ctx.state.db, ctx.state.viewer, owned.project, {
+        record,
+        options: options as Json,
+        tasks,
+      })
+      ctx.redirect(`${projectUrl(owned.project)}tasks/import/${record.id}`)
+    } catch (error) {
+      if (!(error instanceof ImportError)) throw error
+      await showPreview(ctx, owned, { record, inspection, importer }, [...error.problems])
+      ctx.status = 422
+    }
+  })
+
+  return router
+}
+
+async function sourceOf({
+  file,
+  fields,
+}: Upload): Promise<{ importer: string; fileName: string; content: Readable }> {
+  const text = fields['text'] ?? ''
+  if (file) {
+    const importer = chooseImporter(file.name, await headOf(file.path))
+    return { importer: importer.name, fileName: file.name, content: createReadStream(file.path) }
+  }
+  if (text.trim() === '') {
+    throw new InvalidError('Choose a file, or paste rows.', { file: 'Choose a file, or paste rows below.' })
+  }
+  const bytes = Buffer.from(text)
+  const importer = chooseImporter(undefined, bytes.subarray(0, HEAD_BYTES))
+  return { importer: importer.name, fileName: 'pasted rows', content: Readable.from([bytes]) }
+}
+
+async function headOf(path: string): Promise<Uint8Array> {
+  const file = await open(path)
+  try {
+    const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(HEAD_BYTES) })
+    return buffer.subarray(0, bytesRead)
+  } finally {
+    await file.close()
+  }
+}
+
+/** What the menus above the columns say; a menu that says what the column's name says anyway changes nothing. */
+function mapping(columns: readonly ImportColumn[], fields: Readonly<Record<string, string>>) {
+  return columns.map((column, index) => {
+    const becomes = fields[`column-${index}`] ?? column.becomes
+    return becomes === 'data'
+      ? { name: column.name, becomes, key: column.key ?? column.name }
+      : { name: column.name, becomes }
+  })
+}
+
+/** @throws InvalidError unless it is a whole number from 1 to 1000. */
+function redundancyOf(fields: Readonly<Record<string, string>>): number {
+  const redundancy = Number(fields['redundancy'] ?? REDUNDANCY)
+  if (Number.isInteger(redundancy) && redundancy >= 1 && redundancy <= 1_000) return redundancy
+  throw new InvalidError('Between 1 and 1,000 answers can be wanted for each task.')
+}
+
+async function* inputsOf(tasks: AsyncIterable<NewTask>, redundancy: number): AsyncGenerator<TaskInput> {
+  for await (const { info, nAnswers = redundancy, priority, calibration, quorum } of tasks) {
+    yield {
+      info: info as Json,
+      nAnswers,
+      priority,
+      calibration: calibration === undefined ? undefined : Number(calibration),
+      quorum,
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import { Router } from '@koa/router'
+import type { DefaultContext } from 'koa'
+import type { RequestState } from '../../http/state.ts'
+import type { Views } from '../../http/views.ts'
+import type { App } from '../../platform/app.ts'
+import { accountRoutes } from './account.ts'
+import { contributeRoutes } from './contribute.ts'
+import { exportRoutes } from './exports.ts'
+import { importRoutes } from './imports.ts'
+import { mailRoutes } from './mail.ts'
+import { presenterRoutes } from './presenter.ts'
+import { projectRoutes } from './projects.ts'
+import { siteRoutes } from './site.ts'
+import { taskRoutes } from './tasks.ts'
+
+export type PageRouter = Router<RequestState, DefaultContext>
+
+/** Every page of the site. */
+export function pageRoutes(app: App, views: Views): PageRouter {
+  const router: PageRouter = new Router<RequestState, DefaultContext>()
+  for (const routes of [
+    siteRoutes(app, views),
+    accountRoutes(app, views),
+    mailRoutes(app, views),
+    projectRoutes(app, views),
+    taskRoutes(app, views),
+    importRoutes(app, views),
+    presenterRoutes(app, views),
+    exportRoutes(app, views),
+    contributeRoutes(app, views),
+  ]) {
+    router.use(routes.routes())
+  }
+  return router
+}

@@ -1,0 +1,158 @@
+import { Router } from '@koa/router'
+import type { DefaultContext } from 'koa'
+import { mayEditProject } from '../../domain/projects/project-policy.ts'
+import {
+  createProject,
+  getProjectByShortName,
+  getTotals,
+  listPublishedProjects,
+  mustEdit,
+  publishProject,
+  updateProject,
+} from '../../domain/projects/project-service.ts'
+import type { Project, ProjectWithTotals } from '../../domain/projects/project-service.ts'
+import { getUserById } from '../../domain/users/user-service.ts'
+import { readForm } from '../../http/form.ts'
+import { requireViewer } from '../../http/guards.ts'
+import type { Context, RequestState } from '../../http/state.ts'
+import type { Views } from '../../http/views.ts'
+import type { App } from '../../platform/app.ts'
+import { orShowAgain } from './form-view.ts'
+import type { FormView } from './form-view.ts'
+import type { PageRouter } from './page-routes.ts'
+import { projectCard, projectUrl, safeDescription } from './project-card.ts'
+
+const PER_PAGE = 12
+
+/** The project that an address names. @throws NotFoundError, UnauthenticatedError, ForbiddenError */
+export async function projectOf(ctx: Context): Promise<Project> {
+  const params = ctx['params'] as Record<string, string>
+  return getProjectByShortName(ctx.state.db, ctx.state.viewer, params['shortName'] ?? '')
+}
+
+/** The same for its owners only, with its figures. */
+export async function ownedProjectOf(ctx: Context): Promise<ProjectWithTotals> {
+  requireViewer(ctx)
+  const project = await projectOf(ctx)
+  mustEdit(ctx.state.viewer, project)
+  return { project, totals: await getTotals(ctx.state.db, project.id) }
+}
+
+/** Lists of projects, and a project's own pages for visitors and owners. */
+export function projectRoutes(app: App, views: Views): PageRouter {
+  const router: PageRouter = new Router<RequestState, DefaultContext>({ prefix: '/project' })
+
+  router.get('/', async (ctx) => {
+    const before = Number(ctx.query['before']) || undefined
+    const page = await listPublishedProjects(ctx.state.db, { before, limit: PER_PAGE + 1 })
+    const shown = page.slice(0, PER_PAGE)
+    const last = shown.at(-1)
+    const nextUrl = page.length > PER_PAGE && last ? `/project/?before=${last.project.id}` : null
+    views.render(
+      ctx,
+      'pages/projects/list.html',
+      { projects: shown.map(projectCard), nextUrl },
+      { shared: true },
+    )
+  })
+
+  router.get('/new', (ctx) => {
+    requireViewer(ctx)
+    views.render(ctx, 'pages/projects/new.html', { form: { values: {}, errors: {} } })
+  })
+
+  router.post('/new', async (ctx) => {
+    const viewer = requireViewer(ctx)
+    const values = await readForm(ctx)
+    const { name = '', shortName = '', description = '', longDescription = '' } = values
+    const again = (form: FormView) => {
+      views.render(ctx, 'pages/projects/new.html', { form })
+    }
+    await orShowAgain(ctx, values, again, async () => {
+      const project = await createProject(app, ctx.state.db, viewer, {
+        name,
+        shortName,
+        description,
+        longDescription,
+      })
+      ctx.redirect(`${projectUrl(project)}tasks/`)
+    })
+  })
+
+  router.get('/:shortName/', async (ctx) => {
+    const project = await projectOf(ctx)
+    const totals = await getTotals(ctx.state.db, project.id)
+    const owner = await getUserById(ctx.state.db, project.ownerId)
+    const hasWork = totals.nTasks > totals.nCompletedTasks
+    const view = {
+      project: {
+        ...projectCard({ project, totals }),
+        longDescriptionHtml: safeDescription(project.longDescription),
+        ownerName: owner.fullName,
+      },
+      mayEdit: mayEditProject(ctx.state.viewer, project),
+      canStart: project.presenterVersionId !== null && hasWork,
+    }
+    views.render(ctx, 'pages/projects/show.html', view, { shared: project.published })
+  })
+
+  router.get('/:shortName/tasks/', async (ctx) => {
+    const owned = await ownedProjectOf(ctx)
+    const { project, totals } = owned
+    const url = projectUrl(project)
+    const hasPresenter = project.presenterVersionId !== null
+    views.render(ctx, 'pages/projects/workbench.html', {
+      project: projectCard(owned),
+      steps: [
+        { title: 'Add tasks', done: totals.nTasks > 0, url: `${url}tasks/import`, text: 'from a CSV file' },
+        {
+          title: 'Write the question',
+          done: hasPresenter,
+          url: `${url}tasks/taskpresentereditor`,
+          text: 'and its choices',
+        },
+      ],
+      canPublish: hasPresenter && totals.nTasks > 0,
+    })
+  })
+
+  router.post('/:shortName/publish', async (ctx) => {
+    const { project } = await ownedProjectOf(ctx)
+    await publishProject(ctx.state.db, ctx.state.viewer, project)
+    ctx.redirect(`${projectUrl(project)}tasks/`)
+  })
+
+  function showSettings(ctx: Context, owned: ProjectWithTotals, form: FormView) {
+    views.render(ctx, 'pages/projects/settings.html', { project: projectCard(owned), form })
+  }
+
+  router.get('/:shortName/update', async (ctx) => {
+    const owned = await ownedProjectOf(ctx)
+    const { name, description, longDescription, allowAnonymousContributors } = owned.project
+    showSettings(ctx, owned, {
+      values: { name, description, longDescription: longDescription ?? '', allowAnonymousContributors },
+      errors: {},
+    })
+  })
+
+  router.post('/:shortName/update', async (ctx) => {
+    const owned = await ownedProjectOf(ctx)
+    const values = await readForm(ctx)
+    const { name = '', description = '', longDescription = '' } = values
+    const again = (form: FormView) => {
+      showSettings(ctx, owned, form)
+    }
+    await orShowAgain(ctx, values, again, async () => {
+      const changes = {
+        name,
+        description,
+        longDescription,
+        allowAnonymousContributors: values['allowAnonymousContributors'] === 'on',
+      }
+      await updateProject(ctx.state.db, ctx.state.viewer, owned.project, changes, 'web')
+      ctx.redirect(`${projectUrl(owned.project)}tasks/`)
+    })
+  })
+
+  return router
+}

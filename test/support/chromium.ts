@@ -1,0 +1,13 @@
+import { chromium } from 'playwright-core'
+import type { Browser } from 'playwright-core'
+import type { Ending } from './servers.ts'
+
+const QUIET = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run']
+
+/** A real Chromium that ends with the test. */
+export async function startChromium(t: Ending, ...args: string[]): Promise<Browser> {
+  const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
+  const browser = await chromium.launch({ executablePath, args: [...QUIET, ...args] })
+  t.after(() => browser.close())
+  return browser
+}

@@ -1,0 +1,65 @@
+import type { TestContext } from 'node:test'
+import type {
+  Browser,
+  BrowserContext,
+  BrowserContextOptions,
+  FrameLocator,
+  Locator,
+  Page,
+} from 'playwright-core'
+import type { Presenter } from '../../src/domain/presenters/presenter-service.ts'
+import type { Json } from '../../src/platform/schema.ts'
+import type { TestApp } from './app.ts'
+import { BIRDS, buildPresenterProject } from './presenter-project.ts'
+import type { PresenterProject } from './presenter-project.ts'
+
+export interface Contribution extends PresenterProject {
+  page: Page
+  context: BrowserContext
+  frame: FrameLocator
+  /** Waits until the picture of the nth task (from 1) is on the screen. */
+  sees(nth: number): Promise<void>
+  choice(name: string): Locator
+  address: string
+}
+
+/** The nth of the demo project's pictures, as a task. */
+export function pictureTask(nth: number): Json {
+  return { picture: `/media/demo/hubble-00${nth}.jpg`, alt: `Picture ${nth}` }
+}
+
+export interface ContributionOptions {
+  presenter?: Presenter
+  /** The info of each task; one picture each when left out. */
+  infos?: Json[]
+  context?: BrowserContextOptions
+  /** The site's address in the browser, when it is not the test app's own. */
+  siteUrl?: string
+}
+
+/** Somebody without an account opens the contribute page of a new project in a fresh browser profile. */
+export async function contribute(
+  t: TestContext,
+  site: TestApp,
+  browser: Browser,
+  options: ContributionOptions = {},
+): Promise<Contribution> {
+  const infos = options.infos ?? [1, 2, 3].map(pictureTask)
+  const built = await buildPresenterProject(site, options.presenter ?? BIRDS, infos)
+  const context = await browser.newContext(options.context)
+  t.after(() => context.close())
+  const page = await context.newPage()
+  page.setDefaultTimeout(10_000)
+  const address = `${options.siteUrl ?? site.url}/project/${built.project.shortName}/newtask`
+  await page.goto(address)
+  const frame = page.frameLocator('#presenter-frame')
+  return {
+    ...built,
+    context,
+    page,
+    frame,
+    address,
+    sees: (nth) => frame.getByRole('img', { name: `Picture ${nth}`, exact: true }).waitFor(),
+    choice: (name) => frame.getByRole('button', { name }),
+  }
+}
