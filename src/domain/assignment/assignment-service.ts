@@ -171,9 +171,12 @@ export async function skipTask(
   if (!skipped) throw new ForbiddenError(NOT_REQUESTED)
 }
 
-/** Gives places of expired leases back, at most 200; how many there were. */
+/** Expired leases that one call gives back. */
+export const SWEEP_BATCH = 200
+
+/** Gives places of expired leases back, at most SWEEP_BATCH of them; how many there were. */
 export async function sweepLeases(db: RequestDb): Promise<number> {
-  return db.call((primary) => callSweep(primary, 200), { silent: true })
+  return db.call((primary) => callSweep(primary, SWEEP_BATCH), { silent: true })
 }
 
 /** How many task runs somebody has given to a project; right as soon as one is stored. */

@@ -2,49 +2,54 @@ import type { Readable } from 'node:stream'
 import { AppError, NotFoundError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
+import type { Tx } from '../../platform/postgres.ts'
 import { queueMail } from '../mails/mail-service.ts'
 import type { ProjectViewer } from '../projects/project-policy.ts'
-import { getProjectById, mustEdit } from '../projects/project-service.ts'
+import { mustEdit } from '../projects/project-service.ts'
 import type { Project } from '../projects/project-service.ts'
-import { getUserById } from '../users/user-service.ts'
 import {
+  countRows,
+  deleteOldExports,
   findExport,
-  findRunningExport,
+  findRequest,
+  findUnfinished,
   forgetFile,
   insertExport,
   listExpired,
-  listExportRows,
   listExports,
   markExportFailed,
-  markExported,
-  markProgress,
-  markRunning,
-  measure,
 } from './export-repository.ts'
-import type { ExportFormat, ExportNoun, ExportedFile, ProjectExport } from './export-repository.ts'
+import type { ExportFormat, ExportNoun, ProjectExport } from './export-repository.ts'
 
-export type { ExportFormat, ExportNoun, ProjectExport } from './export-repository.ts'
+export type {
+  ExportFormat,
+  ExportNoun,
+  ExportRecord,
+  ExportState,
+  ProjectExport,
+} from './export-repository.ts'
 
-/** Days that an export can be downloaded. */
-export const EXPORT_DAYS = 7
-const CHUNK = 1_000
-
-/** Asks for an export; one of the same kind that has not ended is given back instead of made twice. */
+/** Asks for an export; one of the same kind that this person waits for already is given back instead of made twice. */
 export async function requestExport(
   app: Pick<App, 'queue'>,
   db: RequestDb,
   viewer: ProjectViewer | undefined,
   project: Project,
-  wanted: { what: ExportNoun; format: ExportFormat },
+  { what, format }: { what: ExportNoun; format: ExportFormat },
 ): Promise<ProjectExport> {
   const { id: userId } = mustEdit(viewer, project)
+  const wanted = { projectId: project.id, userId, what, format }
   return db.write(async (tx) => {
-    const same = { projectId: project.id, userId, ...wanted }
-    const running = await findRunningExport(tx, same)
-    if (running) return running
-    const made = await insertExport(tx, same)
-    await app.queue.enqueue(tx, 'export-project', { exportId: made.id })
-    return made
+    // The one that stands in the way may end between the two statements: then there is room for a new one.
+    for (;;) {
+      const made = await insertExport(tx, wanted)
+      if (made) {
+        await app.queue.enqueue(tx, 'export-project', { exportId: made.id })
+        return made
+      }
+      const unfinished = await findUnfinished(tx, wanted)
+      if (unfinished) return unfinished
+    }
   })
 }
 
@@ -58,17 +63,37 @@ export async function listProjectExports(
   return db.read((reader) => listExports(reader, project.id))
 }
 
+/** One of them. @throws NotFoundError also for an export of another project. */
+export async function getProjectExport(
+  db: RequestDb,
+  viewer: ProjectViewer | undefined,
+  project: Project,
+  exportId: number,
+): Promise<ProjectExport> {
+  mustEdit(viewer, project)
+  const found = await db.read((reader) => findExport(reader, exportId))
+  if (found?.projectId !== project.id) throw new NotFoundError('export', exportId)
+  return found
+}
+
 /** How many rows an export of each kind would have now. */
 export async function countExportRows(db: RequestDb, project: Project): Promise<Record<ExportNoun, number>> {
   return db.read(async (reader) => ({
-    task: (await measure(reader, project.id, 'task')).nRows,
-    task_run: (await measure(reader, project.id, 'task_run')).nRows,
-    result: (await measure(reader, project.id, 'result')).nRows,
+    task: await countRows(reader, project.id, 'task'),
+    task_run: await countRows(reader, project.id, 'task_run'),
+    result: await countRows(reader, project.id, 'result'),
   }))
 }
 
+export interface ExportFile {
+  name: string
+  bytes: number
+  sha256: string | null
+  content: Readable
+}
+
 /**
- * A finished export's file.
+ * A finished export's file, for the project's owners.
  *
  * @throws NotFoundError when it does not belong to the project, has not ended or is gone.
  */
@@ -78,114 +103,66 @@ export async function openExport(
   viewer: ProjectViewer | undefined,
   project: Project,
   exportId: number,
-): Promise<{ name: string; bytes: number; content: Readable }> {
-  mustEdit(viewer, project)
-  const found = await db.read((reader) => findExport(reader, exportId))
-  if (found?.projectId !== project.id || found.fileKey === null || found.fileName === null) {
-    throw new NotFoundError('export', exportId)
-  }
-  const bytes = await app.files.size(found.fileKey)
-  if (bytes === undefined) throw new NotFoundError('export', exportId)
-  return { name: found.fileName, bytes, content: app.files.read(found.fileKey) }
+): Promise<ExportFile> {
+  const { fileKey, fileName, sha256, expires } = await getProjectExport(db, viewer, project, exportId)
+  const isThere =
+    fileKey !== null && fileName !== null && expires !== null && Date.parse(expires) > Date.now()
+  const bytes = isThere ? await app.files.size(fileKey) : undefined
+  if (!isThere || bytes === undefined) throw new NotFoundError('export', exportId)
+  return { name: fileName, bytes, sha256, content: app.files.read(fileKey) }
 }
 
-/** An export that is being made: its rows, and the ways it can end. */
-export interface ExportWork {
-  readonly record: ProjectExport
-  readonly project: Project
-  readonly nRows: number
-  /** All rows up to the moment the export began, in id order, read in short statements. */
-  rows(): AsyncGenerator<Record<string, unknown>>
-  finish(file: Omit<ExportedFile, 'nRows'>): Promise<void>
+/** The address of a project's export page, for mails. */
+export function exportPageUrl(app: Pick<App, 'config'>, shortName: string): string {
+  return `${app.config.site.url}/project/${encodeURIComponent(shortName)}/tasks/export`
 }
 
-/**
- * Begins (or begins again) the work on an export.
- *
- * @param openDb a handle whose reads show at least what was there when the export was asked for.
- * @returns undefined when it has been made already.
- */
-export async function beginExport(
+/** Says to who asked why an export did not come about: on its page and by mail. */
+export async function failExport(
   app: Pick<App, 'queue' | 'config'>,
-  openDb: () => RequestDb,
+  tx: Tx,
   exportId: number,
-): Promise<ExportWork | undefined> {
-  const record = await openDb().readPrimary((primary) => findExport(primary, exportId))
-  if (!record || record.state === 'done') return undefined
-  const project = await getProjectById(openDb(), record.projectId)
-  const what = record.what as ExportNoun
-  const { nRows, lastId } = await openDb().read((reader) => measure(reader, project.id, what))
-  await openDb().call((primary) => markRunning(primary, exportId, nRows), { silent: true })
-  const reader = openDb()
+  error: unknown,
+): Promise<void> {
+  const reason = readableReason(error)
+  await markExportFailed(tx, exportId, reason)
+  const request = await findRequest(tx, exportId)
+  if (!request) return
+  await queueMail(app, tx, {
+    to: request.email,
+    subject: `Your export of ${request.projectName} failed`,
+    template: 'export-failed',
+    view: { projectName: request.projectName, reason, url: exportPageUrl(app, request.shortName) },
+  })
+}
 
-  async function* rows() {
-    let afterId = 0
-    let done = 0
-    let told = Date.now()
-    for (;;) {
-      const chunk = await reader.read((db) =>
-        listExportRows(db, project.id, what, { afterId, lastId, limit: CHUNK }),
-      )
-      yield* chunk
-      const last = chunk.at(-1)
-      if (!last) return
-      afterId = last.id
-      done += chunk.length
-      if (Date.now() - told < 1_000) continue
-      told = Date.now()
-      const nRowsDone = done
-      await openDb().call((primary) => markProgress(primary, exportId, nRowsDone), { silent: true })
-    }
+function readableReason(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined
+  for (const one of [error, cause]) {
+    if (one instanceof AppError) return one.message
+    if ((one as NodeJS.ErrnoException | undefined)?.code === 'ENOSPC')
+      return 'There is no room left for its file on our side.'
   }
-
-  return {
-    record,
-    project,
-    nRows,
-    rows,
-    async finish(file) {
-      const owner = await getUserById(openDb(), record.userId)
-      await openDb().write(async (tx) => {
-        await markExported(tx, exportId, { ...file, nRows }, EXPORT_DAYS)
-        await queueMail(app, tx, {
-          to: owner.email,
-          subject: `Your export of ${project.name} is ready`,
-          template: 'export-ready',
-          view: {
-            project,
-            rows: nRows,
-            fileName: file.name,
-            size: readableBytes(file.bytes),
-            url: `${app.config.site.url}/project/${encodeURIComponent(project.shortName)}/tasks/export/${exportId}`,
-          },
-        })
-      })
-    },
-  }
+  return 'It could not be written. We have noted what went wrong; trying again may help.'
 }
 
-/** Bytes as a person reads them: 512 bytes, 12 kB, 3.4 MB. */
-function readableBytes(bytes: number): string {
-  if (bytes < 1_000) return `${bytes} bytes`
-  return bytes < 1_000_000 ? `${Math.round(bytes / 1_000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`
-}
-
-/** Says why an export did not come about. */
-export async function failExport(db: RequestDb, exportId: number, error: unknown): Promise<void> {
-  const reason =
-    error instanceof AppError ? error.message : 'It could not be written. The site has noted why.'
-  await db.call((primary) => markExportFailed(primary, exportId, reason), { silent: true })
-}
+/** Files that are removed in one round; and days after which an export without a file is forgotten. */
+const EXPIRED_BATCH = 500
+const FORGET_DAYS = 90
 
 /** Removes the files of exports whose time is over; how many. Safe to repeat: a file that is gone is no error. */
 export async function removeExpiredExports(
   app: Pick<App, 'files'>,
   openDb: () => RequestDb,
 ): Promise<number> {
-  const expired = await openDb().readPrimary((primary) => listExpired(primary, 500))
-  for (const { id, fileKey } of expired) {
-    await app.files.remove(fileKey)
-    await openDb().call((primary) => forgetFile(primary, id), { silent: true })
+  await openDb().call((primary) => deleteOldExports(primary, FORGET_DAYS), { silent: true })
+  for (let total = 0; ;) {
+    const expired = await openDb().readPrimary((primary) => listExpired(primary, EXPIRED_BATCH))
+    for (const { id, fileKey } of expired) {
+      await app.files.remove(fileKey)
+      await openDb().call((primary) => forgetFile(primary, id), { silent: true })
+    }
+    total += expired.length
+    if (expired.length < EXPIRED_BATCH) return total
   }
-  return expired.length
 }

@@ -9,6 +9,8 @@ export interface Mail {
   htmlBody: string
   created: string
   sent: string | null
+  /** Why it did not leave, when it will not be tried again. */
+  error: string | null
 }
 
 const COLUMNS = [
@@ -19,6 +21,7 @@ const COLUMNS = [
   'html_body as htmlBody',
   'created',
   'sent',
+  'error',
 ] as const
 
 export async function insertMail(
@@ -60,10 +63,18 @@ export async function listMails(db: Db, recipient: string): Promise<Mail[]> {
     .execute()
 }
 
-export async function markSent(db: Db, id: number, answer: string): Promise<void> {
-  await db
+export async function markSent(tx: Tx, id: number, answer: string): Promise<void> {
+  await tx
     .updateTable('mail')
     .set({ sent: sql`now()`, provider_message_id: answer.slice(0, 500) })
+    .where('id', '=', id)
+    .execute()
+}
+
+export async function markNotSent(tx: Tx, id: number, error: string): Promise<void> {
+  await tx
+    .updateTable('mail')
+    .set({ error: error.slice(0, 500) })
     .where('id', '=', id)
     .execute()
 }

@@ -36,7 +36,7 @@ export type PresenterVersion = Presenter & {
  *
  * @throws UnauthenticatedError or ForbiddenError for others than owners.
  */
-export function savePresenter(
+export async function savePresenter(
   db: RequestDb,
   viewer: MaybeViewer,
   project: Project,

@@ -57,15 +57,19 @@ export async function insertTaskRows(
   rows: readonly TaskRow[],
   options: { skipKnown: boolean },
 ): Promise<{ added: number; nWanted: number; firstId: number | null }> {
+  // One row for each key stays: for an import the content, else every row for itself.
+  const keyed = rows.map((row, index) => ({ ...row, key: options.skipKnown ? row.hash : String(index) }))
   const { rows: inserted } = await sql<{ added: number; nWanted: number; firstId: number | null }>`
     with given as (
-      select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) with ordinality
-        as g (info jsonb, "nAnswers" integer, priority double precision, calibration smallint, quorum integer, hash text, n bigint)),
+      select * from rows from (
+        jsonb_to_recordset(${JSON.stringify(keyed)}::jsonb)
+          as (info jsonb, "nAnswers" integer, priority double precision, calibration smallint, quorum integer, hash text, key text)
+      ) with ordinality as g (info, "nAnswers", priority, calibration, quorum, hash, key, n)),
     fresh as (
-      select distinct on (case when ${options.skipKnown} then hash else n::text end) * from given
+      select distinct on (key) * from given
        where not ${options.skipKnown} or (select 1 from task t where t.project_id = ${projectId}
                                              and t.info_hash = decode(given.hash, 'hex') limit 1) is null
-       order by case when ${options.skipKnown} then hash else n::text end, n),
+       order by key, n),
     added as (
       insert into task (project_id, info, n_answers, priority_0, calibration, quorum, info_hash)
       select ${projectId}, info, "nAnswers", priority, calibration, quorum, decode(hash, 'hex') from fresh order by n

@@ -100,6 +100,20 @@ export async function revokeSession(tx: Tx, sessionId: string): Promise<void> {
     .execute()
 }
 
+/** Removes sessions that began, or were revoked, that many days ago; how many. */
+export async function deleteOldSessions(db: Db, days: { begun: number; revoked: number }): Promise<number> {
+  const { numDeletedRows } = await db
+    .deleteFrom('session')
+    .where((where) =>
+      where.or([
+        where('created', '<', sql<string>`now() - make_interval(days => ${days.begun})`),
+        where('revoked', '<', sql<string>`now() - make_interval(days => ${days.revoked})`),
+      ]),
+    )
+    .executeTakeFirst()
+  return Number(numDeletedRows)
+}
+
 export interface ApiKey {
   id: number
   name: string

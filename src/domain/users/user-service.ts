@@ -7,6 +7,7 @@ import type { RequestDb } from '../../platform/database.ts'
 import { violatedUnique } from '../../platform/postgres.ts'
 import { randomToken } from '../../platform/sealing.ts'
 import {
+  deleteOldSessions,
   findUserByEmail,
   findUserById,
   findUserByKey,
@@ -131,6 +132,11 @@ export async function signOut(db: RequestDb, sessionId: string): Promise<void> {
   await db.write((tx) => revokeSession(tx, sessionId))
 }
 
+/** Whether there is an account with this e-mail address. */
+export async function findAccount(db: RequestDb, email: string): Promise<boolean> {
+  return (await db.readPrimary((primary) => findUserByEmail(primary, email))) !== undefined
+}
+
 /** Who a session belongs to, read from the primary. */
 export async function getSessionUser(db: RequestDb, sessionId: string): Promise<User | undefined> {
   return db.readPrimary((primary) => findUserBySession(primary, sessionId))
@@ -188,4 +194,12 @@ export async function listKeys(db: RequestDb, user: { id: number }): Promise<Api
 export async function revokeKey(db: RequestDb, user: { id: number }, keyId: number): Promise<void> {
   const revoked = await db.write((tx) => revokeApiKey(tx, user.id, keyId))
   if (!revoked) throw new NotFoundError('API key', keyId)
+}
+
+/** Days after which a session's row says nothing more: its cookie has run out, or no process remembers it. */
+const SESSION_DAYS = { begun: 31, revoked: 2 }
+
+/** Forgets sessions that have run out; how many. */
+export async function forgetOldSessions(db: RequestDb): Promise<number> {
+  return db.call((primary) => deleteOldSessions(primary, SESSION_DAYS), { silent: true })
 }
