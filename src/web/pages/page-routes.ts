@@ -23,11 +23,12 @@ export function pageRoutes(app: App, views: Views): PageRouter {
     accountRoutes(app, views),
     mailRoutes(app, views),
     projectRoutes(app, views),
-    taskRoutes(app, views),
     importRoutes(app, views),
     presenterRoutes(app, views),
     exportRoutes(app, views),
     contributeRoutes(app, views),
+    // Last: a task's number stands where the other pages have a name.
+    taskRoutes(app, views),
   ]) {
     router.use(routes.routes())
   }
