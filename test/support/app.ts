@@ -42,6 +42,9 @@ export interface TestApp {
  * a port that the system chose. Everything ends with the test.
  */
 export async function startTestApp(t: Ending, settings: Record<string, string> = {}): Promise<TestApp> {
+  // First, because these run in the order in which they are registered: connections end before their database does.
+  let close = () => Promise.resolve()
+  t.after(() => close())
   const [database, redis, data] = await Promise.all([
     createTestDatabase(t),
     testRedis(t),
@@ -70,12 +73,12 @@ export async function startTestApp(t: Ending, settings: Record<string, string> =
   const server = await createServer(app, { onRoute: noteRouteUse })
   listener.on('request', (request, response) => void server.callback(request, response))
 
-  t.after(async () => {
+  close = async () => {
     listener.closeAllConnections()
     await new Promise((resolve) => listener.close(resolve))
     await app.close()
     await rm(data, { recursive: true, force: true })
-  })
+  }
 
   const url = env.SITE_URL
   return { app, http: supertest.agent(listener), url, env, user: (name) => newUser(app, listener, name) }

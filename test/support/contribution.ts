@@ -19,13 +19,19 @@ export interface Contribution extends PresenterProject {
   frame: FrameLocator
   /** Waits until the picture of the nth task (from 1) is on the screen. */
   sees(nth: number): Promise<void>
+  /** Waits until the picture of the nth task has arrived, shown or not. */
+  hasFetched(nth: number): Promise<void>
   choice(name: string): Locator
   address: string
 }
 
 /** The nth of the demo project's pictures, as a task. */
 export function pictureTask(nth: number): Json {
-  return { picture: `/media/demo/hubble-00${nth}.jpg`, alt: `Picture ${nth}` }
+  return { picture: picturePath(nth), alt: `Picture ${nth}` }
+}
+
+function picturePath(nth: number): string {
+  return `/media/demo/hubble-00${nth}.jpg`
 }
 
 export interface ContributionOptions {
@@ -49,7 +55,9 @@ export async function contribute(
   const context = await browser.newContext(options.context)
   t.after(() => context.close())
   const page = await context.newPage()
-  page.setDefaultTimeout(10_000)
+  page.setDefaultTimeout(30_000)
+  const fetched = new Set<string>()
+  page.on('requestfinished', (request) => fetched.add(new URL(request.url()).pathname))
   const address = `${options.siteUrl ?? site.url}/project/${built.project.shortName}/newtask`
   await page.goto(address)
   const frame = page.frameLocator('#presenter-frame')
@@ -60,6 +68,9 @@ export async function contribute(
     frame,
     address,
     sees: (nth) => frame.getByRole('img', { name: `Picture ${nth}`, exact: true }).waitFor(),
+    async hasFetched(nth) {
+      while (!fetched.has(picturePath(nth))) await page.waitForEvent('requestfinished')
+    },
     choice: (name) => frame.getByRole('button', { name }),
   }
 }

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -94,6 +95,8 @@ async function startDatabases(
   for (const target of [primaryFolder, replicaFolder]) {
     makeServerFolder(place.account, target)
     cpSync(join(prepared, 'cluster'), join(target, 'cluster'), { recursive: true, mode: 0 })
+    // The copy is made with the umask's permissions; PostgreSQL insists on its own.
+    chmodSync(join(target, 'cluster'), 0o700)
   }
   const settings = { maxConnections: 300, durable: false }
   const primary = await startPostgres(place, {

@@ -1,0 +1,182 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import { jobs } from '../../jobs/index.ts'
+import { createProject } from '../../src/domain/projects/project-service.ts'
+import type { Project } from '../../src/domain/projects/project-service.ts'
+import { addTasks } from '../../src/domain/tasks/task-service.ts'
+import { registerUser } from '../../src/domain/users/user-service.ts'
+import type { User } from '../../src/domain/users/user-service.ts'
+import { findRedis, startRedis } from '../../src/bin/local/redis.ts'
+import type { RedisServer } from '../../src/bin/local/redis.ts'
+import { createApp } from '../../src/platform/app.ts'
+import type { App } from '../../src/platform/app.ts'
+import { loadConfig } from '../../src/platform/config.ts'
+import type { RequestDb } from '../../src/platform/database.ts'
+import type { JobCatalogue } from '../../src/platform/job.ts'
+import { startJobs } from '../../src/platform/job-runner.ts'
+import { startLoop } from '../../src/platform/loop.ts'
+import type { Json } from '../../src/platform/schema.ts'
+import { createTestDatabase, testRedis } from './servers.ts'
+import type { Ending } from './servers.ts'
+
+export interface JobApp extends Ending {
+  readonly app: App
+  /** The settings it runs with, for processes of one's own. */
+  readonly env: Readonly<Record<string, string>>
+  /** A handle that may write. */
+  db(): RequestDb
+  /** Rows of a statement on the primary, past all layers. */
+  sql(statement: string, values?: unknown[]): Promise<Record<string, unknown>[]>
+}
+
+/** What was started last ends first; the test runner itself ends things in the order in which they were started. */
+function lastFirst(t: Ending): Ending {
+  const endings: (() => unknown)[] = []
+  t.after(async () => {
+    for (const end of endings.reverse()) await end()
+  })
+  return { after: (end) => endings.push(end) }
+}
+
+/** The parts of a process without its web server, on a database (with replica) and a Redis prefix of its own. */
+export async function startJobApp(t: Ending, settings: Record<string, string> = {}): Promise<JobApp> {
+  const inOrder = lastFirst(t)
+  const [database, redis, data] = await Promise.all([
+    createTestDatabase(inOrder),
+    testRedis(inOrder),
+    mkdtemp(join(tmpdir(), 'manyhands-jobs-')),
+  ])
+  const env = {
+    DATA_DIR: data,
+    SITE_URL: 'http://localhost:3000',
+    DATABASE_WRITE_URL: database.writeUrl,
+    DATABASE_READ_URL: database.readUrl,
+    DATABASE_DIRECT_URL: database.directUrl,
+    DATABASE_POOL_MAX: '8',
+    REDIS_CACHE_URL: redis.cacheUrl,
+    REDIS_QUEUE_URL: redis.queueUrl,
+    REDIS_PREFIX: redis.prefix,
+    APP_KEYS: JSON.stringify([{ id: 'test', key: Buffer.alloc(32, 7).toString('base64url') }]),
+    LOG_LEVEL: 'silent',
+    ...settings,
+  }
+  const app = await createApp(loadConfig(env), 'test', jobs)
+  inOrder.after(async () => {
+    await app.close()
+    await rm(data, { recursive: true, force: true })
+  })
+  return {
+    ...inOrder,
+    app,
+    env,
+    db: () => app.database.open({ writes: true }),
+    async sql(statement, values) {
+      const { rows } = await app.database.pools.write.query<Record<string, unknown>>(statement, values)
+      return rows
+    },
+  }
+}
+
+export interface OwnRedis {
+  readonly url: string
+  /** Forgets everything, as a server does that was lost. */
+  flush(): Promise<void>
+  stop(): Promise<void>
+  start(): Promise<void>
+}
+
+/** A Redis of this test's own, to be wiped and stopped. */
+export async function startOwnRedis(t: Ending): Promise<OwnRedis> {
+  const folder = await mkdtemp(join(tmpdir(), 'mh-r-'))
+  const program = await findRedis(folder)
+  const socket = join(folder, 'r.sock')
+  let server: RedisServer | undefined
+  const own: OwnRedis = {
+    url: `unix://${socket}`,
+    async flush() {
+      const client = new Redis({ path: socket })
+      await client.flushall()
+      client.disconnect()
+    },
+    async stop() {
+      await server?.stop()
+      server = undefined
+    },
+    async start() {
+      server = await startRedis(program, { folder: join(folder, 'redis'), socket, use: 'queue' })
+    },
+  }
+  await own.start()
+  t.after(async () => {
+    await own.stop()
+    await rm(folder, { recursive: true, force: true })
+  })
+  return own
+}
+
+/** Takes jobs in this process until the test ends. */
+export function work({ app, after }: JobApp, catalogue: JobCatalogue = jobs) {
+  const relay = startLoop('relay the outbox', 50, () => app.queue.sweep().then(() => false), app.log)
+  const runner = startJobs(app, catalogue)
+  let isStopped = false
+  const stop = async (milliseconds = 5_000): Promise<void> => {
+    if (isStopped) return
+    isStopped = true
+    await relay.stop()
+    await runner.stop(milliseconds)
+  }
+  after(() => stop())
+  return { stop }
+}
+
+/** Looks again and again until something is there. @throws when it is not there in time. */
+export async function eventually<T>(
+  look: () => Promise<T | false | undefined> | T | false | undefined,
+  milliseconds = 10_000,
+): Promise<T> {
+  for (const end = Date.now() + milliseconds; Date.now() < end; await sleep(20)) {
+    const found = await look()
+    if (found !== false && found !== undefined) return found
+  }
+  throw new Error(`It did not happen within ${milliseconds} ms`)
+}
+
+/** Waits until every job of the outbox has ended. */
+export async function untilJobsEnd({ sql }: JobApp, milliseconds = 10_000): Promise<void> {
+  await eventually(async () => {
+    const [row] = await sql('select count(*) as n from outbox where done is null and failed is null')
+    return row?.['n'] === 0
+  }, milliseconds)
+}
+
+/** Lets the time pass after which a row without a sign of life is handed out again. */
+export async function letRepeatTimePass({ sql }: JobApp): Promise<void> {
+  await sql('update outbox set not_before = now() where done is null and failed is null')
+}
+
+export async function newOwner({ db }: JobApp): Promise<User> {
+  const name = `u${randomUUID().slice(0, 8)}`
+  const form = { fullName: `Test ${name}`, name, email: `${name}@example.org`, password: 'four plain words' }
+  return (await registerUser(db(), form)).user
+}
+
+/** A draft project with these tasks. */
+export async function newProject(
+  { app, db }: JobApp,
+  owner: User,
+  infos: readonly Json[] = [],
+  shortName = `p-${randomUUID().slice(0, 8)}`,
+): Promise<Project> {
+  const input = { name: `Project ${shortName}`, shortName, description: 'A project of a test' }
+  const project = await createProject(app, db(), owner, input)
+  await db().write((tx) => addTasks(tx, project.id, tasksOf(infos)))
+  return project
+}
+
+async function* tasksOf(infos: readonly Json[]) {
+  for (const info of infos) yield { info, nAnswers: 2 }
+}
