@@ -1,9 +1,11 @@
 import { z } from 'zod'
-import { removeExpiredExports } from '../src/domain/exports/export-service.ts'
 import { forgetOldRequests } from '../src/domain/assignment/assignment-service.ts'
+import { removeExpiredExports } from '../src/domain/exports/export-service.ts'
 import { forgetOldDrafts } from '../src/domain/imports/import-service.ts'
-import type { Job } from '../src/platform/job-runner.ts'
+import { forgetOldSessions } from '../src/domain/users/user-service.ts'
+import type { Job } from '../src/platform/job.ts'
 import { forgetEndedJobs } from '../src/platform/queue.ts'
+import { removeAbandonedScratch } from '../src/platform/scratch.ts'
 
 const Payload = z.strictObject({})
 
@@ -13,9 +15,13 @@ declare module '../src/platform/queue.ts' {
   }
 }
 
+/** A file that is still being written after this time belongs to a process that was killed, in milliseconds. */
+const ABANDONED_MS = 24 * 3_600_000
+
 /**
- * Each night removes what nobody needs any more: files of expired exports, drafts of imports, old requests for tasks,
- * jobs that ended. Safe to run twice: what is gone is not found again.
+ * Each night removes what nobody needs any more: files of expired exports, drafts of imports, requests for tasks that
+ * were not answered, sessions that have run out, jobs that ended, leftovers of killed processes. Safe to run twice:
+ * what is gone is not found again, and a file goes before the row that names it.
  */
 export const cleanUp: Job<'clean-up'> = {
   name: 'clean-up',
@@ -30,7 +36,10 @@ export const cleanUp: Job<'clean-up'> = {
       exports: await removeExpiredExports(app, openDb),
       imports: await forgetOldDrafts(app, openDb),
       requests: await forgetOldRequests(openDb),
-      jobs: await forgetEndedJobs(openDb()),
+      sessions: await forgetOldSessions(openDb()),
+      jobs: await forgetEndedJobs(openDb),
+      unfinishedFiles: await app.files.removeUnfinished(ABANDONED_MS),
+      scratchFolders: await removeAbandonedScratch(app.config),
     }
     run.log.info(counts, 'cleaned up')
   },

@@ -1,4 +1,4 @@
-import type { JobCatalogue } from '../src/platform/job-runner.ts'
+import type { JobCatalogue } from '../src/platform/job.ts'
 import { cleanUp } from './clean-up.ts'
 import { exportProject } from './export-project.ts'
 import { noteTaskCompleted } from './note-task-completed.ts'

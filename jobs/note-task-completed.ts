@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { announceCompletion } from '../src/domain/projects/completion-service.ts'
-import type { Job } from '../src/platform/job-runner.ts'
+import type { Job } from '../src/platform/job.ts'
 
 const Payload = z.strictObject({ projectId: z.int().positive(), taskId: z.int().positive() })
 
@@ -11,8 +11,8 @@ declare module '../src/platform/queue.ts' {
 }
 
 /**
- * A task has all its task runs: when it was the project's last one, the owner gets a mail. Safe to run twice: the
- * mail's own row is made once for each time the project becomes complete.
+ * A task has all its task runs: when it was the project's last one, the owner gets a mail. Safe to run twice: the mail
+ * is queued in the transaction that ends the job, and once for the number of tasks that the project has.
  */
 export const noteTaskCompleted: Job<'note-task-completed'> = {
   name: 'note-task-completed',
@@ -21,6 +21,6 @@ export const noteTaskCompleted: Job<'note-task-completed'> = {
   concurrency: 2,
   backoffSeconds: 5,
   async handle(app, { projectId }, run) {
-    await announceCompletion(app, () => run.openDb(), projectId)
+    await announceCompletion(app, run, projectId)
   },
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { deliverMail } from '../src/domain/mails/mail-service.ts'
-import type { Job } from '../src/platform/job-runner.ts'
+import { deliverMail, noteUndelivered } from '../src/domain/mails/mail-service.ts'
+import type { Job } from '../src/platform/job.ts'
 
 const Payload = z.strictObject({ mailId: z.int().positive() })
 
@@ -11,8 +11,9 @@ declare module '../src/platform/queue.ts' {
 }
 
 /**
- * Hands a mail to the mail server; tried for about twenty minutes. Safe to run twice: a mail that was sent is noted in
- * its row, and one that is repeated after a crash carries the same Message-ID.
+ * Hands a mail to the mail server; tried for about twenty minutes when its receiver asks to wait, for three days while
+ * the mail server is away. Safe to run twice: a mail that was sent is noted in its row, and one that is repeated after
+ * a crash carries the same Message-ID.
  */
 export const sendMail: Job<'send-mail'> = {
   name: 'send-mail',
@@ -21,6 +22,9 @@ export const sendMail: Job<'send-mail'> = {
   concurrency: 5,
   backoffSeconds: 10,
   async handle(app, { mailId }, run) {
-    await deliverMail(app, run.openDb(), mailId)
+    await deliverMail(app, run, mailId)
+  },
+  async giveUp(_app, tx, { mailId }, error) {
+    await noteUndelivered(tx, mailId, error)
   },
 }

@@ -1,28 +1,25 @@
-import type { Readable } from 'node:stream'
+import type { ExportNoun, ExportRecord } from '../domain/exports/export-service.ts'
 
-/** What is exported: its name in file names, as PyBossa has it. */
-export type ExportedNoun = 'task' | 'task_run' | 'result'
-
-/** One row under PyBossa's attribute names. */
-export type ExportRow = Readonly<Record<string, unknown>>
-
-export interface ExportJob {
-  noun: ExportedNoun
+export interface ExportPlan {
+  noun: ExportNoun
+  /** The project's short name as it stands in file names. */
   shortName: string
   /** A folder for what does not fit into memory; whoever gives it removes it. */
-  folder: string
-  rows: AsyncIterable<ExportRow>
+  scratch: string
+  /** All records in id order; can be read once. */
+  records: AsyncIterable<ExportRecord>
 }
 
 /** A member of the export's zip. */
 export interface ExportMember {
-  name: string
-  content: Readable
+  readonly name: string
+  /** Its text in pieces of any size. Members are read one after the other, each once. */
+  readonly content: () => AsyncIterable<string>
 }
 
-/** One output format. Rows are streamed: none of the formats holds them in memory. */
+/** One output format. Records are streamed: no format holds them in memory. */
 export interface Exporter {
   readonly format: string
-  /** The zip's members, to be read one after the other. */
-  write(job: ExportJob): AsyncIterable<ExportMember>
+  /** The zip's members, in the order in which they are to be read. */
+  members(plan: ExportPlan): readonly ExportMember[]
 }

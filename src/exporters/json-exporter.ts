@@ -1,19 +1,23 @@
-import { Readable } from 'node:stream'
-import type { ExportJob, ExportRow, Exporter } from './exporter.ts'
+import type { ExportRecord } from '../domain/exports/export-service.ts'
+import type { ExportPlan, Exporter } from './exporter.ts'
+import { pybossaColumns } from './pybossa-columns.ts'
 
-/** An array of whole rows: `<short_name>_<noun>.json`. */
+/** An array of whole rows: `<short_name>_<noun>.json`. `info` is passed on as the database writes it, number by number. */
 export const jsonExporter: Exporter = {
   format: 'json',
-  async *write({ noun, shortName, rows }: ExportJob) {
-    yield { name: `${shortName}_${noun}.json`, content: Readable.from(jsonArray(rows)) }
-  },
+  members: (plan) => [{ name: `${plan.shortName}_${plan.noun}.json`, content: () => jsonArray(plan) }],
 }
 
-async function* jsonArray(rows: AsyncIterable<ExportRow>): AsyncGenerator<string> {
-  let separator = '['
-  for await (const row of rows) {
-    yield `${separator}${JSON.stringify(row)}`
-    separator = ',\n'
+async function* jsonArray({ noun, records }: ExportPlan): AsyncGenerator<string> {
+  let before = '['
+  for await (const record of records) {
+    const members = pybossaColumns(noun, record).map(([name, value]) => member(record, name, value))
+    yield `${before}{${members.join(', ')}}`
+    before = ',\n'
   }
-  yield separator === '[' ? '[]' : ']'
+  yield before === '[' ? '[]' : ']'
+}
+
+function member(record: ExportRecord, name: string, value: unknown): string {
+  return `"${name}": ${name === 'info' ? (record.info ?? 'null') : JSON.stringify(value)}`
 }

@@ -3,7 +3,8 @@ export type FlatRow = Map<string, unknown>
 
 /**
  * A nested record as columns, names joined by a single underscore as in PyBossa's exports: `info_a_b`, lists by
- * position `info_list_0`. Empty objects and lists leave no column.
+ * position `info_list_0`. Empty objects and lists leave no column. Where two keys lead to one name (`a_b`, and `b` in
+ * `a`), the second gets a number: `a_b.1`.
  */
 export function flatten(record: Readonly<Record<string, unknown>>): FlatRow {
   const row: FlatRow = new Map()
@@ -13,10 +14,17 @@ export function flatten(record: Readonly<Record<string, unknown>>): FlatRow {
 
 function flattenInto(row: FlatRow, name: string, value: unknown): void {
   if (typeof value !== 'object' || value === null) {
-    row.set(name, value)
+    row.set(freeName(row, name), value)
     return
   }
   for (const [key, member] of Object.entries(value)) flattenInto(row, `${name}_${key}`, member)
+}
+
+function freeName(row: FlatRow, name: string): string {
+  if (!row.has(name)) return name
+  let number = 1
+  while (row.has(`${name}.${number}`)) number += 1
+  return `${name}.${number}`
 }
 
 /**
@@ -28,7 +36,12 @@ export function cellText(value: unknown): string {
   if (typeof value === 'boolean') return value ? 'True' : 'False'
   if (typeof value === 'number') return String(value)
   const text = typeof value === 'string' ? value : JSON.stringify(value)
-  return /^[=+\-@\t\r]/.test(text) && !/^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(text) ? `'${text}` : text
+  return isFormula(text) ? `'${text}` : text
+}
+
+/** The beginnings that OWASP names for CSV injection. */
+function isFormula(text: string): boolean {
+  return /^[=+\-@\t\r]/.test(text) && !/^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(text)
 }
 
 /** One line of CSV with minimal quoting, ended by a line feed. */

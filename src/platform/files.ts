@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Transform } from 'node:stream'
 import type { Readable } from 'node:stream'
@@ -20,7 +20,12 @@ export interface FileStore {
   /** Bytes, or undefined when there is no such file. */
   size(key: string): Promise<number | undefined>
   remove(key: string): Promise<void>
+  /** Removes what was being put when a process was killed, and is older than this; how many. */
+  removeUnfinished(olderThanMs: number): Promise<number>
 }
+
+/** How the name of a file that is still being written ends. */
+const UNFINISHED = '.part'
 
 /** A file store in a local folder. */
 export function createFileStore(folder: string): FileStore {
@@ -32,7 +37,7 @@ export function createFileStore(folder: string): FileStore {
   return {
     async put(key, content) {
       const path = pathOf(key)
-      const unfinished = `${path}.${randomUUID()}.part`
+      const unfinished = `${path}.${randomUUID()}${UNFINISHED}`
       await mkdir(dirname(path), { recursive: true })
       const hash = createHash('sha256')
       let bytes = 0
@@ -66,6 +71,20 @@ export function createFileStore(folder: string): FileStore {
 
     async remove(key) {
       await rm(pathOf(key), { force: true })
+    },
+
+    async removeUnfinished(olderThanMs) {
+      const names = await readdir(folder, { recursive: true }).catch(() => [])
+      let removed = 0
+      for (const path of names
+        .filter((name) => name.endsWith(UNFINISHED))
+        .map((name) => join(folder, name))) {
+        const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }))
+        if (Date.now() - mtimeMs < olderThanMs) continue
+        await rm(path, { force: true })
+        removed += 1
+      }
+      return removed
     },
   }
 }

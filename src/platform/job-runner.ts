@@ -1,49 +1,12 @@
-import { UnrecoverableError, Worker } from 'bullmq'
-import type { Job as BullJob } from 'bullmq'
+import { Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
-import type { z } from 'zod'
+import { endsWithin } from '../lib/patience.ts'
 import type { App } from './app.ts'
-import type { RequestDb } from './database.ts'
-import type { Logger } from './log.ts'
-import { findUnfinished, markDone, markFailure } from './outbox-store.ts'
-import type { JobName, JobPayloads, QueuedJob } from './queue.ts'
+import { RetryLater, attemptJob } from './job-attempt.ts'
+import type { Job, JobCatalogue } from './job.ts'
+import { queuePrefix } from './queue.ts'
+import type { JobName, QueuedJob } from './queue.ts'
 import { closeRedis, createRedis } from './redis.ts'
-import { runInContext } from './request-context.ts'
-
-/** What a job's handler has besides the app. */
-export interface JobRun {
-  /** A handle whose reads show at least what the transaction that made the job wrote. One write transaction each. */
-  openDb(): RequestDb
-  readonly log: Logger
-  /** Aborted when the worker is asked to stop: end soon, the job runs again elsewhere. */
-  readonly signal: AbortSignal
-  /** No attempt follows this one. */
-  readonly isLastAttempt: boolean
-}
-
-/** A background job: its payload, how often it is tried, and what it does. */
-export interface Job<N extends JobName> {
-  readonly name: N
-  readonly payload: z.ZodType<JobPayloads[N]>
-  readonly attempts: number
-  /** Runs at once in one worker process. */
-  readonly concurrency: number
-  /** Seconds before the second attempt; doubles from there, with jitter. */
-  readonly backoffSeconds: number
-  /** When it runs by itself, with an empty payload: a cron pattern in UTC. */
-  readonly schedule?: string
-  handle(app: App, payload: JobPayloads[N], run: JobRun): Promise<void>
-}
-
-export type JobCatalogue = { readonly [N in JobName]: Job<N> }
-
-/** A failure that no further attempt will mend. */
-export class PermanentError extends Error {
-  constructor(message: string) {
-    super(message)
-    this.name = 'PermanentError'
-  }
-}
 
 /** The processes' side of the queues that takes jobs. */
 export interface JobRunner {
@@ -51,8 +14,21 @@ export interface JobRunner {
   stop(milliseconds: number): Promise<void>
 }
 
-/** Starts taking jobs: all of the catalogue, or those named. */
+/** How long the queue servers leave a job to a worker that shows no sign of life, in milliseconds. */
+const LOCK_MS = 20_000
+/** How long cancelled jobs may take to say so, in milliseconds. */
+const CANCEL_MS = 2_000
+/** Before a job that could not even be begun (the database is away) is offered again, in milliseconds. */
+const OFFER_AGAIN_MS = 5_000
+
+/**
+ * Starts taking jobs: all of the catalogue, or those named.
+ *
+ * @throws Error naming jobs that do not exist.
+ */
 export function startJobs(app: App, catalogue: JobCatalogue, only?: readonly string[]): JobRunner {
+  const unknown = only?.filter((name) => !(name in catalogue)) ?? []
+  if (unknown.length > 0) throw new Error(`WORKER_JOBS names jobs that do not exist: ${unknown.join(', ')}`)
   const connection = createRedis(app.config.redis.queue, 'worker', app.log)
   const stopping = new AbortController()
   const workers = Object.values(catalogue)
@@ -61,56 +37,32 @@ export function startJobs(app: App, catalogue: JobCatalogue, only?: readonly str
 
   return {
     async stop(milliseconds) {
-      const timer = setTimeout(() => {
-        stopping.abort()
-      }, milliseconds)
-      await Promise.all(workers.map((worker) => worker.close()))
-      clearTimeout(timer)
+      const closed = Promise.allSettled(workers.map((worker) => worker.close()))
+      await endsWithin(closed, milliseconds)
+      stopping.abort()
+      await endsWithin(closed, CANCEL_MS)
       await closeRedis(connection)
     },
   }
 }
 
-function startWorker(app: App, job: Job<JobName>, connection: Redis, signal: AbortSignal): Worker {
-  const worker = new Worker<QueuedJob>(job.name, (taken) => handleOnce(app, job, taken, signal), {
+function startWorker(app: App, job: Job<JobName>, connection: Redis, stopping: AbortSignal): Worker {
+  const worker = new Worker<QueuedJob>(job.name, (taken) => attemptJob(app, job, taken.data, stopping), {
     connection,
-    prefix: `${app.config.redis.prefix}:queue`,
+    prefix: queuePrefix(app.config.redis.prefix),
     concurrency: job.concurrency,
+    lockDuration: LOCK_MS,
+    lockRenewTime: LOCK_MS / 4,
+    stalledInterval: LOCK_MS / 4,
+    // The row counts how often a job was begun; the servers just hand it out again.
+    maxStalledCount: 1_000_000,
     settings: {
-      backoffStrategy: (attempt = 1) =>
-        job.backoffSeconds * 1_000 * 2 ** (attempt - 1) * (0.75 + Math.random() / 2),
+      backoffStrategy: (_attempt, _type, error) =>
+        error instanceof RetryLater ? error.seconds * 1_000 : OFFER_AGAIN_MS,
     },
   })
   worker.on('error', (error) => {
     app.log.warn({ err: error, job: job.name }, 'job queue trouble')
   })
   return worker
-}
-
-/** Runs one job unless its outbox row has ended: a repeated delivery is nothing. */
-async function handleOnce(
-  app: App,
-  job: Job<JobName>,
-  taken: BullJob<QueuedJob>,
-  signal: AbortSignal,
-): Promise<void> {
-  const { outboxId, position } = taken.data
-  const row = await app.database.open({ writes: false }).readPrimary((db) => findUnfinished(db, outboxId))
-  if (!row) return
-  const requestId = row.requestId ?? `job-${outboxId}`
-  await runInContext({ requestId }, async () => {
-    const log = app.log.child({ job: job.name, outboxId })
-    const isLastAttempt = taken.attemptsMade + 1 >= job.attempts
-    const openDb = () => app.database.open({ writes: true, position })
-    try {
-      await job.handle(app, job.payload.parse(row.payload), { openDb, log, signal, isLastAttempt })
-      await openDb().call((db) => markDone(db, outboxId), { silent: true })
-    } catch (error) {
-      const isFinal = (isLastAttempt && !signal.aborted) || error instanceof PermanentError
-      log[isFinal ? 'error' : 'warn']({ err: error, attempt: taken.attemptsMade + 1 }, 'job failed')
-      const message = error instanceof Error ? error.message : String(error)
-      await openDb().call((db) => markFailure(db, outboxId, message, isFinal), { silent: true })
-      throw isFinal ? new UnrecoverableError(message) : error
-    }
-  })
 }

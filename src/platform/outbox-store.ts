@@ -1,11 +1,18 @@
 import { sql } from 'kysely'
 import type { Db, Tx } from './postgres.ts'
 
-export interface OutboxRow {
+/** A row on its way to the queue servers. */
+export interface DueRow {
   id: number
   job: string
+}
+
+/** A row that this run has taken. */
+export interface RunRow {
   payload: unknown
   requestId: string | null
+  /** How often it was begun, this time included. */
+  attempts: number
 }
 
 export interface NewOutboxRow {
@@ -33,61 +40,146 @@ export async function insertOutbox(tx: Tx, row: NewOutboxRow): Promise<number | 
   return inserted?.id
 }
 
+const inSeconds = (seconds: number) => sql<string>`now() + make_interval(secs => ${seconds})`
+
 /**
- * Claims rows that are due and that no queue holds: never enqueued, or enqueued long ago without an end (the queue may
- * have been wiped; adding the same job id again is harmless). Several processes may claim at once.
+ * Claims rows that are due: new ones, and those that showed no sign of life for `repeatSeconds` (the queue servers may
+ * have been wiped). Several processes may claim at once; each row goes to one of them.
  */
-export async function claimDue(primary: Db, limit: number, repeatSeconds: number): Promise<OutboxRow[]> {
-  const { rows } = await sql<OutboxRow>`
-    update outbox set enqueued = now()
-     where id in (
-       select id from outbox
-        where done is null and failed is null and not_before <= now()
-          and (enqueued is null or enqueued < now() - make_interval(secs => ${repeatSeconds}))
-        order by not_before, id limit ${limit} for update skip locked)
-    returning id, job, payload, request_id as "requestId"`.execute(primary)
-  return rows
-}
-
-/** Puts claimed rows back: the queue did not take them. */
-export async function releaseClaimed(primary: Db, ids: number[]): Promise<void> {
-  await primary.updateTable('outbox').set({ enqueued: null }).where('id', 'in', ids).execute()
-}
-
-/** A row that still wants to be handled, or undefined when it has ended. */
-export async function findUnfinished(primary: Db, id: number): Promise<OutboxRow | undefined> {
+export async function claimDue(primary: Db, limit: number, repeatSeconds: number): Promise<DueRow[]> {
   return primary
-    .selectFrom('outbox')
-    .select(['id', 'job', 'payload', 'request_id as requestId'])
+    .updateTable('outbox')
+    .set({ enqueued: sql`now()`, not_before: inSeconds(repeatSeconds) })
+    .where('id', 'in', (eb) =>
+      eb
+        .selectFrom('outbox')
+        .select('id')
+        .where('done', 'is', null)
+        .where('failed', 'is', null)
+        .where('not_before', '<=', sql<string>`now()`)
+        .orderBy('not_before')
+        .orderBy('id')
+        .limit(limit)
+        .forUpdate()
+        .skipLocked(),
+    )
+    .returning(['id', 'job'])
+    .execute()
+}
+
+/** Puts claimed rows back: the queue servers did not take them. */
+export async function returnClaimed(primary: Db, ids: number[]): Promise<void> {
+  await primary
+    .updateTable('outbox')
+    .set({ enqueued: null, not_before: sql`now()` })
+    .where('id', 'in', ids)
+    .execute()
+}
+
+/** How long a run keeps its row without a sign of life, and when the relay then hands the row out again. */
+export interface Hold {
+  holder: string
+  heldSeconds: number
+  repeatSeconds: number
+}
+
+/** Takes a row for one run, unless it has ended or another run holds it; counts the attempt. */
+export async function takeRow(primary: Db, id: number, hold: Hold): Promise<RunRow | undefined> {
+  return primary
+    .updateTable('outbox')
+    .set({
+      holder: hold.holder,
+      held_until: inSeconds(hold.heldSeconds),
+      not_before: inSeconds(hold.repeatSeconds),
+      attempts: sql`attempts + 1`,
+    })
     .where('id', '=', id)
     .where('done', 'is', null)
     .where('failed', 'is', null)
+    .where((where) =>
+      where.or([where('held_until', 'is', null), where('held_until', '<', sql<string>`now()`)]),
+    )
+    .returning(['payload', 'request_id as requestId', 'attempts'])
     .executeTakeFirst()
 }
 
-/** The row's job has had its effect. */
-export async function markDone(db: Db, id: number): Promise<void> {
-  await db
+/** A run's sign of life; false when the row is no longer its own. */
+export async function keepRow(primary: Db, id: number, hold: Hold): Promise<boolean> {
+  const { numUpdatedRows } = await primary
     .updateTable('outbox')
-    .set({ done: sql`now()`, error: null })
+    .set({ held_until: inSeconds(hold.heldSeconds), not_before: inSeconds(hold.repeatSeconds) })
     .where('id', '=', id)
+    .where('holder', '=', hold.holder)
+    .where('done', 'is', null)
+    .where('failed', 'is', null)
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
+}
+
+/** Gives a row back to be run again; it is not begun by the relay for `repeatSeconds`. */
+export async function giveRowBack(
+  primary: Db,
+  id: number,
+  run: { holder: string; error: string | null; repeatSeconds: number; countsAttempt: boolean },
+): Promise<void> {
+  await primary
+    .updateTable('outbox')
+    .set({
+      holder: null,
+      held_until: null,
+      not_before: inSeconds(run.repeatSeconds),
+      error: run.error,
+      ...(run.countsAttempt ? {} : { attempts: sql`attempts - 1` }),
+    })
+    .where('id', '=', id)
+    .where('holder', '=', run.holder)
     .execute()
 }
 
-/** The row's job failed: for good, or to be tried again. */
-export async function markFailure(db: Db, id: number, error: string, isFinal: boolean): Promise<void> {
-  await db
+/** The row's job has had its effect; false when the row is no longer this run's, which then must not have any. */
+export async function markDone(db: Db, id: number, holder: string): Promise<boolean> {
+  const { numUpdatedRows } = await db
     .updateTable('outbox')
-    .set({ error, ...(isFinal ? { failed: sql`now()` } : {}) })
+    .set({ done: sql`now()`, error: null, held_until: null })
     .where('id', '=', id)
-    .execute()
+    .where('holder', '=', holder)
+    .where('done', 'is', null)
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
 }
 
-/** Removes rows that ended well before now minus this many days; returns how many. */
-export async function deleteEnded(tx: Tx, days: number): Promise<number> {
-  const { numDeletedRows } = await tx
+/** The row's job failed for good; false when the row is no longer this run's. */
+export async function markFailed(db: Db, id: number, holder: string, error: string): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('outbox')
+    .set({ failed: sql`now()`, error, held_until: null })
+    .where('id', '=', id)
+    .where('holder', '=', holder)
+    .where('done', 'is', null)
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
+}
+
+/** Removes at most `batch` rows that were done, or failed, that many days ago; how many. */
+export async function deleteEnded(
+  db: Db,
+  days: { done: number; failed: number },
+  batch: number,
+): Promise<number> {
+  const { numDeletedRows } = await db
     .deleteFrom('outbox')
-    .where('done', '<', sql<string>`now() - make_interval(days => ${days})`)
+    .where('id', 'in', (eb) =>
+      eb
+        .selectFrom('outbox')
+        .select('id')
+        .where((where) =>
+          where.or([
+            where('done', '<', sql<string>`now() - make_interval(days => ${days.done})`),
+            where('failed', '<', sql<string>`now() - make_interval(days => ${days.failed})`),
+          ]),
+        )
+        .limit(batch),
+    )
     .executeTakeFirst()
   return Number(numDeletedRows)
 }
@@ -105,4 +197,13 @@ export async function takeSlot(tx: Tx, task: string, slot: string): Promise<bool
     .returning('task')
     .executeTakeFirst()
   return taken !== undefined
+}
+
+/** Removes slots older than that many days, except each schedule's last one; how many. */
+export async function deleteOldSlots(db: Db, days: number): Promise<number> {
+  const { numAffectedRows } = await sql`
+    delete from schedule_slot s
+     where s.slot < now() - make_interval(days => ${days})
+       and s.slot < (select max(slot) from schedule_slot m where m.task = s.task)`.execute(db)
+  return Number(numAffectedRows ?? 0)
 }

@@ -1,11 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Queue as BullQueue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { z } from 'zod'
+import { endsWithin } from '../lib/patience.ts'
 import type { Database, RequestDb } from './database.ts'
 import type { Logger } from './log.ts'
-import { claimDue, deleteEnded, insertOutbox, releaseClaimed } from './outbox-store.ts'
-import type { OutboxRow } from './outbox-store.ts'
+import { claimDue, deleteEnded, deleteOldSlots, insertOutbox, returnClaimed } from './outbox-store.ts'
+import type { DueRow } from './outbox-store.ts'
 import type { Tx } from './postgres.ts'
 import { currentRequestId } from './request-context.ts'
 
@@ -16,7 +16,7 @@ export type JobName = keyof JobPayloads
 
 /** What the sending side knows of each job: a payload is parsed when it is sent and again when it is taken. */
 export type JobPolicies = {
-  readonly [N in JobName]: { readonly payload: z.ZodType<JobPayloads[N]>; readonly attempts: number }
+  readonly [N in JobName]: { readonly payload: z.ZodType<JobPayloads[N]> }
 }
 
 /** What travels through the queue server: the rest is in the outbox row. */
@@ -27,7 +27,7 @@ export interface QueuedJob {
 }
 
 export interface EnqueueOptions {
-  /** At most one job of this name with this key, ever. */
+  /** At most one job of this name with this key, for as long as its row is kept. */
   once?: string
   /** ISO time before which the job does not run. */
   notBefore?: string
@@ -47,17 +47,25 @@ export interface Queue {
   ): Promise<number | undefined>
   /** Hands due rows to the queue servers now; returns how many. Errors are logged: the rows wait for the next sweep. */
   relay(): Promise<number>
+  /** The same for the loop that does nothing else. @throws when the database or the queue servers are away. */
+  sweep(): Promise<number>
   close(): Promise<void>
 }
 
-/** The queue server's id of an outbox row's job: the same row is never two jobs. */
+/** The queue server's id of an outbox row's job (a colon or a plain number is refused): one row is never two jobs. */
 export function jobIdOf(outboxId: number): string {
   return `outbox-${outboxId}`
 }
 
-/** Rows that have not ended this long after they were enqueued are enqueued again. */
-const REPEAT_SECONDS = 60
-const BATCH = 100
+/** The queue servers' names of all job queues begin with this. */
+export function queuePrefix(prefix: string): string {
+  return `${prefix}:queue`
+}
+
+/** A row without an end and without a sign of life for this long is handed to the queue servers again. */
+export const REPEAT_SECONDS = 60
+const BATCH = 500
+const CLOSE_MS = 2_000
 
 interface QueueParts {
   database: Database
@@ -67,80 +75,113 @@ interface QueueParts {
   log: Logger
 }
 
-/** The sending side of the job queues, one BullMQ queue per job, so that mail never waits behind exports. */
+/**
+ * The sending side of the job queues, one BullMQ queue per job, so that mail never waits behind exports.
+ *
+ * The outbox rows are the truth; the queue servers only distribute. A process that is killed before a row is claimed,
+ * between claim and add, or after add loses nothing: the row is handed out again after a minute without a sign of
+ * life, and a job that the servers still hold is not added twice because its id is the row's.
+ */
 export function createQueue({ database, redis, prefix, policies, log }: QueueParts): Queue {
   const queues = new Map<string, BullQueue>()
   let relaying: Promise<number> | undefined
-  let again = false
-  let closed = false
+  let isPoked = false
+  let isClosed = false
 
   function queueFor(job: string): BullQueue {
     let queue = queues.get(job)
     if (!queue) {
-      queue = new BullQueue(job, { connection: redis, prefix: `${prefix}:queue`, skipWaitingForReady: true })
+      queue = new BullQueue(job, {
+        connection: redis,
+        prefix: queuePrefix(prefix),
+        skipWaitingForReady: true,
+      })
       queue.on('error', (error) => {
-        log.warn({ err: error, job }, 'queue trouble')
+        log.debug({ err: error, job }, 'queue trouble')
       })
       queues.set(job, queue)
     }
     return queue
   }
 
-  async function add(row: OutboxRow, position: string | undefined): Promise<void> {
-    const data: QueuedJob = { outboxId: row.id, ...(position === undefined ? {} : { position }) }
-    await queueFor(row.job).add(row.job, data, {
-      jobId: jobIdOf(row.id),
-      attempts: policies[row.job as JobName].attempts,
-      backoff: { type: 'custom' },
-      // What ended is remembered for a day by id, so that a repeated add is nothing.
-      removeOnComplete: { age: 86_400 },
-      removeOnFail: true,
+  /** A queue whose first contact failed stays broken for good: the next attempt makes a new one. */
+  function dropQueue(job: string): void {
+    const queue = queues.get(job)
+    queues.delete(job)
+    queue?.close().catch(() => undefined)
+  }
+
+  async function addAll(job: string, rows: readonly DueRow[], position: string | undefined): Promise<void> {
+    const jobs = rows.map(({ id }) => {
+      const data: QueuedJob = { outboxId: id, ...(position === undefined ? {} : { position }) }
+      return {
+        name: job,
+        data,
+        opts: {
+          jobId: jobIdOf(id),
+          // The row counts attempts and says when to stop; the servers only wait in between.
+          attempts: 1_000_000,
+          backoff: { type: 'custom' },
+          stackTraceLimit: 1,
+          // Whether a job has ended stands in its row: one that is added again then finds nothing to do.
+          removeOnComplete: true,
+          removeOnFail: true,
+        },
+      }
     })
+    try {
+      await queueFor(job).addBulk(jobs)
+    } catch (error) {
+      dropQueue(job)
+      throw error
+    }
   }
 
   async function relayBatch(): Promise<number> {
+    if (redis.status !== 'ready') throw new Error('The queue servers are away')
     const db = database.open({ writes: true })
     const rows = await db.call((primary) => claimDue(primary, BATCH, REPEAT_SECONDS))
     if (rows.length === 0) return 0
-    const position = await db.position()
-    const failed: number[] = []
-    for (const row of rows) {
-      try {
-        await add(row, position)
-      } catch (error) {
-        log.warn({ err: error, job: row.job, outboxId: row.id }, 'queue away: the job waits in the outbox')
-        failed.push(row.id)
+    const waiting = Map.groupBy(rows, ({ job }) => job)
+    try {
+      const position = await db.position()
+      for (const [job, group] of waiting) {
+        await addAll(job, group, position)
+        waiting.delete(job)
       }
+    } catch (error) {
+      const ids = [...waiting.values()].flat().map(({ id }) => id)
+      await db.call((primary) => returnClaimed(primary, ids), { silent: true })
+      throw error
     }
-    if (failed.length > 0) await db.call((primary) => releaseClaimed(primary, failed), { silent: true })
-    return rows.length - failed.length
+    return rows.length
   }
 
   async function relayAll(): Promise<number> {
     let total = 0
-    do {
-      again = false
+    for (;;) {
+      isPoked = false
       const count = await relayBatch()
       total += count
-      if (count === BATCH) again = true
-    } while (again && !closed)
-    return total
+      if (isClosed || (count < BATCH && !isPoked)) return total
+    }
   }
 
-  function relay(): Promise<number> {
-    if (relaying) {
-      again = true
-      return relaying
-    }
-    relaying = relayAll()
-      .catch((error: unknown) => {
-        log.warn({ err: error }, 'outbox not relayed')
-        return 0
-      })
-      .finally(() => {
-        relaying = undefined
-      })
+  function sweep(): Promise<number> {
+    isPoked = true
+    relaying ??= relayAll().finally(() => {
+      relaying = undefined
+    })
     return relaying
+  }
+
+  async function relay(): Promise<number> {
+    try {
+      return await sweep()
+    } catch (error) {
+      log.warn({ err: error }, 'outbox not relayed: the jobs wait')
+      return 0
+    }
   }
 
   return {
@@ -156,16 +197,29 @@ export function createQueue({ database, redis, prefix, policies, log }: QueuePar
       return id
     },
     relay,
+    sweep,
     async close() {
-      closed = true
-      await relaying
+      isClosed = true
+      await relaying?.catch(() => undefined)
       // A queue whose server is away never closes by itself.
-      await Promise.race([Promise.all([...queues.values()].map((queue) => queue.close())), sleep(2_000)])
+      await endsWithin(Promise.allSettled([...queues.values()].map((queue) => queue.close())), CLOSE_MS)
     },
   }
 }
 
-/** Forgets jobs that ended two weeks ago; how many. */
-export async function forgetEndedJobs(db: RequestDb): Promise<number> {
-  return db.write((tx) => deleteEnded(tx, 14))
+/** Days that a job's row is kept after its end: failures longer, since somebody has to look at them. */
+const KEPT_DAYS = { done: 14, failed: 90 }
+const SLOT_DAYS = 90
+const DELETE_BATCH = 5_000
+
+/** Forgets jobs that ended long ago, and old slots of schedules; how many jobs. */
+export async function forgetEndedJobs(openDb: () => RequestDb): Promise<number> {
+  await openDb().call((primary) => deleteOldSlots(primary, SLOT_DAYS), { silent: true })
+  for (let total = 0; ;) {
+    const deleted = await openDb().call((primary) => deleteEnded(primary, KEPT_DAYS, DELETE_BATCH), {
+      silent: true,
+    })
+    total += deleted
+    if (deleted < DELETE_BATCH) return total
+  }
 }

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis'
 import type { RedisOptions } from 'ioredis'
+import { endsWithin } from '../lib/patience.ts'
 import type { RedisEndpoint } from './config.ts'
 import type { Logger } from './log.ts'
 
@@ -59,13 +60,13 @@ function addressOf(endpoint: RedisEndpoint): Options {
   }
 }
 
+/** How long a server may take to say goodbye, in milliseconds. */
+const CLOSE_MS = 500
+
 /** Ends a connection without waiting for a server that may be gone. */
 export async function closeRedis(redis: Redis): Promise<void> {
-  try {
-    await redis.quit()
-  } catch {
-    redis.disconnect()
-  }
+  await endsWithin(redis.quit(), CLOSE_MS)
+  redis.disconnect()
 }
 
 /** Waits a moment for a first connection. A Redis that is away is no reason not to start: what needs it degrades. */

@@ -1,37 +1,100 @@
 import { createTask } from 'node-cron'
+import type { ScheduledTask } from 'node-cron'
 import type { App } from './app.ts'
-import type { JobCatalogue } from './job-runner.ts'
-import type { JobName } from './queue.ts'
+import type { JobCatalogue } from './job.ts'
+import { startLoop } from './loop.ts'
 import { takeSlot } from './outbox-store.ts'
+import type { JobName } from './queue.ts'
 
 export interface Schedules {
   stop(): Promise<void>
 }
 
-/** Fires every job of the catalogue that has a schedule. Any number of schedulers may run: a slot is fired once. */
-export function startSchedules(app: App, catalogue: JobCatalogue): Schedules {
-  const tasks = Object.values(catalogue).flatMap((job) => {
-    const { schedule, name } = job
-    if (schedule === undefined) return []
-    return createTask(
-      schedule,
-      async ({ date }) => {
-        await fireSlot(app, name, date.toISOString())
-      },
-      { name, timezone: 'UTC', noOverlap: true },
-    )
-  })
-  for (const task of tasks) void task.start()
+/** How often a scheduler looks whether the last slot was fired, in milliseconds. */
+const CATCH_UP_MS = 30_000
+/** How many steps of its pattern back a slot is looked for: a month for patterns of minutes. */
+const LOOK_BACK = 31 * 24 * 60
+
+/**
+ * Fires every job of the catalogue that has a schedule. Any number of schedulers may run: a slot is fired once. The
+ * last slot is caught up when no scheduler ran at its time, or none reached the database; earlier ones are not.
+ */
+export function startSchedules(
+  app: Pick<App, 'database' | 'queue' | 'log'>,
+  catalogue: Partial<JobCatalogue>,
+): Schedules {
+  const schedules = Object.values(catalogue).flatMap(({ name, schedule }) =>
+    schedule === undefined ? [] : [startSchedule(app, name, schedule)],
+  )
+  const catchUp = startLoop(
+    'catch up schedules',
+    CATCH_UP_MS,
+    async () => {
+      for (const schedule of schedules) await schedule.catchUp()
+      return false
+    },
+    app.log,
+  )
   return {
     async stop() {
-      await Promise.all(tasks.map((task) => task.destroy()))
+      await Promise.all(schedules.map((schedule) => schedule.stop()))
+      await catchUp.stop()
     },
   }
+}
+
+function startSchedule(app: Pick<App, 'database' | 'queue' | 'log'>, job: JobName, pattern: string) {
+  const firing = new Set<Promise<unknown>>()
+  let firedUntil = 0
+
+  async function fire(slot: Date): Promise<void> {
+    if (slot.getTime() <= firedUntil) return
+    if (await fireSlot(app, job, slot.toISOString())) app.log.info({ job, slot }, 'schedule fired')
+    firedUntil = slot.getTime()
+  }
+
+  const task = createTask(
+    pattern,
+    async ({ date }) => {
+      const fired = fire(date).catch((error: unknown) => {
+        app.log.warn({ err: error, job, slot: date }, 'schedule not fired: it is caught up later')
+      })
+      firing.add(fired)
+      await fired
+      firing.delete(fired)
+    },
+    { name: job, timezone: 'UTC', suppressMissedWarning: true },
+  )
+  void task.start()
+
+  return {
+    async catchUp() {
+      const slot = lastSlot(task, new Date())
+      if (slot) await fire(slot)
+    },
+    async stop() {
+      await task.destroy()
+      await Promise.all(firing)
+    },
+  }
+}
+
+/** The latest time at or before `now` that a task's pattern names; undefined when that is too long ago to matter. */
+export function lastSlot(task: Pick<ScheduledTask, 'match' | 'getPattern'>, now: Date): Date | undefined {
+  const hasSeconds = task.getPattern().trim().split(/\s+/).length === 6
+  const step = hasSeconds ? 1_000 : 60_000
+  const latest = Math.floor(now.getTime() / step) * step
+  for (let steps = 0; steps <= LOOK_BACK; steps += 1) {
+    const slot = new Date(latest - steps * step)
+    if (task.match(slot)) return slot
+  }
+  return undefined
 }
 
 /**
  * Fires one slot of a schedule: inserts the slot and, as the one who could, the job in the same transaction.
  *
+ * @param slot the ISO time at which the schedule fires.
  * @returns whether this call fired it.
  */
 export async function fireSlot(

@@ -136,7 +136,7 @@ export function work({ app, after }: JobApp, catalogue: JobCatalogue = jobs) {
 /** Looks again and again until something is there. @throws when it is not there in time. */
 export async function eventually<T>(
   look: () => Promise<T | false | undefined> | T | false | undefined,
-  milliseconds = 10_000,
+  milliseconds = 30_000,
 ): Promise<T> {
   for (const end = Date.now() + milliseconds; Date.now() < end; await sleep(20)) {
     const found = await look()
@@ -146,7 +146,7 @@ export async function eventually<T>(
 }
 
 /** Waits until every job of the outbox has ended. */
-export async function untilJobsEnd({ sql }: JobApp, milliseconds = 10_000): Promise<void> {
+export async function untilJobsEnd({ sql }: JobApp, milliseconds = 30_000): Promise<void> {
   await eventually(async () => {
     const [row] = await sql('select count(*) as n from outbox where done is null and failed is null')
     return row?.['n'] === 0

@@ -1,0 +1,290 @@
+import assert from 'node:assert/strict'
+import { before, test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { AxeBuilder } from '@axe-core/playwright'
+import type { Browser } from 'playwright-core'
+import { startTestApp } from '../support/app.ts'
+import type { TestApp } from '../support/app.ts'
+import { untilFileEnds } from '../support/file-ending.ts'
+import { startChromium } from '../support/chromium.ts'
+import { contribute, pictureTask } from '../support/contribution.ts'
+import type { ContributionOptions } from '../support/contribution.ts'
+import { BIRDS } from '../support/presenter-project.ts'
+
+const ending = untilFileEnds()
+let site: TestApp
+let browser: Browser
+
+before(async () => {
+  ;[site, browser] = await Promise.all([startTestApp(ending), startChromium(ending)])
+})
+
+function visit(t: TestContext, options?: ContributionOptions) {
+  return contribute(t, site, browser, options)
+}
+
+const answers = (...names: string[]) => names.map((answer) => ({ answer }))
+
+test('a press on a choice saves it and shows the next task, until a friendly end', async (t) => {
+  const { stored, project, taskIds, page, sees, choice } = await visit(t)
+  await sees(1)
+  assert.match(page.url(), new RegExp(`/project/${project.shortName}/task/${taskIds[0] ?? 0}$`))
+  await choice('Yes').click()
+  await sees(2)
+  assert.match(page.url(), new RegExp(`/task/${taskIds[1] ?? 0}$`))
+  await choice('No').click()
+  await sees(3)
+  await choice('Maybe').click()
+  await page.locator('#finished-panel').waitFor()
+  assert.deepEqual(await stored(), answers('Yes', 'No', 'Maybe'))
+  assert.equal(await page.locator('#own-count').innerText(), '3 answers from you')
+  assert.match(page.url(), /newtask$/)
+})
+
+test('number keys answer, in the frame and on the page around it, and a held key answers once', async (t) => {
+  const { stored, page, frame, sees } = await visit(t)
+  await sees(1)
+  await frame.locator('body').press('2')
+  await sees(2)
+  await page.locator('body').press('3')
+  await sees(3)
+  await frame.locator('body').press('9')
+  await frame.locator('body').press('Control+1')
+  await frame.locator('body').dispatchEvent('keydown', { key: '1', repeat: true })
+  await frame.locator('body').press('1')
+  await page.locator('#finished-panel').waitFor()
+  assert.deepEqual(await stored(), answers('No', 'Maybe', 'Yes'))
+})
+
+test('by keyboard alone the focus stays on the choices from task to task', async (t) => {
+  const { stored, page, sees, choice } = await visit(t)
+  await sees(1)
+  await choice('No').focus()
+  await page.keyboard.press('Enter')
+  await sees(2)
+  await page.keyboard.press('Space')
+  await sees(3)
+  await page.keyboard.press('Shift+Tab')
+  await page.keyboard.press('Enter')
+  await page.locator('#finished-panel').waitFor()
+  assert.deepEqual(await stored(), answers('No', 'No', 'Yes'))
+})
+
+test('the next picture is there before the answer, so that it shows at once', async (t) => {
+  const { page, sees, choice, hasFetched } = await visit(t)
+  await sees(1)
+  await hasFetched(2)
+  await page.context().setOffline(true)
+  await choice('Yes').click()
+  await sees(2)
+})
+
+test('the second press of a double-click does not answer the next task', async (t) => {
+  const { stored, sees, choice, hasFetched } = await visit(t)
+  await sees(1)
+  await hasFetched(2)
+  await choice('Yes').dblclick()
+  await sees(2)
+  await choice('No').click()
+  await sees(3)
+  assert.deepEqual(await stored(), answers('Yes', 'No'))
+})
+
+test('an answer that cannot be sent waits, the next task shows, and it is stored once', async (t) => {
+  const { stored, page, sees, choice } = await visit(t)
+  const keys = new Set<string | undefined>()
+  let attempts = 0
+  await page.route('**/api/taskrun', async (route) => {
+    keys.add(route.request().headers()['idempotency-key'])
+    attempts += 1
+    if (attempts === 1) return route.fulfill({ status: 503, body: '<html>Bad gateway</html>' })
+    if (attempts === 2) return route.abort()
+    if (attempts > 3) return route.continue()
+    // Stored, but the answer gets lost on the way back.
+    await route.fetch()
+    return route.abort()
+  })
+  await sees(1)
+  await choice('Yes').click()
+  await page.getByText('1 answer waiting to be sent').waitFor()
+  await sees(2)
+  await page.getByText('Saved', { exact: true }).waitFor({ timeout: 20_000 })
+  assert.equal(attempts, 4)
+  assert.equal(keys.size, 1)
+  assert.deepEqual(await stored(), answers('Yes'))
+  assert.equal(await page.locator('#own-count').innerText(), '1 answer from you')
+})
+
+test('leaving while an answer waits asks first, and the next visit sends it', async (t) => {
+  const { stored, address, page, sees, choice } = await visit(t)
+  await page.route('**/api/taskrun', (route) => route.abort())
+  await sees(1)
+  await choice('No').click()
+  await page.getByText('1 answer waiting to be sent').waitFor()
+  const asked = new Promise<string>((resolve) => {
+    page.once('dialog', (dialog) => {
+      resolve(dialog.type())
+      void dialog.accept()
+    })
+  })
+  await page.unroute('**/api/taskrun')
+  await page.goto(address)
+  assert.equal(await asked, 'beforeunload')
+  await page.getByText('Saved', { exact: true }).waitFor()
+  assert.deepEqual(await stored(), answers('No'))
+})
+
+test('when the site cannot be reached the page says so, and goes on by itself', async (t) => {
+  const { page, frame, sees, choice, hasFetched } = await visit(t)
+  await sees(1)
+  await hasFetched(2)
+  await page.route('**/newtask?*', (route) => route.abort())
+  await choice('Yes').click()
+  await sees(2)
+  await choice('Yes').click()
+  await frame.getByText('The connection is lost. Trying again…').waitFor()
+  await page.unroute('**/newtask?*')
+  await sees(3)
+})
+
+test('a refused answer is told to the person', async (t) => {
+  const { page, sees, choice } = await visit(t, { infos: [1, 2].map(pictureTask) })
+  await page.route('**/api/taskrun', (route) =>
+    route.fulfill({ status: 403, json: { exception_msg: 'You must request a task first!' } }),
+  )
+  await sees(1)
+  await choice('Yes').click()
+  await page.getByText('You must request a task first!').waitFor()
+  await sees(2)
+  assert.equal(await page.locator('#own-count').innerText(), '0 answers from you')
+})
+
+test('a task can be skipped and does not come back', async (t) => {
+  const { stored, page, sees, choice } = await visit(t, { infos: [1, 2].map(pictureTask) })
+  await sees(1)
+  const skipped = page.waitForResponse((response) => response.url().endsWith('/skip'))
+  await page.locator('#skip-task').click()
+  await sees(2)
+  assert.equal((await skipped).ok(), true)
+  await choice('Yes').click()
+  await page.locator('#finished-panel').waitFor()
+  assert.deepEqual(await stored(), answers('Yes'))
+})
+
+test('a reload opens the same task', async (t) => {
+  const { page, sees, choice } = await visit(t)
+  await sees(1)
+  await choice('Yes').click()
+  await sees(2)
+  await page.getByText('Saved', { exact: true }).waitFor()
+  await page.reload()
+  await sees(2)
+  await choice('No').click()
+  await sees(3)
+})
+
+test('a picture that cannot be loaded can be tried again or passed over, not answered', async (t) => {
+  const { stored, page, frame, sees, choice } = await visit(t, {
+    infos: [{ picture: '/media/demo/none.jpg' }, pictureTask(2)],
+  })
+  await frame.getByText('The picture could not be loaded.').waitFor()
+  assert.equal(await choice('Yes').getAttribute('aria-disabled'), 'true')
+  await frame.locator('body').press('1')
+  await frame.getByRole('button', { name: 'Try again' }).click()
+  await frame.getByText('The picture could not be loaded.').waitFor()
+  await frame.getByRole('button', { name: 'Skip this task' }).click()
+  await sees(2)
+  await choice('Yes').click()
+  await page.locator('#finished-panel').waitFor()
+  assert.deepEqual(await stored(), answers('Yes'))
+})
+
+test('the picture grows where it is pressed, and shrinks again by Escape', async (t) => {
+  const { frame, sees } = await visit(t)
+  await sees(1)
+  const zoom = frame.getByRole('button', { name: /Picture 1/ })
+  await zoom.click({ position: { x: 20, y: 20 } })
+  assert.equal(await zoom.getAttribute('aria-pressed'), 'true')
+  const scroller = frame.locator('.picture-scroll')
+  assert.equal(await scroller.evaluate((element) => element.scrollWidth > element.clientWidth * 2), true)
+  await zoom.press('Escape')
+  assert.equal(await zoom.getAttribute('aria-pressed'), 'false')
+})
+
+test('on a small telephone the picture and every choice are on the screen', async (t) => {
+  const phone = { viewport: { width: 360, height: 640 }, hasTouch: true, isMobile: true }
+  const { stored, page, sees, choice } = await visit(t, { context: phone })
+  await sees(1)
+  for (const name of ['Yes', 'No', 'Maybe']) {
+    const box = await choice(name).boundingBox()
+    assert.ok(box && box.x >= 0 && box.x + box.width <= 360 && box.y > 200 && box.y + box.height <= 640, name)
+    assert.ok(box.height >= 44, `${name} is large enough for a thumb`)
+  }
+  await choice('No').tap()
+  await sees(2)
+  await page.getByText('Saved', { exact: true }).waitFor()
+  assert.deepEqual(await stored(), answers('No'))
+})
+
+test('the tutorial comes first, once, and can be read again', async (t) => {
+  const presenter = { ...BIRDS, tutorial: 'Look at the picture.\nSay what you see.' }
+  const { page, sees, choice, address } = await visit(t, { presenter })
+  await page.getByText('Say what you see.').waitFor()
+  assert.equal(await page.locator('#presenter-stage').isVisible(), false)
+  await page.locator('#start-tasks').click()
+  await sees(1)
+  await page.keyboard.press('1')
+  await sees(2)
+  await page.locator('#show-help').click()
+  await page.getByText('Say what you see.').waitFor()
+  await page.locator('#show-help').click()
+  await choice('Yes').click()
+  await sees(3)
+  await page.goto(address)
+  await sees(3)
+  assert.equal(await page.locator('#tutorial-panel').isVisible(), false)
+})
+
+test('a project with nothing to do says so at once', async (t) => {
+  const { page, taskIds, project, owner, address } = await visit(t, { infos: [pictureTask(1)] })
+  await owner.http.get(`/project/${project.shortName}/task/${taskIds[0] ?? 0}`).expect(200)
+  await owner.http
+    .post('/api/taskrun')
+    .send({ project_id: project.id, task_id: taskIds[0], info: { answer: 'Yes' } })
+  await page.goto(address)
+  await page.locator('#finished-panel').waitFor()
+})
+
+test('page and template have no accessibility faults, light and dark', async (t) => {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    const { page, sees } = await visit(t, { context: { colorScheme } })
+    await sees(1)
+    const { violations } = await new AxeBuilder({ page }).analyze()
+    assert.deepEqual(
+      violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join()}`),
+      [],
+    )
+  }
+})
+
+test("the script and style of the page's part and the template's are at most 60 kB, compressed", async (t) => {
+  const { page, sees } = await visit(t)
+  const sizes = new Map<string, Promise<number>>()
+  page.on('response', (response) => {
+    const { pathname } = new URL(response.url())
+    const isOwn = /(contribute|presenter)[\w-]*\.(js|css)$/.test(pathname)
+    if (isOwn)
+      sizes.set(
+        pathname,
+        response
+          .request()
+          .sizes()
+          .then(({ responseBodySize }) => responseBodySize),
+      )
+  })
+  await page.reload()
+  await sees(1)
+  const bytes = await Promise.all(sizes.values())
+  assert.equal(bytes.length, 3)
+  assert.ok(bytes.reduce((sum, size) => sum + size, 0) <= 60_000, bytes.join())
+})

