@@ -14,11 +14,17 @@ const { output } = await cruise(
     outputType: 'json',
     combinedDependencies: false,
   },
-  { extensions: ['.ts', '.js', '.json', '.d.ts', '.mts', '.d.mts'], exportsFields: ['exports'], conditionNames: ['node', 'import', 'types', 'default'] },
+  {
+    extensions: ['.ts', '.js', '.json', '.d.ts', '.mts', '.d.mts'],
+    exportsFields: ['exports'],
+    conditionNames: ['node', 'import', 'types', 'default'],
+  },
 )
 const { summary } = (typeof output === 'string' ? JSON.parse(output) : output) as ICruiseResult
 for (const { from, to, rule, cycle } of summary.violations) {
   console.log(`${from} → ${cycle ? cycle.map(({ name }) => name).join(' → ') : to}: ${rule.name}`)
 }
-console.log(`${summary.totalCruised} modules, ${summary.totalDependenciesCruised ?? 0} imports, ${summary.violations.length} against the layers`)
+console.log(
+  `${summary.totalCruised} modules, ${summary.totalDependenciesCruised ?? 0} imports, ${summary.violations.length} against the layers`,
+)
 if (summary.violations.length > 0) process.exitCode = 1

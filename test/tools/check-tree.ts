@@ -12,7 +12,9 @@ const problems = [
   ...strayTopEntries(entries),
   ...missingTopEntries(entries),
   ...pathProblems(paths),
-  ...paths.filter((path) => path.endsWith('.sql')).flatMap((path) => sqlProblems(path, readFileSync(path, 'utf8'))),
+  ...paths
+    .filter((path) => path.endsWith('.sql'))
+    .flatMap((path) => sqlProblems(path, readFileSync(path, 'utf8'))),
 ]
 for (const problem of problems) console.log(problem)
 console.log(`${paths.length} files, ${problems.length} problems`)

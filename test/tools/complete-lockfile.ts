@@ -24,8 +24,11 @@ function completeLockfile(incomplete: Lockfile): Lockfile | undefined {
 
 /** By the naming that napi-rs, esbuild and others share: `<package>-<os>-<cpu>[-<libc>]`. */
 function entryFor(name: string, version: string, parent: LockedPackage): LockedPackage {
-  const platform = /(?<os>android|darwin|freebsd|linux|openharmony|win32)-(?<cpu>[a-z0-9]+)(?<rest>.*)$/.exec(name)
-  if (!platform?.groups) throw new Error(`${name} is missing from the lockfile and its name tells no platform`)
+  const platform = /(?<os>android|darwin|freebsd|linux|openharmony|win32)-(?<cpu>[a-z0-9]+)(?<rest>.*)$/.exec(
+    name,
+  )
+  if (!platform?.groups)
+    throw new Error(`${name} is missing from the lockfile and its name tells no platform`)
   const { os = '', cpu = '', rest = '' } = platform.groups
   return {
     version,

@@ -28,7 +28,8 @@ const ENVIRONMENT = {
 }
 
 const EXIT = {
-  selector: 'CallExpression[callee.object.name="process"][callee.property.name=/^(?:exit|abort|reallyExit)$/]',
+  selector:
+    'CallExpression[callee.object.name="process"][callee.property.name=/^(?:exit|abort|reallyExit)$/]',
   message: 'Only src/bin ends the process; throw instead.',
 }
 
@@ -51,9 +52,14 @@ export default defineConfig(
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {
-    plugins: { manyhands: { rules: { vocabulary, 'no-sql': noSql, 'no-unwanted-comments': noUnwantedComments } } },
+    plugins: {
+      manyhands: { rules: { vocabulary, 'no-sql': noSql, 'no-unwanted-comments': noUnwantedComments } },
+    },
     languageOptions: {
-      parserOptions: { project: [`${root}/tsconfig.json`, `${root}/src/browser/tsconfig.json`], tsconfigRootDir: root },
+      parserOptions: {
+        project: [`${root}/tsconfig.json`, `${root}/src/browser/tsconfig.json`],
+        tsconfigRootDir: root,
+      },
     },
     rules: {
       'manyhands/no-unwanted-comments': 'error',
@@ -86,7 +92,9 @@ export default defineConfig(
   {
     // These layers know no noun of ours: a worker is a process, and a server answers.
     files: ['src/bin/**/*.ts', 'src/platform/**/*.ts', 'src/http/**/*.ts', 'src/deploy/**/*.ts'],
-    rules: { 'manyhands/vocabulary': ['error', { allowed: ['worker', 'answer', 'hit', 'tool', 'replication'] }] },
+    rules: {
+      'manyhands/vocabulary': ['error', { allowed: ['worker', 'answer', 'hit', 'tool', 'replication'] }],
+    },
   },
   {
     files: ['jobs/**/*.ts'],

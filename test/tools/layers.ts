@@ -15,14 +15,27 @@ const LAYERS: readonly (readonly string[])[] = [
 ]
 
 /** What the line order allows and the house does not. */
-const STRANGERS: readonly { readonly from: string; readonly to: readonly string[]; readonly why: string }[] = [
-  { from: 'src/http', to: ['src/importers', 'src/exporters', 'src/domain'], why: 'http knows no noun of ours' },
-  { from: 'src/deploy', to: ['src/importers', 'src/exporters', 'src/domain'], why: 'deploy knows no noun of ours' },
-  { from: 'jobs', to: ['src/http'], why: 'jobs know no HTTP' },
-]
+const STRANGERS: readonly { readonly from: string; readonly to: readonly string[]; readonly why: string }[] =
+  [
+    {
+      from: 'src/http',
+      to: ['src/importers', 'src/exporters', 'src/domain'],
+      why: 'http knows no noun of ours',
+    },
+    {
+      from: 'src/deploy',
+      to: ['src/importers', 'src/exporters', 'src/domain'],
+      why: 'deploy knows no noun of ours',
+    },
+    { from: 'jobs', to: ['src/http'], why: 'jobs know no HTTP' },
+  ]
 
 /** Folders beside the layers: who may import them, and what they may import of ours. */
-const ASIDE: readonly { readonly folder: string; readonly by: readonly string[]; readonly from: readonly string[] }[] = [
+const ASIDE: readonly {
+  readonly folder: string
+  readonly by: readonly string[]
+  readonly from: readonly string[]
+}[] = [
   { folder: 'src/browser', by: [], from: ['src/lib'] },
   { folder: 'src/demo', by: ['src/bin'], from: [] },
 ]
@@ -38,7 +51,14 @@ const ours = '^(?:src|jobs)/'
 
 /** The house's rules for dependency-cruiser, where types count as imports. */
 export function layerRules(): IForbiddenRuleType[] {
-  return [...layerOrder(), ...strangers(), ...foldersAside(), ...packages(), ...domainRules(), ...generalRules()]
+  return [
+    ...layerOrder(),
+    ...strangers(),
+    ...foldersAside(),
+    ...packages(),
+    ...domainRules(),
+    ...generalRules(),
+  ]
 }
 
 function layerOrder(): IForbiddenRuleType[] {

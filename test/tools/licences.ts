@@ -24,7 +24,11 @@ const ALLOWED: ReadonlySet<string> = new Set([
 const EXCEPTIONS: readonly { readonly name: RegExp; readonly licence: string; readonly why: string }[] = [
   { name: /^@img\/sharp-libvips-/, licence: 'LGPL-3.0-or-later', why: 'a separate shared library' },
   { name: /^@fontsource/, licence: 'OFL-1.1', why: 'a font' },
-  { name: /^pako$/, licence: '(MIT AND Zlib)', why: 'only in the load generator; Zlib asks no more than MIT' },
+  {
+    name: /^pako$/,
+    licence: '(MIT AND Zlib)',
+    why: 'only in the load generator; Zlib asks no more than MIT',
+  },
 ]
 
 /** Packages with an install script that we never run (.npmrc) and do not need: each says what does its work. */
@@ -87,11 +91,15 @@ export function packageProblems(
     const name = packageNameOf(path)
     const licence = licenceOf(path) ?? entry.license ?? 'none'
     const isException = EXCEPTIONS.some((each) => each.name.test(name) && each.licence === licence)
-    if (!isAllowedLicence(licence) && !isException) problems.push(`${name}: licence ${licence} is not allowed`)
-    if (entry.resolved !== undefined) problems.push(`${name}: the lockfile names where it comes from; only the registry may`)
+    if (!isAllowedLicence(licence) && !isException)
+      problems.push(`${name}: licence ${licence} is not allowed`)
+    if (entry.resolved !== undefined)
+      problems.push(`${name}: the lockfile names where it comes from; only the registry may`)
     if (entry.link === true) problems.push(`${name}: comes from a folder; only the registry may`)
-    if (entry.integrity === undefined && !isForeignPlatform(entry)) problems.push(`${name}: the lockfile has no integrity`)
-    if (entry.hasInstallScript === true && !SCRIPTS_NOT_NEEDED.has(name)) problems.push(`${name}: wants to run a script when installed`)
+    if (entry.integrity === undefined && !isForeignPlatform(entry))
+      problems.push(`${name}: the lockfile has no integrity`)
+    if (entry.hasInstallScript === true && !SCRIPTS_NOT_NEEDED.has(name))
+      problems.push(`${name}: wants to run a script when installed`)
   }
   return problems
 }
@@ -112,15 +120,24 @@ export function documentationProblems(manifest: DirectDependencies, document: st
 }
 
 function compare(wanted: Readonly<Record<string, string>>, text: string, where: string): string[] {
-  const documented = [...text.matchAll(/^- `([^`]+)`: ?(.*)$/gm)].map(([, name = '', reason = '']) => ({ name, reason }))
+  const documented = [...text.matchAll(/^- `([^`]+)`: ?(.*)$/gm)].map(([, name = '', reason = '']) => ({
+    name,
+    reason,
+  }))
   const names = documented.map(({ name }) => name)
   return [
     ...Object.keys(wanted)
       .filter((name) => !names.includes(name))
       .map((name) => `${name}: has no line in ${where} of docs/dependencies.md`),
-    ...names.filter((name) => wanted[name] === undefined).map((name) => `${name}: is in ${where} and not in package.json`),
-    ...names.filter((name, index) => names.indexOf(name) !== index).map((name) => `${name}: is twice in ${where}`),
-    ...documented.filter(({ reason }) => !/\S+ \S+/.test(reason)).map(({ name }) => `${name}: say what for, and why this one`),
+    ...names
+      .filter((name) => wanted[name] === undefined)
+      .map((name) => `${name}: is in ${where} and not in package.json`),
+    ...names
+      .filter((name, index) => names.indexOf(name) !== index)
+      .map((name) => `${name}: is twice in ${where}`),
+    ...documented
+      .filter(({ reason }) => !/\S+ \S+/.test(reason))
+      .map(({ name }) => `${name}: say what for, and why this one`),
   ]
 }
 

@@ -138,7 +138,8 @@ export const noSql: Rule.RuleModule = {
         const { property } = callee
         if (property.type !== 'Identifier') return
         const [first] = node.arguments
-        const sends = property.name === 'query' && first?.type === 'Literal' && typeof first.value === 'string'
+        const sends =
+          property.name === 'query' && first?.type === 'Literal' && typeof first.value === 'string'
         if (sends || BUILDERS.has(property.name)) report(node)
       },
       TaggedTemplateExpression(node) {
@@ -161,7 +162,10 @@ function textOf(template: TemplateLiteral): string {
 }
 
 const UNWANTED_COMMENTS = [
-  { pattern: /\b(?:TODO|FIXME|XXX|HACK)\b/, message: 'Finish it, or open an issue: nothing unfinished in the code' },
+  {
+    pattern: /\b(?:TODO|FIXME|XXX|HACK)\b/,
+    message: 'Finish it, or open an issue: nothing unfinished in the code',
+  },
   {
     pattern: /biome-ignore|eslint-(?:disable|enable)|prettier-ignore|\b[cv]8 ignore|node:coverage|@ts-/,
     message: 'Mend what a check finds; none is switched off in the code',

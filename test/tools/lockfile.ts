@@ -34,18 +34,25 @@ export function packageNameOf(lockPath: string): string {
 export function isForeignPlatform(entry: LockedPackage): boolean {
   const allows = (list: readonly string[] | undefined, wanted: readonly string[]) =>
     list === undefined || wanted.some((each) => list.includes(each))
-  return !(allows(entry.os, ['linux']) && allows(entry.cpu, ['x64', 'arm64']) && allows(entry.libc, ['glibc']))
+  return !(
+    allows(entry.os, ['linux']) &&
+    allows(entry.cpu, ['x64', 'arm64']) &&
+    allows(entry.libc, ['glibc'])
+  )
 }
 
 /**
  * Optional dependencies that packages declare and the lockfile does not hold. npm leaves them out when the
  * registry it used did not have them, and `npm ci` of npm 11 then refuses the lockfile.
  */
-export function missingOptionalPackages(lockfile: Lockfile): { parent: string; name: string; version: string }[] {
+export function missingOptionalPackages(
+  lockfile: Lockfile,
+): { parent: string; name: string; version: string }[] {
   const missing: { parent: string; name: string; version: string }[] = []
   for (const [parent, entry] of Object.entries(lockfile.packages)) {
     for (const [name, range] of Object.entries(entry.optionalDependencies ?? {})) {
-      if (!isLocked(lockfile, parent, name)) missing.push({ parent, name, version: range.replace(/^[~^]/, '') })
+      if (!isLocked(lockfile, parent, name))
+        missing.push({ parent, name, version: range.replace(/^[~^]/, '') })
     }
   }
   return missing
@@ -56,7 +63,8 @@ function isLocked(lockfile: Lockfile, parent: string, name: string): boolean {
   const folders = parent === '' ? [] : parent.split('/node_modules/')
   for (let depth = folders.length; depth >= 0; depth -= 1) {
     const prefix = folders.slice(0, depth).join('/node_modules/')
-    if (lockfile.packages[prefix === '' ? `node_modules/${name}` : `${prefix}/node_modules/${name}`]) return true
+    if (lockfile.packages[prefix === '' ? `node_modules/${name}` : `${prefix}/node_modules/${name}`])
+      return true
   }
   return false
 }

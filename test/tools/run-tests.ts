@@ -27,7 +27,10 @@ function runNode(args: readonly string[]): Promise<Outcome> {
 
 const CHECKS = [
   { name: 'types', args: ['node_modules/typescript/bin/tsc', '-p', '.'] },
-  { name: 'types of the browser code', args: ['node_modules/typescript/bin/tsc', '-p', 'src/browser/tsconfig.json'] },
+  {
+    name: 'types of the browser code',
+    args: ['node_modules/typescript/bin/tsc', '-p', 'src/browser/tsconfig.json'],
+  },
 ]
 
 /** The number behind a word of the test runner's closing lines. */

@@ -65,7 +65,8 @@ export function wordsOf(name: string): string[] {
 export function synonymIn(name: string, allowed: readonly string[] = []): string | undefined {
   // PyBossa's n_answers is ours as well.
   const words = wordsOf(name.replace(/n_?answers/gi, ''))
-  if (singular(words.at(-1) ?? '') === ANSWER && !allowed.includes(ANSWER)) return advice(name, ANSWER, 'task run')
+  if (singular(words.at(-1) ?? '') === ANSWER && !allowed.includes(ANSWER))
+    return advice(name, ANSWER, 'task run')
   for (let start = 0; start < words.length; start += 1) {
     for (const length of [1, 2]) {
       const word = singular(words.slice(start, start + length).join(' '))
