@@ -80,9 +80,13 @@ async function contribute(browser: Browser, url: string, how: 'mouse' | 'keys' |
   await page.getByText('Look closely.').waitFor()
   await press(page, 'Start answering')
   const frame = page.frameLocator('#presenter-frame')
+  let address = ''
   for (const [index] of TASKS.entries()) {
     const choice = frame.getByRole('button', { name: 'Yes' })
-    await choice.waitFor()
+    // The address names the task on screen: answering before it changed would be a double click.
+    await page.waitForURL((shown) => shown.href !== address && /\/task\/\d+$/.test(shown.pathname))
+    address = page.url()
+    await page.waitForTimeout(400)
     if (how === 'keys') await page.keyboard.press('1')
     else if (how === 'phone') await choice.tap()
     else await choice.click()
