@@ -99,8 +99,8 @@ test('a job carries the request id of the request that made it', async (t) => {
 })
 
 test('jobs that wait when the queue servers are wiped all run, each once', async (t) => {
-  const redis = await startOwnRedis(t)
-  const job = await startJobApp(t, { REDIS_QUEUE_URL: redis.url })
+  const redis = await startOwnRedis()
+  const job = await startJobApp(t, {}, redis)
   const mailIds = Array.from({ length: 30 }, (_, index) => index + 1)
   await enqueueMails(job, mailIds)
   await untilHandedOut(job, 30)
@@ -136,8 +136,8 @@ test('a row that was claimed by a process that died then is handed out again', a
 })
 
 test('handing a running job out again, even to a wiped server, does not run it twice', async (t) => {
-  const redis = await startOwnRedis(t)
-  const job = await startJobApp(t, { REDIS_QUEUE_URL: redis.url })
+  const redis = await startOwnRedis()
+  const job = await startJobApp(t, {}, redis)
   const seen: number[] = []
   let release: () => void = () => undefined
   const released = new Promise<void>((resolve) => (release = resolve))
@@ -160,9 +160,9 @@ test('handing a running job out again, even to a wiped server, does not run it t
 })
 
 test('while the queue servers are away jobs wait, and a process that started without them finds them later', async (t) => {
-  const redis = await startOwnRedis(t)
+  const redis = await startOwnRedis()
   await redis.stop()
-  const job = await startJobApp(t, { REDIS_QUEUE_URL: redis.url })
+  const job = await startJobApp(t, {}, redis)
   await enqueueMails(job, [1])
   assert.equal(await job.app.queue.relay(), 0)
   await assert.rejects(job.app.queue.sweep(), /away/)

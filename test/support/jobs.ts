@@ -43,8 +43,13 @@ function lastFirst(t: Ending): Ending {
 }
 
 /** The parts of a process without its web server, on a database (with replica) and a Redis prefix of its own. */
-export async function startJobApp(t: Ending, settings: Record<string, string> = {}): Promise<JobApp> {
+export async function startJobApp(
+  t: Ending,
+  settings: Record<string, string> = {},
+  ownRedis?: OwnRedis,
+): Promise<JobApp> {
   const inOrder = lastFirst(t)
+  if (ownRedis) inOrder.after(() => ownRedis.end())
   const [database, redis, data] = await Promise.all([
     createTestDatabase(inOrder),
     testRedis(inOrder),
@@ -59,6 +64,7 @@ export async function startJobApp(t: Ending, settings: Record<string, string> = 
     DATABASE_POOL_MAX: '8',
     REDIS_CACHE_URL: redis.cacheUrl,
     REDIS_QUEUE_URL: redis.queueUrl,
+    ...(ownRedis ? { REDIS_QUEUE_URL: ownRedis.url } : {}),
     REDIS_PREFIX: redis.prefix,
     APP_KEYS: JSON.stringify([{ id: 'test', key: Buffer.alloc(32, 7).toString('base64url') }]),
     LOG_LEVEL: 'silent',
@@ -87,10 +93,11 @@ export interface OwnRedis {
   flush(): Promise<void>
   stop(): Promise<void>
   start(): Promise<void>
+  end(): Promise<void>
 }
 
-/** A Redis of this test's own, to be wiped and stopped. */
-export async function startOwnRedis(t: Ending): Promise<OwnRedis> {
+/** A Redis of one test's own, to be wiped and stopped. Whoever starts it hands it to `startJobApp`, which ends it. */
+export async function startOwnRedis(): Promise<OwnRedis> {
   const folder = await mkdtemp(join(tmpdir(), 'mh-r-'))
   const program = await findRedis(folder)
   const socket = join(folder, 'r.sock')
@@ -106,15 +113,15 @@ export async function startOwnRedis(t: Ending): Promise<OwnRedis> {
       await server?.stop()
       server = undefined
     },
+    async end() {
+      await own.stop()
+      await rm(folder, { recursive: true, force: true })
+    },
     async start() {
       server = await startRedis(program, { folder: join(folder, 'redis'), socket, use: 'queue' })
     },
   }
   await own.start()
-  t.after(async () => {
-    await own.stop()
-    await rm(folder, { recursive: true, force: true })
-  })
   return own
 }
 

@@ -1,0 +1,46 @@
+import type { Step } from './steps.ts'
+
+const CACHE = 'node_modules/.cache/checks'
+
+/** What is known to be right or wrong without running the product; the longest first, so that two lanes end together. */
+export const STATIC_CHECKS: readonly Step[] = [
+  {
+    name: 'lint',
+    command: [
+      'eslint',
+      ...['--flag', 'unstable_native_nodejs_ts_config', '--config', 'test/tools/eslint.config.ts'],
+      ...['--max-warnings', '0', 'src', 'jobs', 'test'],
+    ],
+  },
+  {
+    name: 'types',
+    command: ['tsc', '--project', '.', '--incremental', '--tsBuildInfoFile', `${CACHE}/types.tsbuildinfo`],
+  },
+  {
+    name: 'types for browsers',
+    command: [
+      ...(['tsc', '--project', 'src/browser'] as const),
+      ...['--incremental', '--tsBuildInfoFile', `${CACHE}/browser-types.tsbuildinfo`],
+    ],
+  },
+  {
+    name: 'format',
+    command: [
+      ...(['prettier', '--check', '--log-level', 'warn', '--no-error-on-unmatched-pattern'] as const),
+      ...['--ignore-path', '.gitignore', '--cache', '--cache-location', `${CACHE}/format`],
+      '{src,jobs,test,docs,ansible}/**/*.{ts,js,md,yaml,yml,json,css}',
+      ...['*.{json,md}', '!package-lock.json', '!test/**/{data,samples,task-lists}/**'],
+    ],
+  },
+  { name: 'layers', command: ['node', 'test/tools/check-layers.ts'] },
+  { name: 'dead code', command: ['knip', '--config', 'test/tools/knip.config.ts', '--no-progress'] },
+  {
+    name: 'complexity',
+    command: [
+      ...(['biome', 'lint', '--config-path=test/tools/complexity.json', '--reporter=concise'] as const),
+      ...['--max-diagnostics=none', 'src', 'jobs', 'test'],
+    ],
+  },
+  { name: 'licences', command: ['node', 'test/tools/check-licences.ts'] },
+  { name: 'names and places', command: ['node', 'test/tools/check-tree.ts'] },
+]
