@@ -30,13 +30,6 @@ async function enqueueMails(job: JobApp, mailIds: number[]): Promise<void> {
   })
 }
 
-async function untilHandedOut({ sql }: JobApp, count: number): Promise<void> {
-  await eventually(async () => {
-    const [row] = await sql('select count(*) as n from outbox where enqueued is not null')
-    return row?.['n'] === count
-  })
-}
-
 test('a job runs once the transaction that makes it has committed, and never when it rolls back', async (t) => {
   const job = await startJobApp(t)
   const seen: number[] = []
@@ -103,7 +96,7 @@ test('jobs that wait when the queue servers are wiped all run, each once', async
   const job = await startJobApp(t, {}, redis)
   const mailIds = Array.from({ length: 30 }, (_, index) => index + 1)
   await enqueueMails(job, mailIds)
-  await untilHandedOut(job, 30)
+  await job.app.queue.sweep()
 
   await redis.flush()
   const seen: number[] = []
@@ -122,7 +115,7 @@ test('jobs that wait when the queue servers are wiped all run, each once', async
 test('a row that was claimed by a process that died then is handed out again', async (t) => {
   const job = await startJobApp(t)
   await enqueueMails(job, [1])
-  await untilHandedOut(job, 1)
+  await job.app.queue.sweep()
   await letRepeatTimePass(job)
   const claimed = await job.db().call((primary) => claimDue(primary, 10, 60))
   assert.equal(claimed.length, 1)
