@@ -44,8 +44,8 @@ test('a presenter written for PyBossa presents every task and saves what it is g
     await frame.getByText(`Task ${n}`).waitFor()
     await frame.getByRole('button', { name: 'Yes' }).click()
   }
-  await frame.getByText('The end').waitFor()
   await page.locator('#finished-panel').waitFor()
+  assert.equal(await frame.locator('#shown').textContent(), 'The end')
   assert.deepEqual(await stored(), [{ yes: true }, { yes: true }, { yes: true }])
   assert.equal((await frame.locator('#log').innerText()).trim(), 'saved true\nsaved true\nsaved true')
 })

@@ -29,7 +29,7 @@ test('an owner sees what is typed at once, on own tasks, and nothing is saved', 
 
   const frame = page.frameLocator('#presenter-frame')
   await frame.getByRole('img', { name: 'Picture 1', exact: true }).waitFor()
-  await page.getByLabel('Question').fill('Is it a planet?')
+  await page.getByLabel('Question', { exact: true }).fill('Is it a planet?')
   await page.getByLabel('Answer choices').fill('Planet\nStar')
   await frame.getByText('Is it a planet?').waitFor()
   await frame.getByRole('button', { name: 'Star' }).click()

@@ -64,6 +64,7 @@ export function runImageClassification(
   const announcer = element('p', { class: 'announcer', role: 'status' })
 
   root.classList.add('image-classification')
+  root.setAttribute('aria-labelledby', question.id)
   root.replaceChildren(picture.root, panel, wait, announcer)
   renderSettings()
   setState('loading')
