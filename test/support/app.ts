@@ -14,7 +14,7 @@ import { createApp } from '../../src/platform/app.ts'
 import type { App } from '../../src/platform/app.ts'
 import { loadConfig } from '../../src/platform/config.ts'
 import { createServer } from '../../src/web/server.ts'
-import { noteRouteUse } from './route-log.ts'
+import { noteRouteUse, noteRoutes } from './route-log.ts'
 import { assetsFolder, createTestDatabase, testRedis } from './servers.ts'
 import type { Ending } from './servers.ts'
 
@@ -71,6 +71,7 @@ export async function startTestApp(t: Ending, settings: Record<string, string> =
   }
   const app = await createApp(loadConfig(env), 'test', jobs)
   const server = await createServer(app, { onRoute: noteRouteUse })
+  noteRoutes(server.routes)
   listener.on('request', (request, response) => void server.callback(request, response))
 
   close = async () => {

@@ -1,7 +1,19 @@
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, writeFileSync } from 'node:fs'
 
-/** Notes a route that a test has asked, for the check that every route is asked by one. */
+/** The check that every route is asked by a test sets this to the file that the tests write to. */
+const LOG = process.env['MANYHANDS_ROUTE_LOG']
+
+/** Notes a route that a test has asked. */
 export function noteRouteUse(method: string, path: string): void {
-  const file = process.env['MANYHANDS_ROUTE_LOG']
-  if (file) appendFileSync(file, `${method} ${path}\n`)
+  if (LOG) appendFileSync(LOG, `${method} ${path}\n`)
+}
+
+/** Notes which routes there are; each application that a test starts has the same. */
+export function noteRoutes(routes: readonly { method: string; path: string }[]): void {
+  if (LOG) writeFileSync(allRoutesFile(LOG), routes.map(({ method, path }) => `${method} ${path}\n`).join(''))
+}
+
+/** Where the list of all routes stands beside the log of those that were asked. */
+export function allRoutesFile(log: string): string {
+  return `${log}.all`
 }

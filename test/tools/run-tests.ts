@@ -1,62 +1,93 @@
-import { spawn } from 'node:child_process'
-import { globSync } from 'node:fs'
+import { globSync, mkdirSync, rmSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
+import { BROWSER_COVERAGE, COVERAGE, NODE_COVERAGE, ROUTE_LOG } from './coverage-folders.ts'
+import { STATIC_CHECKS } from './static-checks.ts'
+import { printResult, runProgram, runSteps } from './steps.ts'
+import type { Step, StepResult } from './steps.ts'
 
-/** Kills a test file that hangs instead of waiting for the end of the run, in milliseconds. */
+/**
+ * `npm test`: the static checks, all tests, and what these must have covered. With arguments (files, or options of
+ * Node's test runner) only tests are run, and coverage is not measured. The last line counts tests and checks.
+ */
+
+/** Ends a test file that hangs, in milliseconds. */
 const TEST_TIMEOUT_MS = 240_000
+const CHECKS_AT_ONCE = 2
+/** Three on two cores: test files wait for servers and browsers much of their time. */
+const TEST_FILES_AT_ONCE = 3
 
-interface Outcome {
-  status: number
-  output: string
-}
-
-/** Runs the pinned Node with these arguments, showing what it prints. */
-function runNode(args: readonly string[]): Promise<Outcome> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-    let output = ''
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      output += text
-      process.stdout.write(text)
-    })
-    child.once('error', reject)
-    child.once('close', (status) => {
-      resolve({ status: status ?? 1, output })
-    })
-  })
-}
-
-const CHECKS = [
-  { name: 'types', args: ['node_modules/typescript/bin/tsc', '-p', '.'] },
-  {
-    name: 'types of the browser code',
-    args: ['node_modules/typescript/bin/tsc', '-p', 'src/browser/tsconfig.json'],
-  },
+const AFTER_TESTS: readonly Step[] = [
+  { name: 'coverage', command: ['node', 'test/tools/check-coverage.ts'] },
+  { name: 'routes', command: ['node', 'test/tools/check-routes.ts'] },
 ]
 
-/** The number behind a word of the test runner's closing lines. */
-function closing(output: string, word: string): number {
-  return Number(new RegExp(`^ℹ ${word} (\\d+)$`, 'm').exec(output)?.[1] ?? 0)
+interface Counts {
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
 }
 
 const chosen = process.argv.slice(2)
-let failedChecks = 0
-for (const { name, args } of chosen.length > 0 ? [] : CHECKS) {
-  const began = Date.now()
-  const { status } = await runNode(args)
-  console.log(`${status === 0 ? 'ok    ' : 'FAILED'} ${name} (${((Date.now() - began) / 1000).toFixed(1)} s)`)
-  if (status !== 0) failedChecks += 1
-}
-const files = chosen.length > 0 ? chosen : globSync('test/**/*.test.ts')
-const { status, output } = await runNode([
-  '--test',
-  '--test-global-setup=test/support/global-setup.ts',
-  '--test-concurrency=2',
-  `--test-timeout=${TEST_TIMEOUT_MS}`,
-  ...files,
-])
-const skipped = closing(output, 'skipped')
-const failed = closing(output, 'fail') + closing(output, 'cancelled') + failedChecks
+const counts = chosen.length > 0 ? await runTests(chosen) : await runAll()
 const mustRunAll = process.env['REQUIRE_ALL'] === '1'
-const hasFailed = status !== 0 || failedChecks > 0 || (mustRunAll && skipped > 0)
-console.log(`\n${closing(output, 'pass')} passed, ${failed} failed, ${skipped} skipped`)
-process.exitCode = hasFailed ? 1 : 0
+if (mustRunAll && counts.skipped > 0) console.log('REQUIRE_ALL is set, so a skipped test counts as failed.')
+const failed = counts.failed + (mustRunAll ? counts.skipped : 0)
+const skipped = mustRunAll ? 0 : counts.skipped
+console.log(`${counts.passed} passed, ${failed} failed, ${skipped} skipped`)
+process.exitCode = failed > 0 ? 1 : 0
+
+async function runAll(): Promise<Counts> {
+  const checks = await runSteps(STATIC_CHECKS, CHECKS_AT_ONCE)
+  rmSync(COVERAGE, { recursive: true, force: true })
+  mkdirSync(COVERAGE, { recursive: true })
+  const started = performance.now()
+  const tests = await runTests([], {
+    NODE_V8_COVERAGE: resolve(NODE_COVERAGE),
+    MANYHANDS_BROWSER_COVERAGE: resolve(BROWSER_COVERAGE),
+    MANYHANDS_ROUTE_LOG: resolve(ROUTE_LOG),
+  })
+  const seconds = (performance.now() - started) / 1000
+  const results: StepResult[] = [
+    ...checks,
+    { name: `tests (${tests.passed} passed)`, passed: tests.failed === 0, seconds },
+    ...(await runSteps(AFTER_TESTS, 1)),
+  ]
+  console.log('\nSummary')
+  for (const result of results) printResult(result)
+  const failedChecks = results.filter(({ name, passed }) => !passed && !name.startsWith('tests ')).length
+  return { ...tests, failed: tests.failed + failedChecks }
+}
+
+/** Runs the files named, or all of them when only options of the test runner are given. */
+async function runTests(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Counts> {
+  const files = args.some((arg) => !arg.startsWith('-')) ? [] : globSync('test/**/*.test.ts').sort()
+  let output = ''
+  const status = await runProgram(
+    [
+      'node',
+      ...['--test', '--test-global-setup=test/support/global-setup.ts', '--test-reporter=spec'],
+      ...[`--test-concurrency=${TEST_FILES_AT_ONCE}`, `--test-timeout=${TEST_TIMEOUT_MS}`],
+      ...args,
+      ...files,
+    ],
+    {
+      env,
+      onOutput(text) {
+        output += text
+        process.stdout.write(text)
+      },
+    },
+  )
+  return countsOf(stripVTControlCharacters(output), status)
+}
+
+/** Reads the closing lines of the test runner; a run that failed outside any test, or had none, counts one failure. */
+function countsOf(output: string, status: number): Counts {
+  const closing = (word: string) =>
+    Number([...output.matchAll(new RegExp(`^ℹ ${word} (\\d+)$`, 'gm'))].at(-1)?.[1] ?? 0)
+  const passed = closing('pass')
+  const failed = closing('fail') + closing('cancelled')
+  const isBroken = failed === 0 && (status !== 0 || passed === 0)
+  return { passed, failed: isBroken ? 1 : failed, skipped: closing('skipped') + closing('todo') }
+}
