@@ -45,12 +45,13 @@ export function startSchedules(
 
 function startSchedule(app: Pick<App, 'database' | 'queue' | 'log'>, job: JobName, pattern: string) {
   const firing = new Set<Promise<unknown>>()
-  let firedUntil = 0
+  /** All slots until then have been seen to. */
+  let doneUntil = 0
 
   async function fire(slot: Date): Promise<void> {
-    if (slot.getTime() <= firedUntil) return
+    if (slot.getTime() <= doneUntil) return
     if (await fireSlot(app, job, slot.toISOString())) app.log.info({ job, slot }, 'schedule fired')
-    firedUntil = slot.getTime()
+    doneUntil = Math.max(doneUntil, slot.getTime())
   }
 
   const task = createTask(
@@ -69,8 +70,10 @@ function startSchedule(app: Pick<App, 'database' | 'queue' | 'log'>, job: JobNam
 
   return {
     async catchUp() {
-      const slot = lastSlot(task, new Date())
+      const now = new Date()
+      const slot = lastSlot(task, now, doneUntil)
       if (slot) await fire(slot)
+      doneUntil = Math.max(doneUntil, now.getTime())
     },
     async stop() {
       await task.destroy()
@@ -79,13 +82,22 @@ function startSchedule(app: Pick<App, 'database' | 'queue' | 'log'>, job: JobNam
   }
 }
 
-/** The latest time at or before `now` that a task's pattern names; undefined when that is too long ago to matter. */
-export function lastSlot(task: Pick<ScheduledTask, 'match' | 'getPattern'>, now: Date): Date | undefined {
+/**
+ * The latest time at or before `now` that a task's pattern names; undefined when that is too long ago to matter.
+ *
+ * @param after milliseconds; earlier times do not count.
+ */
+export function lastSlot(
+  task: Pick<ScheduledTask, 'match' | 'getPattern'>,
+  now: Date,
+  after = 0,
+): Date | undefined {
   const hasSeconds = task.getPattern().trim().split(/\s+/).length === 6
   const step = hasSeconds ? 1_000 : 60_000
   const latest = Math.floor(now.getTime() / step) * step
-  for (let steps = 0; steps <= LOOK_BACK; steps += 1) {
-    const slot = new Date(latest - steps * step)
+  const earliest = Math.max(after + 1, latest - LOOK_BACK * step)
+  for (let time = latest; time >= earliest; time -= step) {
+    const slot = new Date(time)
     if (task.match(slot)) return slot
   }
   return undefined

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
+import pg from 'pg'
 import { jobs } from '../../jobs/index.ts'
 import { createProject } from '../../src/domain/projects/project-service.ts'
 import type { Project } from '../../src/domain/projects/project-service.ts'
@@ -31,6 +32,8 @@ export interface JobApp extends Ending {
   db(): RequestDb
   /** Rows of a statement on the primary, past all layers. */
   sql(statement: string, values?: unknown[]): Promise<Record<string, unknown>[]>
+  /** Runs a statement as the owner of the schema. */
+  asMigrator(statement: string): Promise<void>
 }
 
 /** What was started last ends first; the test runner itself ends things in the order in which they were started. */
@@ -83,6 +86,12 @@ export async function startJobApp(
     async sql(statement, values) {
       const { rows } = await app.database.pools.write.query<Record<string, unknown>>(statement, values)
       return rows
+    },
+    async asMigrator(statement) {
+      const client = new pg.Client({ connectionString: database.directUrl })
+      await client.connect()
+      await client.query(statement)
+      await client.end()
     },
   }
 }
