@@ -9,7 +9,8 @@ import type { ExportMember } from './exporter.ts'
  */
 export function zipOf(members: readonly ExportMember[], modified: Date): Readable {
   const zip = new ZipFile()
-  const output = zip.outputStream as Readable
+  const { outputStream: output } = zip
+  if (!(output instanceof Readable)) throw new TypeError('yazl gave something else than a Readable')
   for (const { name, content } of members) {
     zip.addReadStreamLazy(name, { mtime: modified, mode: 0o100644 }, (open) => {
       const source = Readable.from(textBatches(content()), { objectMode: false })

@@ -1,4 +1,4 @@
-import type { DefaultContext, Middleware, ParameterizedContext } from 'koa'
+import type { Middleware, ParameterizedContext } from 'koa'
 import type { RequestDb } from '../platform/database.ts'
 import type { Logger } from '../platform/log.ts'
 
@@ -37,8 +37,8 @@ export interface RequestState {
   allowWrites: () => void
 }
 
-export type Context = ParameterizedContext<RequestState, DefaultContext>
-export type Handler = Middleware<RequestState, DefaultContext>
+export type Context = ParameterizedContext<RequestState>
+export type Handler = Middleware<RequestState>
 
 /** Declares that a route writes although its method is GET. Such routes are listed in docs/routing.md. */
 export const writes: Handler = (ctx, next) => {

@@ -15,19 +15,14 @@ const DAY = 'public, max-age=86400'
  */
 export function staticFiles(assets: Assets): Handler {
   return async (ctx, next) => {
-    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return next()
-    if (ctx.path.startsWith('/static/')) return sendAsset(ctx, assets)
-    if (ctx.path.startsWith('/media/demo/')) return sendDemoMedia(ctx)
-    if (ctx.path === '/favicon.ico') {
-      ctx.status = 204
-      return
-    }
-    if (ctx.path === '/robots.txt') {
+    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') await next()
+    else if (ctx.path.startsWith('/static/')) sendAsset(ctx, assets)
+    else if (ctx.path.startsWith('/media/demo/')) await sendDemoMedia(ctx)
+    else if (ctx.path === '/favicon.ico') ctx.status = 204
+    else if (ctx.path === '/robots.txt') {
       ctx.type = 'text/plain'
       ctx.body = 'User-agent: *\nDisallow: /api/\nDisallow: /account/\n'
-      return
-    }
-    await next()
+    } else await next()
   }
 }
 

@@ -5,6 +5,7 @@ import { catchesUp, createPositionReader } from './position.ts'
 import type { PositionMemory } from './position.ts'
 import { createKysely, createPool } from './postgres.ts'
 import type { Db, Tx } from './postgres.ts'
+import { askAnything } from './readiness-store.ts'
 
 /** Who reads and writes, as far as the choice of a server is concerned. */
 export interface DatabaseUser {
@@ -63,7 +64,7 @@ export function createDatabase(config: Config['database'], positions: PositionMe
     },
     async isReady() {
       try {
-        await Promise.all([writePool.query('select 1'), readPool.query('select 1')])
+        await Promise.all([primary, replica].map(askAnything))
         return true
       } catch {
         return false

@@ -4,13 +4,18 @@ import type { Db } from './postgres.ts'
 
 export type ColumnType = 'integer' | 'number' | 'text' | 'boolean' | 'time' | 'json' | 'integers'
 
+export interface ListedField {
+  sql: string
+  type: ColumnType
+}
+
 /** What can be listed: where from, and the fields with their SQL. Written by repositories, never from input. */
 export interface ListSource {
   /** The FROM clause with its joins. */
   from: string
   /** The key that pages are made by. */
   id: string
-  fields: Readonly<Record<string, { sql: string; type: ColumnType }>>
+  fields: Readonly<Record<string, ListedField>>
   /** SQL of the project's id, where rows belong to projects. */
   projectId?: string
   /** A condition that always holds. */
@@ -47,19 +52,20 @@ const CAST: Record<ColumnType, string> = {
   integers: 'bigint[]',
 }
 
-/** A page of rows, each a record of the source's fields. */
-export async function listRows(
+/** A page of rows, each a record of the source's fields; a row's type names only such fields. */
+export async function listRows<Row = Record<string, unknown>>(
   db: Db,
-  source: ListSource,
+  source: ListSource & { readonly fields: Readonly<Record<keyof Row & string, ListedField>> },
   query: ListQuery,
-): Promise<Record<string, unknown>[]> {
+): Promise<Row[]> {
   const conditions = [
     ...query.filters.map((filter) => filterCondition(source, filter)),
     ...standing(source, query),
   ]
-  const order = source.fields[query.orderBy]?.sql ?? source.id
+  const { fields }: ListSource = source
+  const order = fields[query.orderBy]?.sql ?? source.id
   const direction = query.desc && query.lastId === undefined ? 'desc' : 'asc'
-  const { rows } = await sql<Record<string, unknown>>`
+  const { rows } = await sql<Row>`
     select ${selection(source)} from ${sql.raw(source.from)}
      where ${conditions.length === 0 ? sql`true` : sql.join(conditions, sql` and `)}
      order by ${sql.raw(`${order} ${direction} nulls last, ${source.id} ${direction}`)}

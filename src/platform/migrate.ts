@@ -60,7 +60,7 @@ async function applyFile(client: pg.Client, folder: string, name: string): Promi
 export async function readMigration(path: string): Promise<string> {
   const lines = (await readFile(path, 'utf8')).split('\n')
   const parts = await Promise.all(
-    lines.map((line) => {
+    lines.map(async (line) => {
       const included = /^-- include (\S+)$/.exec(line)?.[1]
       return included === undefined ? line : readFile(resolve(dirname(path), included), 'utf8')
     }),

@@ -1,4 +1,4 @@
-import pg from 'pg'
+import type pg from 'pg'
 
 /** Any number that no other advisory lock of this database uses. */
 const LOCK = 7_263_001

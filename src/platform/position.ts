@@ -41,7 +41,7 @@ export async function catchesUp(replica: Db, position: string): Promise<boolean>
 
 export interface PositionMemory {
   /** The position that this identity's next read must see, if it wrote lately. 'unknown' when nobody can tell. */
-  positionFor(identity: string): Promise<string | 'unknown' | undefined>
+  positionFor(identity: string): Promise<string | undefined>
   remember(identity: string, position: string): Promise<void>
 }
 

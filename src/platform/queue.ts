@@ -85,7 +85,7 @@ interface QueueParts {
 export function createQueue({ database, redis, prefix, policies, log }: QueueParts): Queue {
   const queues = new Map<string, BullQueue>()
   let relaying: Promise<number> | undefined
-  let isPoked = false
+  let pokes = 0
   let isClosed = false
 
   function queueFor(job: string): BullQueue {
@@ -160,15 +160,15 @@ export function createQueue({ database, redis, prefix, policies, log }: QueuePar
   async function relayAll(): Promise<number> {
     let total = 0
     for (;;) {
-      isPoked = false
+      const pokesSeen = pokes
       const count = await relayBatch()
       total += count
-      if (isClosed || (count < BATCH && !isPoked)) return total
+      if (isClosed || (count < BATCH && pokes === pokesSeen)) return total
     }
   }
 
   function sweep(): Promise<number> {
-    isPoked = true
+    pokes += 1
     relaying ??= relayAll().finally(() => {
       relaying = undefined
     })

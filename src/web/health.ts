@@ -1,11 +1,10 @@
 import { Router } from '@koa/router'
-import type { DefaultContext } from 'koa'
 import type { RequestState } from '../http/state.ts'
 import type { App } from '../platform/app.ts'
 
 /** GET /healthz: the process lives. GET /readyz: it can serve, that is, both databases answer. */
-export function healthRoutes(app: Pick<App, 'database'>): Router<RequestState, DefaultContext> {
-  const router = new Router<RequestState, DefaultContext>()
+export function healthRoutes(app: Pick<App, 'database'>): Router<RequestState> {
+  const router = new Router<RequestState>()
 
   router.get('/healthz', (ctx) => {
     ctx.body = { status: 'alive' }

@@ -1,5 +1,4 @@
 import type { Router } from '@koa/router'
-import type { DefaultContext } from 'koa'
 import { writes } from '../http/state.ts'
 import type { Handler, RequestState } from '../http/state.ts'
 
@@ -12,7 +11,7 @@ export interface Route {
 }
 
 /** Every route of a router; HEAD comes with GET and is not listed. */
-export function listRoutes(router: Router<RequestState, DefaultContext>): Route[] {
+export function listRoutes(router: Router<RequestState>): Route[] {
   return router.stack.flatMap((layer) =>
     layer.methods
       .filter((method) => method !== 'HEAD')
@@ -31,7 +30,7 @@ export function noteRoute(listener: (method: string, path: string) => void): Han
       await next()
     } finally {
       const path: unknown = ctx['_matchedRoute']
-      if (path !== undefined) listener(ctx.method, String(path))
+      if (typeof path === 'string') listener(ctx.method, path)
     }
   }
 }

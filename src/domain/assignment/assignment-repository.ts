@@ -13,13 +13,13 @@ export interface NewTaskCall {
   offset: number
 }
 
-export interface NewTaskAnswer {
+export interface NewTaskReply {
   tasks: Task[]
   hasMore: boolean
 }
 
 /** Leases and returns tasks: one statement. */
-export async function callNewTask(db: Db, call: NewTaskCall): Promise<NewTaskAnswer> {
+export async function callNewTask(db: Db, call: NewTaskCall): Promise<NewTaskReply> {
   const { rows } = await sql<{ hasMore: boolean; tasks: Task[] | null }>`
     select n.has_more as "hasMore",
            (select json_agg(json_build_object(
@@ -60,7 +60,7 @@ export type SubmitOutcome =
   | 'invalid_project'
   | 'anonymous_refused'
 
-export interface SubmitAnswer {
+export interface SubmitReply {
   outcome: SubmitOutcome
   runId: number | null
   created: string | null
@@ -69,8 +69,8 @@ export interface SubmitAnswer {
 }
 
 /** Stores a task run by all the rules: one statement. */
-export async function callSubmit(db: Db, call: SubmitCall): Promise<SubmitAnswer> {
-  const { rows } = await sql<SubmitAnswer>`
+export async function callSubmit(db: Db, call: SubmitCall): Promise<SubmitReply> {
+  const { rows } = await sql<SubmitReply>`
     select outcome, run_id as "runId", run_created as "created", run_finish_time as "finishTime",
            run_counted as "counted"
       from submit_v1(${call.projectId}, ${call.taskId}, ${call.contributorId}, ${call.isAnonymous},

@@ -15,7 +15,7 @@ import {
   countOwnRuns,
   deleteOldRequests,
 } from './assignment-repository.ts'
-import type { SubmitAnswer, SubmitOutcome } from './assignment-repository.ts'
+import type { SubmitReply, SubmitOutcome } from './assignment-repository.ts'
 
 /** PyBossa's sentence: its clients show it. */
 export const NOT_REQUESTED = 'You must request a task first!'
@@ -115,7 +115,7 @@ export async function submitTaskRun(
   requestId: string,
 ): Promise<StoredTaskRun> {
   const contributorId = await resolveContributor(app, db, who)
-  const answer = await db.call((primary) =>
+  const reply = await db.call((primary) =>
     callSubmit(primary, {
       projectId: run.projectId,
       taskId: run.taskId,
@@ -130,8 +130,8 @@ export async function submitTaskRun(
       requestId,
     }),
   )
-  if (answer.outcome === 'completed') void app.queue.relay()
-  return storedRun(answer)
+  if (reply.outcome === 'completed') void app.queue.relay()
+  return storedRun(reply)
 }
 
 const REFUSALS: Partial<Record<SubmitOutcome, () => AppError>> = {
@@ -142,14 +142,14 @@ const REFUSALS: Partial<Record<SubmitOutcome, () => AppError>> = {
   anonymous_refused: () => new UnauthenticatedError(ANONYMOUS_REFUSED),
 }
 
-function storedRun(answer: SubmitAnswer): StoredTaskRun {
-  const refusal = REFUSALS[answer.outcome]
+function storedRun(reply: SubmitReply): StoredTaskRun {
+  const refusal = REFUSALS[reply.outcome]
   if (refusal) throw refusal()
-  const { runId, created, finishTime, counted } = answer
+  const { runId, created, finishTime, counted } = reply
   if (runId === null || created === null || finishTime === null || counted === null) {
-    throw new Error(`submit_v1 answered ${answer.outcome} without a task run`)
+    throw new Error(`submit_v1 answered ${reply.outcome} without a task run`)
   }
-  return { id: runId, created, finishTime, counted, completed: answer.outcome === 'completed' }
+  return { id: runId, created, finishTime, counted, completed: reply.outcome === 'completed' }
 }
 
 /**

@@ -63,10 +63,10 @@ export async function listMails(db: Db, recipient: string): Promise<Mail[]> {
     .execute()
 }
 
-export async function markSent(tx: Tx, id: number, answer: string): Promise<void> {
+export async function markSent(tx: Tx, id: number, reply: string): Promise<void> {
   await tx
     .updateTable('mail')
-    .set({ sent: sql`now()`, provider_message_id: answer.slice(0, 500) })
+    .set({ sent: sql`now()`, provider_message_id: reply.slice(0, 500) })
     .where('id', '=', id)
     .execute()
 }

@@ -61,8 +61,8 @@ export async function deliverMail(
 ): Promise<void> {
   const mail = await run.openDb().readPrimary((primary) => findMail(primary, mailId))
   if (!mail || mail.sent !== null || !app.mailer.delivers) return
-  const answer = await send(app, mail)
-  await run.commit((tx) => markSent(tx, mailId, answer))
+  const reply = await send(app, mail)
+  await run.commit((tx) => markSent(tx, mailId, reply))
 }
 
 async function send(app: Pick<App, 'mailer' | 'config'>, mail: Mail): Promise<string> {

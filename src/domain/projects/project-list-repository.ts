@@ -1,7 +1,7 @@
 import type { ListSource } from '../../platform/list-store.ts'
 
 /** Projects as lists show them. */
-export const projectList: ListSource = {
+export const projectList = {
   from: 'project p',
   id: 'p.id',
   projectId: 'p.id',
@@ -32,4 +32,4 @@ export const projectList: ListSource = {
     created: { sql: 'p.created', type: 'time' },
     updated: { sql: 'p.updated', type: 'time' },
   },
-}
+} satisfies ListSource

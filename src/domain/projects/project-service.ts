@@ -9,7 +9,7 @@ import type { RequestDb } from '../../platform/database.ts'
 import { violatedUnique } from '../../platform/postgres.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import { currentRequestId } from '../../platform/request-context.ts'
-import type { Json, JsonObject } from '../../platform/schema.ts'
+import type { JsonObject } from '../../platform/schema.ts'
 import { randomToken } from '../../platform/sealing.ts'
 import { mayEditProject, mayReadProject } from './project-policy.ts'
 import type { MaybeViewer, ProjectViewer } from './project-policy.ts'
@@ -268,12 +268,8 @@ export async function changePresenterVersion(
 }
 
 function differences(before: Project, changes: ProjectChanges) {
-  return Object.entries(changes)
-    .map(([attribute, after]) => ({
-      attribute,
-      before: before[attribute as keyof ProjectChanges] as Json | undefined,
-      after: after as Json | undefined,
-    }))
+  return (Object.keys(changes) as (keyof ProjectChanges)[])
+    .map((attribute) => ({ attribute, before: before[attribute], after: changes[attribute] }))
     .filter(({ before: old, after }) => JSON.stringify(old) !== JSON.stringify(after))
 }
 
@@ -355,9 +351,6 @@ export async function listOwnedProjects(db: RequestDb, owner: ProjectViewer): Pr
 }
 
 /** A page of projects by their attributes, as records of the list's fields. */
-export async function listProjectRecords(
-  db: RequestDb,
-  query: ListQuery,
-): Promise<Record<string, unknown>[]> {
-  return db.read((reader) => listRows(reader, projectList, query))
+export async function listProjectRecords(db: RequestDb, query: ListQuery): Promise<Project[]> {
+  return db.read((reader) => listRows<Project>(reader, projectList, query))
 }

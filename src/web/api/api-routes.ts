@@ -1,5 +1,4 @@
 import { Router } from '@koa/router'
-import type { DefaultContext } from 'koa'
 import { rateLimit } from '../../http/rate-limit.ts'
 import type { Context, Handler, RequestState } from '../../http/state.ts'
 import type { App } from '../../platform/app.ts'
@@ -12,11 +11,9 @@ import { taskRunRoutes } from './task-run.ts'
 import { taskRoutes } from './task.ts'
 import { tokenRoutes } from './token.ts'
 
-export type ApiRouter = Router<RequestState, DefaultContext>
-
 /** Everything below /api: PyBossa's paths and shapes. */
-export function apiRoutes(app: App): ApiRouter {
-  const router: ApiRouter = new Router<RequestState, DefaultContext>({ prefix: '/api' })
+export function apiRoutes(app: App): Router<RequestState> {
+  const router = new Router<RequestState>({ prefix: '/api' })
   router.use(cors, rateLimit(app, rateGroup))
   router.get('/', (ctx) => {
     ctx.type = 'text/plain'

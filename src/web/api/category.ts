@@ -1,10 +1,8 @@
 import { Router } from '@koa/router'
-import type { DefaultContext } from 'koa'
 import { listCategoryRecords } from '../../domain/categories/category-service.ts'
 import type { RequestState } from '../../http/state.ts'
 import { NotFoundError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
-import type { ApiRouter } from './api-routes.ts'
 import { idOf } from './input.ts'
 import { listArguments } from './list-arguments.ts'
 import { link, toWire } from './output.ts'
@@ -19,8 +17,8 @@ const NAMES = {
 } as const
 
 /** /api/category */
-export function categoryRoutes(app: App): ApiRouter {
-  const router: ApiRouter = new Router<RequestState, DefaultContext>({ prefix: '/category' })
+export function categoryRoutes(app: App): Router<RequestState> {
+  const router = new Router<RequestState>({ prefix: '/category' })
 
   const withLink = (category: Record<string, unknown>) => ({
     ...toWire(category, NAMES),

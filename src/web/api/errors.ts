@@ -66,7 +66,10 @@ const CLASS_OF_STATUS: Record<number, ErrorClass> = {
  */
 export function apiErrors(app: Pick<App, 'log'>): Handler {
   return async (ctx, next) => {
-    if (!isApi(ctx.path)) return next()
+    if (!isApi(ctx.path)) {
+      await next()
+      return
+    }
     try {
       await next()
       if (ctx.status === 404 && ctx.body == null)

@@ -1,5 +1,4 @@
 import { Router } from '@koa/router'
-import type { DefaultContext } from 'koa'
 import {
   ANONYMOUS_REFUSED,
   newTask,
@@ -11,7 +10,6 @@ import { writes } from '../../http/state.ts'
 import type { Context, RequestState } from '../../http/state.ts'
 import { UnauthenticatedError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
-import type { ApiRouter } from './api-routes.ts'
 import { ApiError } from './errors.ts'
 import { TokenError, externalContributor } from './external.ts'
 import { argument, idOf, integerOf, readObject } from './input.ts'
@@ -19,8 +17,8 @@ import { toWire } from './output.ts'
 import { TASK_NAMES } from './task.ts'
 
 /** /api/project/<id>/newtask, userprogress and skip; /api/app/… is PyBossa's old name. */
-export function newTaskRoutes(app: App): ApiRouter {
-  const router: ApiRouter = new Router<RequestState, DefaultContext>()
+export function newTaskRoutes(app: App): Router<RequestState> {
+  const router = new Router<RequestState>()
 
   router.get(['/project/:id/newtask', '/app/:id/newtask'], writes, async (ctx) => {
     const id = projectIdOf(ctx)

@@ -1,5 +1,4 @@
 import { Router } from '@koa/router'
-import type { DefaultContext } from 'koa'
 import type { Context, RequestState } from '../../http/state.ts'
 import { addPresenterVersion, findPresentersOf } from '../../domain/presenters/presenter-service.ts'
 import type { CodePresenter, PresenterVersion } from '../../domain/presenters/presenter-service.ts'
@@ -17,7 +16,6 @@ import type { Alongside, Project, ProjectChanges } from '../../domain/projects/p
 import { UnauthenticatedError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { JsonObject } from '../../platform/schema.ts'
-import type { ApiRouter } from './api-routes.ts'
 import { ApiError } from './errors.ts'
 import { booleanOf, checkKeys, idOf, integerOf, objectOf, readObject, textOf } from './input.ts'
 import { listArguments } from './list-arguments.ts'
@@ -71,12 +69,12 @@ const RESERVED = ['id', 'created', 'updated', 'completed', 'contacted', 'secret_
 const KNOWN = [...Object.keys(NAMES), 'secret_key']
 
 /** /api/project */
-export function projectRoutes(app: App): ApiRouter {
-  const router: ApiRouter = new Router<RequestState, DefaultContext>({ prefix: '/project' })
+export function projectRoutes(app: App): Router<RequestState> {
+  const router = new Router<RequestState>({ prefix: '/project' })
 
   router.get('/', async (ctx) => {
     const query = listArguments(ctx, { className: 'Project', names: NAMES, hasOwnership: true })
-    const records = (await listProjectRecords(ctx.state.db, query)) as unknown as Project[]
+    const records = await listProjectRecords(ctx.state.db, query)
     ctx.body = await wire(app, ctx, records, true)
   })
 

@@ -1,10 +1,8 @@
 import { Router } from '@koa/router'
-import type { DefaultContext } from 'koa'
 import { listResultRecords } from '../../domain/results/result-service.ts'
 import type { RequestState } from '../../http/state.ts'
 import { NotFoundError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
-import type { ApiRouter } from './api-routes.ts'
 import { idOf } from './input.ts'
 import { listArguments } from './list-arguments.ts'
 import { link, toWire } from './output.ts'
@@ -20,8 +18,8 @@ const NAMES = {
 } as const
 
 /** /api/result: the current version of each, unless last_version=false asks for the older ones. */
-export function resultRoutes(app: App): ApiRouter {
-  const router: ApiRouter = new Router<RequestState, DefaultContext>({ prefix: '/result' })
+export function resultRoutes(app: App): Router<RequestState> {
+  const router = new Router<RequestState>({ prefix: '/result' })
 
   const withLinks = (result: Record<string, unknown>) => ({
     ...toWire(result, NAMES),

@@ -1,11 +1,9 @@
 import { Router } from '@koa/router'
-import type { DefaultContext } from 'koa'
 import { submitTaskRun } from '../../domain/assignment/assignment-service.ts'
 import { getProject } from '../../domain/projects/project-service.ts'
 import { getTaskRun, listTaskRunRecords } from '../../domain/task-runs/task-run-service.ts'
 import type { RequestState } from '../../http/state.ts'
 import type { App } from '../../platform/app.ts'
-import type { ApiRouter } from './api-routes.ts'
 import { externalContributor } from './external.ts'
 import { checkKeys, idOf, integerOf, readObject, textOf } from './input.ts'
 import { listArguments } from './list-arguments.ts'
@@ -29,8 +27,8 @@ const NAMES = {
 const KEYS = { noun: 'TaskRun', known: Object.keys(NAMES), reserved: ['id', 'created', 'finish_time'] }
 
 /** /api/taskrun */
-export function taskRunRoutes(app: App): ApiRouter {
-  const router: ApiRouter = new Router<RequestState, DefaultContext>({ prefix: '/taskrun' })
+export function taskRunRoutes(app: App): Router<RequestState> {
+  const router = new Router<RequestState>({ prefix: '/taskrun' })
 
   const withLinks = (run: { id?: unknown; projectId?: unknown; taskId?: unknown }) => ({
     ...toWire(run, NAMES),

@@ -1,5 +1,4 @@
 import { Router } from '@koa/router'
-import type { DefaultContext } from 'koa'
 import { getProject } from '../../domain/projects/project-service.ts'
 import {
   createTask,
@@ -12,7 +11,6 @@ import type { Task, TaskChanges } from '../../domain/tasks/task-service.ts'
 import type { RequestState } from '../../http/state.ts'
 import type { App } from '../../platform/app.ts'
 import type { JsonObject } from '../../platform/schema.ts'
-import type { ApiRouter } from './api-routes.ts'
 import { ApiError } from './errors.ts'
 import { checkKeys, idOf, integerOf, numberOf, readObject } from './input.ts'
 import { listArguments } from './list-arguments.ts'
@@ -38,8 +36,8 @@ const KEYS = {
 }
 
 /** /api/task */
-export function taskRoutes(app: App): ApiRouter {
-  const router: ApiRouter = new Router<RequestState, DefaultContext>({ prefix: '/task' })
+export function taskRoutes(app: App): Router<RequestState> {
+  const router = new Router<RequestState>({ prefix: '/task' })
 
   const withLinks = (task: Record<string, unknown> | Task) => ({
     ...toWire(task, TASK_NAMES),

@@ -1,16 +1,14 @@
 import { Router } from '@koa/router'
 import { timingSafeEqual } from 'node:crypto'
-import type { DefaultContext } from 'koa'
 import { findProjectForToken, openSecretKey } from '../../domain/projects/project-service.ts'
 import type { RequestState } from '../../http/state.ts'
 import { ForbiddenError, NotFoundError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
-import type { ApiRouter } from './api-routes.ts'
 import { signToken } from './external.ts'
 
 /** GET /api/auth/project/<short_name>/token: the secret key buys a token for another site's people. */
-export function tokenRoutes(app: App): ApiRouter {
-  const router: ApiRouter = new Router<RequestState, DefaultContext>()
+export function tokenRoutes(app: App): Router<RequestState> {
+  const router = new Router<RequestState>()
 
   router.get('/auth/project/:shortName/token', async (ctx) => {
     const given = ctx.get('Authorization')

@@ -1,5 +1,4 @@
 import { Router } from '@koa/router'
-import type { DefaultContext } from 'koa'
 import { listOwnedProjects } from '../../domain/projects/project-service.ts'
 import {
   createApiKey,
@@ -27,8 +26,8 @@ function safeNext(next: unknown): string {
 }
 
 /** Sign-up, sign-in and a person's own account. */
-export function accountRoutes(app: App, views: Views): Router<RequestState, DefaultContext> {
-  const router = new Router<RequestState, DefaultContext>({ prefix: '/account' })
+export function accountRoutes(app: App, views: Views): Router<RequestState> {
+  const router = new Router<RequestState>({ prefix: '/account' })
   const session = createSessionCookie(app)
 
   async function welcome(ctx: Context, { sessionId }: { user: User; sessionId: string }, next: string) {

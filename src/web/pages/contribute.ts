@@ -1,5 +1,4 @@
 import { Router } from '@koa/router'
-import type { DefaultContext } from 'koa'
 import { ownProgress, requestTask } from '../../domain/assignment/assignment-service.ts'
 import { getPresenter } from '../../domain/presenters/presenter-service.ts'
 import { getTotals, listOpenProjects } from '../../domain/projects/project-service.ts'
@@ -13,15 +12,14 @@ import type { Views } from '../../http/views.ts'
 import { NotFoundError, UnauthenticatedError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import { frameFor } from '../presenter/frame-for.ts'
-import type { PageRouter } from './page-routes.ts'
 import { projectCard } from './project-card.ts'
 import { projectOf } from './projects.ts'
 
 const TUTORIAL_SECONDS = 365 * 86_400
 
 /** The page where people answer tasks. The only one that makes a browser a contributor. */
-export function contributeRoutes(app: App, views: Views): PageRouter {
-  const router: PageRouter = new Router<RequestState, DefaultContext>({ prefix: '/project/:shortName' })
+export function contributeRoutes(app: App, views: Views): Router<RequestState> {
+  const router = new Router<RequestState>({ prefix: '/project/:shortName' })
 
   async function show(ctx: Context, project: Project, taskId: number | undefined) {
     if (!project.allowAnonymousContributors && !ctx.state.viewer) throw new UnauthenticatedError()

@@ -1,5 +1,4 @@
 import { Router } from '@koa/router'
-import type { DefaultContext } from 'koa'
 import { z } from 'zod'
 import {
   countExportRows,
@@ -16,7 +15,6 @@ import { InvalidError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import { orShowAgain } from './form-view.ts'
 import type { FormView } from './form-view.ts'
-import type { PageRouter } from './page-routes.ts'
 import { projectCard, projectUrl } from './project-card.ts'
 import { ownedProjectOf } from './projects.ts'
 
@@ -29,8 +27,8 @@ const KINDS: { value: ExportNoun; label: string; text: string }[] = [
 ]
 
 /** Asking for exports, watching them come, and downloading them. */
-export function exportRoutes(app: App, views: Views): PageRouter {
-  const router: PageRouter = new Router<RequestState, DefaultContext>({
+export function exportRoutes(app: App, views: Views): Router<RequestState> {
+  const router = new Router<RequestState>({
     prefix: '/project/:shortName/tasks/export',
   })
 

@@ -2,7 +2,6 @@ import { Router } from '@koa/router'
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { Readable } from 'node:stream'
-import type { DefaultContext } from 'koa'
 import { draftImport, getImport, previewCounts, storeImport } from '../../domain/imports/import-service.ts'
 import type { TaskImport } from '../../domain/imports/import-service.ts'
 import type { ProjectWithTotals } from '../../domain/projects/project-service.ts'
@@ -25,7 +24,6 @@ import type { App } from '../../platform/app.ts'
 import type { Json } from '../../platform/schema.ts'
 import { orShowAgain } from './form-view.ts'
 import type { FormView } from './form-view.ts'
-import type { PageRouter } from './page-routes.ts'
 import { projectCard, projectUrl } from './project-card.ts'
 import { ownedProjectOf } from './projects.ts'
 
@@ -44,8 +42,8 @@ const BECOMES = [
 ]
 
 /** Adding tasks from a file or from pasted rows: upload, preview, confirm. */
-export function importRoutes(app: App, views: Views): PageRouter {
-  const router: PageRouter = new Router<RequestState, DefaultContext>({
+export function importRoutes(app: App, views: Views): Router<RequestState> {
+  const router = new Router<RequestState>({
     prefix: '/project/:shortName/tasks/import',
   })
 
@@ -138,7 +136,7 @@ export function importRoutes(app: App, views: Views): PageRouter {
       const tasks = inputsOf(importer.read(sourceOfDraft(record), options), redundancyOf(fields))
       await storeImport(app, ctx.state.db, ctx.state.viewer, owned.project, {
         record,
-        options: options as Json,
+        options,
         tasks,
       })
       ctx.redirect(`${projectUrl(owned.project)}tasks/import/${record.id}`)

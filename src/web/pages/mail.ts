@@ -1,15 +1,13 @@
 import { Router } from '@koa/router'
-import type { DefaultContext } from 'koa'
 import { getMailFor, listMailsFor } from '../../domain/mails/mail-service.ts'
 import { requireViewer } from '../../http/guards.ts'
 import type { RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
 import type { App } from '../../platform/app.ts'
-import type { PageRouter } from './page-routes.ts'
 
 /** The mails that the site sent to a person, or would have sent where it has no mail server. */
-export function mailRoutes(app: App, views: Views): PageRouter {
-  const router: PageRouter = new Router<RequestState, DefaultContext>({ prefix: '/account/mail' })
+export function mailRoutes(app: App, views: Views): Router<RequestState> {
+  const router = new Router<RequestState>({ prefix: '/account/mail' })
 
   router.get('/', async (ctx) => {
     const mails = await listMailsFor(ctx.state.db, requireViewer(ctx))

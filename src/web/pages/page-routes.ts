@@ -1,5 +1,4 @@
 import { Router } from '@koa/router'
-import type { DefaultContext } from 'koa'
 import type { RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
 import type { App } from '../../platform/app.ts'
@@ -13,11 +12,9 @@ import { projectRoutes } from './projects.ts'
 import { siteRoutes } from './site.ts'
 import { taskRoutes } from './tasks.ts'
 
-export type PageRouter = Router<RequestState, DefaultContext>
-
 /** Every page of the site. */
-export function pageRoutes(app: App, views: Views): PageRouter {
-  const router: PageRouter = new Router<RequestState, DefaultContext>()
+export function pageRoutes(app: App, views: Views): Router<RequestState> {
+  const router = new Router<RequestState>()
   for (const routes of [
     siteRoutes(app, views),
     accountRoutes(app, views),

@@ -1,5 +1,4 @@
 import { Router } from '@koa/router'
-import type { DefaultContext } from 'koa'
 import { findPresenter, savePresenter } from '../../domain/presenters/presenter-service.ts'
 import type { PresenterVersion } from '../../domain/presenters/presenter-service.ts'
 import { getTemplate, parseTemplateForm, presenterTemplates } from '../../domain/presenters/templates.ts'
@@ -14,15 +13,14 @@ import type { App } from '../../platform/app.ts'
 import { frameFor } from '../presenter/frame-for.ts'
 import { orShowAgain } from './form-view.ts'
 import type { FormView } from './form-view.ts'
-import type { PageRouter } from './page-routes.ts'
 import { projectCard, projectUrl } from './project-card.ts'
 import { ownedProjectOf } from './projects.ts'
 
 const FIRST_TEMPLATE = 'image-classification'
 
 /** How tasks are presented: choosing a ready template and filling in its form, with a live preview. */
-export function presenterRoutes(app: App, views: Views): PageRouter {
-  const router: PageRouter = new Router<RequestState, DefaultContext>({
+export function presenterRoutes(app: App, views: Views): Router<RequestState> {
+  const router = new Router<RequestState>({
     prefix: '/project/:shortName/tasks/taskpresentereditor',
   })
 

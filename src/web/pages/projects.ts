@@ -1,5 +1,4 @@
 import { Router } from '@koa/router'
-import type { DefaultContext } from 'koa'
 import { mayEditProject } from '../../domain/projects/project-policy.ts'
 import {
   createProject,
@@ -19,7 +18,6 @@ import type { Views } from '../../http/views.ts'
 import type { App } from '../../platform/app.ts'
 import { orShowAgain } from './form-view.ts'
 import type { FormView } from './form-view.ts'
-import type { PageRouter } from './page-routes.ts'
 import { projectCard, projectUrl, safeDescription } from './project-card.ts'
 
 const PER_PAGE = 12
@@ -39,8 +37,8 @@ export async function ownedProjectOf(ctx: Context): Promise<ProjectWithTotals> {
 }
 
 /** Lists of projects, and a project's own pages for visitors and owners. */
-export function projectRoutes(app: App, views: Views): PageRouter {
-  const router: PageRouter = new Router<RequestState, DefaultContext>({ prefix: '/project' })
+export function projectRoutes(app: App, views: Views): Router<RequestState> {
+  const router = new Router<RequestState>({ prefix: '/project' })
 
   router.get('/', async (ctx) => {
     const before = Number(ctx.query['before']) || undefined

@@ -1,15 +1,13 @@
 import { Router } from '@koa/router'
-import type { DefaultContext } from 'koa'
 import { listCompletedProjects, listOpenProjects } from '../../domain/projects/project-service.ts'
 import type { RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
 import type { App } from '../../platform/app.ts'
-import type { PageRouter } from './page-routes.ts'
 import { projectCard } from './project-card.ts'
 
 /** Home and the pages about the site. */
-export function siteRoutes(_app: App, views: Views): PageRouter {
-  const router: PageRouter = new Router<RequestState, DefaultContext>()
+export function siteRoutes(_app: App, views: Views): Router<RequestState> {
+  const router = new Router<RequestState>()
 
   router.get('/', async (ctx) => {
     const [open, done] = await Promise.all([

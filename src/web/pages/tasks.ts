@@ -1,5 +1,4 @@
 import { Router } from '@koa/router'
-import type { DefaultContext } from 'koa'
 import { listArrivingRuns, listTaskRuns } from '../../domain/task-runs/task-run-service.ts'
 import type { TaskRun } from '../../domain/task-runs/task-run-service.ts'
 import { countProjectTasks, getTask, listTasks } from '../../domain/tasks/task-service.ts'
@@ -8,7 +7,6 @@ import type { RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
 import { NotFoundError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
-import type { PageRouter } from './page-routes.ts'
 import { projectCard, projectUrl } from './project-card.ts'
 import { ownedProjectOf } from './projects.ts'
 
@@ -21,8 +19,8 @@ const FILTERS: { name: TaskFilter; label: string }[] = [
 ]
 
 /** The owner's view of tasks and of answers as they arrive. */
-export function taskRoutes(_app: App, views: Views): PageRouter {
-  const router: PageRouter = new Router<RequestState, DefaultContext>({ prefix: '/project/:shortName' })
+export function taskRoutes(_app: App, views: Views): Router<RequestState> {
+  const router = new Router<RequestState>({ prefix: '/project/:shortName' })
 
   router.get('/tasks/browse', async (ctx) => {
     const owned = await ownedProjectOf(ctx)
