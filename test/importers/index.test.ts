@@ -20,7 +20,7 @@ test('a text file or pasted text is read by how it begins', () => {
   assert.equal(chosen(undefined, '{"a":1}\n'), 'json')
   assert.equal(chosen(undefined, 'bird,question\n'), 'csv')
   assert.equal(chosen(undefined, ''), 'csv')
-  const withMark = readFileSync(new URL('data/with-bom.json', import.meta.url))
+  const withMark = readFileSync(new URL('task-lists/with-bom.json', import.meta.url))
   assert.equal(chooseImporter('tasks.txt', withMark).name, 'json')
 })
 

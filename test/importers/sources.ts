@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Importer, ImportInspection, ImportSource, NewTask } from '../../src/importers/importer.ts'
 
-const DATA = new URL('data/', import.meta.url)
+const DATA = new URL('task-lists/', import.meta.url)
 
 /** One of the files beside these tests. */
 export function fileSource(name: string): ImportSource {
