@@ -105,15 +105,12 @@ export function readFrameMessage(received: unknown): FrameMessage | undefined {
   return FRAME_READERS.get(message['type'] ?? null)?.(message)
 }
 
-/** What the host said, or undefined. The frame trusts its host; this only tells messages of other versions apart. */
+/** What the host said, or undefined when it is not a message of this version. */
 export function readHostMessage(received: unknown): HostMessage | undefined {
   const message = parsed(received)
-  if (!message || !HOST_TYPES.has(message['type'] ?? null)) return undefined
-  if (message['type'] === 'init' && message['version'] !== BRIDGE_VERSION) return undefined
-  return message as unknown as HostMessage
+  return message && HOST_READERS.get(message['type'] ?? null)?.(message)
 }
 
-const HOST_TYPES = new Set<Json>(['init', 'response', 'key', 'skip', 'state', 'settings'])
 const NOTICE_TYPES: readonly NoticeType[] = ['info', 'success', 'warning', 'error', 'loading']
 
 const FRAME_READERS = new Map<Json, (message: JsonObject) => FrameMessage | undefined>([
@@ -124,6 +121,15 @@ const FRAME_READERS = new Map<Json, (message: JsonObject) => FrameMessage | unde
   ['resize', ({ height }) => (isFiniteNumber(height) ? { type: 'resize', height } : undefined)],
   ['navigate', ({ path }) => (typeof path === 'string' ? { type: 'navigate', path } : undefined)],
   ['dirty', ({ dirty }) => (typeof dirty === 'boolean' ? { type: 'dirty', dirty } : undefined)],
+])
+
+const HOST_READERS = new Map<Json, (message: JsonObject) => HostMessage | undefined>([
+  ['init', readInit],
+  ['response', readResponse],
+  ['key', ({ key }) => (typeof key === 'string' ? { type: 'key', key } : undefined)],
+  ['skip', () => ({ type: 'skip' })],
+  ['state', ({ waiting }) => (isFiniteNumber(waiting) ? { type: 'state', waiting } : undefined)],
+  ['settings', ({ settings }) => (isObject(settings) ? { type: 'settings', settings } : undefined)],
 ])
 
 function parsed(received: unknown): JsonObject | undefined {
@@ -141,22 +147,55 @@ function mayBeLong(message: JsonObject): boolean {
   return message['type'] === 'request' || message['type'] === 'response' || message['type'] === 'init'
 }
 
+function readInit(message: JsonObject): HostMessage | undefined {
+  const { version, project, taskId, settings, strings } = message
+  if (version !== BRIDGE_VERSION || !isObject(project)) return undefined
+  return {
+    type: 'init',
+    version,
+    project: {
+      id: isId(project['id']) ? project['id'] : 0,
+      short_name: textOf(project['short_name']),
+      name: textOf(project['name']),
+      description: textOf(project['description']),
+    },
+    locale: textOf(message['locale']),
+    taskId: isId(taskId) ? taskId : null,
+    settings: isObject(settings) ? settings : null,
+    strings: readTexts(strings),
+    endpoint: textOf(message['endpoint']),
+    isPreview: message['isPreview'] === true,
+  }
+}
+
+function readResponse({ id, status, body }: JsonObject): HostMessage | undefined {
+  return isId(id) && isFiniteNumber(status) ? { type: 'response', id, status, body: body ?? null } : undefined
+}
+
 function readRequest({ id, method, path, query, body }: JsonObject): BridgeRequest | undefined {
   if (!isId(id) || typeof path !== 'string') return undefined
   if (method !== 'GET' && method !== 'POST') return undefined
-  return { type: 'request', id, method, path, query: readQuery(query), body: body ?? null }
+  return { type: 'request', id, method, path, query: readTexts(query), body: body ?? null }
 }
 
-function readQuery(query: Json | undefined): Record<string, string> {
-  if (!isObject(query)) return {}
-  const entries = Object.entries(query).filter(([, value]) => value !== null && typeof value !== 'object')
-  return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]))
+/** The members of an object that are no objects themselves, as texts. */
+function readTexts(values: Json | undefined): Record<string, string> {
+  if (!isObject(values)) return {}
+  return Object.fromEntries(
+    Object.entries(values).flatMap(([name, value]) =>
+      value === null || typeof value === 'object' ? [] : [[name, String(value)]],
+    ),
+  )
 }
 
 function readNotice({ text, notice, show }: JsonObject): FrameMessage | undefined {
   if (typeof text !== 'string') return undefined
   const known = NOTICE_TYPES.find((type) => type === notice) ?? 'info'
   return { type: 'notify', text: text.slice(0, NOTICE_CHARS_MAX), notice: known, show: show !== false }
+}
+
+function textOf(value: Json | undefined): string {
+  return typeof value === 'string' ? value : ''
 }
 
 /** A JSON object: neither a list nor null. */

@@ -1,3 +1,5 @@
+import { isObject } from './bridge.ts'
+
 /** What an owner sets for the ready template `image-classification`. */
 export interface ImageClassificationSettings {
   question: string
@@ -5,6 +7,16 @@ export interface ImageClassificationSettings {
   choices: string[]
   /** The key of a task's info that holds the picture's address. */
   pictureColumn: string
+}
+
+/** Settings out of JSON, whatever is in it: what is missing or of another type is empty. */
+export function readImageClassification(value: unknown): ImageClassificationSettings {
+  const { question, choices, pictureColumn } = isObject(value) ? value : {}
+  return {
+    question: typeof question === 'string' ? question : '',
+    choices: Array.isArray(choices) ? choices.filter((choice) => typeof choice === 'string') : [],
+    pictureColumn: typeof pictureColumn === 'string' ? pictureColumn : '',
+  }
 }
 
 /** What a frame's document says about itself, as JSON in `#presenter-document`. */

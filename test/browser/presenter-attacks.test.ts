@@ -116,8 +116,8 @@ for (const [place, way] of Object.entries(WAYS)) {
     test('runs under another origin and can be used', async () => {
       assert.match(await frame.evaluate<string>('origin'), way.origin)
       await isUsable()
-      const { body } = await site.http.get('/api/taskrun').query({ project_id: birds.project.id }).expect(200)
-      assert.equal((body as { user_id: number }[])[0]?.user_id, birds.owner.id)
+      const list = await site.http.get('/api/taskrun').query({ project_id: birds.project.id }).expect(200)
+      assert.equal((list.body as { user_id: number }[])[0]?.user_id, birds.owner.id)
     })
 
     test("cannot see the site's cookies, storage or page", async () => {

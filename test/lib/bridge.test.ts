@@ -140,3 +140,50 @@ test('an initial message of another version is refused by the frame', () => {
   assert.equal(readHostMessage('{"type":"request"}'), undefined)
   assert.equal(readHostMessage('not json'), undefined)
 })
+
+test('what the host says arrives as it was sent, and half a message does not', () => {
+  const messages: HostMessage[] = [
+    { type: 'response', id: 4, status: 200, body: [1, 'two', null] },
+    { type: 'key', key: '3' },
+    { type: 'skip' },
+    { type: 'state', waiting: 2 },
+    { type: 'settings', settings: { question: 'Which?' } },
+  ]
+  for (const message of messages) assert.deepEqual(readHostMessage(writeMessage(message)), message)
+  assert.deepEqual(readHostMessage('{"type":"response","id":1,"status":204}'), {
+    type: 'response',
+    id: 1,
+    status: 204,
+    body: null,
+  })
+  const half = [
+    { type: 'response', id: 'x', status: 200 },
+    { type: 'response', id: 1 },
+    { type: 'key' },
+    { type: 'state', waiting: '2' },
+    { type: 'settings', settings: [] },
+    { type: 'init', version: BRIDGE_VERSION },
+  ]
+  for (const message of half) assert.equal(readHostMessage(JSON.stringify(message)), undefined)
+})
+
+test('an initial message with members of other types is read with empty ones in their place', () => {
+  const odd = {
+    type: 'init',
+    version: BRIDGE_VERSION,
+    project: { id: 'x', name: 5 },
+    taskId: '7',
+    strings: null,
+  }
+  assert.deepEqual(readHostMessage(JSON.stringify(odd)), {
+    type: 'init',
+    version: BRIDGE_VERSION,
+    project: { id: 0, short_name: '', name: '', description: '' },
+    locale: '',
+    taskId: null,
+    settings: null,
+    strings: {},
+    endpoint: '',
+    isPreview: false,
+  })
+})

@@ -48,11 +48,8 @@ export async function buildPresenterProject(
     taskIds,
     async stored() {
       await waitForReplica()
-      const { body } = await http
-        .get('/api/taskrun')
-        .query({ project_id: project.id, limit: 100 })
-        .expect(200)
-      return (body as { info: Json }[]).map(({ info }) => info)
+      const list = await http.get('/api/taskrun').query({ project_id: project.id, limit: 100 }).expect(200)
+      return (list.body as { info: Json }[]).map(({ info }) => info)
     },
   }
 }

@@ -26,7 +26,7 @@ export function startContributePage(): void {
   const visit = createVisit(settings, view)
   const host: PresenterHost = hostPresenter({
     settings,
-    answer: (call) => answer(settings, queue, call, visit.noteTasks),
+    reply: (call) => replyTo(settings, queue, call, visit.noteTasks),
     onMessage: visit.receive,
     onTrouble: troubleHandler(settings, view, () => host),
   })
@@ -44,7 +44,7 @@ export function startContributePage(): void {
   })
 }
 
-async function answer(
+async function replyTo(
   { project }: PageSettings,
   queue: RunQueue,
   call: AllowedCall,
@@ -73,8 +73,10 @@ function taskRunQueue(settings: PageSettings, view: PageView, host: () => Presen
       host().send({ type: 'state', waiting: state.waiting })
     },
     onRefused(reply, isFromEarlier) {
-      if (reply.status === 403)
-        return view.showNotice(reasonOf(reply.body) ?? strings.alreadyAnswered, 'warning')
+      if (reply.status === 403) {
+        view.showNotice(reasonOf(reply.body) ?? strings.alreadyAnswered, 'warning')
+        return
+      }
       const reason = reasonOf(reply.body) ?? strings.refusedUnknown
       view.showNotice(filled(isFromEarlier ? strings.refusedOlder : strings.refused, { reason }), 'error')
     },

@@ -44,7 +44,10 @@ export function mountFrame(options: FrameOptions): MountedFrame {
   element.referrerPolicy = 'no-referrer'
   element.addEventListener('load', () => {
     // A second document without our doing: the presenter left its page.
-    if (hasLoaded) return trouble('left')
+    if (hasLoaded) {
+      trouble('left')
+      return
+    }
     hasLoaded = true
     // Its script speaks before the page has loaded, so silence now means that there is none: an expired ticket, say.
     if (!port) helloWithin(HELLO_AFTER_LOAD_MS)
@@ -96,7 +99,10 @@ export function mountFrame(options: FrameOptions): MountedFrame {
     to.onmessage = (event: MessageEvent<unknown>) => {
       if (to !== port) return
       const verdict = verdictOn(performance.now())
-      if (verdict === 'stop') return stop()
+      if (verdict === 'stop') {
+        stop()
+        return
+      }
       const message = verdict === 'read' ? readFrameMessage(event.data) : undefined
       if (message) options.onMessage(message)
     }

@@ -17,7 +17,7 @@ const FRAME_HEIGHT_MAX = 20_000
 export interface HostOptions {
   settings: PageSettings
   /** Carries out what the allow-list let through. */
-  answer(call: AllowedCall): Promise<Reply>
+  reply(call: AllowedCall): Promise<Reply>
   /** What the frame says besides its requests and its height. */
   onMessage(message: Exclude<FrameMessage, { type: 'request' | 'resize' }>): void
   onTrouble: FrameOptions['onTrouble']
@@ -33,7 +33,7 @@ export interface PresenterHost {
 
 /** The host's side of the bridge: mounts the frame, introduces it to its project and answers its requests. */
 export function hostPresenter(options: HostOptions): PresenterHost {
-  const { settings, answer } = options
+  const { settings } = options
   const { project, stage } = settings
   const scope = { projectId: project.id, shortName: project.short_name }
   let outstanding = 0
@@ -46,14 +46,14 @@ export function hostPresenter(options: HostOptions): PresenterHost {
       mounted.send(initialMessage(settings, options.previewSettings))
     },
     onMessage(message) {
-      if (message.type === 'request') void reply(message)
+      if (message.type === 'request') void respond(message)
       else if (message.type === 'resize') resize(message.height)
       else options.onMessage(message)
     },
     onTrouble: options.onTrouble,
   })
 
-  async function reply(request: BridgeRequest): Promise<void> {
+  async function respond(request: BridgeRequest): Promise<void> {
     const { status, body } = await outcomeOf(request)
     mounted.send({ type: 'response', id: request.id, status, body })
   }
@@ -64,7 +64,7 @@ export function hostPresenter(options: HostOptions): PresenterHost {
     if (outstanding >= OUTSTANDING_MAX) return refusal(429, 'TooManyRequests', 'Too many requests at once.')
     outstanding += 1
     try {
-      return await answer(call)
+      return await options.reply(call)
     } finally {
       outstanding -= 1
     }

@@ -31,14 +31,14 @@ function startPreview(): void {
   const samples = JSON.parse(settings.root.dataset['sampleTasks'] ?? '[]') as Json[]
   const form = document.getElementById(settings.root.dataset['form'] ?? '')
   const typed = () => (form instanceof HTMLFormElement ? settingsIn(form) : null)
-  const answer = answerFromSamples(settings, samples)
+  const replyTo = siteOfSamples(settings, samples)
 
   const host = hostPresenter({
     settings,
     previewSettings: typed,
-    answer(call) {
+    reply(call) {
       if (call.kind === 'taskrun') view.showNotice(settings.strings.previewSaved, 'info')
-      return Promise.resolve(answer(call))
+      return Promise.resolve(replyTo(call))
     },
     onMessage(message) {
       if (message.type === 'taskShown') view.setState('task')
@@ -65,7 +65,7 @@ function startPreview(): void {
 }
 
 /** An API of its own: the samples as tasks, one after the other, and again from the first. */
-function answerFromSamples({ project }: PageSettings, samples: Json[]): (call: AllowedCall) => Reply {
+function siteOfSamples({ project }: PageSettings, samples: Json[]): (call: AllowedCall) => Reply {
   let answered = 0
 
   function task(number: number): Json {

@@ -53,12 +53,15 @@ function apiPath(project: BridgeProject, call: ReadCall): string {
   }
 }
 
-function skipInit(taskId: number): RequestInit {
+function skipInit(taskId: number) {
   const headers = { 'content-type': 'application/json' }
   return { method: 'POST', headers, body: JSON.stringify({ task_id: taskId }), keepalive: true }
 }
 
-async function apiFetch(path: string, init: RequestInit): Promise<Reply> {
+async function apiFetch(
+  path: string,
+  init: Omit<RequestInit, 'headers'> & { headers?: Record<string, string> },
+): Promise<Reply> {
   try {
     const response = await fetch(path, {
       ...init,

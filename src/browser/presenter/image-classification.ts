@@ -2,6 +2,7 @@ import { isObject } from '../../lib/bridge.ts'
 import type { Json } from '../../lib/bridge.ts'
 import { filled } from '../../lib/contribute-strings.ts'
 import type { PresenterStrings } from '../../lib/contribute-strings.ts'
+import { readImageClassification } from '../../lib/presenter-settings.ts'
 import type { ImageClassificationSettings } from '../../lib/presenter-settings.ts'
 import type { BridgeClient } from './bridge-client.ts'
 import { element } from './elements.ts'
@@ -72,13 +73,13 @@ export function runImageClassification(
 
   document.addEventListener('keydown', (event) => {
     const isPlain = !event.repeat && !event.ctrlKey && !event.altKey && !event.metaKey
-    if (isPlain && answerByKey(event.key)) event.preventDefault()
+    if (isPlain && chooseByKey(event.key)) event.preventDefault()
   })
   bridge.onMessage((message) => {
-    if (message.type === 'key') answerByKey(message.key)
+    if (message.type === 'key') chooseByKey(message.key)
     else if (message.type === 'skip') skip()
     else if (message.type === 'settings') {
-      settings = message.settings as unknown as ImageClassificationSettings
+      settings = readImageClassification(message.settings)
       renderSettings()
       if (shown) showPicture(shown.task)
     }
@@ -101,7 +102,7 @@ export function runImageClassification(
     )
     button.addEventListener('click', (event) => {
       const isSecondPress = event.detail > 1 && performance.now() - (shown?.since ?? 0) < DOUBLE_PRESS_MS
-      if (!isSecondPress) answer(index)
+      if (!isSecondPress) choose(index)
     })
     return button
   }
@@ -120,14 +121,14 @@ export function runImageClassification(
     wait.hidden = isTask
   }
 
-  function answerByKey(key: string): boolean {
+  function chooseByKey(key: string): boolean {
     const index = /^[1-9]$/.test(key) ? Number(key) - 1 : -1
     if (index < 0 || index >= settings.choices.length) return false
-    answer(index)
+    choose(index)
     return true
   }
 
-  function answer(index: number): void {
+  function choose(index: number): void {
     const choice = settings.choices[index]
     if (!shown || !mayAnswer || choice === undefined) return
     void feed.save(shown.task.id, { answer: choice })

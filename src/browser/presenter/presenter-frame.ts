@@ -3,7 +3,7 @@
  * and, in `#presenter-document`, which template it is and how its owner set it.
  */
 import { PRESENTER_STRINGS, withTranslation } from '../../lib/contribute-strings.ts'
-import type { ImageClassificationSettings } from '../../lib/presenter-settings.ts'
+import { readImageClassification } from '../../lib/presenter-settings.ts'
 import { connectBridge } from './bridge-client.ts'
 import { readFrameDocument } from './frame-document.ts'
 import { runImageClassification } from './image-classification.ts'
@@ -21,6 +21,6 @@ async function start(): Promise<void> {
   const bridge = await connectBridge(site)
   const { init } = bridge
   document.documentElement.lang = init.locale
-  const own = (init.settings ?? settings) as ImageClassificationSettings
+  const own = readImageClassification(init.settings ?? settings)
   runImageClassification(bridge, root, own, withTranslation(PRESENTER_STRINGS, init.strings))
 }

@@ -1,5 +1,5 @@
 import { NotFoundError } from '../../lib/errors.ts'
-import type { ImageClassificationSettings } from '../../lib/presenter-settings.ts'
+import { readImageClassification } from '../../lib/presenter-settings.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import type { MaybeViewer } from '../projects/project-policy.ts'
@@ -97,6 +97,5 @@ function versionOf(stored: StoredVersion): PresenterVersion {
   const version = { id, projectId, createdBy, created, tutorial }
   return template === null
     ? { ...version, kind: 'code', code: code ?? '' }
-    : // Checked when it was saved, and never changed since.
-      { ...version, kind: 'template', template, settings: settings as unknown as ImageClassificationSettings }
+    : { ...version, kind: 'template', template, settings: readImageClassification(settings) }
 }

@@ -130,8 +130,11 @@ export function parseTemplatePresenter(
 
 /** A fault of the third choice belongs to the field `choices`. */
 function byField(error: z.ZodError | undefined): FieldErrors {
-  const entries = Object.entries(error ? fieldErrors(error) : {})
-  return Object.fromEntries(entries.map(([path, message]) => [path.split('.')[0] ?? path, message]).reverse())
+  const fields: FieldErrors = {}
+  for (const [path, message] of Object.entries(error ? fieldErrors(error) : {})) {
+    fields[path.split('.')[0] ?? path] ??= message
+  }
+  return fields
 }
 
 function foldCase(text: string): string {

@@ -16,31 +16,53 @@ import type { PresenterTicket } from './presenter-ticket.ts'
  * same for everybody who has its ticket.
  */
 export function presenterHost(
-  app: Pick<App, 'config' | 'database' | 'sealer'>,
+  app: Pick<App, 'config' | 'database' | 'log' | 'sealer'>,
   assets: Pick<Assets, 'url'>,
 ): Handler {
   const pattern = app.config.site.presenterOrigin
 
   return async (ctx, next) => {
     const projectId = projectOfHost(pattern, ctx.host)
-    const isOpaque = projectId === undefined && ctx.path === OPAQUE_FRAME_PATH
-    if (projectId === undefined && !isOpaque) return next()
+    if (projectId === undefined && ctx.path !== OPAQUE_FRAME_PATH) {
+      await next()
+      return
+    }
     answerPrivately(ctx)
     // A process of its own where the browser can: a presenter that hangs does not hang its neighbours.
-    if (!isOpaque) ctx.set('Origin-Agent-Cluster', '?1')
-    const isFrame = ctx.path === (isOpaque ? OPAQUE_FRAME_PATH : '/')
-    if (!isFrame || (ctx.method !== 'GET' && ctx.method !== 'HEAD'))
-      return refuse(ctx, 404, 'There is nothing here.')
-    const ticket = await openTicket(app, ctx.query['ticket'])
-    if (!ticket || (projectId ?? ticket.project) !== ticket.project) {
-      return refuse(ctx, 403, 'This address is no longer valid. Load the page around it again.')
+    if (projectId !== undefined) ctx.set('Origin-Agent-Cluster', '?1')
+    const page = await pageFor(ctx, projectId)
+    if ('refusal' in page) {
+      refuse(ctx, page.status, page.refusal)
+      return
     }
-    const page = await pageOf(app, assets, ticket, isOpaque)
-    if (!page) return refuse(ctx, 404, 'This presenter is gone. Load the page around it again.')
     ctx.set('Content-Security-Policy', page.contentSecurityPolicy)
     ctx.type = 'text/html; charset=utf-8'
     ctx.body = page.html
   }
+
+  async function pageFor(ctx: Context, projectId: number | undefined): Promise<FramePage | Refusal> {
+    const isOpaque = projectId === undefined
+    const isFrame = ctx.path === (isOpaque ? OPAQUE_FRAME_PATH : '/')
+    if (!isFrame || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) {
+      return { status: 404, refusal: 'There is nothing here.' }
+    }
+    const ticket = await openTicket(app, ctx.query['ticket'])
+    if (!ticket || (projectId ?? ticket.project) !== ticket.project) {
+      return { status: 403, refusal: 'This address is no longer valid. Load the page around it again.' }
+    }
+    try {
+      const page = await pageOf(app, assets, ticket, isOpaque)
+      return page ?? { status: 404, refusal: 'This presenter is gone. Load the page around it again.' }
+    } catch (error) {
+      app.log.error({ err: error, project: ticket.project }, 'presenter not served')
+      return { status: 503, refusal: 'The presenter cannot be loaded at the moment. Try again soon.' }
+    }
+  }
+}
+
+interface Refusal {
+  status: number
+  refusal: string
 }
 
 function answerPrivately(ctx: Context): void {
