@@ -48,8 +48,10 @@ const compressGzip = promisify(gzip)
 /**
  * Bundles what browsers get into a folder, under names with a hash of the content, compressed ahead. A folder that was
  * built from the same sources is left as it is. Several processes may build at once: the folder is switched whole.
+ *
+ * @param options.minify false keeps every statement apart, so that what ran of it can be measured
  */
-export async function buildAssets({ outDir }: { outDir: string }): Promise<void> {
+export async function buildAssets({ outDir, minify = true }: { outDir: string; minify?: boolean }): Promise<void> {
   const hash = await sourcesHash()
   if ((await readFile(join(outDir, 'sources'), 'utf8').catch(() => '')) === hash) return
   await mkdir(dirname(outDir), { recursive: true })
@@ -60,7 +62,7 @@ export async function buildAssets({ outDir }: { outDir: string }): Promise<void>
       out: name.slice(0, -extname(name).length),
     })),
     bundle: true,
-    minify: true,
+    minify,
     sourcemap: 'linked',
     format: 'iife',
     target: ['es2022', 'chrome110', 'firefox115', 'safari16'],

@@ -1,5 +1,6 @@
 import { chromium } from 'playwright-core'
 import type { Browser } from 'playwright-core'
+import { recordCoverage } from './browser-coverage.ts'
 import type { Ending } from './servers.ts'
 
 const QUIET = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run']
@@ -8,6 +9,7 @@ const QUIET = ['--no-sandbox', '--disable-gpu', '--disable-background-networking
 export async function startChromium(t: Ending, ...args: string[]): Promise<Browser> {
   const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
   const browser = await chromium.launch({ executablePath, args: [...QUIET, ...args] })
+  recordCoverage(browser)
   t.after(() => browser.close())
   return browser
 }

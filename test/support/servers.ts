@@ -57,11 +57,12 @@ export async function startTestServers(): Promise<TestServers> {
   const folder = mkdtempSync(join(tmpdir(), 'mh-'))
   const cache = join(tmpdir(), `manyhands-test-cache-${process.getuid?.() ?? 0}`)
   mkdirSync(cache, { recursive: true, mode: 0o700 })
-  const assets = join(cache, 'assets')
+  const isMeasured = process.env['MANYHANDS_BROWSER_COVERAGE'] !== undefined
+  const assets = join(cache, isMeasured ? 'assets-to-measure' : 'assets')
   const [{ primary, replica }, redis] = await Promise.all([
     startDatabases(folder, cache),
     startTestRedis(folder, cache),
-    buildAssets({ outDir: assets }),
+    buildAssets({ outDir: assets, minify: !isMeasured }),
   ])
   const addresses = { primary: primary.socketFolder, replica: replica.socketFolder, redis: redis.url, assets }
   process.env[VARIABLE] = JSON.stringify(addresses)
@@ -219,9 +220,7 @@ async function asSuperuser<T>(
 }
 
 /** A Redis for this test under a prefix of its own, whose keys are removed afterwards. */
-export async function testRedis(
-  t: Ending,
-): Promise<{ cacheUrl: string; queueUrl: string; prefix: string }> {
+export async function testRedis(t: Ending): Promise<{ cacheUrl: string; queueUrl: string; prefix: string }> {
   const { redis: url } = await addresses()
   const prefix = `t-${randomUUID().slice(0, 8)}`
   t.after(async () => {

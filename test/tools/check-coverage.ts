@@ -3,26 +3,22 @@ import { stripTypeScriptTypes } from 'node:module'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CoverageReport } from 'monocart-coverage-reports'
-import type { CoverageFile, V8CoverageEntry } from 'monocart-coverage-reports'
+import type { CoverageFile, CoverageReportOptions, V8CoverageEntry } from 'monocart-coverage-reports'
 import { BROWSER_COVERAGE, COVERAGE, NODE_COVERAGE } from './coverage-folders.ts'
+import { mergeCoverage, rangesOf, totalsOf } from './coverage-merge.ts'
+import type { MergedFile } from './coverage-merge.ts'
 
 /**
  * Merges what the tests ran, in Node's processes and in Chromium, and fails below the limits. A file that nothing
- * loaded counts with all its lines.
+ * loaded counts with all its lines. With paths of files it shows what is missing in these, of the last run.
  */
 const LINES_MIN = 97
 const BRANCHES_MIN = 90
 const WORST_SHOWN = 15
 
 const root = process.cwd()
-const report = new CoverageReport({
-  outputDir: `${COVERAGE}/report`,
-  reports: ['v8-json', 'lcovonly'],
-  logging: 'error',
-  cleanCache: true,
-  v8Ignore: false,
-  sourcePath: (path) => (path.includes('/src/') ? path.slice(path.indexOf('/src/') + 1) : path),
-  sourceFilter: isMeasured,
+const chosen = process.argv.slice(2)
+const node = await generate('node', nodeCoverage(), {
   all: {
     dir: ['src', 'jobs'],
     filter: (path) => (isMeasured(relative(root, path)) ? 'js' : false),
@@ -31,17 +27,40 @@ const report = new CoverageReport({
     },
   },
 })
+const browsers = await generate('browsers', browserCoverage())
+const files = mergeCoverage(node, browsers)
+if (chosen.length > 0) {
+  for (const file of files.filter(({ path }) => chosen.includes(path))) printWhole(file)
+} else {
+  printWorst(files)
+  const { linesPercent, branchesPercent } = totalsOf(files)
+  console.log(
+    `lines ${linesPercent.toFixed(2)} % (at least ${LINES_MIN}), branches ${branchesPercent.toFixed(2)} % (at least ${BRANCHES_MIN})`,
+  )
+  if (linesPercent < LINES_MIN || branchesPercent < BRANCHES_MIN) process.exitCode = 1
+}
 
-for (const list of nodeCoverage()) await report.add(list)
-for (const list of browserCoverage()) await report.add(list)
-const results = await report.generate()
-if (!results) throw new Error('No coverage was recorded')
-print(results.files)
-const { lines, branches } = results.summary
-console.log(`lines ${lines.pct} % (at least ${LINES_MIN}), branches ${branches.pct} % (at least ${BRANCHES_MIN})`)
-if (Number(lines.pct) < LINES_MIN || Number(branches.pct) < BRANCHES_MIN) process.exitCode = 1
+async function generate(
+  name: string,
+  lists: Iterable<V8CoverageEntry[]>,
+  options: CoverageReportOptions = {},
+): Promise<CoverageFile[]> {
+  const report = new CoverageReport({
+    outputDir: `${COVERAGE}/report-${name}`,
+    reports: ['none'],
+    logging: 'error',
+    cleanCache: true,
+    v8Ignore: false,
+    sourcePath: (path) =>
+      /(?:^|\/)((?:src|jobs)\/.*)$/.exec(path.replace(`${root.slice(1)}/`, ''))?.[1] ?? path,
+    sourceFilter: isMeasured,
+    ...options,
+  })
+  for (const list of lists) await report.add(list)
+  return (await report.generate())?.files ?? []
+}
 
-/** Code of ours that runs: what is loaded by nothing but tests, and declarations, are not. */
+/** Code of ours that runs. */
 function isMeasured(path: string): boolean {
   return /^(?:src|jobs)\/.+\.(?:ts|js)$/.test(path) && !path.endsWith('.d.ts')
 }
@@ -67,32 +86,44 @@ function* nodeCoverage(): Generator<V8CoverageEntry[]> {
 }
 
 function isOurs(url: string): boolean {
-  return url.startsWith('file:') && isMeasured(relative(root, fileURLToPath(url))) && existsSync(fileURLToPath(url))
+  return (
+    url.startsWith('file:') &&
+    isMeasured(relative(root, fileURLToPath(url))) &&
+    existsSync(fileURLToPath(url))
+  )
 }
 
 function* browserCoverage(): Generator<V8CoverageEntry[]> {
-  for (const file of filesIn(BROWSER_COVERAGE)) yield JSON.parse(readFileSync(file, 'utf8')) as V8CoverageEntry[]
+  const read = (name: string) => readFileSync(join(BROWSER_COVERAGE, name), 'utf8')
+  for (const path of filesIn(BROWSER_COVERAGE).filter((name) => name.endsWith('.json'))) {
+    const list = JSON.parse(readFileSync(path, 'utf8')) as { file: string; functions: unknown[] }[]
+    yield list.map(({ file, functions }) => ({
+      url: `browser/${file}`,
+      functions,
+      source: read(file),
+      sourceMap: JSON.parse(read(`${file}.map`)) as unknown,
+    }))
+  }
 }
 
 function filesIn(folder: string): string[] {
   return existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : []
 }
 
-function print(files: readonly CoverageFile[]): void {
-  const missing = ({ summary }: CoverageFile) => summary.lines.total - summary.lines.covered
-  const missingBranches = ({ summary }: CoverageFile) => summary.branches.total - summary.branches.covered
-  const worst = files
-    .filter((file) => missing(file) + missingBranches(file) > 0)
-    .sort((a, b) => missing(b) + missingBranches(b) - missing(a) - missingBranches(a))
+function printWorst(all: readonly MergedFile[]): void {
+  const missed = (file: MergedFile) => file.missedLines.length + file.missedBranches.length
+  const worst = all.filter((file) => missed(file) > 0).sort((a, b) => missed(b) - missed(a))
   for (const file of worst.slice(0, WORST_SHOWN)) {
-    const lacks = [`${missing(file)} lines`.padStart(10), `${missingBranches(file)} branches`.padStart(13)]
-    console.log(`${lacks.join('')}  ${file.sourcePath}${uncovered(file)}`)
+    const counts = [`${file.missedLines.length} lines`, `${file.missedBranches.length} branches`]
+    const ranges = rangesOf(file.missedLines)
+    const first = ranges.slice(0, 5).join(' ') + (ranges.length > 5 ? ' …' : '')
+    console.log(`${counts.map((count) => count.padStart(13)).join('')}  ${file.path}  ${first}`)
   }
   if (worst.length > WORST_SHOWN) console.log(`… and ${worst.length - WORST_SHOWN} more files that lack some`)
 }
 
-/** The first lines that nothing ran. */
-function uncovered({ data }: CoverageFile): string {
-  const lines = Object.entries(data?.lines ?? {}).filter(([, hits]) => hits === 0)
-  return lines.length === 0 ? '' : `: ${lines.slice(0, 8).map(([line]) => line).join(' ')}${lines.length > 8 ? ' …' : ''}`
+function printWhole(file: MergedFile): void {
+  console.log(file.path)
+  console.log(`  lines ${rangesOf(file.missedLines).join(' ') || 'all run'} (of ${file.lines})`)
+  console.log(`  branches at ${rangesOf(file.missedBranches).join(' ') || 'all taken'} (of ${file.branches})`)
 }

@@ -1,10 +1,10 @@
-import { globSync, mkdirSync, rmSync } from 'node:fs'
+import { globSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { stripVTControlCharacters } from 'node:util'
 import { BROWSER_COVERAGE, COVERAGE, NODE_COVERAGE, ROUTE_LOG } from './coverage-folders.ts'
-import { STATIC_CHECKS } from './static-checks.ts'
+import { CACHE, STATIC_CHECKS } from './static-checks.ts'
 import { printResult, runProgram, runSteps } from './steps.ts'
 import type { Step, StepResult } from './steps.ts'
+import type { Counts } from './test-counts.ts'
 
 /**
  * `npm test`: the static checks, all tests, and what these must have covered. With arguments (files, or options of
@@ -18,15 +18,12 @@ const CHECKS_AT_ONCE = 2
 const TEST_FILES_AT_ONCE = 3
 
 const AFTER_TESTS: readonly Step[] = [
-  { name: 'coverage', command: ['node', 'test/tools/check-coverage.ts'] },
+  {
+    name: 'coverage',
+    command: ['node', '--disable-warning=ExperimentalWarning', 'test/tools/check-coverage.ts'],
+  },
   { name: 'routes', command: ['node', 'test/tools/check-routes.ts'] },
 ]
-
-interface Counts {
-  readonly passed: number
-  readonly failed: number
-  readonly skipped: number
-}
 
 const chosen = process.argv.slice(2)
 const counts = chosen.length > 0 ? await runTests(chosen) : await runAll()
@@ -61,33 +58,45 @@ async function runAll(): Promise<Counts> {
 
 /** Runs the files named, or all of them when only options of the test runner are given. */
 async function runTests(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Counts> {
-  const files = args.some((arg) => !arg.startsWith('-')) ? [] : globSync('test/**/*.test.ts').sort()
-  let output = ''
+  const isWhole = args.length === 0
+  const files = args.some((arg) => !arg.startsWith('-')) ? [] : allTestFiles()
+  mkdirSync(CACHE, { recursive: true })
+  const countsFile = `${CACHE}/counts-${process.pid}.json`
   const status = await runProgram(
     [
       'node',
-      ...['--test', '--test-global-setup=test/support/global-setup.ts', '--test-reporter=spec'],
+      ...['--test', '--test-global-setup=test/support/global-setup.ts'],
+      ...[
+        '--test-reporter',
+        isWhole ? './test/tools/test-reporter.ts' : 'spec',
+        '--test-reporter-destination=stdout',
+      ],
+      ...['--test-reporter=./test/tools/test-counts.ts', `--test-reporter-destination=${countsFile}`],
       ...[`--test-concurrency=${TEST_FILES_AT_ONCE}`, `--test-timeout=${TEST_TIMEOUT_MS}`],
       ...args,
       ...files,
     ],
-    {
-      env,
-      onOutput(text) {
-        output += text
-        process.stdout.write(text)
-      },
-    },
+    { env },
   )
-  return countsOf(stripVTControlCharacters(output), status)
+  const counts = readCounts(countsFile)
+  // A run that failed outside any test, or had none, is one failure.
+  const isBroken = counts.failed === 0 && (status !== 0 || counts.passed === 0)
+  return isBroken ? { ...counts, failed: 1 } : counts
 }
 
-/** Reads the closing lines of the test runner; a run that failed outside any test, or had none, counts one failure. */
-function countsOf(output: string, status: number): Counts {
-  const closing = (word: string) =>
-    Number([...output.matchAll(new RegExp(`^ℹ ${word} (\\d+)$`, 'gm'))].at(-1)?.[1] ?? 0)
-  const passed = closing('pass')
-  const failed = closing('fail') + closing('cancelled')
-  const isBroken = failed === 0 && (status !== 0 || passed === 0)
-  return { passed, failed: isBroken ? 1 : failed, skipped: closing('skipped') + closing('todo') }
+/** The drills and the cluster's tests take longer and have commands of their own. */
+function allTestFiles(): string[] {
+  return globSync('test/**/*.test.ts', {
+    exclude: ['test/bench/**', 'test/drills/**', 'test/cluster/**'],
+  }).sort()
+}
+
+function readCounts(path: string): Counts {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Counts
+  } catch {
+    return { passed: 0, failed: 0, skipped: 0 }
+  } finally {
+    rmSync(path, { force: true })
+  }
 }

@@ -1,6 +1,7 @@
 import type { Step } from './steps.ts'
 
-const CACHE = 'node_modules/.cache/checks'
+/** What checks keep from run to run. */
+export const CACHE = 'node_modules/.cache/checks'
 
 /** What is known to be right or wrong without running the product; the longest first, so that two lanes end together. */
 export const STATIC_CHECKS: readonly Step[] = [
