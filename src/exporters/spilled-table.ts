@@ -5,7 +5,7 @@ import { cellText, csvLine } from '../lib/flatten.ts'
 import type { FlatRow } from '../lib/flatten.ts'
 
 /** As many columns as spreadsheets have; more would be names made from contents. */
-export const COLUMNS_MAX = 16_384
+const COLUMNS_MAX = 16_384
 /** Rows are kept in memory up to this many characters before they are written to the file. */
 const SPILL_LENGTH = 1_000_000
 

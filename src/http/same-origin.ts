@@ -7,7 +7,7 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
  * Whether a request comes from the site itself, or from no page at all: `Sec-Fetch-Site` says so, and where a client
  * does not send it, `Origin` is the site's or missing. This is the CSRF protection of the whole site.
  */
-export function isOurs(ctx: Context, siteUrl: string): boolean {
+function isOurs(ctx: Context, siteUrl: string): boolean {
   const site = ctx.get('Sec-Fetch-Site')
   if (site) return site === 'same-origin' || site === 'none'
   const origin = ctx.get('Origin')

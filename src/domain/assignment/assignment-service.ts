@@ -18,7 +18,7 @@ import {
 import type { SubmitReply, SubmitOutcome } from './assignment-repository.ts'
 
 /** PyBossa's sentence: its clients show it. */
-export const NOT_REQUESTED = 'You must request a task first!'
+const NOT_REQUESTED = 'You must request a task first!'
 export const ANONYMOUS_REFUSED = 'This project does not allow anonymous contributors'
 
 /** So many leases may one contributor hold at once: nobody can hold a project. */

@@ -25,7 +25,6 @@ export type {
   ExportFormat,
   ExportNoun,
   ExportRecord,
-  ExportState,
   ProjectExport,
 } from './export-repository.ts'
 

@@ -17,7 +17,7 @@ import type { ExportRecord, ExportedFile, ProjectExport } from './export-reposit
 import { exportPageUrl } from './export-service.ts'
 
 /** Days that an export can be downloaded. */
-export const EXPORT_DAYS = 7
+const EXPORT_DAYS = 7
 /** Rows of one statement: few at first, then as many as fit into these bytes, since `info` may be large. */
 const CHUNK_ROWS = { first: 100, max: 1_000 }
 const CHUNK_LENGTH = 4_000_000

@@ -57,7 +57,7 @@ const NO_TASKS: ProjectTotals = {
   lastActivity: null,
 }
 
-export const projectFields = {
+const projectFields = {
   name: z.string().trim().min(1, 'Give the project a name.').max(255, 'Use at most 255 characters.'),
   shortName: z
     .string()
@@ -135,7 +135,7 @@ export async function createProject(
 }
 
 /** @throws InvalidError when a short name is one of the site's own addresses. */
-export function refuseReserved(shortName: string): void {
+function refuseReserved(shortName: string): void {
   if (RESERVED_SHORT_NAMES.has(shortName.toLowerCase())) {
     throw new InvalidError('Some fields need another look.', {
       shortName: "Project short_name is not valid, as it's used by the system.",

@@ -28,7 +28,7 @@ export type { ApiKey, User } from './user-repository.ts'
 const ARGON2 = { algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 }
 
 /** What the sign-up form asks for. */
-export const Registration = z.strictObject({
+const Registration = z.strictObject({
   fullName: z
     .string()
     .trim()
