@@ -14,6 +14,8 @@ import type { Task } from './task-feed.ts'
 const PATIENCE_MS = 120
 /** The second press of a double-click comes within this time and is meant for the task before. */
 const DOUBLE_PRESS_MS = 350
+/** Longer choices get the whole width of a telephone. */
+const LONG_CHOICE_CHARS = 24
 /** Keys of a task's info that may describe its picture in words. */
 const ALT_COLUMNS = ['alt', 'caption', 'title', 'name']
 
@@ -87,7 +89,10 @@ export function runImageClassification(
 
   function renderSettings(): void {
     question.textContent = settings.question
-    choices.dataset['count'] = String(settings.choices.length)
+    choices.classList.toggle(
+      'long',
+      settings.choices.some((choice) => choice.length > LONG_CHOICE_CHARS),
+    )
     choices.replaceChildren(...settings.choices.map(choiceButton))
     allowAnswers(mayAnswer)
   }
