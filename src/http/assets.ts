@@ -51,7 +51,13 @@ const compressGzip = promisify(gzip)
  *
  * @param options.minify false keeps every statement apart, so that what ran of it can be measured
  */
-export async function buildAssets({ outDir, minify = true }: { outDir: string; minify?: boolean }): Promise<void> {
+export async function buildAssets({
+  outDir,
+  minify = true,
+}: {
+  outDir: string
+  minify?: boolean
+}): Promise<void> {
   const hash = await sourcesHash()
   if ((await readFile(join(outDir, 'sources'), 'utf8').catch(() => '')) === hash) return
   await mkdir(dirname(outDir), { recursive: true })

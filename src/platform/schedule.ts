@@ -116,7 +116,7 @@ export async function fireSlot(
 ): Promise<boolean> {
   return app.database.open({ writes: true }).write(async (tx) => {
     if (!(await takeSlot(tx, job, slot))) return false
-    await app.queue.enqueue(tx, job, {} as never, { once: `${job}-${slot}` })
+    await app.queue.enqueue(tx, job, {}, { once: `${job}-${slot}` })
     return true
   })
 }

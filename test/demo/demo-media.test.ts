@@ -27,7 +27,7 @@ function fileOf(name: string): Buffer {
 async function picturesOfTasks(): Promise<string[]> {
   const tasks = await readAll(csvImporter, bytesSource(fileOf('tasks.csv'), 4_096))
   return tasks.map(({ info }) => {
-    const { [project.presenter.settings.pictureColumn]: picture } = info as Record<string, unknown>
+    const { [project.presenter.settings.pictureColumn]: picture } = info
     assert.equal(typeof picture, 'string')
     return String(picture)
   })

@@ -154,9 +154,10 @@ export async function eventually<T>(
   look: () => Promise<T | false | undefined> | T | false | undefined,
   milliseconds = 30_000,
 ): Promise<T> {
-  for (const end = Date.now() + milliseconds; Date.now() < end; await sleep(20)) {
+  for (const end = Date.now() + milliseconds; Date.now() < end; ) {
     const found = await look()
     if (found !== false && found !== undefined) return found
+    await sleep(20)
   }
   throw new Error(`It did not happen within ${milliseconds} ms`)
 }

@@ -1,5 +1,5 @@
 import { isForeignPlatform, missingOptionalPackages, packageNameOf } from './lockfile.ts'
-import type { Lockfile } from './lockfile.ts'
+import type { LockedPackage, Lockfile } from './lockfile.ts'
 
 /** Licences that our own, Apache-2.0, can live with. */
 const ALLOWED: ReadonlySet<string> = new Set([
@@ -89,18 +89,28 @@ export function packageProblems(
   for (const [path, entry] of Object.entries(lockfile.packages)) {
     if (path === '') continue
     const name = packageNameOf(path)
-    const licence = licenceOf(path) ?? entry.license ?? 'none'
-    const isException = EXCEPTIONS.some((each) => each.name.test(name) && each.licence === licence)
-    if (!isAllowedLicence(licence) && !isException)
-      problems.push(`${name}: licence ${licence} is not allowed`)
-    if (entry.resolved !== undefined)
-      problems.push(`${name}: the lockfile names where it comes from; only the registry may`)
-    if (entry.link === true) problems.push(`${name}: comes from a folder; only the registry may`)
-    if (entry.integrity === undefined && !isForeignPlatform(entry))
-      problems.push(`${name}: the lockfile has no integrity`)
-    if (entry.hasInstallScript === true && !SCRIPTS_NOT_NEEDED.has(name))
-      problems.push(`${name}: wants to run a script when installed`)
+    problems.push(
+      ...licenceProblems(name, licenceOf(path) ?? entry.license ?? 'none'),
+      ...originProblems(name, entry),
+    )
   }
+  return problems
+}
+
+function licenceProblems(name: string, licence: string): string[] {
+  const isException = EXCEPTIONS.some((each) => each.name.test(name) && each.licence === licence)
+  return isAllowedLicence(licence) || isException ? [] : [`${name}: licence ${licence} is not allowed`]
+}
+
+function originProblems(name: string, entry: LockedPackage): string[] {
+  const problems: string[] = []
+  if (entry.resolved !== undefined)
+    problems.push(`${name}: the lockfile names where it comes from; only the registry may`)
+  if (entry.link === true) problems.push(`${name}: comes from a folder; only the registry may`)
+  if (entry.integrity === undefined && !isForeignPlatform(entry))
+    problems.push(`${name}: the lockfile has no integrity`)
+  if (entry.hasInstallScript === true && !SCRIPTS_NOT_NEEDED.has(name))
+    problems.push(`${name}: wants to run a script when installed`)
   return problems
 }
 

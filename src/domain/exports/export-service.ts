@@ -21,12 +21,7 @@ import {
 } from './export-repository.ts'
 import type { ExportFormat, ExportNoun, ProjectExport } from './export-repository.ts'
 
-export type {
-  ExportFormat,
-  ExportNoun,
-  ExportRecord,
-  ProjectExport,
-} from './export-repository.ts'
+export type { ExportFormat, ExportNoun, ExportRecord, ProjectExport } from './export-repository.ts'
 
 /** Asks for an export; one of the same kind that this person waits for already is given back instead of made twice. */
 export async function requestExport(

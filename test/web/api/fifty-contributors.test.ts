@@ -53,11 +53,11 @@ async function answerEverything(
 ): Promise<number> {
   let given = 0
   for (;;) {
-    const { body } = await http
+    const reply = await http
       .get(`/api/project/${projectId}/newtask${who.query}`)
       .set(who.headers)
       .expect(200)
-    const { id } = body as Partial<Wire>
+    const { id } = reply.body as Partial<Wire>
     if (id === undefined) return given
     await http
       .get(`/api/project/${projectId}/newtask${who.query ? `${who.query}&` : '?'}offset=1`)
