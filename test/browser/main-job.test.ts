@@ -50,7 +50,9 @@ async function addTasks(page: Page): Promise<void> {
   await press(page, 'Preview')
   await page.getByText('nothing was added').waitFor()
   await page.getByRole('link', { name: 'Choose another file' }).click()
-  await page.getByLabel('File').setInputFiles({ name: 'birds.csv', mimeType: 'text/csv', buffer: Buffer.from(CSV) })
+  await page
+    .getByLabel('File')
+    .setInputFiles({ name: 'birds.csv', mimeType: 'text/csv', buffer: Buffer.from(CSV) })
   await press(page, 'Preview')
   await page.getByText('Nothing is saved yet').waitFor()
   await page.getByLabel('Answers wanted for each task').fill('3')
@@ -148,8 +150,11 @@ test('an owner uploads tasks, three people answer them in a browser, the owner e
   ])
   assert.match(download.suggestedFilename(), /^\d+_river-birds_task_run_csv\.zip$/)
   const members = await unzip(await download.path())
-  assert.deepEqual([...members.keys()].sort(), ['river-birds_task_run.csv', 'river-birds_task_run_info_only.csv'])
-  const rows = parse(members.get('river-birds_task_run.csv') ?? '', { columns: true }) as Record<string, string>[]
+  assert.deepEqual([...members.keys()].sort(), [
+    'river-birds_task_run.csv',
+    'river-birds_task_run_info_only.csv',
+  ])
+  const rows = parse<Record<string, string>>(members.get('river-birds_task_run.csv') ?? '', { columns: true })
   const counted = new Map<string, number>()
   for (const row of rows) {
     assert.equal(row['info_answer'], 'Yes')
