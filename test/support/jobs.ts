@@ -154,7 +154,7 @@ export async function eventually<T>(
   look: () => Promise<T | false | undefined> | T | false | undefined,
   milliseconds = 30_000,
 ): Promise<T> {
-  for (const end = Date.now() + milliseconds; Date.now() < end; ) {
+  for (const end = Date.now() + milliseconds; Date.now() < end;) {
     const found = await look()
     if (found !== false && found !== undefined) return found
     await sleep(20)

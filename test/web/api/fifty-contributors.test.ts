@@ -53,10 +53,7 @@ async function answerEverything(
 ): Promise<number> {
   let given = 0
   for (;;) {
-    const reply = await http
-      .get(`/api/project/${projectId}/newtask${who.query}`)
-      .set(who.headers)
-      .expect(200)
+    const reply = await http.get(`/api/project/${projectId}/newtask${who.query}`).set(who.headers).expect(200)
     const { id } = reply.body as Partial<Wire>
     if (id === undefined) return given
     await http
