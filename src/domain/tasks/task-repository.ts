@@ -161,10 +161,10 @@ export async function listSampleTasks(db: Db, projectId: number, limit: number):
 export async function lockSchedule(
   tx: Tx,
   taskId: number,
-): Promise<{ nRuns: number; nTaken: number; doneBy: number | null } | undefined> {
+): Promise<{ nAnswers: number; nRuns: number; nTaken: number; doneBy: number | null } | undefined> {
   return tx
     .selectFrom('task_sched')
-    .select(['n_runs as nRuns', 'n_taken as nTaken', 'done_by as doneBy'])
+    .select(['n_answers as nAnswers', 'n_runs as nRuns', 'n_taken as nTaken', 'done_by as doneBy'])
     .where('task_id', '=', taskId)
     .forUpdate()
     .executeTakeFirst()
@@ -265,13 +265,24 @@ export async function hasResult(db: Db, taskId: number): Promise<boolean> {
   return row !== undefined
 }
 
-/** Removes a task with everything about it; its totals are the caller's to correct. */
-export async function deleteTaskRows(tx: Tx, taskId: number): Promise<{ nRuns: number; nExtra: number }> {
+/** What a deleted task had added to the totals of its project. */
+export interface DeletedTask {
+  nAnswers: number
+  nRuns: number
+  nExtra: number
+  doneBy: number | null
+}
+
+/**
+ * Removes a task with everything about it; its totals are the caller's to correct. Undefined when it was gone already.
+ */
+export async function deleteTaskRows(tx: Tx, taskId: number): Promise<DeletedTask | undefined> {
   const sched = await tx
     .deleteFrom('task_sched')
     .where('task_id', '=', taskId)
-    .returning(['n_runs as nRuns', 'n_extra as nExtra'])
+    .returning(['n_answers as nAnswers', 'n_runs as nRuns', 'n_extra as nExtra', 'done_by as doneBy'])
     .executeTakeFirst()
+  if (!sched) return undefined
   await sql`
     update contributor_project c set n_runs = c.n_runs - 1
       from task_run r
@@ -281,7 +292,7 @@ export async function deleteTaskRows(tx: Tx, taskId: number): Promise<{ nRuns: n
     await tx.deleteFrom(table).where('task_id', '=', taskId).execute()
   }
   await tx.deleteFrom('task').where('id', '=', taskId).execute()
-  return sched ?? { nRuns: 0, nExtra: 0 }
+  return sched
 }
 
 /** Notes task runs that vanished with their task. */

@@ -176,8 +176,7 @@ export async function updateTask(
   checkSettings(changes)
   return db.write(async (tx) => {
     await lockLeases(tx, task.id)
-    const nAnswers = changes.nAnswers ?? task.nAnswers
-    const turn = await fitRedundancy(tx, project.id, task.id, nAnswers)
+    const turn = await fitRedundancy(tx, project.id, task.id, changes.nAnswers)
     await updateTaskRows(tx, task.id, {
       ...changes,
       ...turn,
@@ -188,8 +187,6 @@ export async function updateTask(
       await app.queue.enqueue(tx, 'note-task-completed', { projectId: project.id, taskId: task.id })
     }
     if (turn.state === 'ongoing') await retireResult(tx, task.id)
-    if (nAnswers !== task.nAnswers)
-      await noteTaskCount(tx, project.id, { nTasks: 0, nWanted: nAnswers - task.nAnswers })
     if (changes.nAnswers !== undefined || changes.priority !== undefined) await raiseEpoch(tx, project.id)
     const updated = await findTask(tx, task.id)
     if (!updated) throw new NotFoundError('task', task.id)
@@ -197,15 +194,18 @@ export async function updateTask(
   })
 }
 
-/** Makes a task's counters fit its redundancy; what becomes of its state, if anything. */
+/** Makes a task's counters fit its new redundancy, if it has one; what becomes of its state, if anything. */
 async function fitRedundancy(
   tx: Tx,
   projectId: number,
   taskId: number,
-  nAnswers: number,
+  nAnswers: number | undefined,
 ): Promise<{ state?: 'completed' | 'ongoing'; doneBy?: number | null }> {
+  // Compared under the lock: what the caller read may be old.
   const sched = await lockSchedule(tx, taskId)
   if (!sched) throw new NotFoundError('task', taskId)
+  if (nAnswers === undefined || nAnswers === sched.nAnswers) return {}
+  await noteTaskCount(tx, projectId, { nTasks: 0, nWanted: nAnswers - sched.nAnswers })
   if (sched.nTaken > nAnswers)
     await releasePlaces(tx, taskId, Math.min(sched.nTaken - nAnswers, sched.nTaken - sched.nRuns))
   const surplus = Math.max(0, sched.nRuns - nAnswers)
@@ -237,11 +237,12 @@ export async function deleteTask(
       throw new ForbiddenError('This task has a result: only an admin can delete it.')
     }
     const gone = await deleteTaskRows(tx, task.id)
+    if (!gone) throw new NotFoundError('task', task.id)
     await noteRunsGone(tx, project.id, gone)
     await noteTaskCount(tx, project.id, {
       nTasks: -1,
-      nWanted: -task.nAnswers,
-      nCompletedTasks: task.state === 'completed' ? -1 : 0,
+      nWanted: -gone.nAnswers,
+      nCompletedTasks: gone.doneBy === null ? 0 : -1,
     })
   })
 }
