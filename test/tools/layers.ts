@@ -1,4 +1,5 @@
-import type { IForbiddenRuleType } from 'dependency-cruiser'
+import { cruise } from 'dependency-cruiser'
+import type { ICruiseResult, IForbiddenRuleType } from 'dependency-cruiser'
 
 /**
  * The layers, top to bottom: a folder imports from the lines below it, never up, never from its own line's other
@@ -50,7 +51,7 @@ const inFolders = (folders: readonly string[]) => `^(?:${folders.join('|')})/`
 const ours = '^(?:src|jobs)/'
 
 /** The house's rules for dependency-cruiser, where types count as imports. */
-export function layerRules(): IForbiddenRuleType[] {
+function layerRules(): IForbiddenRuleType[] {
   return [
     ...layerOrder(),
     ...strangers(),
@@ -72,7 +73,10 @@ function layerOrder(): IForbiddenRuleType[] {
 }
 
 function strangers(): IForbiddenRuleType[] {
-  return STRANGERS.flatMap(({ from, to, why }) => forbid(`${from}: ${why}`, inFolders([from]), to) ?? [])
+  return STRANGERS.flatMap(
+    ({ from, to, why }) =>
+      forbid(`${from}-imports-what-it-must-not, for ${why}`, inFolders([from]), to) ?? [],
+  )
 }
 
 function forbid(name: string, from: string, folders: readonly string[]): IForbiddenRuleType | undefined {
@@ -134,4 +138,41 @@ function generalRules(): IForbiddenRuleType[] {
       to: { dependencyTypes: ['npm-dev', 'npm-unknown', 'npm-no-pkg'], dependencyTypesNot: ['type-only'] },
     },
   ]
+}
+
+export interface LayerReport {
+  readonly modules: number
+  readonly imports: number
+  /** One sentence for each import that breaks a rule. */
+  readonly violations: readonly string[]
+}
+
+/** Follows every import of the folders, and holds them against the rules. */
+export async function checkLayers(baseDir: string, folders: string[]): Promise<LayerReport> {
+  const { output } = await cruise(
+    folders,
+    {
+      baseDir,
+      ruleSet: { forbidden: layerRules() },
+      validate: true,
+      tsPreCompilationDeps: true,
+      doNotFollow: { path: 'node_modules' },
+      exclude: { path: '\\.(?:css|html|woff2|svg)$' },
+      outputType: 'json',
+    },
+    {
+      extensions: ['.ts', '.js', '.json', '.d.ts', '.mts', '.d.mts'],
+      exportsFields: ['exports'],
+      conditionNames: ['node', 'import', 'types', 'default'],
+    },
+  )
+  const { summary } = (typeof output === 'string' ? JSON.parse(output) : output) as ICruiseResult
+  return {
+    modules: summary.totalCruised,
+    imports: summary.totalDependenciesCruised ?? 0,
+    violations: summary.violations.map(({ from, to, rule, cycle }) => {
+      const path = cycle ? cycle.map(({ name }) => name).join(' → ') : to
+      return `${from} → ${path}: ${rule.name}`
+    }),
+  }
 }

@@ -47,7 +47,7 @@ function note(files: Map<string, FileRun>, event: Outcome): string {
 }
 
 function failureText(path: string, { name, details }: Failure): string {
-  const text = inspect(details.error.cause ?? details.error, { depth: 6 }).replace(/^/gm, '     ')
+  const text = inspect(causeOf(details.error), { depth: 6 }).replace(/^/gm, '     ')
   return `${styleText('red', 'FAIL')} ${path}: ${name}\n${text}\n`
 }
 
@@ -56,4 +56,9 @@ function lineOf(path: string, { passed, failed, skipped, durationMs }: FileRun):
   const seconds = `${(durationMs / 1000).toFixed(1)} s`.padStart(8)
   const others = [failed > 0 ? `, ${failed} failed` : '', skipped > 0 ? `, ${skipped} skipped` : ''].join('')
   return `${mark} ${path.padEnd(52)}${seconds}${String(passed).padStart(5)} passed${others}\n`
+}
+
+/** The runner wraps what a test threw; not everything that fails was thrown. */
+function causeOf(error: Error): unknown {
+  return error.cause === undefined ? error : error.cause
 }
