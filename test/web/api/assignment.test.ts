@@ -76,7 +76,7 @@ test('the same request gives the same task again, and offset 1 the one after', a
 test('newtask gives PyBossa task objects: one, or a list when more were asked for and found', async () => {
   const project = await publishedProject(site, owner, { tasks: 2, redundancy: 4 })
   const who = await externalContributor(site, project)
-  const { body }: { body: unknown } = await who.newTask().expect(200)
+  const body = (await who.newTask().expect(200)).body as unknown
   const task = body as Record<string, unknown>
   assert.match(String(task['created']), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}$/)
   assert.deepEqual(task, {
@@ -222,7 +222,7 @@ test('an answer after its place went to somebody else is kept as extra', async (
   assert.equal(taskId(await next.newTask()), firstTask(project))
   await late.submit(firstTask(project), { info: 'late' }).expect(200)
   assert.equal((await schedule(firstTask(project)))?.['state'], 'ongoing')
-  const { body }: { body: unknown } = await next.submit(firstTask(project), { info: 'in time' }).expect(200)
+  const body = (await next.submit(firstTask(project), { info: 'in time' }).expect(200)).body as unknown
   assert.deepEqual(await schedule(firstTask(project)), {
     n_runs: 1,
     n_taken: 1,
@@ -263,7 +263,7 @@ test('a place given back goes within five minutes to somebody who was past it', 
 
 test('a project without anonymous contributors says so in the task, and refuses their answers', async () => {
   const project = await publishedProject(site, owner, { allowAnonymousContributors: false })
-  const { body }: { body: unknown } = await addressContributor(site, project).newTask().expect(200)
+  const body = (await addressContributor(site, project).newTask().expect(200)).body as unknown
   const task = body as Record<string, unknown>
   assert.equal(task['id'], null)
   assert.deepEqual(task['info'], { error: 'This project does not allow anonymous contributors' })
@@ -293,7 +293,7 @@ test('newtask refuses what is not a project or a number, in the words that clien
     ['/api/project/999999/newtask', 404, 'NotFound'],
   ] as const
   for (const [path, status, errorClass] of cases) {
-    const { body }: { body: unknown } = await site.http.get(path).expect(status)
+    const body = (await site.http.get(path).expect(status)).body as unknown
     const { exception_cls: found, target, action } = body as Record<string, unknown>
     assert.deepEqual([found, target, action], [errorClass, 'project', 'GET'], path)
   }

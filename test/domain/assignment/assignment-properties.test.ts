@@ -1,0 +1,252 @@
+import assert from 'node:assert/strict'
+import { before, test } from 'node:test'
+import fc from 'fast-check'
+import {
+  newTask,
+  requestTask,
+  skipTask,
+  submitTaskRun,
+  sweepLeases,
+} from '../../../src/domain/assignment/assignment-service.ts'
+import type { ContributorKey } from '../../../src/domain/contributors/contributor-service.ts'
+import { getProject, getTotals } from '../../../src/domain/projects/project-service.ts'
+import type { Project } from '../../../src/domain/projects/project-service.ts'
+import { getTask, updateTask } from '../../../src/domain/tasks/task-service.ts'
+import { foldTotals } from '../../../src/domain/totals/total-service.ts'
+import { ForbiddenError } from '../../../src/lib/errors.ts'
+import { startTestApp } from '../../support/app.ts'
+import type { TestApp, TestUser } from '../../support/app.ts'
+import { publishedProject, rowsOf } from '../../support/builders.ts'
+import { untilFileEnds } from '../../support/file-ending.ts'
+import { waitForReplica } from '../../support/servers.ts'
+
+const N_TASKS = 3
+const N_CONTRIBUTORS = 4
+
+type Step =
+  | { do: 'newtask'; who: number; limit: number; offset: number }
+  | { do: 'request' | 'skip'; who: number; task: number }
+  | { do: 'submit'; who: number; task: number; key: string | undefined }
+  | { do: 'redundancy'; task: number; nAnswers: number }
+  | { do: 'expire' | 'sweep' | 'fold' }
+
+const who = fc.nat({ max: N_CONTRIBUTORS - 1 })
+const task = fc.nat({ max: N_TASKS - 1 })
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: newTaskStep() },
+  { weight: 6, arbitrary: submitStep() },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('request', 'skip'), who, task }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('redundancy'), task, nAnswers: fc.integer({ min: 1, max: 4 }) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('expire', 'sweep', 'fold') }) },
+)
+
+function newTaskStep() {
+  return fc.record({
+    do: fc.constant('newtask'),
+    who,
+    limit: fc.integer({ min: 1, max: 3 }),
+    offset: fc.integer({ min: 0, max: 2 }),
+  })
+}
+
+function submitStep() {
+  const key = fc.constantFrom(undefined, 'first', 'second')
+  return fc.record({ do: fc.constant('submit'), who, task, key })
+}
+
+/** Steps of one inner list happen at once. */
+const program = fc.array(fc.array(step, { minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 14 })
+
+const ending = untilFileEnds()
+let site: TestApp
+let owner: TestUser
+
+before(async () => {
+  site = await startTestApp(ending)
+  owner = await site.user()
+})
+
+interface World {
+  project: Project
+  taskIds: readonly number[]
+}
+
+function writer() {
+  return site.app.database.open({ writes: true })
+}
+
+async function newWorld(): Promise<World> {
+  const built = await publishedProject(site, owner, { tasks: N_TASKS, redundancy: 2 })
+  return { project: await getProject(writer(), owner, built.id), taskIds: built.taskIds }
+}
+
+/** Takes one step; refusals are part of the game, any other error is not. */
+async function take(world: World, one: Step): Promise<void> {
+  try {
+    await effect(world, one)
+  } catch (error) {
+    if (!(error instanceof ForbiddenError)) throw error
+  }
+}
+
+function effect({ project, taskIds }: World, one: Step): Promise<unknown> {
+  const { app } = site
+  const contributor = (n: number): ContributorKey => ({
+    kind: 'external',
+    projectId: project.id,
+    externalUid: `c${n}`,
+  })
+  const taskOf = (n: number) => ({ id: taskIds[n] ?? 0, projectId: project.id })
+  switch (one.do) {
+    case 'newtask':
+      return newTask(app, writer(), project, contributor(one.who), one)
+    case 'request':
+      return requestTask(app, writer(), taskOf(one.task), contributor(one.who))
+    case 'skip':
+      return skipTask(app, writer(), taskOf(one.task), contributor(one.who))
+    case 'submit': {
+      const { id: taskId, projectId } = taskOf(one.task)
+      const run = { projectId, taskId, info: one.key ?? null, idempotencyKey: one.key }
+      return submitTaskRun(app, writer(), contributor(one.who), run, 'request')
+    }
+    case 'redundancy':
+      return changeRedundancy(project, taskOf(one.task).id, one.nAnswers)
+    case 'expire':
+      return rowsOf(site, `update lease set expires = now() - interval '1 s' where project_id = $1`, [
+        project.id,
+      ])
+    case 'sweep':
+      return sweepLeases(writer())
+    case 'fold':
+      return foldTotals(writer())
+  }
+}
+
+async function changeRedundancy(project: Project, taskId: number, nAnswers: number): Promise<void> {
+  const db = writer()
+  await updateTask(site.app, db, owner, project, await getTask(db, taskId), { nAnswers })
+}
+
+interface TaskFacts {
+  state: string
+  wanted: number
+  scheduled: number
+  nRuns: number
+  nTaken: number
+  nExtra: number
+  open: boolean
+  done: boolean
+  counted: number
+  extra: number
+  places: number
+  currentResults: number
+  results: number
+  completions: number
+}
+
+async function factsOf({ project }: World): Promise<TaskFacts[]> {
+  return rowsOf<TaskFacts>(
+    site,
+    `select t.state, t.n_answers as wanted, s.n_answers as scheduled, s.n_runs as "nRuns", s.n_taken as "nTaken",
+            s.n_extra as "nExtra", s.open, s.done_by is not null as done,
+            (select count(*)::int from task_run r where r.task_id = t.id and r.counted) as counted,
+            (select count(*)::int from task_run r where r.task_id = t.id and not r.counted) as extra,
+            (select count(*)::int from lease l where l.task_id = t.id and l.holds_place) as places,
+            (select count(*)::int from result x where x.task_id = t.id and x.last_version) as "currentResults",
+            (select count(*)::int from result x where x.task_id = t.id) as results,
+            (select count(*)::int from outbox o where o.job = 'note-task-completed'
+                and (o.payload ->> 'taskId')::bigint = t.id) as completions
+       from task t join task_sched s on s.task_id = t.id where t.project_id = $1 order by t.id`,
+    [project.id],
+  )
+}
+
+function assertSound(facts: TaskFacts): void {
+  const { nRuns, nTaken, wanted, counted, places } = facts
+  assert.ok(nRuns <= nTaken && nTaken <= wanted)
+  const completed = nRuns === wanted
+  assert.deepEqual(facts, {
+    ...facts,
+    scheduled: wanted,
+    nRuns: counted,
+    nTaken: counted + places,
+    nExtra: facts.extra,
+    state: completed ? 'completed' : 'ongoing',
+    done: completed,
+    open: nTaken < wanted,
+    currentResults: completed ? 1 : 0,
+    completions: facts.results,
+  })
+}
+
+async function assertTotals(world: World, facts: TaskFacts[]): Promise<void> {
+  await waitForReplica()
+  const sum = (of: (one: TaskFacts) => number) => facts.reduce((total, one) => total + of(one), 0)
+  const totals = await getTotals(writer(), world.project.id)
+  assert.deepEqual(totals, {
+    ...totals,
+    nTasks: N_TASKS,
+    nWanted: sum(({ wanted }) => wanted),
+    nCompletedTasks: sum(({ done }) => Number(done)),
+    nTaskRuns: sum(({ counted }) => counted),
+    nExtra: sum(({ extra }) => extra),
+  })
+  const wrong = await rowsOf(
+    site,
+    `select contributor_id from contributor_project c where project_id = $1 and n_runs <> (
+       select count(*) from task_run r where r.project_id = $1 and r.contributor_id = c.contributor_id)`,
+    [world.project.id],
+  )
+  assert.deepEqual(wrong, [])
+}
+
+test('whatever people and owners do at once, counters equal rows and no task gets more than it wants', async () => {
+  await fc.assert(
+    fc.asyncProperty(program, async (batches) => {
+      const world = await newWorld()
+      for (const batch of batches) {
+        await Promise.all(batch.map((one) => take(world, one)))
+        const facts = await factsOf(world)
+        facts.forEach(assertSound)
+        await assertTotals(world, facts)
+      }
+    }),
+    { numRuns: 40, endOnFailure: true },
+  )
+})
+
+test('people who only answer finish everything exactly, however their requests interleave', async () => {
+  const circle = fc.array(fc.array(who, { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 6 })
+  await fc.assert(
+    fc.asyncProperty(circle, async (rounds) => {
+      const world = await newWorld()
+      for (const round of rounds) await Promise.all(round.map((n) => answerOne(world, n)))
+      for (let n = 0; n < N_CONTRIBUTORS; n += 1) {
+        while ((await answerOne(world, n)) !== undefined);
+      }
+      for (const facts of await factsOf(world)) {
+        assertSound(facts)
+        assert.deepEqual([facts.counted, facts.extra, facts.state], [2, 0, 'completed'])
+      }
+    }),
+    { numRuns: 15, endOnFailure: true },
+  )
+})
+
+async function answerOne(world: World, n: number): Promise<number | undefined> {
+  const { project, taskIds } = world
+  const externalUid = `c${n}`
+  const [found] = await newTask(
+    site.app,
+    writer(),
+    project,
+    { kind: 'external', projectId: project.id, externalUid },
+    { limit: 1, offset: 0 },
+  )
+  if (!found) return undefined
+  await take(world, { do: 'submit', who: n, task: taskIds.indexOf(found.id), key: undefined })
+  return found.id
+}

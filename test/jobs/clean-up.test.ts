@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import test from 'node:test'
+import { jobs } from '../../jobs/index.ts'
+import { newTask } from '../../src/domain/assignment/assignment-service.ts'
+import { listProjectExports, openExport, requestExport } from '../../src/domain/exports/export-service.ts'
+import { draftImport } from '../../src/domain/imports/import-service.ts'
+import { deleteProject } from '../../src/domain/projects/project-service.ts'
+import { signIn } from '../../src/domain/users/user-service.ts'
+import { NotFoundError } from '../../src/lib/errors.ts'
+import { newOwner, newProject, startJobApp, untilJobsEnd, work } from '../support/jobs.ts'
+import type { JobApp } from '../support/jobs.ts'
+import { waitForReplica } from '../support/servers.ts'
+
+/** Runs the nightly job twice: the second time there is nothing left to do. */
+async function cleanUp(job: JobApp): Promise<void> {
+  await waitForReplica()
+  for (let night = 0; night < 2; night += 1) {
+    await job.db().write((tx) => job.app.queue.enqueue(tx, 'clean-up', {}))
+    await untilJobsEnd(job)
+  }
+  assert.deepEqual(
+    await job.sql(`select error from outbox where job = 'clean-up' and failed is not null`),
+    [],
+  )
+  await waitForReplica()
+}
+
+async function storedFiles({ app }: JobApp): Promise<string[]> {
+  const entries = await readdir(app.config.folders.files, { recursive: true, withFileTypes: true })
+  return entries.filter((entry) => entry.isFile()).map(({ name }) => name)
+}
+
+test('it runs every night', () => {
+  assert.match(jobs['clean-up'].schedule ?? '', /^\d+ \d+ \* \* \*$/)
+})
+
+test('files of exports go when their time is over or their project is gone, others stay', async (t) => {
+  const job = await startJobApp(t)
+  work(job)
+  const owner = await newOwner(job)
+  const [old, gone, fresh] = [
+    await newProject(job, owner, [{ a: 1 }], 'old'),
+    await newProject(job, owner, [{ a: 1 }], 'gone'),
+    await newProject(job, owner, [{ a: 1 }], 'fresh'),
+  ]
+  for (const project of [old, gone, fresh]) {
+    await requestExport(job.app, job.db(), owner, project, { what: 'task', format: 'json' })
+  }
+  await untilJobsEnd(job)
+  assert.equal((await storedFiles(job)).length, 3)
+  await job.sql(`update project_export set expires = now() - interval '1 s' where project_id = $1`, [old.id])
+  await deleteProject(job.db(), owner, gone)
+  await cleanUp(job)
+
+  assert.deepEqual(await storedFiles(job), [`${fresh.id}_fresh_task_json.zip`])
+  const [listed] = await listProjectExports(job.db(), owner, old)
+  assert.deepEqual([listed?.state, listed?.fileKey], ['done', null])
+  await assert.rejects(openExport(job.app, job.db(), owner, old, listed?.id ?? 0), NotFoundError)
+
+  await job.sql(`update project_export set finished = now() - interval '91 days'`)
+  await cleanUp(job)
+  assert.deepEqual(await job.sql('select project_id from project_export'), [{ project_id: fresh.id }])
+})
+
+test('drafts of imports that nobody came back to for a week go with their files', async (t) => {
+  const job = await startJobApp(t)
+  work(job)
+  const owner = await newOwner(job)
+  const project = await newProject(job, owner)
+  const draft = () =>
+    draftImport(job.app, job.db(), owner, project, {
+      importer: 'csv',
+      fileName: 'a.csv',
+      content: Readable.from(['a,b\n']),
+    })
+  const [old, fresh] = [await draft(), await draft()]
+  await job.sql(`update task_import set created = now() - interval '8 days' where id = $1`, [old])
+  await cleanUp(job)
+
+  assert.deepEqual(await job.sql('select id from task_import'), [{ id: fresh }])
+  assert.equal((await storedFiles(job)).length, 1)
+})
+
+test('requests for tasks that hold no place go after a day, places stay', async (t) => {
+  const job = await startJobApp(t)
+  work(job)
+  const owner = await newOwner(job)
+  const project = await newProject(job, owner, [{ n: 1 }, { n: 2 }, { n: 3 }])
+  const who = { kind: 'device', deviceId: randomUUID() } as const
+  await newTask(job.app, job.db(), project, who, { limit: 3, offset: 0 })
+  await job.sql(`update lease set requested = now() - interval '25 hours' where task_id < 3`)
+  await job.sql(`update lease set holds_place = false where task_id in (1, 3)`)
+  await cleanUp(job)
+
+  assert.deepEqual(await job.sql('select task_id from lease order by task_id'), [
+    { task_id: 2 },
+    { task_id: 3 },
+  ])
+})
+
+test('sessions go when their cookies have run out or a while after they were revoked', async (t) => {
+  const job = await startJobApp(t)
+  work(job)
+  const owner = await newOwner(job)
+  await job.sql('delete from session')
+  for (let count = 0; count < 4; count += 1) {
+    await signIn(job.db(), { email: owner.email, password: 'four plain words' }, `browser ${count}`)
+  }
+  await job.sql(`update session set created = now() - interval '32 days' where user_agent = 'browser 0'`)
+  await job.sql(`update session set revoked = now() - interval '3 days' where user_agent = 'browser 1'`)
+  await job.sql(`update session set revoked = now() where user_agent = 'browser 2'`)
+  await cleanUp(job)
+
+  const left = await job.sql('select user_agent from session order by user_agent')
+  assert.deepEqual(
+    left.map(({ user_agent: agent }) => agent),
+    ['browser 2', 'browser 3'],
+  )
+})
+
+test('jobs that ended are forgotten after two weeks, failures later, open ones never', async (t) => {
+  const job = await startJobApp(t)
+  const rows = [
+    ['old done', 'done', 15],
+    ['new done', 'done', 13],
+    ['old failure', 'failed', 91],
+    ['new failure', 'failed', 15],
+  ] as const
+  for (const [once, end, days] of rows) {
+    await job.sql(
+      `insert into outbox (job, payload, once, ${end}) values ('send-mail', '{"mailId": 1}', $1, now() - make_interval(days => $2))`,
+      [once, days],
+    )
+  }
+  await job.sql(
+    `insert into outbox (job, payload, once, not_before, created)
+     values ('send-mail', '{"mailId": 1}', 'open', now() + interval '1 hour', now() - interval '99 days')`,
+  )
+  const runNow = jobs['clean-up'].handle(
+    job.app,
+    {},
+    {
+      openDb: job.db,
+      commit: () => Promise.reject(new Error('not used')),
+      log: job.app.log,
+      signal: new AbortController().signal,
+    },
+  )
+  await runNow
+  const left = await job.sql('select once from outbox order by id')
+  assert.deepEqual(
+    left.map(({ once }) => once),
+    ['new done', 'new failure', 'open'],
+  )
+})
+
+test('old slots of schedules go, except the last one of each', async (t) => {
+  const job = await startJobApp(t)
+  work(job)
+  await job.sql(
+    `insert into schedule_slot (task, slot)
+     select task, now() - make_interval(days => d)
+       from (values ('weekly', 200), ('weekly', 150), ('daily', 100), ('daily', 1)) s (task, d)`,
+  )
+  await cleanUp(job)
+  const left = await job.sql(
+    'select task, extract(day from now() - slot)::int as age from schedule_slot order by task',
+  )
+  assert.deepEqual(left, [
+    { task: 'daily', age: 1 },
+    { task: 'weekly', age: 150 },
+  ])
+})
+
+test('what killed processes left on disk goes after a day', async (t) => {
+  const job = await startJobApp(t)
+  work(job)
+  const { files, data } = job.app.config.folders
+  const places = [
+    join(files, 'exports', '1'),
+    join(data, 'scratch', 'job-old'),
+    join(data, 'scratch', 'job-new'),
+  ]
+  for (const place of places) await mkdir(place, { recursive: true })
+  const [exports = '', oldScratch = '', newScratch = ''] = places
+  const made = [
+    join(exports, 'a.zip.1.part'),
+    join(exports, 'b.zip.2.part'),
+    join(exports, 'c.zip'),
+    join(oldScratch, 'rows'),
+    join(newScratch, 'rows'),
+  ]
+  for (const path of made) await writeFile(path, 'x')
+  const twoDaysAgo = Date.now() / 1_000 - 2 * 86_400
+  for (const path of [made[0] ?? '', made[2] ?? '', oldScratch]) await utimes(path, twoDaysAgo, twoDaysAgo)
+  await cleanUp(job)
+
+  assert.deepEqual((await readdir(exports)).sort(), ['b.zip.2.part', 'c.zip'])
+  assert.deepEqual(await readdir(join(data, 'scratch')), ['job-new'])
+})

@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { jobs } from '../../jobs/index.ts'
+import { getMailFor, listMailsFor, queueMail } from '../../src/domain/mails/mail-service.ts'
+import type { MailInput } from '../../src/domain/mails/mail-service.ts'
+import { NotFoundError } from '../../src/lib/errors.ts'
+import { runInContext } from '../../src/platform/request-context.ts'
+import { eventually, startJobApp, untilJobsEnd, work } from '../support/jobs.ts'
+import type { JobApp } from '../support/jobs.ts'
+import { waitForReplica } from '../support/servers.ts'
+import { SmtpRefusal, startSmtp } from '../support/smtp.ts'
+
+const MAIL: MailInput = {
+  to: 'ada@example.org',
+  subject: 'Your export of Zoë & Co is ready',
+  template: 'export-ready',
+  view: {
+    projectName: '<b>Zoë & Co</b>',
+    rows: 3,
+    fileName: 'x.zip',
+    size: '3 kB',
+    days: 7,
+    url: 'http://localhost:3000/x?a=1&b=2',
+  },
+}
+
+async function queue(job: JobApp, mail: Partial<MailInput> = {}): Promise<void> {
+  await job.db().write((tx) => queueMail(job.app, tx, { ...MAIL, ...mail }))
+}
+
+const impatient = { ...jobs, 'send-mail': { ...jobs['send-mail'], backoffSeconds: 0.01 } }
+
+async function mailRow({ sql }: JobApp) {
+  const [row] = await sql('select sent is not null as sent, error from mail')
+  return row
+}
+
+test('a mail leaves as text and HTML, with what was put in escaped where it has to be', async (t) => {
+  const { url, received } = await startSmtp(t)
+  const job = await startJobApp(t, { MAIL_URL: url, MAIL_FROM: 'Manyhands <hello@example.org>' })
+  work(job)
+  await queue(job)
+  await untilJobsEnd(job)
+
+  assert.equal(received.length, 1)
+  const [mail] = received
+  assert.equal(mail?.to, 'ada@example.org')
+  assert.match(mail.source, /^From: Manyhands <hello@example\.org>\r$/m)
+  assert.match(mail.source, /Content-Type: text\/plain/)
+  assert.match(mail.source, /Content-Type: text\/html/)
+  assert.deepEqual(await mailRow(job), { sent: true, error: null })
+
+  await waitForReplica()
+  const [kept] = await listMailsFor(job.db(), { email: 'Ada@example.org' })
+  assert.match(kept?.htmlBody ?? '', /&lt;b&gt;Zoë &amp; Co&lt;\/b&gt;/)
+  assert.match(kept?.textBody ?? '', /^3 rows of <b>Zoë & Co<\/b> are in x\.zip \(3 kB\)\.$/m)
+  assert.match(kept?.textBody ?? '', /http:\/\/localhost:3000\/x\?a=1&b=2/)
+})
+
+test('a mail that has to wait is sent again under the same Message-ID, then noted as sent once', async (t) => {
+  const ids: string[] = []
+  const { url, received } = await startSmtp(t, ({ messageId }) => {
+    ids.push(messageId)
+    if (ids.length < 3) throw new SmtpRefusal(451, 'Try again later')
+  })
+  const job = await startJobApp(t, { MAIL_URL: url })
+  work(job, impatient)
+  await queue(job)
+  await untilJobsEnd(job)
+
+  assert.equal(received.length, 1)
+  assert.equal(ids.length, 3)
+  assert.equal(new Set(ids).size, 1)
+  assert.match(ids[0] ?? '', /^<mail-\d+-\d+@localhost>$/)
+  assert.deepEqual(await mailRow(job), { sent: true, error: null })
+})
+
+test('a mail that left before the worker died is not sent again once that is noted', async (t) => {
+  const { url, received } = await startSmtp(t)
+  const job = await startJobApp(t, { MAIL_URL: url })
+  await queue(job)
+  await job.sql('update mail set sent = now()')
+  work(job)
+  await untilJobsEnd(job)
+  assert.deepEqual(received, [])
+})
+
+test('a mail that is refused for good is not tried again, and says why', async (t) => {
+  const { url, received } = await startSmtp(t)
+  const job = await startJobApp(t, { MAIL_URL: url })
+  work(job, impatient)
+  await queue(job, { to: 'nobody@example.org' })
+  await untilJobsEnd(job)
+
+  assert.deepEqual(received, [])
+  const row = await mailRow(job)
+  assert.equal(row?.['sent'], false)
+  assert.match(String(row['error']), /No such user here/)
+  const [outbox] = await job.sql('select attempts, failed is not null as failed from outbox')
+  assert.deepEqual(outbox, { attempts: 1, failed: true })
+})
+
+test('while the mail server is away a mail waits without losing attempts, for three days at most', async (t) => {
+  const job = await startJobApp(t, { MAIL_URL: 'smtp://127.0.0.1:1' })
+  work(job, impatient)
+  await queue(job)
+  const waiting = await eventually(async () => {
+    const [row] = await job.sql(
+      `select attempts, error, not_before - now() between interval '100 s' and interval '125 s' as later from outbox`,
+    )
+    return row?.['error'] != null && row
+  })
+  assert.deepEqual([waiting['attempts'], waiting['later']], [0, true])
+  assert.match(String(waiting['error']), /ECONNREFUSED/)
+
+  await job.sql(`update mail set created = now() - interval '73 hours'`)
+  await queue(job)
+  await job.sql(`update mail set created = now() - interval '73 hours'`)
+  await eventually(async () => {
+    const rows = await job.sql('select 1 from outbox where failed is not null')
+    return rows.length === 1
+  })
+})
+
+test('without a mail server mails are kept to be read by their recipients only', async (t) => {
+  const job = await startJobApp(t)
+  work(job)
+  await runInContext({ requestId: 'request-12345678' }, () => queue(job))
+  await queue(job, { to: 'bob@example.org' })
+  await untilJobsEnd(job)
+  await waitForReplica()
+
+  const mails = await listMailsFor(job.db(), { email: 'ada@example.org' })
+  assert.deepEqual(
+    mails.map(({ recipient, sent }) => [recipient, sent]),
+    [['ada@example.org', null]],
+  )
+  const id = mails[0]?.id ?? 0
+  assert.equal((await getMailFor(job.db(), { email: 'ADA@example.org' }, id)).id, id)
+  await assert.rejects(getMailFor(job.db(), { email: 'bob@example.org' }, id), NotFoundError)
+  await assert.rejects(getMailFor(job.db(), { email: 'bob@example.org' }, 99), NotFoundError)
+  const rows = await job.sql('select request_id from mail union all select request_id from outbox')
+  assert.equal(rows.filter(({ request_id: requestId }) => requestId === 'request-12345678').length, 2)
+})
+
+test('a subject stays one line', async (t) => {
+  const { url, received } = await startSmtp(t)
+  const job = await startJobApp(t, { MAIL_URL: url })
+  work(job)
+  await queue(job, { subject: 'Hello\r\nBcc: eve@example.org' })
+  await untilJobsEnd(job)
+  assert.match(received[0]?.source ?? '', /^Subject: Hello Bcc: eve@example\.org\r$/m)
+})

@@ -1,0 +1,60 @@
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { SMTPServer } from 'smtp-server'
+import type { Ending } from './servers.ts'
+
+export interface ReceivedMail {
+  to: string
+  messageId: string
+  /** Headers and bodies as they came. */
+  source: string
+}
+
+/** An answer that is not yes: its code and words. */
+export class SmtpRefusal extends Error {
+  readonly responseCode: number
+
+  constructor(responseCode: number, message: string) {
+    super(message)
+    this.responseCode = responseCode
+  }
+}
+
+/**
+ * A real mail server at an address that the system chose.
+ *
+ * @param judge is shown each mail, the refused ones too, and throws to refuse it.
+ */
+export async function startSmtp(
+  t: Ending,
+  judge: (mail: ReceivedMail) => void = () => undefined,
+): Promise<{ url: string; received: ReceivedMail[] }> {
+  const received: ReceivedMail[] = []
+  const server = new SMTPServer({
+    authOptional: true,
+    closeTimeout: 50,
+    disabledCommands: ['STARTTLS'],
+    onRcptTo({ address }, _session, done) {
+      done(address.startsWith('nobody@') ? new SmtpRefusal(550, 'No such user here') : null)
+    },
+    onData(stream, session, done) {
+      void text(stream).then((source) => {
+        const messageId = /^Message-ID: (.+?)\r?$/im.exec(source)?.[1] ?? ''
+        const mail = { to: session.envelope.rcptTo[0]?.address ?? '', messageId, source }
+        try {
+          judge(mail)
+        } catch (error) {
+          done(error as Error)
+          return
+        }
+        received.push(mail)
+        done(null, 'accepted')
+      })
+    },
+  })
+  server.on('error', () => undefined)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => new Promise<void>((resolve) => server.close(resolve)))
+  const { port } = server.server.address() as AddressInfo
+  return { url: `smtp://127.0.0.1:${port}`, received }
+}
