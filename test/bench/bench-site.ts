@@ -1,0 +1,211 @@
+import { fork, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Pool } from 'pg'
+import { jobs } from '../../jobs/index.ts'
+import { DATABASE, prepareDatabase } from '../../src/bin/local/postgres-database.ts'
+import { postgresPlace, startPostgres } from '../../src/bin/local/postgres.ts'
+import { findRedis, startRedis } from '../../src/bin/local/redis.ts'
+import { createProject, openSecretKey, publishProject } from '../../src/domain/projects/project-service.ts'
+import { savePresenter } from '../../src/domain/presenters/presenter-service.ts'
+import { addTasks } from '../../src/domain/tasks/task-service.ts'
+import type { TaskInput } from '../../src/domain/tasks/task-service.ts'
+import { registerUser } from '../../src/domain/users/user-service.ts'
+import { buildAssets } from '../../src/http/assets.ts'
+import { createApp } from '../../src/platform/app.ts'
+import { loadConfig } from '../../src/platform/config.ts'
+import { createLogger } from '../../src/platform/log.ts'
+import { migrate } from '../../src/platform/migrate.ts'
+import { BIRDS } from '../support/presenter-project.ts'
+
+const TASKS = 3_000
+const REDUNDANCY = 30
+/** A multiple of the connections; each asks for one task and submits it in a round. */
+export const CONTRIBUTORS = 4_800
+
+/** One project for each of the competitors, all alike. */
+export interface BenchProject {
+  readonly id: number
+  /** What another site's people come with. */
+  readonly token: string
+  /** The id of the first of CONTRIBUTORS; the others follow without gaps. */
+  readonly firstContributor: number
+}
+
+export interface BenchSite {
+  readonly database: Pool
+  readonly databaseUrl: string
+  readonly socketFolder: string
+  readonly projects: readonly [BenchProject, BenchProject, BenchProject]
+  readonly web: { url: string; pid: number }
+  readonly reference: { url: string; pid: number }
+  stop(): Promise<void>
+}
+
+/** PostgreSQL that waits for its disk, Redis, the application's web process and the reference server. */
+export async function startBenchSite(): Promise<BenchSite> {
+  const folder = mkdtempSync(join(tmpdir(), 'mh-'))
+  const ends: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })]
+  const stop = async () => {
+    for (const end of ends.reverse()) await end()
+  }
+  try {
+    return await startAll(folder, ends, stop)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function startAll(
+  folder: string,
+  ends: (() => Promise<unknown>)[],
+  stop: () => Promise<void>,
+): Promise<BenchSite> {
+  const place = await postgresPlace(join(folder, 'p'))
+  const socketFolder = join(folder, 's')
+  const postgres = await startPostgres(place, {
+    folder: place.account.folder,
+    socketFolder,
+    maxConnections: 100,
+    durable: true,
+  })
+  ends.push(() => postgres.stop())
+  const programs = join(tmpdir(), 'manyhands-bench-programs')
+  mkdirSync(programs, { recursive: true })
+  const redis = await startRedis(await findRedis(programs), {
+    folder: join(folder, 'redis'),
+    socket: join(folder, 'r.sock'),
+    use: 'queue',
+  })
+  ends.push(() => redis.stop())
+  await prepareDatabase(postgres)
+  const migratorUrl = postgres.url(DATABASE, 'migrator')
+  await migrate(migratorUrl, createLogger('migrate', 'warn'))
+
+  const port = await freePort()
+  const env = {
+    DATA_DIR: join(folder, 'data'),
+    PORT: String(port),
+    SITE_URL: `http://localhost:${port}`,
+    DATABASE_WRITE_URL: postgres.url(DATABASE, 'app_rw'),
+    DATABASE_READ_URL: postgres.url(DATABASE, 'app_ro'),
+    DATABASE_DIRECT_URL: migratorUrl,
+    DATABASE_POOL_MAX: '16',
+    REDIS_CACHE_URL: redis.url,
+    REDIS_QUEUE_URL: redis.url,
+    APP_KEYS: JSON.stringify([{ id: 'bench', key: Buffer.alloc(32, 7).toString('base64url') }]),
+    ASSETS_DIR: join(folder, 'assets'),
+    RATE_LIMIT: 'off',
+    LOG_LEVEL: 'warn',
+  }
+  await buildAssets({ outDir: env.ASSETS_DIR })
+  const database = new Pool({ connectionString: migratorUrl, max: 2 })
+  ends.push(() => database.end())
+
+  const web = spawn(process.execPath, ['src/bin/web.ts'], {
+    env: { ...process.env, ...env },
+    stdio: 'inherit',
+  })
+  ends.push(() => ended(web))
+  const reference = fork('test/bench/reference-server.ts', { env: { ...process.env, ...env } })
+  ends.push(() => ended(reference))
+  const [referencePort] = (await once(reference, 'message')) as [number]
+  await untilReady(env.SITE_URL)
+
+  return {
+    database,
+    databaseUrl: env.DATABASE_WRITE_URL,
+    socketFolder,
+    projects: await makeProjects(env, database),
+    web: { url: env.SITE_URL, pid: pidOf(web) },
+    reference: { url: `http://127.0.0.1:${referencePort}`, pid: pidOf(reference) },
+    stop,
+  }
+}
+
+async function makeProjects(env: Record<string, string>, database: Pool): Promise<BenchSite['projects']> {
+  const app = await createApp(loadConfig(env), 'bench', jobs)
+  try {
+    const db = () => app.database.open({ writes: true })
+    const { user } = await registerUser(db(), {
+      fullName: 'Bench Owner',
+      name: 'bench-owner',
+      email: 'bench@example.org',
+      password: 'four plain bench words',
+    })
+    const make = async (name: string): Promise<BenchProject> => {
+      const project = await createProject(app, db(), user, {
+        name,
+        shortName: name,
+        description: 'For the bench.',
+      })
+      const { id: presenterVersionId } = await savePresenter(db(), user, project, BIRDS)
+      await db().write((tx) => addTasks(tx, project.id, tasks()))
+      await publishProject(db(), user, { ...project, presenterVersionId })
+      const { rows } = await database.query<{ first: number }>(
+        `with made as (insert into contributor (kind, project_id, external_uid)
+           select 'external', $1, 'c' || n from generate_series(0, $2 - 1) n returning id)
+         select min(id)::int as first from made`,
+        [project.id, CONTRIBUTORS],
+      )
+      const token = await tokenOf(env['SITE_URL'] ?? '', name, await openSecretKey(app, project))
+      return { id: project.id, token, firstContributor: rows[0]?.first ?? 0 }
+    }
+    return [await make('for-the-application'), await make('for-the-reference'), await make('for-pgbench')]
+  } finally {
+    await app.close()
+  }
+}
+
+async function* tasks(): AsyncGenerator<TaskInput> {
+  for (let n = 1; n <= TASKS; n += 1) {
+    const info = { picture: `https://pictures.example.org/${n}.jpg`, n }
+    yield await Promise.resolve({ info, nAnswers: REDUNDANCY })
+  }
+}
+
+async function tokenOf(siteUrl: string, shortName: string, secretKey: string): Promise<string> {
+  const response = await fetch(`${siteUrl}/api/auth/project/${shortName}/token`, {
+    headers: { Authorization: secretKey },
+  })
+  if (!response.ok) throw new Error(`No token for ${shortName}: ${response.status}`)
+  return response.text()
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer()
+  probe.listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address() as AddressInfo
+  probe.close()
+  await once(probe, 'close')
+  return port
+}
+
+async function untilReady(url: string): Promise<void> {
+  for (let waited = 0; waited < 30_000; waited += 100) {
+    const response = await fetch(`${url}/readyz`).catch(() => undefined)
+    if (response?.ok) return
+    await sleep(100)
+  }
+  throw new Error('The web process does not get ready')
+}
+
+function pidOf({ pid }: ChildProcess): number {
+  if (pid === undefined) throw new Error('A process did not start')
+  return pid
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return
+  child.kill('SIGTERM')
+  await once(child, 'exit')
+}
