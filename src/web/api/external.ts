@@ -1,4 +1,5 @@
 import { SignJWT, errors as joseErrors, jwtVerify } from 'jose'
+import { LRUCache } from 'lru-cache'
 import type { ContributorKey } from '../../domain/contributors/contributor-service.ts'
 import { getProjectById, openSecretKey } from '../../domain/projects/project-service.ts'
 import type { Project } from '../../domain/projects/project-service.ts'
@@ -55,12 +56,20 @@ export async function externalContributor(
   return who
 }
 
+/** Tokens that were verified, with the sealed key they were verified by: another site sends one for all its people. */
+const verified = new LRUCache<string, string>({ max: 10_000 })
+
 async function verifyToken(app: App, ctx: Context, projectId: number): Promise<void> {
   const token = bearerToken(ctx.get('Authorization'))
   const project = await getProjectById(ctx.state.db, projectId)
+  const name = `${project.id} ${project.shortName} ${token}`
+  if (verified.get(name) === project.secretKeySealed) return
   try {
     const { payload } = await jwtVerify(token, await keyOf(app, project), { algorithms: ['HS256'] })
-    if (payload['project_id'] === project.id && payload['short_name'] === project.shortName) return
+    if (payload['project_id'] === project.id && payload['short_name'] === project.shortName) {
+      verified.set(name, project.secretKeySealed)
+      return
+    }
   } catch (error) {
     if (!(error instanceof joseErrors.JOSEError)) throw error
     throw new TokenError('Decode error', 'Signature verification failed')
