@@ -6,6 +6,7 @@ import type { App } from '../platform/app.ts'
 import type { Assets } from './assets.ts'
 import type { ShownError } from './page-errors.ts'
 import type { Context } from './state.ts'
+import { readableBytes } from '../lib/readable-bytes.ts'
 
 const folder = fileURLToPath(new URL('../../templates', import.meta.url))
 const catalogue = new URL('../locales/en.json', import.meta.url)
@@ -111,14 +112,8 @@ function addFormats(environment: nunjucks.Environment): void {
   environment.addFilter('pretty', (value: unknown) => JSON.stringify(value, null, 2))
 }
 
-/** 512 bytes, 12 kB, 3.4 MB. */
-export function readableBytes(bytes: number): string {
-  if (bytes < 1_000) return `${bytes} bytes`
-  return bytes < 1_000_000 ? `${Math.round(bytes / 1_000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`
-}
-
 /** An ISO time relative to now: 3 minutes ago. */
-export function timeAgo(time: string, now = Date.now()): string {
+function timeAgo(time: string, now = Date.now()): string {
   const seconds = Math.round((new Date(time).getTime() - now) / 1_000)
   const step = STEPS.find(({ until }) => Math.abs(seconds) < until) ?? STEPS[0]
   return relative.format(Math.trunc(seconds / step.seconds), step.unit)

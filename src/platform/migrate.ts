@@ -57,7 +57,7 @@ async function applyFile(client: pg.Client, folder: string, name: string): Promi
 }
 
 /** A migration's text, with each line `-- include <path>` replaced by that file: a function's source is kept once. */
-export async function readMigration(path: string): Promise<string> {
+async function readMigration(path: string): Promise<string> {
   const lines = (await readFile(path, 'utf8')).split('\n')
   const parts = await Promise.all(
     lines.map(async (line) => {

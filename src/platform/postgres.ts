@@ -20,7 +20,7 @@ types.setTypeParser(OID.int8Array, (list: string) =>
 )
 
 /** A 64-bit integer as a number. @throws RangeError above 2^53 - 1 instead of rounding. */
-export function safeInteger(value: string): number {
+function safeInteger(value: string): number {
   const number = Number(value)
   if (!Number.isSafeInteger(number)) throw new RangeError(`${value} is beyond the integers a number holds`)
   return number
@@ -30,7 +30,7 @@ export function safeInteger(value: string): number {
  * PostgreSQL's text of a timestamptz (session time zone UTC) as ISO 8601 with up to six decimals: a Date would lose
  * the microseconds, and keyset paging would skip rows.
  */
-export function isoTime(value: string): string {
+function isoTime(value: string): string {
   return value.endsWith('infinity') ? value : `${value.slice(0, 10)}T${value.slice(11).replace(/\+00$/, '')}Z`
 }
 

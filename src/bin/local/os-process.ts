@@ -28,7 +28,7 @@ function startedByProc(pid: number): string | undefined {
 }
 
 /** For systems without /proc. */
-export function startedByPs(pid: number): string | undefined {
+function startedByPs(pid: number): string | undefined {
   const { stdout } = spawnSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' })
   return stdout.trim() || undefined
 }
@@ -72,7 +72,7 @@ export async function endProcess(
 }
 
 /** Sends a signal, unless the process has gone or its pid is somebody else's now. */
-export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals): void {
+function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals): void {
   if (!isRunning(identity)) return
   try {
     process.kill(identity.pid, signal)

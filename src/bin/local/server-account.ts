@@ -53,7 +53,7 @@ function hasName(): boolean {
 }
 
 /** The account "nobody", or else the first that is not root. */
-export function unprivilegedAccount(passwd: string): Account {
+function unprivilegedAccount(passwd: string): Account {
   const accounts = passwd
     .split('\n')
     .map((line) => line.split(':'))
@@ -74,7 +74,7 @@ async function byNamespace(
 }
 
 /** Used by `serverAccount` where user namespaces are forbidden. */
-export async function bySetpriv({ uid, gid }: Account, question: AccountQuestion): Promise<ServerAccount> {
+async function bySetpriv({ uid, gid }: Account, question: AccountQuestion): Promise<ServerAccount> {
   const [command, ...args] = ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups'] as const
   if (!(await succeeds(command, [...args, 'true']))) {
     throw new Error(

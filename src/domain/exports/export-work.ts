@@ -15,6 +15,7 @@ import {
 } from './export-repository.ts'
 import type { ExportRecord, ExportedFile, ProjectExport } from './export-repository.ts'
 import { exportPageUrl } from './export-service.ts'
+import { readableBytes } from '../../lib/readable-bytes.ts'
 
 /** Days that an export can be downloaded. */
 const EXPORT_DAYS = 7
@@ -130,10 +131,4 @@ function createProgress(openDb: () => RequestDb, exportId: number, nRows: number
     },
     done: () => nRowsDone,
   }
-}
-
-/** Bytes as a person reads them: 512 bytes, 12 kB, 3.4 MB. */
-function readableBytes(bytes: number): string {
-  if (bytes < 1_000) return `${bytes} bytes`
-  return bytes < 1_000_000 ? `${Math.round(bytes / 1_000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`
 }

@@ -92,7 +92,7 @@ export function apiErrors(app: Pick<App, 'log'>): Handler {
 }
 
 /** Whether a path belongs to the API, also when slashes were repeated. */
-export function isApi(path: string): boolean {
+function isApi(path: string): boolean {
   return /^\/+api(\/|$)/.test(path)
 }
 
