@@ -3,6 +3,7 @@ import { writes } from '../http/state.ts'
 import type { Handler, RequestState } from '../http/state.ts'
 
 export interface Route {
+  /** GET, POST …; ALL for a route that answers whatever the method. */
   readonly method: string
   /** The pattern, such as /api/task/:id. */
   readonly path: string
@@ -13,14 +14,16 @@ export interface Route {
 /** Every route of a router; HEAD comes with GET and is not listed. */
 export function listRoutes(router: Router<RequestState>): Route[] {
   return router.stack.flatMap((layer) =>
-    layer.methods
-      .filter((method) => method !== 'HEAD')
-      .map((method) => ({
-        method,
-        path: String(layer.path),
-        declaresWrites: layer.stack.some((middleware) => Object.is(middleware, writes)),
-      })),
+    methodsOf(layer.methods).map((method) => ({
+      method,
+      path: String(layer.path),
+      declaresWrites: layer.stack.some((middleware) => Object.is(middleware, writes)),
+    })),
   )
+}
+
+function methodsOf(methods: readonly string[]): readonly string[] {
+  return methods.includes('TRACE') ? ['ALL'] : methods.filter((method) => method !== 'HEAD')
 }
 
 /** Tells `listener` of the route that answered each request. */

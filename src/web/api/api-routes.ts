@@ -33,7 +33,11 @@ export function apiRoutes(app: App): Router<RequestState> {
   router.options('/{*path}', (ctx) => {
     ctx.body = ''
   })
-  router.all('/{*path}', () => {
+  router.all('/{*path}', (ctx) => {
+    const isKnown = router
+      .match(ctx.path, ctx.method)
+      .path.some(({ methods, path }) => methods.length > 0 && path !== '/api/{*path}')
+    if (isKnown) throw new ApiError('MethodNotAllowed', `${ctx.method} is not possible here`)
     throw new ApiError('NotFound', '404 Not Found: there is no such address')
   })
   return router

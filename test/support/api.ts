@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import type { Test } from 'supertest'
+import type { TestUser } from './app.ts'
+
+export type Body = Record<string, unknown>
+
+/** A request with a person's API key. */
+export function by(user: TestUser, request: Test): Test {
+  return request.query({ api_key: user.apiKey })
+}
+
+/** What a call is refused with, which must have PyBossa's shape: its status, class and message. */
+export async function refusal(
+  request: Test,
+): Promise<{ status: number; errorClass: unknown; message: string }> {
+  const response = await request
+  const body = response.body as Body
+  assert.deepEqual(Object.keys(body).sort(), [
+    'action',
+    'exception_cls',
+    'exception_msg',
+    'status',
+    'status_code',
+    'target',
+  ])
+  assert.equal(body['status'], 'failed')
+  assert.equal(body['status_code'], response.status)
+  return {
+    status: response.status,
+    errorClass: body['exception_cls'],
+    message: String(body['exception_msg']),
+  }
+}
+
+/** Asserts that a call is refused in this way. */
+export async function assertRefused(
+  request: Test,
+  [status, errorClass, message]: readonly [number, string, RegExp?],
+): Promise<void> {
+  const got = await refusal(request)
+  assert.deepEqual([got.status, got.errorClass], [status, errorClass], got.message)
+  if (message) assert.match(got.message, message)
+}

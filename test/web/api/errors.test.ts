@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { request as httpRequest } from 'node:http'
+import { test } from 'node:test'
+import { assertRefused, by, refusal } from '../../support/api.ts'
+import type { Body } from '../../support/api.ts'
+import { startTestApp } from '../../support/app.ts'
+import { publishedProject, rowsOf } from '../../support/builders.ts'
+import { untilFileEnds } from '../../support/file-ending.ts'
+
+const site = await startTestApp(untilFileEnds())
+const owner = await site.user()
+const project = await publishedProject(site, owner)
+
+test('every failure below /api has PyBossa’s shape, whatever failed', async () => {
+  await assertRefused(site.http.get('/api/nothing'), [404, 'NotFound', /no such address/])
+  await site.http.get('/api').expect(200)
+  await assertRefused(site.http.patch('/api/project'), [405, 'MethodNotAllowed'])
+  await assertRefused(site.http.delete('/api/taskrun'), [405, 'MethodNotAllowed'])
+  await assertRefused(site.http.get('/api/project/9999999999999999'), [404, 'NotFound'])
+  await assertRefused(site.http.get('/api/project/x/newtask'), [415, 'DataError'])
+  await assertRefused(site.http.get(`/api/project/${project.id}/newtask?limit=x`), [415, 'ValueError'])
+  await assertRefused(site.http.post('/api/taskrun').send('nonsense'), [415, 'ValueError'])
+  const task = (await site.http.get('/api/task/999999')).body as Body
+  assert.deepEqual([task['action'], task['target']], ['GET', 'task'])
+  const app = (await site.http.get('/api/app/999999/newtask')).body as Body
+  assert.equal(app['target'], 'project')
+  await site.http.options('/api/taskrun').expect(200).expect('Access-Control-Allow-Origin', '*')
+})
+
+test('repeated slashes are one', async () => {
+  await site.http.get(`//api///project//${project.id}`).expect(200)
+})
+
+test('a body above 10 MB is refused with an answer that the client can read', async () => {
+  const body = JSON.stringify({ name: 'x'.repeat(11 * 1024 * 1024) })
+  await assertRefused(
+    by(owner, site.http.post('/api/project')).set('Content-Type', 'application/json').send(body),
+    [413, 'RequestEntityTooLarge', /10 MB/],
+  )
+})
+
+test('a body that stops in the middle changes nothing and harms nobody', async () => {
+  const before = await rowsOf(site, 'select id from project')
+  const { port } = new URL(site.url)
+  await new Promise<void>((resolve) => {
+    const request = httpRequest({
+      port,
+      method: 'POST',
+      path: `/api/project?api_key=${owner.apiKey}`,
+      headers: { 'Content-Type': 'application/json', 'Content-Length': 100 },
+    })
+    request.once('error', () => {
+      resolve()
+    })
+    request.write('{"name":')
+    setTimeout(() => request.destroy(), 50)
+  })
+  assert.equal((await rowsOf(site, 'select id from project')).length, before.length)
+  await site.http.get('/api/project').expect(200)
+})
+
+test('an API key is taken from the query or the header, and a Bearer header does not disable it', async () => {
+  const path = '/api/project'
+  const body = () => ({ name: randomUUID(), short_name: randomUUID(), description: 'By key.' })
+  await site.http.post(path).query({ api_key: owner.apiKey }).send(body()).expect(200)
+  await site.http.post(path).set('Authorization', owner.apiKey).send(body()).expect(200)
+  await site.http
+    .post(path)
+    .query({ api_key: owner.apiKey })
+    .set('Authorization', 'Bearer x.y.z')
+    .send(body())
+    .expect(200)
+  for (const key of ['', 'wrong', randomUUID(), "' or 1=1"]) {
+    await assertRefused(site.http.post(path).query({ api_key: key }).send(body()), [401, 'Unauthorized'])
+  }
+})
+
+test('the old name of a project in paths works', async () => {
+  await site.http.get(`/api/app/${project.id}/newtask`).expect(200)
+  await site.http.get(`/api/app/${project.shortName}/userprogress`).expect(200)
+})
+
+test('a token of another project, a forged or a missing one is refused', async () => {
+  const other = await publishedProject(site, owner)
+  const tokenOf = async ({ shortName, secretKey }: typeof project) =>
+    (await site.http.get(`/api/auth/project/${shortName}/token`).set('Authorization', secretKey).expect(200))
+      .text
+  const [own, foreign] = await Promise.all([tokenOf(project), tokenOf(other)])
+  const ask = (authorization?: string) => {
+    const request = site.http.get(`/api/project/${project.id}/newtask`).query({ external_uid: 'a' })
+    return authorization === undefined ? request : request.set('Authorization', authorization)
+  }
+  await ask(`Bearer ${own}`).expect(200)
+  await ask(`Bearer ${own}`).expect(200)
+  const refused: [string | undefined, RegExp][] = [
+    [undefined, /Missing Authorization header/],
+    ['Basic x', /must start with Bearer/],
+    ['Bearer', /Token not found/],
+    [`Bearer ${own} more`, /must be Bearer/],
+    [`Bearer ${foreign}`, /Signature verification failed/],
+    [`Bearer ${own.slice(0, -3)}abc`, /Signature verification failed/],
+    ['Bearer nonsense', /Signature verification failed/],
+  ]
+  for (const [authorization, message] of refused) {
+    const response = await ask(authorization).expect(401)
+    assert.match(String((response.body as Body)['description']), message)
+    const run = site.http
+      .post('/api/taskrun')
+      .send({ project_id: project.id, task_id: 1, external_uid: 'a', info: 1 })
+    const submit = authorization === undefined ? run : run.set('Authorization', authorization)
+    assert.equal((await refusal(submit)).status, 403)
+  }
+  for (const [path, key] of [
+    [`/api/auth/project/${project.shortName}/token`, 'wrong'],
+    ['/api/auth/project/none/token', project.secretKey],
+  ] as const) {
+    const response = await site.http.get(path).set('Authorization', key)
+    assert.ok([403, 404].includes(response.status), String(response.status))
+    assert.equal((response.body as Body)['action'], 'AUTH_JWT_PROJECT')
+  }
+})

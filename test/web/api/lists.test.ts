@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { assertRefused, by } from '../../support/api.ts'
+import type { Body } from '../../support/api.ts'
+import { startTestApp } from '../../support/app.ts'
+import type { TestUser } from '../../support/app.ts'
+import {
+  addressContributor,
+  draftProject,
+  externalContributor,
+  keyContributor,
+  publishedProject,
+} from '../../support/builders.ts'
+import { untilFileEnds } from '../../support/file-ending.ts'
+import { waitForReplica } from '../../support/servers.ts'
+
+const site = await startTestApp(untilFileEnds())
+const admin = await site.user()
+const owner = await site.user()
+const stranger = await site.user()
+const project = await publishedProject(site, owner, { tasks: 5, redundancy: 2 })
+const draft = await draftProject(site, owner, { tasks: 2 })
+const [firstTask = 0] = project.taskIds
+
+async function list(noun: string, query: Record<string, string | number>, user?: TestUser): Promise<Body[]> {
+  const request = site.http.get(`/api/${noun}`).query(query)
+  return (await (user ? by(user, request) : request).expect(200)).body as Body[]
+}
+
+const idsOf = (rows: Body[]) => rows.map((row) => row['id'])
+
+test('limit, offset, last_id, orderby and desc page through a list', async () => {
+  const page = async (query: Record<string, string | number>) =>
+    idsOf(await list('task', { project_id: project.id, ...query }))
+  const all = project.taskIds
+  assert.deepEqual(await page({}), all)
+  assert.deepEqual(await page({ limit: 2 }), all.slice(0, 2))
+  assert.deepEqual(await page({ limit: 2, offset: 2 }), all.slice(2, 4))
+  assert.deepEqual(await page({ limit: 'many' }), all)
+  assert.deepEqual(await page({ limit: 0 }), [])
+  assert.deepEqual(await page({ last_id: all[1] ?? 0 }), all.slice(2))
+  assert.deepEqual(await page({ last_id: all[1] ?? 0, offset: 5, desc: 'true' }), all.slice(2))
+  assert.deepEqual(await page({ orderby: 'id', desc: 'true' }), all.toReversed())
+  assert.deepEqual(await page({ orderby: 'created', desc: 'no' }), all)
+  assert.equal((await list('task', { limit: 5_000, all: 1 })).length, 5)
+})
+
+test('every attribute filters, by equality', async () => {
+  const found = async (query: Record<string, string | number>) => idsOf(await list('task', query))
+  const [, , third = 0] = project.taskIds
+  assert.deepEqual(await found({ id: third }), [third])
+  assert.deepEqual(await found({ project_id: project.id, state: 'completed' }), [])
+  assert.equal(
+    (await found({ project_id: project.id, state: 'ongoing', n_answers: 2, priority_0: 0 })).length,
+    5,
+  )
+  assert.deepEqual(await found({ project_id: project.id, info: '{"n":3}' }), [third])
+  assert.deepEqual(await found({ project_id: project.id, info: 'word' }), [])
+  assert.equal((await found({ project_id: `[${project.id}, 999999]` })).length, 5)
+  assert.equal((await found({ project_id: 'none' })).length, 5)
+  const [{ created } = {}] = await list('task', { id: third })
+  assert.deepEqual(await found({ id: third, created: String(created) }), [third])
+  assert.equal((await found({ project_id: project.id, created: String(created).slice(0, 10) })).length, 5)
+  assert.deepEqual(idsOf(await list('project', { short_name: project.shortName })), [project.id])
+  assert.deepEqual(idsOf(await list('project', { short_name: project.shortName, published: 'true' })), [
+    project.id,
+  ])
+  assert.deepEqual(await list('project', { short_name: project.shortName, featured: 'true' }), [])
+})
+
+test('somebody signed in sees own projects unless all=1 asks for everybody’s, and drafts only of their own', async () => {
+  const tasksOf = async (user: TestUser | undefined, query: Record<string, string | number> = {}) =>
+    idsOf(await list('task', query, user))
+  assert.deepEqual(await tasksOf(undefined), project.taskIds)
+  assert.deepEqual(await tasksOf(stranger), [])
+  assert.deepEqual(await tasksOf(stranger, { all: 1 }), project.taskIds)
+  assert.deepEqual(await tasksOf(owner), [...project.taskIds, ...draft.taskIds])
+  assert.deepEqual(await tasksOf(admin, { all: 1 }), [...project.taskIds, ...draft.taskIds])
+})
+
+test('unknown attributes and impossible values are refused', async () => {
+  const cases: [string, number, string, RegExp?][] = [
+    ['task?colour=red', 415, 'AttributeError', /^type object 'Task' has no attribute 'colour'$/],
+    ['task?orderby=colour', 415, 'AttributeError'],
+    ['task?desc=perhaps', 415, 'ValueError', /truth value 'perhaps'/],
+    ['task?limit=-1', 415, 'DataError'],
+    ['task?offset=-1', 415, 'DataError'],
+    ['task?n_answers=many', 415, 'DataError', /many/],
+    ['project?secret_key=x', 415, 'AttributeError'],
+    ['taskrun?created=%00', 415, 'DataError'],
+  ]
+  for (const [path, ...reason] of cases) await assertRefused(site.http.get(`/api/${path}`), reason)
+})
+
+test('task runs, results and categories are listed and read with their links', async () => {
+  const byKey = keyContributor(site, project, stranger)
+  const byAddress = addressContributor(site, project)
+  const bySite = await externalContributor(site, project, 'reader 1')
+  for (const who of [byKey, byAddress]) {
+    await who.newTask().expect(200)
+    await who.submit(firstTask).expect(200)
+  }
+  await bySite.newTask().expect(200)
+  await bySite.submit(project.taskIds[1] ?? 0).expect(200)
+  await waitForReplica()
+
+  const runs = await list('taskrun', { project_id: project.id })
+  assert.deepEqual(
+    runs.map((run) => [run['task_id'], run['user_id'], run['external_uid'], run['user_ip'] === null]),
+    [
+      [firstTask, stranger.id, null, true],
+      [firstTask, null, null, false],
+      [project.taskIds[1], null, 'reader 1', true],
+    ],
+  )
+  assert.equal((await list('taskrun', { task_id: firstTask })).length, 2)
+  assert.equal((await list('taskrun', { external_uid: 'reader 1' })).length, 1)
+  assert.equal((await list('taskrun', { user_id: stranger.id })).length, 1)
+  const [run = {}] = runs
+  const read = (await site.http.get(`/api/taskrun/${String(run['id'])}`).expect(200)).body as Body
+  assert.deepEqual(read, run)
+  assert.deepEqual(
+    [read['link'], ...(read['links'] as string[])].map((link) =>
+      /rel='(\w+)'.*\/api\/(\w+)\//.exec(String(link))?.slice(1),
+    ),
+    [
+      ['self', 'taskrun'],
+      ['parent', 'project'],
+      ['parent', 'task'],
+    ],
+  )
+
+  const [result = {}] = await list('result', { project_id: project.id })
+  assert.deepEqual(result['task_run_ids'], idsOf(runs).slice(0, 2))
+  assert.equal(result['last_version'], true)
+  assert.deepEqual(await list('result', { project_id: project.id, last_version: 'false' }), [])
+  const resultPath = `/api/result/${String(result['id'])}`
+  assert.deepEqual((await site.http.get(resultPath).expect(200)).body, result)
+  assert.deepEqual((await by(admin, site.http.get(resultPath)).expect(200)).body, result)
+
+  const [category = {}] = await list('category', {})
+  assert.deepEqual(
+    (await site.http.get(`/api/category/${String(category['id'])}`).expect(200)).body,
+    category,
+  )
+  for (const noun of ['taskrun', 'result', 'category', 'project', 'task']) {
+    await assertRefused(site.http.get(`/api/${noun}/999999`), [404, 'NotFound', /^404 Not Found/])
+  }
+})
+
+test('HEAD answers wherever GET does, without a body', async () => {
+  for (const path of ['project', 'task', 'taskrun', 'result', 'category', `project/${project.id}`]) {
+    const response = await site.http.head(`/api/${path}`).expect(200)
+    assert.equal(response.text, undefined)
+  }
+})

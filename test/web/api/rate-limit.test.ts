@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { assertRefused, by } from '../../support/api.ts'
+import { startTestApp } from '../../support/app.ts'
+import { publishedProject } from '../../support/builders.ts'
+import { untilFileEnds } from '../../support/file-ending.ts'
+
+const LIMIT = 6
+const site = await startTestApp(untilFileEnds(), { RATE_LIMIT: `${LIMIT}/900` })
+const owner = await site.user()
+const other = await site.user()
+
+test('the request that reaches the limit is refused, per person, and headers say how many are left', async () => {
+  const ask = (user = owner) => by(user, site.http.get('/api/project'))
+  for (let n = 1; n < LIMIT; n += 1) {
+    const { headers } = await ask().expect(200)
+    assert.equal(headers['x-ratelimit-limit'], String(LIMIT))
+    assert.equal(headers['x-ratelimit-remaining'], String(LIMIT - n))
+    assert.ok(Number(headers['x-ratelimit-reset']) > Date.now() / 1000)
+  }
+  const refused = await ask().expect(429)
+  assert.equal(refused.headers['x-ratelimit-remaining'], '0')
+  assert.ok(Number(refused.headers['retry-after']) > 0)
+  await assertRefused(ask(), [429, 'TooManyRequests', /Try again in \d+ seconds/])
+  await ask(other).expect(200)
+})
+
+test('people of another site and devices are counted one by one, all others by address', async () => {
+  const project = await publishedProject(site, owner)
+  const { text: token } = await site.http
+    .get(`/api/auth/project/${project.shortName}/token`)
+    .set('Authorization', project.secretKey)
+    .expect(200)
+  const remaining = async (uid: string) => {
+    const { headers } = await site.http
+      .get(`/api/project/${project.id}/newtask`)
+      .query({ external_uid: uid })
+      .set('Authorization', `Bearer ${token}`)
+    return Number(headers['x-ratelimit-remaining'])
+  }
+  assert.ok((await remaining('a')) > 0)
+  const byAddress = await site.http.get(`/api/project/${project.id}`).expect(200)
+  assert.ok(Number(byAddress.headers['x-ratelimit-remaining']) < LIMIT)
+})
+
+test('while the cache is away each process counts for itself', async (t) => {
+  const alone = await startTestApp(t, {
+    RATE_LIMIT: `${LIMIT}/900`,
+    REDIS_CACHE_URL: 'redis://127.0.0.1:1',
+    LOG_LEVEL: 'error',
+  })
+  const user = await alone.user()
+  const ask = () => by(user, alone.http.get('/api/category'))
+  for (let n = 1; n < LIMIT; n += 1) {
+    const { headers } = await ask().expect(200)
+    assert.equal(headers['x-ratelimit-remaining'], String(LIMIT - n))
+  }
+  await ask().expect(429)
+})
