@@ -42,7 +42,8 @@ export function pageErrors(
   return async (ctx, next) => {
     try {
       await next()
-      if (ctx.status === 404 && ctx.body == null) {
+      if (ctx.body != null) return
+      if (ctx.status === 404) {
         render(ctx, { status: 404, message: 'There is no page at this address.' })
       } else if (ctx.status === 405 || ctx.status === 501) {
         render(ctx, { status: 405, message: 'This page cannot be used in this way.' })
