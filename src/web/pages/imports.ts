@@ -130,6 +130,12 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
     const owned = await ownedProjectOf(ctx)
     const { record, importer } = await draftOf(ctx, owned)
     const fields = await readForm(ctx)
+    const address = `${projectUrl(owned.project)}tasks/import/${record.id}`
+    // Confirmed twice, by a second click or by going back: what was imported is shown.
+    if (record.state === 'done') {
+      ctx.redirect(address)
+      return
+    }
     const inspection = await importer.inspect(sourceOfDraft(record), {})
     const options = importer.name === 'csv' ? { columns: mapping(inspection.columns, fields) } : {}
     try {
@@ -139,7 +145,7 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
         options,
         tasks,
       })
-      ctx.redirect(`${projectUrl(owned.project)}tasks/import/${record.id}`)
+      ctx.redirect(address)
     } catch (error) {
       if (!(error instanceof ImportError)) throw error
       await showPreview(ctx, owned, { record, inspection, importer }, [...error.problems])

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { test } from 'node:test'
+import supertest from 'supertest'
+import { startTestApp } from '../../support/app.ts'
+import { rowsOf } from '../../support/builders.ts'
+import { untilFileEnds } from '../../support/file-ending.ts'
+import { waitForReplica } from '../../support/servers.ts'
+
+const site = await startTestApp(untilFileEnds())
+const password = 'four plain test words'
+
+function newPerson() {
+  const name = `n${randomUUID().slice(0, 8)}`
+  return { fullName: 'Ada Example', name, email: `${name}@example.org`, password }
+}
+
+/** Somebody's browser. */
+const browser = () => supertest.agent(site.url)
+
+test('somebody signs up, is signed in, signs out and signs in again', async () => {
+  const person = newPerson()
+  const http = browser()
+  await http.get('/account/register?next=/about').expect(200, /Ada|name/i)
+  await http
+    .post('/account/register')
+    .type('form')
+    .send({ ...person, next: '/about' })
+    .expect(302)
+    .expect('Location', '/about')
+  await http.get('/account/profile').expect(200, new RegExp(person.name))
+  await http.post('/account/signout').expect(302).expect('Location', '/')
+  const away = await http.get('/account/profile').expect(302)
+  assert.equal(away.headers['location'], '/account/signin?next=%2Faccount%2Fprofile')
+  await http.get('/account/signin?next=/account/profile').expect(200, /value="\/account\/profile"/)
+  await http
+    .post('/account/signin')
+    .type('form')
+    .send({ email: person.email.toUpperCase(), password, next: '/account/profile' })
+    .expect(302)
+    .expect('Location', '/account/profile')
+  const [row] = await rowsOf<{ hash: string }>(
+    site,
+    'select password_hash as hash from user_account where name = $1',
+    [person.name],
+  )
+  assert.match(row?.hash ?? '', /^\$argon2id\$/)
+})
+
+test('a form that is refused keeps what was typed, except the password, and says why beside the field', async () => {
+  const taken = newPerson()
+  await browser().post('/account/register').type('form').send(taken).expect(302)
+  const cases: [Record<string, string>, RegExp][] = [
+    [{ name: taken.name }, /taken|has this/i],
+    [{ email: taken.email }, /address|account/i],
+    [{ name: 'signin' }, /taken|has this/i],
+    [{ name: 'a b' }, /no blanks/],
+    [{ email: 'nobody' }, /Enter an e-mail address/],
+    [{ password: 'short' }, /at least 8 characters/],
+    [{ fullName: '' }, /Enter your name/],
+  ]
+  for (const [change, message] of cases) {
+    const typed = { ...newPerson(), ...change }
+    const { text } = await browser().post('/account/register').type('form').send(typed).expect(422)
+    assert.match(text, message)
+    assert.ok(text.includes(`value="${typed.email}"`), 'the address is kept')
+    assert.ok(!text.includes(typed.password), 'the password is not sent back')
+  }
+})
+
+test('a wrong password and an unknown address are refused in the same words', async () => {
+  const person = newPerson()
+  await browser().post('/account/register').type('form').send(person).expect(302)
+  const said = async (form: Record<string, string>) => {
+    const { text } = await browser().post('/account/signin').type('form').send(form).expect(422)
+    return /<ul><li>(.+?)<\/li>/.exec(text)?.[1]
+  }
+  const wrong = await said({ email: person.email, password: 'not the password' })
+  assert.ok(wrong)
+  assert.equal(await said({ email: 'nobody@example.org', password }), wrong)
+  assert.equal(await said({}), wrong)
+})
+
+test('after signing in nobody is led to another site', async () => {
+  const person = newPerson()
+  await browser().post('/account/register').type('form').send(person).expect(302)
+  for (const next of ['https://evil.example', '//evil.example', '/\\evil.example', 'javascript:alert(1)']) {
+    await browser()
+      .post('/account/signin')
+      .type('form')
+      .send({ email: person.email, password, next })
+      .expect(302)
+      .expect('Location', '/')
+  }
+})
+
+test('API keys are named, shown once, listed with their last use, and revoked', async () => {
+  const user = await site.user()
+  const made = await user.http.post('/account/keys').type('form').send({ keyName: 'laptop' }).expect(200)
+  const [, key = ''] = /<pre id="new-key"[^>]*>([^<]+)</.exec(made.text) ?? []
+  await site.http.get('/api/project').query({ api_key: key, all: 1 }).expect(200)
+  await site.http.post('/api/task').query({ api_key: key }).send({}).expect(415)
+  await waitForReplica()
+  const page = await user.http.get('/account/profile').expect(200, /laptop/)
+  assert.ok(!page.text.includes(key))
+  await user.http
+    .post('/account/keys')
+    .type('form')
+    .send({ keyName: 'x'.repeat(300) })
+    .expect(422)
+
+  const [row] = await rowsOf<{ id: number }>(site, `select id from api_key where name = 'laptop'`)
+  const stranger = await site.user()
+  await stranger.http.post(`/account/keys/${row?.id ?? 0}/revoke`)
+  await site.http.post('/api/task').query({ api_key: key }).send({}).expect(415)
+  await user.http.post(`/account/keys/${row?.id ?? 0}/revoke`).expect(302)
+  const [{ revoked } = { revoked: null }] = await rowsOf<{ revoked: string | null }>(
+    site,
+    'select revoked from api_key where id = $1',
+    [row?.id],
+  )
+  assert.notEqual(revoked, null)
+  await user.http.post('/account/keys/999999/revoke').expect(404)
+})
+
+test('mails to a person are readable on a page, with their links, by that person alone', async () => {
+  const user = await site.user()
+  const stranger = await site.user()
+  const [mail] = await rowsOf<{ id: number }>(
+    site,
+    `insert into mail (recipient, subject, text_body, html_body)
+     values ($1, 'Your export is ready', E'It is here: https://example.org/file\\nBye', '<p>x</p>') returning id`,
+    [`${user.name}@example.org`],
+  )
+  await waitForReplica()
+  await user.http.get('/account/mail').expect(200, /Your export is ready/)
+  await user.http.get(`/account/mail/${mail?.id ?? 0}`).expect(200, /href="https:\/\/example.org\/file"/)
+  await stranger.http.get(`/account/mail/${mail?.id ?? 0}`).expect(404)
+  await user.http.get('/account/mail/first').expect(404)
+  await site.http.get('/account/mail').expect(302)
+})
+
+test('own projects have a page', async () => {
+  const user = await site.user()
+  await user.http.get('/account/projects').expect(200)
+  await site.http.get('/account/projects').expect(302)
+})

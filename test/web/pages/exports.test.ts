@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { jobs } from '../../../jobs/index.ts'
+import { startJobs } from '../../../src/platform/job-runner.ts'
+import { startLoop } from '../../../src/platform/loop.ts'
+import { startTestApp } from '../../support/app.ts'
+import { publishedProject, rowsOf } from '../../support/builders.ts'
+import { untilFileEnds } from '../../support/file-ending.ts'
+import { eventually } from '../../support/jobs.ts'
+import { waitForReplica } from '../../support/servers.ts'
+import { readZip } from '../../support/zip.ts'
+
+const site = await startTestApp(untilFileEnds())
+const owner = await site.user()
+const stranger = await site.user()
+const project = await publishedProject(site, owner, { tasks: 2 })
+const path = `/project/${project.shortName}/tasks/export`
+
+/** Downloads a file whole. */
+async function bytesOf(address: string): Promise<Buffer> {
+  const response = await owner.http
+    .get(address)
+    .buffer(true)
+    .parse((stream, done) => {
+      const parts: Buffer[] = []
+      stream
+        .on('data', (part: Buffer) => parts.push(part))
+        .on('end', () => {
+          done(null, Buffer.concat(parts))
+        })
+    })
+    .expect(200)
+    .expect('Cache-Control', 'private, no-store')
+  assert.match(String(response.headers['content-disposition']), /attachment; filename=.*\.zip/)
+  return response.body as Buffer
+}
+
+test('an owner asks for an export, watches it come, and downloads it', async (t) => {
+  await owner.http.get(path).expect(200, /Answers/)
+  await owner.http
+    .post(path)
+    .type('form')
+    .send({ type: 'task', format: 'csv' })
+    .expect(302)
+    .expect('Location', path)
+  await waitForReplica()
+  await owner.http.get(path).expect(200, /waiting/i)
+
+  const relay = startLoop('relay', 50, () => site.app.queue.sweep().then(() => false), site.app.log)
+  const runner = startJobs(site.app, jobs)
+  t.after(async () => {
+    await relay.stop()
+    await runner.stop(5_000)
+  })
+  await eventually(async () => {
+    const [row] = await rowsOf<{ state: string }>(site, 'select state from project_export')
+    return row?.state === 'done'
+  })
+  await waitForReplica()
+  const page = await owner.http.get(path).expect(200)
+  const [, address = ''] = /href="([^"]+\/tasks\/export\/\d+)"/.exec(page.text) ?? []
+  const files = await readZip(await bytesOf(address))
+  assert.deepEqual(
+    [...files.keys()].map((name) => name.split('_').at(-1)),
+    ['task.csv', 'only.csv'],
+  )
+  await stranger.http.get(address).expect(403)
+})
+
+test('nonsense is refused, and nobody else’s exports are shown', async () => {
+  await owner.http
+    .post(path)
+    .type('form')
+    .send({ type: 'people', format: 'csv' })
+    .expect(422, /Choose what to export/)
+  await owner.http.get(`${path}/999999`).expect(404)
+  await owner.http.get(`${path}/none`).expect(404)
+  await stranger.http.get(path).expect(403)
+  await stranger.http.post(path).type('form').send({ type: 'task', format: 'csv' }).expect(403)
+  await site.http.get(path).expect(302)
+})

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { startTestApp } from '../../support/app.ts'
+import { draftProject, rowsOf } from '../../support/builders.ts'
+import { untilFileEnds } from '../../support/file-ending.ts'
+import { waitForReplica } from '../../support/servers.ts'
+
+const site = await startTestApp(untilFileEnds())
+const owner = await site.user()
+const stranger = await site.user()
+
+async function infosOf(projectId: number) {
+  return rowsOf<{ info: unknown; n_answers: number; priority_0: number }>(
+    site,
+    'select info, n_answers, priority_0 from task where project_id = $1 order by id',
+    [projectId],
+  )
+}
+
+/** Sends a list and follows to its preview. */
+async function preview(path: string, list: { text?: string; file?: string; name?: string }) {
+  const request = owner.http.post(path)
+  if (list.file === undefined) void request.field('text', list.text ?? '')
+  else void request.attach('file', Buffer.from(list.file), list.name ?? 'list.csv')
+  const { headers } = await request.expect(302)
+  await waitForReplica()
+  return String(headers['location'])
+}
+
+test('a CSV is shown as what it becomes, and stored only when that is confirmed, once', async () => {
+  const project = await draftProject(site, owner, { tasks: 0 })
+  const path = `/project/${project.shortName}/tasks/import`
+  await owner.http.get(path).expect(200)
+  const file =
+    'picture,place,n_answers,priority_0\r\n001.jpg,"A, b",5,0.5\r\n002.jpg,,2,0\r\n001.jpg,"A, b",5,0.5\r\n'
+  const draft = await preview(path, { file })
+  const page = await owner.http.get(draft).expect(200)
+  for (const shown of ['001.jpg', 'A, b', 'picture', 'Answers wanted'])
+    assert.ok(page.text.includes(shown), shown)
+  assert.deepEqual(await infosOf(project.id), [])
+
+  await owner.http.post(draft).type('form').send({ redundancy: '3', 'column-1': 'ignore' }).expect(302)
+  assert.deepEqual(await infosOf(project.id), [
+    { info: { picture: '001.jpg' }, n_answers: 5, priority_0: 0.5 },
+    { info: { picture: '002.jpg' }, n_answers: 2, priority_0: 0 },
+  ])
+  await waitForReplica()
+  await owner.http.get(draft).expect(200, /2/)
+  await owner.http.post(draft).type('form').send({}).expect(302).expect('Location', draft)
+  assert.equal((await infosOf(project.id)).length, 2)
+
+  const again = await preview(path, { file })
+  await owner.http.get(again).expect(200, /0/)
+  await owner.http.post(again).type('form').send({ 'column-1': 'ignore' }).expect(302)
+  assert.equal((await infosOf(project.id)).length, 2)
+})
+
+test('pasted rows and JSON lists are read as well', async () => {
+  const project = await draftProject(site, owner, { tasks: 0 })
+  const path = `/project/${project.shortName}/tasks/import`
+  const pasted = await preview(path, { text: 'a;b\n1;2\n' })
+  await owner.http.post(pasted).type('form').send({}).expect(302)
+  const json = await preview(path, { file: '[{"info": {"x": 1}}, {"info": {"x": 2}}]', name: 'tasks.json' })
+  await owner.http.get(json).expect(200)
+  await owner.http.post(json).type('form').send({ redundancy: '7' }).expect(302)
+  assert.deepEqual(
+    (await infosOf(project.id)).map(({ info, n_answers: n }) => [info, n]),
+    [
+      [{ a: '1', b: '2' }, 3],
+      [{ x: 1 }, 7],
+      [{ x: 2 }, 7],
+    ],
+  )
+})
+
+test('a list with faults says row and column, and imports nothing', async () => {
+  const project = await draftProject(site, owner, { tasks: 0 })
+  const path = `/project/${project.shortName}/tasks/import`
+  const ragged = await preview(path, { file: 'a,b\n1,2\n3\n' })
+  const page = await owner.http.get(ragged).expect(200)
+  assert.match(page.text, /row 3|line 3/i)
+  await owner.http.post(ragged).type('form').send({}).expect(422)
+  const wrongType = await preview(path, { file: 'a,n_answers\n1,many\n' })
+  await owner.http.get(wrongType).expect(200, /n_answers/)
+  const mapped = await preview(path, { file: 'a,b\n1,x\n' })
+  await owner.http.post(mapped).type('form').send({ 'column-1': 'n_answers' }).expect(422)
+  await owner.http
+    .post(mapped)
+    .type('form')
+    .send({ redundancy: '0' })
+    .expect(400, /Between 1 and 1,000/)
+  assert.deepEqual(await infosOf(project.id), [])
+})
+
+test('an upload without a file, or one that is no form, is refused with what to do', async () => {
+  const project = await draftProject(site, owner)
+  const path = `/project/${project.shortName}/tasks/import`
+  await owner.http
+    .post(path)
+    .field('text', '  ')
+    .expect(422, /Choose a file, or paste rows/)
+  await owner.http
+    .post(path)
+    .set('Content-Type', 'multipart/form-data; boundary=x')
+    .send('nonsense')
+    .expect(422)
+  await owner.http
+    .post(path)
+    .field('text', 'kept,rows')
+    .attach('file', Buffer.alloc(51 * 1024 * 1024, 'a'), 'big.csv')
+    .expect(413, /50 MB is the most/)
+})
+
+test('imports belong to their project and its owners', async () => {
+  const project = await draftProject(site, owner, { tasks: 0 })
+  const other = await draftProject(site, owner, { tasks: 0 })
+  const path = `/project/${project.shortName}/tasks/import`
+  const draft = await preview(path, { text: 'a,b\n1,2\n' })
+  const id = draft.split('/').at(-1) ?? ''
+  await owner.http.get(`/project/${other.shortName}/tasks/import/${id}`).expect(404)
+  await owner.http.get(`${path}/none`).expect(404)
+  await stranger.http.get(draft).expect(403)
+  await stranger.http.post(draft).type('form').send({}).expect(403)
+  await site.http.get(path).expect(302)
+  assert.deepEqual(await infosOf(project.id), [])
+})

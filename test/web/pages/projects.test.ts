@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { test } from 'node:test'
+import { startTestApp } from '../../support/app.ts'
+import { draftProject, externalContributor, publishedProject, rowsOf } from '../../support/builders.ts'
+import { untilFileEnds } from '../../support/file-ending.ts'
+import { waitForReplica } from '../../support/servers.ts'
+
+const site = await startTestApp(untilFileEnds())
+const owner = await site.user()
+const stranger = await site.user()
+
+test('an owner creates a project by form; a refused form keeps what was typed', async () => {
+  const shortName = `p-${randomUUID().slice(0, 8)}`
+  await owner.http.get('/project/new').expect(200)
+  const bad = await owner.http
+    .post('/project/new')
+    .type('form')
+    .send({ name: 'Birds <b>', shortName: 'has blank', description: '' })
+    .expect(422)
+  assert.match(bad.text, /value="Birds &lt;b&gt;"/)
+  assert.match(bad.text, /no blanks/)
+  assert.match(bad.text, /Say in one sentence/)
+  await owner.http
+    .post('/project/new')
+    .type('form')
+    .send({
+      name: shortName,
+      shortName,
+      description: 'Fine.',
+      longDescription: '**Bold** <script>x</script>',
+    })
+    .expect(302)
+    .expect('Location', `/project/${shortName}/tasks/`)
+  await waitForReplica()
+  const page = await owner.http.get(`/project/${shortName}/`).expect(200)
+  assert.match(page.text, /<strong>Bold<\/strong>/)
+  assert.ok(!page.text.includes('<script>x'))
+  await owner.http.get(`/project/${shortName}/tasks/`).expect(200, /Add tasks/)
+  const early = await owner.http.post(`/project/${shortName}/publish`).expect(400)
+  assert.match(early.text, /Choose how tasks are presented/)
+  const taken = { name: 'Another', shortName, description: 'Fine.' }
+  await owner.http
+    .post('/project/new')
+    .type('form')
+    .send(taken)
+    .expect(422, /Another project has this short name/)
+})
+
+test('a draft is shown to its owners only, and published by them only', async () => {
+  const { shortName } = await draftProject(site, owner)
+  const path = `/project/${shortName}/`
+  await owner.http.get(path).expect(200)
+  await stranger.http.get(path).expect(403)
+  const away = await site.http.get(path).expect(302)
+  assert.match(String(away.headers['location']), /^\/account\/signin\?next=/)
+  await stranger.http.post(`${path}publish`).expect(403)
+  await site.http.post(`${path}publish`).expect(401)
+  await owner.http.post(`${path}publish`).expect(302)
+  await waitForReplica()
+  await site.http.get(path).expect(200, /Start|contribut/i)
+  await owner.http.post(`${path}publish`).expect(400, /published already/)
+})
+
+test('settings are changed by owners, with errors beside the fields', async () => {
+  const { id, shortName } = await publishedProject(site, owner)
+  const path = `/project/${shortName}/update`
+  await owner.http.get(path).expect(200, new RegExp(`Built ${shortName}`))
+  await stranger.http.get(path).expect(403)
+  const send = (form: Record<string, string>) => owner.http.post(path).type('form').send(form)
+  await send({ name: '', description: 'Kept text' }).expect(422, /Give the project a name[\s\S]*Kept text/)
+  await send({ name: `New ${shortName}`, description: 'New.', longDescription: '' }).expect(302)
+  const [row] = await rowsOf<Record<string, unknown>>(
+    site,
+    'select name, description, allow_anonymous_contributors as anonymous from project where id = $1',
+    [id],
+  )
+  assert.deepEqual(row, { name: `New ${shortName}`, description: 'New.', anonymous: false })
+})
+
+test('the list of projects goes on over pages', async () => {
+  for (let n = 0; n < 13; n += 1) await publishedProject(site, owner)
+  const first = await site.http.get('/project/').expect(200)
+  const [, next = ''] = /href="(\/project\/\?before=\d+)"/.exec(first.text) ?? []
+  const second = await site.http.get(next).expect(200)
+  assert.ok(!second.text.includes(next))
+  await site.http.get('/project').expect(200)
+})
+
+test('home shows what needs people and what is done; the pages about the site answer', async () => {
+  const done = await publishedProject(site, owner)
+  const who = await externalContributor(site, done)
+  await who.newTask().expect(200)
+  await who.submit(done.taskIds[0] ?? 0).expect(200)
+  await waitForReplica()
+  await site.http.get('/').expect(200, /<h1/)
+  await site.http.get(`/project/${done.shortName}/`).expect(200)
+  for (const path of ['/about', '/help/privacy', '/healthz', '/readyz', '/robots.txt'])
+    await site.http.get(path).expect(200)
+  await site.http.get('/favicon.ico').expect(204)
+})
+
+test('owners browse tasks by state and page, look at one, and see answers arriving', async () => {
+  const project = await publishedProject(site, owner, { tasks: 27 })
+  const [first = 0] = project.taskIds
+  const who = await externalContributor(site, project, 'reader-7')
+  for (let n = 0; n < 26; n += 1) {
+    const { body } = (await who.newTask().expect(200)) as { body: { id: number } }
+    await who.submit(body.id, { info: n === 0 ? { answer: 'Yes' } : 'plain' }).expect(200)
+  }
+  await waitForReplica()
+  const base = `/project/${project.shortName}`
+  const all = await owner.http.get(`${base}/tasks/browse`).expect(200)
+  const [, next = ''] = /href="([^"]*after=\d+)"/.exec(all.text) ?? []
+  await owner.http.get(next.replaceAll('&amp;', '&')).expect(200, new RegExp(String(project.taskIds[26])))
+  for (const show of ['ongoing', 'completed', 'untouched', 'nonsense']) {
+    await owner.http.get(`${base}/tasks/browse?show=${show}`).expect(200)
+  }
+  await owner.http.get(`${base}/tasks/${first}`).expect(200, /reader-7/)
+  const answers = await owner.http.get(`${base}/answers`).expect(200, /reader-7/)
+  const [, older = ''] = /href="([^"]*before=\d+)"/.exec(answers.text) ?? []
+  await owner.http.get(older).expect(200)
+
+  const other = await publishedProject(site, owner)
+  await owner.http.get(`${base}/tasks/${other.taskIds[0] ?? 0}`).expect(404)
+  await owner.http.get(`${base}/tasks/none`).expect(404)
+  for (const path of ['/tasks/browse', `/tasks/${first}`, '/answers', '/tasks/']) {
+    await stranger.http.get(base + path).expect(403)
+  }
+})
+
+test('the presenter’s form is shown with the columns of the owner’s tasks, refused with reasons, and saved', async () => {
+  const { shortName } = await draftProject(site, owner)
+  const path = `/project/${shortName}/tasks/taskpresentereditor`
+  await owner.http.get(path).expect(200, /Your tasks have: n\./)
+  const send = (form: Record<string, string>) => owner.http.post(path).type('form').send(form)
+  const form = { question: 'Is it?', choices: 'Yes\nNo', pictureColumn: 'picture', tutorial: 'Look.' }
+  await send({ ...form, question: '' }).expect(422, /Yes\nNo/)
+  await send({ ...form, choices: 'One' }).expect(422)
+  await send({ ...form, template: 'none' }).expect((response) => {
+    assert.ok(response.status >= 400)
+  })
+  await send(form).expect(302)
+  await waitForReplica()
+  await owner.http.get(path).expect(200, /Is it\?/)
+  await stranger.http.post(path).type('form').send(form).expect(403)
+})
