@@ -7,10 +7,10 @@ import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
+// npm runs its scripts in the project's folder.
+const root = process.cwd()
 const modules = join(root, 'node_modules')
 const marker = join(modules, '.installed')
 const [first, ...others] = process.argv.slice(2)

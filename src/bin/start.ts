@@ -1,6 +1,5 @@
 import { readFileSync, watch, writeFileSync } from 'node:fs'
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -14,9 +13,9 @@ import { recordProcess, recordedProcess } from './local/os-process.ts'
 import { DATABASE, prepareDatabase } from './local/postgres-database.ts'
 import { postgresPlace, startPostgres } from './local/postgres.ts'
 import { findRedis, startRedis } from './local/redis.ts'
-import { applicationKeyFile, mustBeFree, startSettings } from './local/settings.ts'
+import { applicationKeyFile, makeSocketFolder, mustBeFree, startSettings } from './local/settings.ts'
 import type { StartSettings } from './local/settings.ts'
-import { supervise } from './local/supervisor.ts'
+import { endLeftovers, supervise } from './local/supervisor.ts'
 import type { Supervised } from './local/supervisor.ts'
 import { seedDemo } from './seed-demo.ts'
 import type { DemoOwner } from './seed-demo.ts'
@@ -39,6 +38,7 @@ async function start(settings: StartSettings): Promise<void> {
   const began = Date.now()
   const { dataDir } = settings
   refuseSecondStart(settings)
+  await endLeftovers(dataDir)
   await mustBeFree(settings.host, settings.port)
   const env = await step('Application key and servers', () => serverEnvironment(settings))
   recordProcess(join(dataDir, 'start.json'), process.pid)
@@ -47,7 +47,7 @@ async function start(settings: StartSettings): Promise<void> {
   await step('Files for the browser', () => buildAssets({ outDir: config.folders.assets }))
   const owner = await step('Demo project', () => seed(env, settings))
 
-  const children = await startProcesses(env, dataDir)
+  const children = startProcesses(env, dataDir)
   await step('Web server', () => untilReady(settings))
   if (process.argv.includes('--watch')) watchSources(children, config.folders.assets)
   console.log(
@@ -73,7 +73,8 @@ async function serverEnvironment(settings: StartSettings): Promise<NodeJS.Proces
     APP_KEYS_FILE: process.env['APP_KEYS_FILE'] ?? applicationKeyFile(dataDir),
     LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'warn',
   }
-  const sockets = mkdtempSync(join(tmpdir(), 'mh-'))
+  const sockets = makeSocketFolder(dataDir)
+  running.push({ stop: () => rm(sockets, { recursive: true, force: true }) })
   const [database, redis] = await Promise.all([
     databaseUrl === undefined ? ownDatabase(dataDir, sockets) : {},
     redisUrls.cache === undefined || redisUrls.queue === undefined ? ownRedis(settings, sockets) : {},
@@ -129,15 +130,12 @@ async function seed(env: NodeJS.ProcessEnv, { dataDir, url }: StartSettings): Pr
   }
 }
 
-async function startProcesses(env: NodeJS.ProcessEnv, dataDir: string): Promise<{ web: Supervised }> {
+function startProcesses(env: NodeJS.ProcessEnv, dataDir: string): { web: Supervised } {
   const watched = process.argv.includes('--watch') ? { TEMPLATES_WATCH: 'on' } : {}
   const options = { dataDir, env: { ...env, ...watched }, onHopeless: () => void stopAll(1) }
-  const [worker, web, scheduler] = await Promise.all(
-    (['worker', 'web', 'scheduler'] as const).map((name) => supervise(name, options)),
-  )
-  if (!worker || !web || !scheduler) throw new Error('A process is missing')
-  running.unshift(scheduler, web, worker)
-  return { web }
+  const supervised = { worker: supervise('worker', options), web: supervise('web', options) }
+  running.unshift(supervise('scheduler', options), supervised.web, supervised.worker)
+  return supervised
 }
 
 async function untilReady({ port, host }: StartSettings): Promise<void> {

@@ -1,6 +1,7 @@
-import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { createHash, randomBytes } from 'node:crypto'
+import { existsSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 /** Where `npm start` puts its things and listens. */
@@ -41,6 +42,23 @@ export function applicationKeyFile(dataDir: string): string {
     writeFileSync(file, JSON.stringify([key]), { mode: 0o600 })
   }
   return file
+}
+
+/**
+ * The folder for the sockets of our servers: a path of a socket has at most 107 bytes, so it cannot be in the data
+ * folder. Named after that, so that a later start finds servers that were left running.
+ *
+ * @throws Error when somebody else made it.
+ */
+export function makeSocketFolder(dataDir: string): string {
+  const folder = join(tmpdir(), `mh-${createHash('sha256').update(dataDir).digest('hex').slice(0, 12)}`)
+  // The server's account, where it is not ours, has to come through.
+  mkdirSync(folder, { recursive: true, mode: 0o711 })
+  const found = lstatSync(folder)
+  if (!found.isDirectory() || found.uid !== process.getuid?.()) {
+    throw new Error(`${folder} belongs to somebody else: remove it, or choose another DATA_DIR.`)
+  }
+  return folder
 }
 
 /** @throws Error that says what to do when somebody else has the port. */

@@ -17,19 +17,31 @@ export interface Supervised {
   stop(): Promise<void>
 }
 
+/** Our processes, in the order in which they are started. */
+const PROCESSES = ['worker', 'web', 'scheduler'] as const
+
+function recordOf(dataDir: string, name: string): string {
+  return join(dataDir, `${name}.json`)
+}
+
+/** Ends the processes that a run which was killed left behind on this data folder. */
+export async function endLeftovers(dataDir: string): Promise<void> {
+  for (const name of PROCESSES) {
+    const left = recordedProcess(recordOf(dataDir, name))
+    if (left) await endProcess(left, ['SIGTERM', 'SIGKILL'], 10_000)
+  }
+}
+
 /**
  * Keeps one of our processes running: started again when it ends, with a pause that grows while it keeps ending soon.
- * What an earlier run left behind is ended first.
  *
  * @param onHopeless called when the first start ends at once: a setting is wrong.
  */
-export async function supervise(
-  name: 'web' | 'worker' | 'scheduler',
+export function supervise(
+  name: (typeof PROCESSES)[number],
   { dataDir, env, onHopeless }: { dataDir: string; env: NodeJS.ProcessEnv; onHopeless: () => void },
-): Promise<Supervised> {
-  const record = join(dataDir, `${name}.json`)
-  const left = recordedProcess(record)
-  if (left) await endProcess(left, ['SIGTERM', 'SIGKILL'], 10_000)
+): Supervised {
+  const record = recordOf(dataDir, name)
   let child: ChildProcess | undefined
   let isStopping = false
   let pause = 250

@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import supertest from 'supertest'
+import { startTestApp } from '../support/app.ts'
+import { draftProject, publishedProject, rowsOf } from '../support/builders.ts'
+import { untilFileEnds } from '../support/file-ending.ts'
+import { waitForReplica } from '../support/servers.ts'
+
+const site = await startTestApp(untilFileEnds())
+const owner = await site.user()
+
+/** The session cookie of somebody who has just signed in, as `name=value`. */
+async function sessionCookie(): Promise<string> {
+  const email = `${owner.name}@example.org`
+  const response = await supertest(site.url)
+    .post('/account/signin')
+    .type('form')
+    .send({ email, password: owner.password })
+    .expect(302)
+  const cookie = String(response.headers['set-cookie'])
+  assert.match(cookie, /; httponly/i)
+  assert.match(cookie, /; samesite=lax/i)
+  return cookie.split(';')[0] ?? ''
+}
+
+test('every page has the strict security headers', async () => {
+  for (const path of ['/', '/about', '/none', '/account/signin']) {
+    const { headers } = await site.http.get(path)
+    const policy = headers['content-security-policy'] ?? ''
+    assert.match(policy, /default-src 'none'|default-src 'self'/)
+    assert.ok(!policy.includes('unsafe-eval'))
+    assert.equal(headers['x-content-type-options'], 'nosniff')
+    assert.match(headers['referrer-policy'] ?? '', /./)
+    assert.match(headers['x-request-id'] ?? '', /^[\w-]{8,64}$/)
+  }
+})
+
+test('a form from another site changes nothing', async () => {
+  const { shortName, id } = await draftProject(site, owner)
+  const path = `/project/${shortName}/publish`
+  const foreign: Record<string, string>[] = [
+    { 'Sec-Fetch-Site': 'cross-site' },
+    { 'Sec-Fetch-Site': 'same-site' },
+    { Origin: 'https://evil.example' },
+    { Origin: 'null' },
+  ]
+  for (const headers of foreign) {
+    const response = await owner.http.post(path).set(headers)
+    assert.equal(response.status, 403)
+  }
+  const [row] = await rowsOf<{ published: boolean }>(site, 'select published from project where id = $1', [
+    id,
+  ])
+  assert.equal(row?.published, false)
+  await owner.http.post(path).set('Origin', site.url).expect(302)
+})
+
+test('a request from another site is nobody’s, also when the browser sends the session along', async () => {
+  const { shortName } = await draftProject(site, owner)
+  const path = `/project/${shortName}/`
+  await owner.http.get(path).expect(200)
+  await owner.http.get(path).set('Sec-Fetch-Site', 'cross-site').expect(302)
+})
+
+test('a session that was changed, cut or made up is none', async () => {
+  const cookie = await sessionCookie()
+  const ask = (value: string) => supertest(site.url).get('/account/profile').set('Cookie', value)
+  await ask(cookie).expect(200)
+  await ask(cookie).expect(200)
+  const middle = Math.floor(cookie.length / 2)
+  const changed = cookie.slice(0, middle) + (cookie[middle] === 'A' ? 'B' : 'A') + cookie.slice(middle + 1)
+  for (const value of [
+    changed,
+    cookie.slice(0, -9),
+    'session=x',
+    'session=',
+    `session=${'x'.repeat(3_000)}`,
+  ]) {
+    await ask(value).expect(302)
+  }
+})
+
+test('signing out ends the session everywhere within ten seconds', { timeout: 20_000 }, async () => {
+  const cookie = await sessionCookie()
+  const ask = () => supertest(site.url).get('/account/profile').set('Cookie', cookie)
+  await ask().expect(200)
+  await supertest(site.url).post('/account/signout').set('Cookie', cookie).expect(302)
+  const began = Date.now()
+  for (;;) {
+    const { status } = await ask()
+    if (status === 302) break
+    assert.ok(Date.now() - began < 11_000, 'the session still works')
+    await new Promise((resolve) => setTimeout(resolve, 500))
+  }
+})
+
+test('error pages say what happened, in a page or in JSON, with the request’s id', async () => {
+  await site.http.get('/none').expect(404, /There is no page at this address/)
+  const json = await site.http.get('/none?response_format=json').expect(404)
+  assert.equal((json.body as Record<string, unknown>)['status_code'] ?? 404, 404)
+  await site.http.delete('/about').expect(405)
+  await site.http.get('/project/none/').expect(404)
+})
+
+test('a page’s data is given as JSON to who asks for it', async () => {
+  const { shortName } = await publishedProject(site, owner)
+  const body: unknown = (
+    await site.http.get(`/project/${shortName}/`).set('Content-Type', 'application/json').expect(200)
+  ).body
+  assert.equal((body as { project: { shortName: string } }).project.shortName, shortName)
+})
+
+test('forms are taken as a browser sends them and as JSON, and nothing else', async () => {
+  const project = await draftProject(site, owner)
+  const path = `/project/${project.shortName}/update`
+  const name = `Json ${project.shortName}`
+  await owner.http
+    .post(path)
+    .send({ name, description: 'D', longDescription: '', allowAnonymousContributors: true })
+    .expect(302)
+  await waitForReplica()
+  const [row] = await rowsOf<{ name: string }>(site, 'select name from project where id = $1', [project.id])
+  assert.equal(row?.name, name)
+  const json = (text: string) => owner.http.post(path).set('Content-Type', 'application/json').send(text)
+  await json('{').expect(400, /not JSON/)
+  await json('[1').expect(400)
+  await json('5').expect(400, /not a JSON object/)
+  await owner.http
+    .post(path)
+    .field('name', 'x')
+    .expect(400, /takes no files/)
+  const huge = await owner.http
+    .post(path)
+    .type('form')
+    .send(`name=${'x'.repeat(1_100_000)}`)
+  assert.equal(huge.status, 413)
+})
+
+test('stamped files are good for a year, compressed as the browser likes, and readable from presenters', async () => {
+  const { text } = await site.http.get('/').expect(200)
+  const [, css = ''] = /href="(\/static\/site-[\w]+\.css)"/.exec(text) ?? []
+  for (const encoding of ['br', 'gzip']) {
+    const { headers } = await site.http.get(css).set('Accept-Encoding', encoding).buffer(false).expect(200)
+    assert.equal(headers['content-encoding'], encoding)
+    assert.match(String(headers['cache-control']), /max-age=31536000, immutable/)
+    assert.match(String(headers['vary']), /Accept-Encoding/i)
+    assert.equal(headers['access-control-allow-origin'], '*')
+  }
+  const plain = await site.http.get(css).set('Accept-Encoding', 'identity').expect(200)
+  assert.equal(plain.headers['content-encoding'], undefined)
+  await site.http.head(css).expect(200)
+  for (const path of [
+    '/static/none.css',
+    '/static/manifest.json',
+    '/static/../package.json',
+    '/static/%2e%2e/x',
+  ]) {
+    await site.http.get(path).expect(404)
+  }
+  await site.http.post(css).expect(404)
+})
+
+test('the demo project’s pictures are served, and no other file', async () => {
+  const picture = await site.http.get('/media/demo/hubble-001.jpg').expect(200)
+  assert.equal(picture.headers['content-type'], 'image/jpeg')
+  await site.http.get('/media/demo/thumbnail.jpg').expect(200)
+  for (const name of ['none.jpg', '../../package.json', '..%2fx.jpg', 'a/hubble-001.jpg', 'project.json']) {
+    await site.http.get(`/media/demo/${name}`).expect(404)
+  }
+})
+
+test('repeated slashes lead to the same page', async () => {
+  await site.http.get('//about').expect(200)
+})
+
+test('behind a proxy the request’s id is the proxy’s, unless it does not look like one', async (t) => {
+  const behind = await startTestApp(t, { TRUST_PROXY: 'on' })
+  const idOf = async (given: string) =>
+    (await behind.http.get('/about').set('X-Request-Id', given)).headers['x-request-id']
+  assert.equal(await idOf('proxy-id-12345'), 'proxy-id-12345')
+  assert.notEqual(await idOf('no good id!'), 'no good id!')
+  assert.notEqual(
+    (await site.http.get('/about').set('X-Request-Id', 'proxy-id-12345')).headers['x-request-id'],
+    'proxy-id-12345',
+  )
+})
+
+test('a site reached by https keeps its cookies for https', async (t) => {
+  const secure = await startTestApp(t, { SITE_URL: 'https://manyhands.example', TRUST_PROXY: 'on' })
+  const user = await secure.user()
+  const response = await secure.http
+    .post('/account/signin')
+    .set('X-Forwarded-Proto', 'https')
+    .type('form')
+    .send({ email: `${user.name}@example.org`, password: user.password })
+    .expect(302)
+  assert.match(String(response.headers['set-cookie']), /__Host-session=.*; secure/i)
+  const { headers } = await secure.http.get('/about').set('X-Forwarded-Proto', 'https')
+  assert.match(String(headers['strict-transport-security']), /max-age=/)
+})
