@@ -17,6 +17,7 @@ const [first, ...others] = process.argv.slice(2)
 
 if (first === '--add') {
   install(false)
+  if (process.exitCode) process.exit()
   process.exit(npm(['install', '--ignore-scripts', '--save-exact', '--no-audit', '--no-fund', ...others]))
 }
 const withDev = first === '--with-dev'
@@ -26,7 +27,7 @@ if (script === undefined) {
   process.exit(2)
 }
 install(withDev)
-run(pinnedNode(), [join(root, script), ...args])
+if (!process.exitCode) run(pinnedNode(), [join(root, script), ...args])
 
 /** Installs what the lockfile says, when it changed or when development packages are wanted and missing. */
 function install(dev) {
@@ -42,14 +43,19 @@ function install(dev) {
     const before = cacheBytes()
     console.log('Installing the locked packages …')
     const status = npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund', ...(dev ? [] : ['--omit=dev'])])
-    if (status !== 0) process.exit(status)
+    // Set here instead of exiting: the lock has to go first.
+    if (status !== 0) {
+      process.exitCode = status
+      return
+    }
+    mkdirSync(modules, { recursive: true })
     writeFileSync(marker, `${wanted}${dev ? ' dev' : ''}`)
     const fetched = Math.max(0, cacheBytes() - before) / 1e6
     console.log(
       `Installed in ${((Date.now() - started) / 1000).toFixed(1)} s, ${fetched.toFixed(1)} MB fetched.`,
     )
   } finally {
-    rmSync(lock, { recursive: true, force: true })
+    rmSync(lock, { force: true })
   }
 }
 
@@ -61,16 +67,25 @@ function isInstalled(wanted, dev) {
 
 /** Two installations into one folder at once would leave it broken: the second waits for the first. */
 function takeTurn(lock) {
-  for (let waited = 0; ; waited += 1) {
+  for (;;) {
     try {
-      mkdirSync(lock)
+      writeFileSync(lock, String(process.pid), { flag: 'wx' })
       return
     } catch (error) {
       if (error.code !== 'EEXIST') throw error
-      const isOld = Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > 600_000
-      if (isOld) rmSync(lock, { recursive: true, force: true })
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
+      if (isAbandoned(lock)) rmSync(lock, { force: true })
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
     }
+  }
+}
+
+/** Whether the process that made the lock was killed before it could remove it. */
+function isAbandoned(lock) {
+  try {
+    process.kill(Number(readFileSync(lock, 'utf8')), 0)
+    return false
+  } catch (error) {
+    return error.code === 'ESRCH'
   }
 }
 
