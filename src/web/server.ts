@@ -47,6 +47,7 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
   const pages = pageRoutes(app, views)
 
   koa.use(requestId(app.log, app.config.http.trustProxy))
+  if (options.onRoute) koa.use(noteRoute(options.onRoute))
   koa.use(health.routes())
   koa.use(presenterHost(app, assets))
   koa.use(staticFiles(assets))
@@ -56,7 +57,6 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
   koa.use(pageErrors(app, views.error))
   koa.use(apiErrors(app))
   koa.use(identify(app, directory(app)))
-  if (options.onRoute) koa.use(noteRoute(options.onRoute))
   koa.use(api.routes())
   koa.use(refuseForeignWrites)
   koa.use(pages.routes())

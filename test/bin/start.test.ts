@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -169,3 +169,30 @@ test(
     assert.match(program.output(), /RATE_LIMIT/)
   },
 )
+
+test('for development a changed source starts the web process anew', { timeout: 60_000 }, async (t) => {
+  const [database, redis] = await Promise.all([createTestDatabase(t), testRedis(t)])
+  const dataDir = newDataDir(t)
+  const port = await freePort()
+  const env = {
+    RATE_LIMIT: 'off',
+    DATA_DIR: dataDir,
+    PORT: String(port),
+    DATABASE_WRITE_URL: database.writeUrl,
+    DATABASE_DIRECT_URL: database.directUrl,
+    REDIS_CACHE_URL: redis.cacheUrl,
+    REDIS_QUEUE_URL: redis.queueUrl,
+    REDIS_PREFIX: redis.prefix,
+  }
+  const program = startProgram('src/bin/start.ts', ['--watch'], env)
+  t.after(async () => {
+    program.child.kill('SIGTERM')
+    await program.ends()
+  })
+  await program.prints('Ctrl-C stops everything')
+  const source = 'src/locales/en.json'
+  const now = new Date()
+  utimesSync(source, now, now)
+  await program.prints('web ended; starting it again')
+  await stop(program)
+})

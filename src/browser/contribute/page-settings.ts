@@ -25,31 +25,32 @@ export interface PageSettings {
 export function readPageSettings(rootId: string): PageSettings {
   const root = mustFind(rootId)
   const { dataset } = root
-  const taskId = Number(dataset['taskId'])
+  const text = (name: string) => dataset[name] ?? ''
+  const taskId = Number(text('taskId'))
   return {
     root,
     stage: mustFind('presenter-stage'),
     frame: {
-      url: dataset['frameUrl'] ?? '',
-      origin: dataset['frameOrigin'] ?? 'null',
-      sandbox: dataset['frameSandbox'] ?? 'allow-scripts',
+      url: text('frameUrl'),
+      origin: text('frameOrigin'),
+      sandbox: text('frameSandbox'),
     },
     project: {
-      id: Number(dataset['projectId']),
-      short_name: dataset['shortName'] ?? '',
-      name: dataset['projectName'] ?? '',
-      description: dataset['projectDescription'] ?? '',
+      id: Number(text('projectId')),
+      short_name: text('shortName'),
+      name: text('projectName'),
+      description: text('projectDescription'),
     },
     taskId: isId(taskId) ? taskId : null,
-    contributor: dataset['contributor'] ?? '',
+    contributor: text('contributor'),
     presenterVersion: dataset['presenterVersion'],
-    ownCount: count(dataset['ownCount']),
-    answersGiven: count(dataset['answersGiven']),
-    answersWanted: count(dataset['answersWanted']),
+    ownCount: count(text('ownCount')),
+    answersGiven: count(text('answersGiven')),
+    answersWanted: count(text('answersWanted')),
     finishedUrl: dataset['finishedUrl'],
-    locale: document.documentElement.lang || 'en',
-    strings: withTranslation(CONTRIBUTE_STRINGS, jsonObject(dataset['strings'])),
-    presenterStrings: texts(jsonObject(dataset['presenterStrings'])),
+    locale: document.documentElement.lang,
+    strings: withTranslation(CONTRIBUTE_STRINGS, jsonObject(text('strings'))),
+    presenterStrings: texts(jsonObject(text('presenterStrings'))),
   }
 }
 
@@ -59,12 +60,12 @@ function mustFind(id: string): HTMLElement {
   return element
 }
 
-function count(text: string | undefined): number {
-  const number = Number(text)
-  return Number.isFinite(number) ? Math.max(0, number) : 0
+/** A count that the page does not tell is 0. */
+function count(text: string): number {
+  return Math.max(0, Number(text) || 0)
 }
 
-function jsonObject(text: string | undefined): Record<string, unknown> {
+function jsonObject(text: string): Record<string, unknown> {
   const value = JSON.parse(text || '{}') as unknown
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 }

@@ -13,15 +13,12 @@
  * Nothing is asked of the site and nothing is saved.
  */
 import type { Json, JsonObject } from '../../lib/bridge.ts'
-import type { AllowedCall } from '../../lib/bridge-allow-list.ts'
 import { typedChoices } from '../../lib/presenter-settings.ts'
 import { forwardNumberKeys } from './number-keys.ts'
 import { readPageSettings } from './page-settings.ts'
-import type { PageSettings } from './page-settings.ts'
 import { createPageView } from './page-view.ts'
 import { hostPresenter } from './presenter-host.ts'
-import { refusal } from './project-gateway.ts'
-import type { Reply } from './run-queue.ts'
+import { sampleSite } from './sample-site.ts'
 
 startPreview()
 
@@ -31,7 +28,7 @@ function startPreview(): void {
   const samples = JSON.parse(settings.root.dataset['sampleTasks'] ?? '[]') as Json[]
   const form = document.getElementById(settings.root.dataset['form'] ?? '')
   const typed = () => (form instanceof HTMLFormElement ? settingsIn(form) : null)
-  const replyTo = siteOfSamples(settings, samples)
+  const replyTo = sampleSite(settings.project, samples)
 
   const host = hostPresenter({
     settings,
@@ -62,44 +59,6 @@ function startPreview(): void {
   document.getElementById('skip-task')?.addEventListener('click', () => {
     host.send({ type: 'skip' })
   })
-}
-
-/** An API of its own: the samples as tasks, one after the other, and again from the first. */
-function siteOfSamples({ project }: PageSettings, samples: Json[]): (call: AllowedCall) => Reply {
-  let answered = 0
-
-  function task(number: number): Json {
-    const info = samples[number % samples.length]
-    if (info === undefined) return {}
-    return { id: number + 1, project_id: project.id, state: 'ongoing', n_answers: 1, info }
-  }
-
-  return (call) => {
-    switch (call.kind) {
-      case 'newtask':
-        return ok(task(answered + Number(call.query['offset'] ?? 0)))
-      case 'task':
-        return call.taskId <= samples.length
-          ? ok(task(call.taskId - 1))
-          : refusal(404, 'NotFound', 'No such task.')
-      case 'taskrun':
-        answered += 1
-        return ok({ id: answered, ...call.body })
-      case 'skip':
-        answered += 1
-        return ok({})
-      case 'userprogress':
-        return ok({ done: answered, total: samples.length })
-      case 'project':
-        return ok({ ...project })
-      case 'project-list':
-        return ok([{ ...project }])
-    }
-  }
-}
-
-function ok(body: Json): Reply {
-  return { status: 200, body }
 }
 
 function settingsIn(form: HTMLFormElement): JsonObject {

@@ -1,23 +1,6 @@
 import { HELLO, WELCOME, readHostMessage, writeMessage } from '../../lib/bridge.ts'
-import type { BridgeInit, FrameMessage, HostMessage, Json } from '../../lib/bridge.ts'
-
-export interface BridgeReply {
-  /** Status of the site's API; 0 when it could not be reached, 202 when a task run waits in the browser. */
-  status: number
-  body: Json
-}
-
-export interface BridgeClient {
-  readonly init: BridgeInit
-  /** Asks the host for something on its allow-list. Never rejects. */
-  request(
-    method: 'GET' | 'POST',
-    path: string,
-    content?: { query?: Record<string, string>; body?: Json },
-  ): Promise<BridgeReply>
-  send(message: FrameMessage): void
-  onMessage(listener: (message: HostMessage) => void): void
-}
+import type { BridgeInit, FrameMessage, HostMessage } from '../../lib/bridge.ts'
+import type { BridgeClient, BridgeReply } from './bridge-end.ts'
 
 /**
  * Says hello to the page around the frame and waits for its port and its first message. The welcome is taken only

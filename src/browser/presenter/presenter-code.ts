@@ -3,7 +3,7 @@
  * markup as a classic, blocking script: presenters use `pybossa` while their page is still being read.
  */
 import { connectBridge } from './bridge-client.ts'
-import type { BridgeClient } from './bridge-client.ts'
+import type { BridgeClient } from './bridge-end.ts'
 import { followContentHeight } from './content-height.ts'
 import { readFrameDocument } from './frame-document.ts'
 import { createPybossa } from './pybossa.ts'

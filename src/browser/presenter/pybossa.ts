@@ -1,7 +1,7 @@
 import { isObject } from '../../lib/bridge.ts'
 import type { Json } from '../../lib/bridge.ts'
 import { PRESENTER_STRINGS, filled, withTranslation } from '../../lib/contribute-strings.ts'
-import type { BridgeClient, BridgeReply } from './bridge-client.ts'
+import type { BridgeClient, BridgeReply } from './bridge-end.ts'
 import { chained, createDeferred } from './deferred.ts'
 import type { ChainedPromise, Deferred } from './deferred.ts'
 import { FeedError, createTaskFeed } from './task-feed.ts'

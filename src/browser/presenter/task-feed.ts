@@ -1,6 +1,6 @@
 import { isId, isObject } from '../../lib/bridge.ts'
 import type { Json, JsonObject } from '../../lib/bridge.ts'
-import type { BridgeClient, BridgeReply } from './bridge-client.ts'
+import type { BridgeClient, BridgeReply } from './bridge-end.ts'
 
 /** A task as PyBossa's API shows it. */
 export interface Task extends JsonObject {

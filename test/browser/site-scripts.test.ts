@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { before, test } from 'node:test'
+import type { TestContext } from 'node:test'
+import type { Browser, Page } from 'playwright-core'
+import { startTestApp } from '../support/app.ts'
+import type { TestApp, TestUser } from '../support/app.ts'
+import { publishedProject, rowsOf } from '../support/builders.ts'
+import { startChromium } from '../support/chromium.ts'
+import { untilFileEnds } from '../support/file-ending.ts'
+
+const ending = untilFileEnds()
+let site: TestApp
+let browser: Browser
+
+before(async () => {
+  ;[site, browser] = await Promise.all([startTestApp(ending), startChromium(ending)])
+})
+
+async function signedIn(t: TestContext, user: TestUser, path: string): Promise<Page> {
+  const context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'] })
+  t.after(() => context.close())
+  const page = await context.newPage()
+  page.setDefaultTimeout(30_000)
+  await page.goto(`${site.url}/account/signin?next=${path}`)
+  await page.getByLabel('E-mail').fill(user.email)
+  await page.getByLabel('Password').fill(user.password)
+  await page.getByRole('main').getByRole('button', { name: 'Sign in' }).click()
+  await page.waitForURL(`${site.url}${path}`)
+  return page
+}
+
+test('a new API key is copied by a press', async (t) => {
+  const page = await signedIn(t, await site.user(), '/account/profile')
+  await page.getByLabel('Name of a new key').fill('laptop')
+  await page.getByRole('button', { name: 'Make a key' }).click()
+  const key = await page.locator('#new-key').innerText()
+  await page.getByRole('button', { name: 'Copy' }).click()
+  await page.getByRole('button', { name: 'Copied' }).waitFor()
+  assert.equal(await page.evaluate('navigator.clipboard.readText()'), key)
+})
+
+test('an export that is under way shows its progress by itself, and not while somebody reads it by keyboard', async (t) => {
+  const owner = await site.user()
+  const { shortName } = await publishedProject(site, owner)
+  const path = `/project/${shortName}/tasks/export`
+  await owner.http.post(path).type('form').send({ type: 'task', format: 'csv' }).expect(302)
+  const page = await signedIn(t, owner, path)
+  const part = page.locator('[data-refresh]').first()
+  await part.waitFor()
+  // The server is away for one round.
+  await page.route(`**${path}`, (route) => route.abort(), { times: 1 })
+  await page.waitForEvent('requestfailed')
+  await rowsOf(site, `update project_export set state = 'running', n_rows = 40, n_rows_done = 10`)
+  await page
+    .getByText(/10 of 40|25 %/)
+    .first()
+    .waitFor()
+})

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { loadConfig } from '../../src/platform/config.ts'
+
+const key = (id: string) => ({ id, key: Buffer.alloc(32, id).toString('base64url') })
+const least = {
+  DATABASE_WRITE_URL: 'postgres://app_rw@db.example/manyhands',
+  REDIS_CACHE_URL: 'redis://cache.example',
+  REDIS_QUEUE_URL: 'redis://queue.example:6380/2',
+  APP_KEYS: JSON.stringify([key('b'), key('a')]),
+}
+
+test('what is needed is enough; the rest has defaults', () => {
+  const config = loadConfig({ ...least, SITE_NAME: '' })
+  assert.deepEqual(config.site, {
+    name: 'Manyhands',
+    url: 'http://localhost:3000',
+    presenterOrigin: 'http://p{id}.presenter.localhost:3000',
+  })
+  assert.deepEqual(config.rateLimit, { requests: 300, seconds: 900 })
+  assert.equal(config.database.readUrl, config.database.writeUrl)
+  assert.equal(config.database.hasReplicas, false)
+  assert.deepEqual(
+    config.secrets.appKeys.map(({ id }) => id),
+    ['b', 'a'],
+  )
+  assert.equal(config.mail.smtpUrl, undefined)
+  assert.equal(config.jobs.only, undefined)
+})
+
+test('every setting reaches its part', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'mh-config-'))
+  t.after(() => {
+    rmSync(folder, { recursive: true })
+  })
+  writeFileSync(join(folder, 'keys.json'), least.APP_KEYS)
+  const config = loadConfig({
+    ...least,
+    APP_KEYS: '',
+    APP_KEYS_FILE: join(folder, 'keys.json'),
+    SITE_URL: 'https://hands.example/',
+    PRESENTER_ORIGIN: 'https://p{id}.hands.example/',
+    TRUST_PROXY: 'on',
+    DATABASE_READ_URL: 'postgres://app_ro@replica.example/manyhands',
+    REDIS_CACHE_SENTINELS: 'a.example:26380, b.example',
+    REDIS_CACHE_MASTER: 'hot',
+    REDIS_QUEUE_SENTINELS: 'c.example',
+    MAIL_URL: 'smtps://mail.example',
+    RATE_LIMIT: 'off',
+    WORKER_JOBS: 'send-mail, clean-up',
+    FILES_DIR: '/srv/files',
+    ASSETS_DIR: '/srv/assets',
+  })
+  assert.equal(config.site.url, 'https://hands.example')
+  assert.equal(config.site.presenterOrigin, 'https://p{id}.hands.example')
+  assert.equal(config.database.hasReplicas, true)
+  assert.deepEqual(config.redis.cache, {
+    kind: 'sentinels',
+    master: 'hot',
+    sentinels: [
+      { host: 'a.example', port: 26_380 },
+      { host: 'b.example', port: 26_379 },
+    ],
+  })
+  assert.deepEqual(config.redis.queue, {
+    kind: 'sentinels',
+    master: 'queue',
+    sentinels: [{ host: 'c.example', port: 26_379 }],
+  })
+  assert.equal(config.rateLimit, undefined)
+  assert.deepEqual(config.jobs.only, ['send-mail', 'clean-up'])
+  assert.deepEqual([config.folders.files, config.folders.assets], ['/srv/files', '/srv/assets'])
+})
+
+test('another role on the same server is not a replica', () => {
+  const config = loadConfig({ ...least, DATABASE_READ_URL: 'postgres://app_ro@db.example/manyhands' })
+  assert.equal(config.database.hasReplicas, false)
+})
+
+test('everything that is missing or wrong is named at once', () => {
+  const { DATABASE_WRITE_URL: _, ...rest } = least
+  assert.throws(
+    () => loadConfig({ ...rest, PORT: 'x', RATE_LIMIT: 'often', LOG_LEVEL: 'loud', MAIL_URL: 'http://x' }),
+    /DATABASE_WRITE_URL[\s\S]*|PORT/,
+  )
+  const wrong: [Record<string, string>, RegExp][] = [
+    [{ PORT: '70000' }, /PORT/],
+    [{ RATE_LIMIT: 'often' }, /RATE_LIMIT: is "off" or "requests\/seconds"/],
+    [{ TRUST_PROXY: 'yes' }, /TRUST_PROXY/],
+    [{ REDIS_CACHE_URL: '' }, /REDIS_CACHE_URL or REDIS_CACHE_SENTINELS: required/],
+    [{ APP_KEYS: '' }, /APP_KEYS or APP_KEYS_FILE: required/],
+    [{ APP_KEYS: '[]' }, /APP_KEYS is a JSON list/],
+    [{ APP_KEYS: '[{"id":"a","key":"c2hvcnQ"}]' }, /a key is 32 bytes/],
+  ]
+  for (const [change, message] of wrong) assert.throws(() => loadConfig({ ...least, ...change }), message)
+})

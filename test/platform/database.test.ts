@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { sql } from 'kysely'
+import { createDatabase } from '../../src/platform/database.ts'
+import type { PositionMemory } from '../../src/platform/position.ts'
+import { createLogger } from '../../src/platform/log.ts'
+import { sqlState } from '../../src/platform/postgres.ts'
+import type { Db } from '../../src/platform/postgres.ts'
+import { createTestDatabase } from '../support/servers.ts'
+
+/** Positions kept in this process. */
+function memory(): PositionMemory & { known: Map<string, string> } {
+  const known = new Map<string, string>()
+  return {
+    known,
+    positionFor: (identity) => Promise.resolve(known.get(identity)),
+    remember(identity, position) {
+      known.set(identity, position)
+      return Promise.resolve()
+    },
+  }
+}
+
+async function setUp(t: TestContext) {
+  const { writeUrl, readUrl, directUrl } = await createTestDatabase(t)
+  const positions = memory()
+  const config = { writeUrl, readUrl, directUrl, poolMax: 4, hasReplicas: true }
+  const database = createDatabase(config, positions, createLogger('test', 'silent'))
+  t.after(() => database.close())
+  return { database, positions }
+}
+
+const addCategory = (name: string) => (tx: Db) =>
+  tx.insertInto('category').values({ name, short_name: name, description: name }).execute()
+const countNamed = (name: string) => async (db: Db) =>
+  (await db.selectFrom('category').select('id').where('name', '=', name).execute()).length
+const isReplica = async (db: Db) =>
+  (await sql<{ is: boolean }>`select pg_is_in_recovery() as is`.execute(db)).rows[0]?.is
+
+test('reads go to the replica, and a write there is refused', async (t) => {
+  const { database } = await setUp(t)
+  const db = database.open({ writes: true })
+  assert.equal(await db.read(isReplica), true)
+  assert.equal(await db.readPrimary(isReplica), false)
+  assert.equal(await db.call(isReplica, { silent: true }), false)
+  await assert.rejects(db.read(addCategory('x')), (error) =>
+    ['25006', '42501'].includes(String(sqlState(error))),
+  )
+  await assert.rejects(db.readPrimary(addCategory('x')), (error) => sqlState(error) === '25006')
+})
+
+test('who wrote reads what they wrote, by position, by identity, and within the request', async (t) => {
+  const { database, positions } = await setUp(t)
+  const db = database.open({ writes: true, identity: 'key 1' })
+  for (let n = 0; n < 20; n += 1) {
+    const writer = database.open({ writes: true, identity: 'key 1' })
+    await writer.write(addCategory(`own ${n}`))
+    assert.equal(await writer.read(countNamed(`own ${n}`)), 1)
+    const position = await writer.position()
+    assert.match(position ?? '', /^[0-9A-F]+\/[0-9A-F]+$/)
+    assert.equal(await database.open({ writes: false, position }).read(countNamed(`own ${n}`)), 1)
+    while (!positions.known.has('key 1')) await new Promise((resolve) => setTimeout(resolve, 1))
+    assert.equal(await database.open({ writes: false, identity: 'key 1' }).read(countNamed(`own ${n}`)), 1)
+  }
+  assert.equal(await db.position(), undefined)
+})
+
+test('a replica that is behind is not asked', async (t) => {
+  const { database } = await setUp(t)
+  const ahead = database.open({ writes: false, position: 'FFFFFFFF/0' })
+  assert.equal(await ahead.read(isReplica), false)
+  const unknown = database.open({ writes: false, position: 'unknown' })
+  assert.equal(await unknown.read(isReplica), false)
+})
+
+test('a request has one transaction, which a throw rolls back', async (t) => {
+  const { database } = await setUp(t)
+  const db = database.open({ writes: true })
+  await assert.rejects(
+    db.write(async (tx) => {
+      await addCategory('lost')(tx)
+      throw new Error('no')
+    }),
+    /no/,
+  )
+  await assert.rejects(db.write(addCategory('second')), /one transaction; this is the second/)
+  assert.equal(await db.readPrimary(countNamed('lost')), 0)
+})
+
+test('who does not declare writes cannot write', async (t) => {
+  const { database } = await setUp(t)
+  const db = database.open({ writes: false })
+  await assert.rejects(db.write(addCategory('x')), /does not declare that it writes/)
+  await assert.rejects(db.call(addCategory('x')), /does not declare that it writes/)
+})
+
+test('an effect happens after the commit, and not when it fails', async (t) => {
+  const { database } = await setUp(t)
+  const happened: string[] = []
+  await database.open({ writes: true }).write(async (tx) => {
+    database.afterCommitOf(tx, () => happened.push('first'))
+    database.afterCommitOf(tx, () => happened.push('second'))
+    assert.deepEqual(happened, [])
+    await addCategory('effect')(tx)
+  })
+  await assert.rejects(
+    database.open({ writes: true }).write((tx) => {
+      database.afterCommitOf(tx, () => happened.push('never'))
+      return Promise.reject(new Error('no'))
+    }),
+  )
+  assert.deepEqual(happened, ['first', 'second'])
+})
+
+test('it is ready when both servers answer', async (t) => {
+  const { database } = await setUp(t)
+  assert.equal(await database.isReady(), true)
+  const away = createDatabase(
+    {
+      writeUrl: 'postgres://x@127.0.0.1:1/x',
+      readUrl: 'postgres://x@127.0.0.1:1/x',
+      directUrl: '',
+      poolMax: 1,
+      hasReplicas: false,
+    },
+    memory(),
+    createLogger('test', 'silent'),
+  )
+  t.after(() => away.close())
+  assert.equal(await away.isReady(), false)
+})
+
+test('integers and times arrive without loss, and integers beyond a number are refused', async (t) => {
+  const { database } = await setUp(t)
+  const db = database.open({ writes: false })
+  const one = async (expression: string) =>
+    (
+      await db.readPrimary((reader) =>
+        sql<{ x: unknown }>`select ${sql.raw(expression)} as x`.execute(reader),
+      )
+    ).rows[0]?.x
+  assert.equal(await one('9007199254740991::bigint'), Number.MAX_SAFE_INTEGER)
+  await assert.rejects(one('9007199254740992::bigint'), RangeError)
+  assert.equal(await one(`'2026-01-02 03:04:05.123456+00'::timestamptz`), '2026-01-02T03:04:05.123456Z')
+  assert.equal(await one(`'infinity'::timestamptz`), 'infinity')
+  assert.deepEqual(await one(`'{1,2}'::bigint[]`), [1, 2])
+  assert.deepEqual(await one(`'{}'::bigint[]`), [])
+})

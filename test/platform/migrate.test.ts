@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import pg from 'pg'
+import { createLogger } from '../../src/platform/log.ts'
+import { migrate, migrationsFolder } from '../../src/platform/migrate.ts'
+import { createTestDatabase } from '../support/servers.ts'
+
+const log = createLogger('test', 'silent')
+
+async function setUp(t: TestContext, files: Record<string, string>) {
+  const { directUrl } = await createTestDatabase(t)
+  const folder = mkdtempSync(join(tmpdir(), 'mh-migrations-'))
+  const client = new pg.Client({ connectionString: directUrl })
+  // Its database is dropped before it is ended.
+  client.on('error', () => undefined)
+  await client.connect()
+  t.after(async () => {
+    await client.end()
+    rmSync(folder, { recursive: true })
+  })
+  const write = (name: string, sql: string) => {
+    writeFileSync(join(folder, name), sql)
+  }
+  for (const [name, sql] of Object.entries(files)) write(name, sql)
+  return {
+    write,
+    run: () => migrate(directUrl, log, folder),
+    async tables() {
+      const { rows } = await client.query<{ name: string }>(
+        `select tablename as name from pg_tables where tablename like 'tried%' order by 1`,
+      )
+      return rows.map(({ name }) => name)
+    },
+    query: (sql: string) => client.query(sql),
+  }
+}
+
+test('files are applied once, in the order of their numbers, and nothing else in the folder is', async (t) => {
+  const db = await setUp(t, {
+    '9002-b.sql': 'alter table tried add column b int;',
+    '9001-a.sql': 'create table tried (a int);',
+    'notes.md': 'no SQL',
+  })
+  assert.deepEqual(await db.run(), ['9001-a.sql', '9002-b.sql'])
+  assert.deepEqual(await db.run(), [])
+  await db.query('select a, b from tried')
+})
+
+test('several processes may migrate at once', async (t) => {
+  const db = await setUp(t, { '9001-a.sql': 'create table tried (a int); select pg_sleep(0.3);' })
+  const applied = await Promise.all([db.run(), db.run(), db.run()])
+  assert.deepEqual(applied.flat(), ['9001-a.sql'])
+})
+
+test('a file that fails is named and leaves nothing; mended, it is applied', async (t) => {
+  const db = await setUp(t, {
+    '9001-a.sql': 'create table tried_first (a int);',
+    '9002-b.sql': 'create table tried_second (a int); select nonsense;',
+  })
+  await assert.rejects(db.run(), /Migration 9002-b\.sql failed: column "nonsense" does not exist/)
+  assert.deepEqual(await db.tables(), ['tried_first'])
+  db.write('9002-b.sql', 'create table tried_second (a int);')
+  assert.deepEqual(await db.run(), ['9002-b.sql'])
+})
+
+test('an index is built without stopping writers, also after a crash in the middle', async (t) => {
+  const db = await setUp(t, {
+    '9001-a.sql': 'create table tried (a int); insert into tried values (1), (1);',
+  })
+  await db.run()
+  db.write('9002-index.sql', '-- no transaction\ncreate unique index concurrently tried_a on tried (a);\n')
+  await assert.rejects(db.run(), /9002-index\.sql failed: could not create unique index/)
+  await db.query('delete from tried where ctid = (select min(ctid) from tried)')
+  assert.deepEqual(await db.run(), ['9002-index.sql'])
+})
+
+test('functions in the database are what their source files say', async (t) => {
+  const db = await setUp(t, {})
+  const folder = join(migrationsFolder, '../domain/assignment/sql')
+  const { rows } = await db.query(
+    `select proname as name, prosrc as source from pg_proc where proname like '%\\_v1'`,
+  )
+  const sources = readdirSync(folder)
+    .map((file) => readFileSync(join(folder, file), 'utf8'))
+    .join('\n')
+  assert.ok(rows.length >= 6)
+  for (const { name, source } of rows as { name: string; source: string }[]) {
+    assert.ok(
+      sources.includes(source),
+      `${name} differs from its file: write a migration, or include it again`,
+    )
+  }
+})
