@@ -5,10 +5,11 @@ import type { Ending } from './servers.ts'
 
 const QUIET = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run']
 
-/** A real Chromium that ends with the test. */
+/** A real Chromium that ends with the test. CHROMIUM_SLOW_MO makes it wait so many milliseconds before each action. */
 export async function startChromium(t: Ending, ...args: string[]): Promise<Browser> {
   const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
-  const browser = await chromium.launch({ executablePath, args: [...QUIET, ...args] })
+  const slowMo = Number(process.env['CHROMIUM_SLOW_MO'] ?? 0)
+  const browser = await chromium.launch({ executablePath, slowMo, args: [...QUIET, ...args] })
   recordCoverage(browser)
   t.after(() => browser.close())
   return browser
