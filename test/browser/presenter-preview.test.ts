@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
-import type { Browser } from 'playwright-core'
+import type { TestContext } from 'node:test'
+import type { Browser, Page } from 'playwright-core'
 import { startTestApp } from '../support/app.ts'
-import type { TestApp } from '../support/app.ts'
+import type { TestApp, TestUser } from '../support/app.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
 import { startChromium } from '../support/chromium.ts'
 import { pictureTask } from '../support/contribution.ts'
+import { draftProject } from '../support/builders.ts'
 import { BIRDS, buildPresenterProject } from '../support/presenter-project.ts'
 
 const ending = untilFileEnds()
@@ -16,17 +18,22 @@ before(async () => {
   ;[site, browser] = await Promise.all([startTestApp(ending), startChromium(ending)])
 })
 
-test('an owner sees what is typed at once, on own tasks, and nothing is saved', async (t) => {
-  const { project, owner, stored } = await buildPresenterProject(site, BIRDS, [1, 2].map(pictureTask))
+async function openEditor(t: TestContext, shortName: string, owner: TestUser): Promise<Page> {
   const context = await browser.newContext()
   t.after(() => context.close())
   const page = await context.newPage()
   page.setDefaultTimeout(30_000)
-  await page.goto(`${site.url}/account/signin?next=/project/${project.shortName}/tasks/taskpresentereditor`)
+  await page.goto(`${site.url}/account/signin?next=/project/${shortName}/tasks/taskpresentereditor`)
   await page.getByLabel('E-mail').fill(owner.email)
   await page.getByLabel('Password').fill(owner.password)
   await page.getByRole('main').getByRole('button', { name: 'Sign in' }).click()
 
+  return page
+}
+
+test('an owner sees what is typed at once, on own tasks, and nothing is saved', async (t) => {
+  const { project, owner, stored } = await buildPresenterProject(site, BIRDS, [1, 2].map(pictureTask))
+  const page = await openEditor(t, project.shortName, owner)
   const frame = page.frameLocator('#presenter-frame')
   await frame.getByRole('img', { name: 'Picture 1', exact: true }).waitFor()
   await page.getByLabel('Question', { exact: true }).fill('Is it a planet?')
@@ -41,4 +48,12 @@ test('an owner sees what is typed at once, on own tasks, and nothing is saved', 
   await page.getByLabel('Column with the picture').fill('nothing')
   await frame.getByText('This task has no picture.').waitFor()
   assert.deepEqual(await stored(), [])
+})
+
+test('without tasks the preview says that there is nothing to show yet', async (t) => {
+  const owner = await site.user()
+  const { shortName } = await draftProject(site, owner, { tasks: 0 })
+  const page = await openEditor(t, shortName, owner)
+  await page.getByText('Add tasks to see them here.').waitFor()
+  await page.keyboard.press('1')
 })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import pg from 'pg'
 import supertest from 'supertest'
 import { startTestApp } from '../support/app.ts'
 import { draftProject, publishedProject, rowsOf } from '../support/builders.ts'
@@ -197,4 +198,22 @@ test('a site reached by https keeps its cookies for https', async (t) => {
   assert.match(String(response.headers['set-cookie']), /__Host-session=.*; secure/i)
   const { headers } = await secure.http.get('/about').set('X-Forwarded-Proto', 'https')
   assert.match(String(headers['strict-transport-security']), /max-age=/)
+})
+
+test('a fault of ours is said without its details, with the number that leads to it', async (t) => {
+  const broken = await startTestApp(t, { LOG_LEVEL: 'silent' })
+  const client = new pg.Client({ connectionString: broken.env['DATABASE_DIRECT_URL'] })
+  // Its database is dropped before it is ended.
+  client.on('error', () => undefined)
+  await client.connect()
+  t.after(() => client.end())
+  await client.query('alter table project rename to gone')
+  await waitForReplica()
+  const page = await broken.http.get('/').expect(500)
+  assert.ok(page.text.includes(String(page.headers['x-request-id'])))
+  assert.ok(!page.text.includes('relation'))
+  const answer = await broken.http.get('/api/project').expect(500)
+  const body = answer.body as Record<string, unknown>
+  assert.deepEqual([body['exception_cls'], body['status_code']], ['InternalServerError', 500])
+  assert.ok(!String(body['exception_msg']).includes('relation'))
 })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import supertest from 'supertest'
 import { assertRefused, by } from '../../support/api.ts'
 import type { Body } from '../../support/api.ts'
 import { startTestApp } from '../../support/app.ts'
@@ -153,4 +154,20 @@ test('HEAD answers wherever GET does, without a body', async () => {
     const response = await site.http.head(`/api/${path}`).expect(200)
     assert.equal(response.text, undefined)
   }
+})
+
+test('somebody who has not answered yet has done nothing, however they are known', async () => {
+  const other = await publishedProject(site, owner, { tasks: 2 })
+  const people = [
+    keyContributor(site, other, stranger),
+    addressContributor(site, other),
+    await externalContributor(site, other, 'never seen'),
+  ]
+  for (const who of people) assert.deepEqual((await who.progress().expect(200)).body, { done: 0, total: 2 })
+  await stranger.http.get(`/api/project/${other.id}/userprogress`).expect(200, { done: 0, total: 2 })
+  const page = await supertest.agent(site.url).get(`/project/${other.shortName}/newtask`).expect(200)
+  const device = String(page.headers['set-cookie']).split(';')[0] ?? ''
+  const asDevice = supertest(site.url).get(`/api/project/${other.id}/userprogress`).set('Cookie', device)
+  await asDevice.expect(200, { done: 0, total: 2 })
+  await assertRefused(site.http.get('/api/project/none/userprogress'), [404, 'NotFound'])
 })
