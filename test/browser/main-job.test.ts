@@ -17,7 +17,10 @@ const CSV = `picture,bird\n${TASKS.map((bird, index) => `/media/demo/hubble-00${
 /** The worker as a process of its own, as in production. */
 function startWorker(t: TestContext, site: TestApp): void {
   const script = fileURLToPath(new URL('../../src/bin/worker.ts', import.meta.url))
-  const worker = spawn(process.execPath, [script], { env: { ...process.env, ...site.env }, stdio: 'inherit' })
+  const worker = spawn(process.execPath, [script], {
+    env: { ...process.env, ...site.env, LOG_LEVEL: 'error' },
+    stdio: 'inherit',
+  })
   const ended = new Promise((resolve) => worker.once('exit', resolve))
   t.after(async () => {
     worker.kill('SIGTERM')
