@@ -13,15 +13,18 @@ const FORM_BYTES_MAX = 1024 * 1024
 /**
  * The fields of a posted form, as a browser sends it or as a JSON object. Of a repeated field the last value counts.
  *
- * @throws AppError too-large above 1 MB; InvalidError when the body is no form.
+ * @throws AppError too-large above 1 MB; InvalidError when the body is no form, or holds what cannot be stored.
  */
 export async function readForm(ctx: Context): Promise<Record<string, string>> {
   if (ctx.is('multipart/form-data')) {
     throw new InvalidError('This form takes no files.')
   }
   const text = await readText(ctx)
-  if (ctx.is('json')) return jsonFields(text)
-  return Object.fromEntries(new URLSearchParams(text))
+  const fields = ctx.is('json') ? jsonFields(text) : Object.fromEntries(new URLSearchParams(text))
+  if (Object.values(fields).some((value) => value.includes('\0') || !value.isWellFormed())) {
+    throw new InvalidError('This form holds a character that cannot be stored.')
+  }
+  return fields
 }
 
 async function readText(ctx: Context): Promise<string> {
@@ -79,13 +82,17 @@ export async function withUpload<T>(
       allowEmptyFiles: true,
       minFileSize: 0,
     })
-    const [fields, files] = await parseUpload(form, ctx, bytesMax)
+    const [fields, files] = await parseUpload(form, ctx, { field, bytesMax })
     const chosen = files[field]?.find((file) => file.originalFilename)
     return await work({
       fields: Object.fromEntries(
         Object.entries(fields).map(([name, values]) => [name, values?.at(-1) ?? '']),
       ),
-      file: chosen && { path: chosen.filepath, name: chosen.originalFilename ?? '', bytes: chosen.size },
+      file: chosen && {
+        path: chosen.filepath,
+        name: (chosen.originalFilename ?? '').replaceAll('\0', ''),
+        bytes: chosen.size,
+      },
     })
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -97,22 +104,20 @@ type Parsed = [Partial<Record<string, string[]>>, Partial<Record<string, File[]>
 async function parseUpload(
   form: ReturnType<typeof formidable>,
   ctx: Context,
-  bytesMax: number,
+  { field, bytesMax }: { field: string; bytesMax: number },
 ): Promise<Parsed> {
   try {
     return await form.parse(ctx.req)
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const { code } = error as { code?: number }
     const tooLarge: unknown[] = [
       formidableErrors.biggerThanMaxFileSize,
       formidableErrors.biggerThanTotalMaxFileSize,
       formidableErrors.maxFieldsSizeExceeded,
     ]
     if (tooLarge.includes(code)) {
-      throw new AppError(
-        'too-large',
-        `This file is too large: ${Math.floor(bytesMax / 1_048_576)} MB is the most.`,
-      )
+      const message = `This file is too large: ${Math.floor(bytesMax / 1_048_576)} MB is the most.`
+      throw new AppError('too-large', message, { fields: { [field]: message } })
     }
     throw new InvalidError('The upload was broken off or is not a form.')
   }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Readable } from 'node:stream'
-import { InvalidError, NotFoundError } from '../../lib/errors.ts'
+import { NotFoundError } from '../../lib/errors.ts'
 import { contentHash } from '../../lib/canonical-json.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
@@ -75,9 +75,10 @@ export async function previewCounts(
 }
 
 /**
- * Turns a draft into tasks: all of them or, when a row breaks a rule, none. A draft is stored once.
+ * Turns a draft into tasks: all of them or, when a row breaks a rule, none. A draft is stored once: whoever comes
+ * second adds nothing.
  *
- * @throws InvalidError when it has been stored already; whatever reading the tasks throws.
+ * @throws whatever reading the tasks throws.
  */
 export async function storeImport(
   app: Pick<App, 'files'>,
@@ -85,18 +86,15 @@ export async function storeImport(
   viewer: MaybeViewer,
   project: Project,
   draft: { record: TaskImport; options: Json; tasks: AsyncIterable<TaskInput> },
-): Promise<{ added: number; skipped: number }> {
+): Promise<void> {
   mustEdit(viewer, project)
   const { record, options, tasks } = draft
-  const counts = await db.write(async (tx) => {
-    if (!(await claimImport(tx, record.id, options)))
-      throw new InvalidError('These tasks have been added already.')
-    const stored = await addTasks(tx, project.id, tasks)
-    await noteImported(tx, record.id, stored)
-    return stored
+  await db.write(async (tx) => {
+    if (await claimImport(tx, record.id, options)) {
+      await noteImported(tx, record.id, await addTasks(tx, project.id, tasks))
+    }
   })
   await app.files.remove(record.fileKey)
-  return counts
 }
 
 /** Removes drafts that nobody came back to for a week; how many. */

@@ -8,16 +8,10 @@ import type { ProjectWithTotals } from '../../domain/projects/project-service.ts
 import type { TaskInput } from '../../domain/tasks/task-service.ts'
 import { readForm, withUpload } from '../../http/form.ts'
 import type { Upload } from '../../http/form.ts'
+import { pathId } from '../../http/request-values.ts'
 import type { Context, RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
-import { ImportError } from '../../importers/importer.ts'
-import type {
-  ImportColumn,
-  ImportInspection,
-  ImportSource,
-  Importer,
-  NewTask,
-} from '../../importers/importer.ts'
+import type { ImportColumn, ImportSource, Importer, NewTask } from '../../importers/importer.ts'
 import { chooseImporter, findImporter } from '../../importers/index.ts'
 import { InvalidError, NotFoundError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
@@ -39,7 +33,12 @@ const BECOMES = [
   { value: 'calibration', label: 'Calibration task' },
   { value: 'quorum', label: 'Quorum' },
   { value: 'ignore', label: 'Leave out' },
-]
+] as const
+
+interface Draft {
+  record: TaskImport
+  importer: Importer
+}
 
 /** Adding tasks from a file or from pasted rows: upload, preview, confirm. */
 export function importRoutes(app: App, views: Views): Router<RequestState> {
@@ -75,11 +74,8 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
     return () => app.files.read(record.fileKey) as AsyncIterable<Uint8Array>
   }
 
-  async function draftOf(
-    ctx: Context,
-    owned: ProjectWithTotals,
-  ): Promise<{ record: TaskImport; importer: Importer }> {
-    const id = Number((ctx['params'] as Record<string, string>)['importId']) || 0
+  async function draftOf(ctx: Context, owned: ProjectWithTotals): Promise<Draft> {
+    const id = pathId(ctx, 'importId')
     const record = await getImport(ctx.state.db, ctx.state.viewer, owned.project, id)
     const importer = findImporter(record.importer)
     if (!importer) throw new NotFoundError('import', id)
@@ -88,37 +84,35 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
 
   router.get('/:importId', async (ctx) => {
     const owned = await ownedProjectOf(ctx)
-    const { record, importer } = await draftOf(ctx, owned)
-    if (record.state === 'done') {
-      const view = { project: projectCard(owned), added: record.nAdded ?? 0, skipped: record.nSkipped ?? 0 }
+    const draft = await draftOf(ctx, owned)
+    const { state, nAdded, nSkipped } = draft.record
+    if (state === 'done') {
+      const view = { project: projectCard(owned), added: nAdded, skipped: nSkipped }
       views.render(ctx, 'pages/imports/done.html', view)
       return
     }
-    const source = sourceOfDraft(record)
-    const inspection = await importer.inspect(source, {})
-    await showPreview(ctx, owned, { record, inspection, importer }, inspection.problems)
+    await showPreview(ctx, owned, { ...draft, options: {} }, { values: {}, errors: {} })
   })
 
+  /** What the source becomes with the uses that were chosen for its columns. */
   async function showPreview(
     ctx: Context,
     owned: ProjectWithTotals,
-    draft: { record: TaskImport; inspection: ImportInspection; importer: Importer },
-    problems: ImportInspection['problems'],
+    { record, importer, options }: Draft & { options: Json },
+    form: FormView,
   ) {
-    const { record, inspection, importer } = draft
-    const counts =
-      problems.length > 0
-        ? { added: 0, skipped: 0 }
-        : await previewCounts(
-            ctx.state.db,
-            owned.project,
-            inputsOf(importer.read(sourceOfDraft(record), {}), REDUNDANCY),
-          )
+    const source = sourceOfDraft(record)
+    const inspection = await importer.inspect(source, options)
+    const hasProblems = inspection.problems.length > 0
+    const counts = hasProblems
+      ? { added: 0, skipped: 0 }
+      : await previewCounts(ctx.state.db, owned.project, inputsOf(importer.read(source, options), REDUNDANCY))
     views.render(ctx, 'pages/imports/preview.html', {
       project: projectCard(owned),
       record: { id: record.id, fileName: record.fileName },
       inspection,
-      problems,
+      // A fault of the list stands in its table, with row and column.
+      form: hasProblems ? { ...form, errors: {} } : form,
       counts,
       choices: BECOMES,
       canMap: importer.name === 'csv',
@@ -136,21 +130,14 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
       ctx.redirect(address)
       return
     }
-    const inspection = await importer.inspect(sourceOfDraft(record), {})
-    const options = importer.name === 'csv' ? { columns: mapping(inspection.columns, fields) } : {}
-    try {
+    const { columns } = await importer.inspect(sourceOfDraft(record), {})
+    const options = importer.name === 'csv' ? { columns: mapping(columns, fields) } : {}
+    const again = (form: FormView) => showPreview(ctx, owned, { record, importer, options }, form)
+    await orShowAgain(ctx, fields, again, async () => {
       const tasks = inputsOf(importer.read(sourceOfDraft(record), options), redundancyOf(fields))
-      await storeImport(app, ctx.state.db, ctx.state.viewer, owned.project, {
-        record,
-        options,
-        tasks,
-      })
+      await storeImport(app, ctx.state.db, ctx.state.viewer, owned.project, { record, options, tasks })
       ctx.redirect(address)
-    } catch (error) {
-      if (!(error instanceof ImportError)) throw error
-      await showPreview(ctx, owned, { record, inspection, importer }, [...error.problems])
-      ctx.status = 422
-    }
+    })
   })
 
   return router
@@ -186,7 +173,8 @@ async function headOf(path: string): Promise<Uint8Array> {
 /** What the menus above the columns say; a menu that says what the column's name says anyway changes nothing. */
 function mapping(columns: readonly ImportColumn[], fields: Readonly<Record<string, string>>) {
   return columns.map((column, index) => {
-    const becomes = fields[`column-${index}`] ?? column.becomes
+    const chosen = fields[`column-${index}`]
+    const becomes = BECOMES.find(({ value }) => value === chosen)?.value ?? column.becomes
     return becomes === 'data'
       ? { name: column.name, becomes, key: column.key ?? column.name }
       : { name: column.name, becomes }
@@ -197,7 +185,9 @@ function mapping(columns: readonly ImportColumn[], fields: Readonly<Record<strin
 function redundancyOf(fields: Readonly<Record<string, string>>): number {
   const redundancy = Number(fields['redundancy'] ?? REDUNDANCY)
   if (Number.isInteger(redundancy) && redundancy >= 1 && redundancy <= 1_000) return redundancy
-  throw new InvalidError('Between 1 and 1,000 answers can be wanted for each task.')
+  throw new InvalidError('Some fields need another look.', {
+    redundancy: 'Between 1 and 1,000 answers can be wanted for each task.',
+  })
 }
 
 async function* inputsOf(tasks: AsyncIterable<NewTask>, redundancy: number): AsyncGenerator<TaskInput> {

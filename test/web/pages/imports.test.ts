@@ -82,14 +82,67 @@ test('a list with faults says row and column, and imports nothing', async () => 
   await owner.http.post(ragged).type('form').send({}).expect(422)
   const wrongType = await preview(path, { file: 'a,n_answers\n1,many\n' })
   await owner.http.get(wrongType).expect(200, /n_answers/)
-  const mapped = await preview(path, { file: 'a,b\n1,x\n' })
-  await owner.http.post(mapped).type('form').send({ 'column-1': 'n_answers' }).expect(422)
-  await owner.http
-    .post(mapped)
-    .type('form')
-    .send({ redundancy: '0' })
-    .expect(400, /Between 1 and 1,000/)
   assert.deepEqual(await infosOf(project.id), [])
+})
+
+/** What a preview shows as chosen for a column. */
+function chosenUse(text: string, column: number): string | undefined {
+  const [menu = ''] = new RegExp(`<select id="column-${column}"[\\s\\S]*?</select>`).exec(text) ?? []
+  return /value="(\w+)" selected/.exec(menu)?.[1]
+}
+
+test('a refused confirmation keeps the choices, says why beside them, and can be sent again', async () => {
+  const project = await draftProject(site, owner, { tasks: 0 })
+  const path = `/project/${project.shortName}/tasks/import`
+  const draft = await preview(path, { file: 'a,n_answers\n1,many\n' })
+  await owner.http.get(draft).expect(200, /choose below what its columns become/)
+
+  const send = (form: Record<string, string>) => owner.http.post(draft).type('form').send(form)
+  const tooMany = await send({ 'column-0': 'ignore', 'column-1': 'data', redundancy: '1001' }).expect(422)
+  assert.match(tooMany.text, /id="redundancy-error"[\s\S]*Between 1 and 1,000/)
+  assert.match(tooMany.text, /name="redundancy"[^>]*value="1001"/)
+  assert.deepEqual([chosenUse(tooMany.text, 0), chosenUse(tooMany.text, 1)], ['ignore', 'data'])
+  const noData = await send({ 'column-0': 'ignore', redundancy: '4' }).expect(422, /no column becomes data/)
+  assert.equal(chosenUse(noData.text, 0), 'ignore')
+  assert.match(noData.text, /name="redundancy" type="hidden" value="4"/)
+  await send({ 'column-0': 'nonsense', 'column-1': 'nonsense' }).expect(422, /many/)
+  assert.deepEqual(await infosOf(project.id), [])
+
+  await send({ 'column-1': 'data', redundancy: '4' }).expect(302)
+  assert.deepEqual(await infosOf(project.id), [
+    { info: { a: '1', n_answers: 'many' }, n_answers: 4, priority_0: 0 },
+  ])
+})
+
+test('a list that is confirmed twice at once is imported once', async () => {
+  const project = await draftProject(site, owner, { tasks: 0 })
+  const draft = await preview(`/project/${project.shortName}/tasks/import`, { text: 'a\n1\n2\n' })
+  const [first, second] = await Promise.all(
+    [1, 2].map(() => owner.http.post(draft).type('form').send({ redundancy: '2' })),
+  )
+  assert.deepEqual([first?.status, second?.status], [302, 302])
+  assert.equal((await infosOf(project.id)).length, 2)
+})
+
+test('an import of a kind that is no longer known is gone', async () => {
+  const project = await draftProject(site, owner, { tasks: 0 })
+  const draft = await preview(`/project/${project.shortName}/tasks/import`, { text: 'a\n1\n' })
+  await rowsOf(site, `update task_import set importer = 'gone' where project_id = $1`, [project.id])
+  await waitForReplica()
+  await owner.http.get(draft).expect(404)
+})
+
+test('a form that a browser sends without a chosen file is read for its pasted rows', async () => {
+  const project = await draftProject(site, owner, { tasks: 0 })
+  const body = ['--x', 'Content-Disposition: form-data; name="file"; filename=""']
+    .concat(['Content-Type: application/octet-stream', '', ''])
+    .concat(['--x', 'Content-Disposition: form-data; name="text"', '', 'a\r\n1\r\n', '--x--', ''])
+    .join('\r\n')
+  await owner.http
+    .post(`/project/${project.shortName}/tasks/import`)
+    .set('Content-Type', 'multipart/form-data; boundary=x')
+    .send(body)
+    .expect(302)
 })
 
 test('an upload without a file, or one that is no form, is refused with what to do', async () => {
@@ -108,7 +161,7 @@ test('an upload without a file, or one that is no form, is refused with what to 
     .post(path)
     .field('text', 'kept,rows')
     .attach('file', Buffer.alloc(51 * 1024 * 1024, 'a'), 'big.csv')
-    .expect(413, /50 MB is the most/)
+    .expect(413, /id="file-error">[^<]*50 MB is the most/)
 })
 
 test('imports belong to their project and its owners', async () => {
