@@ -9,9 +9,15 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
  */
 function isOurs(ctx: Context, siteUrl: string): boolean {
   const site = ctx.get('Sec-Fetch-Site')
-  if (site) return site === 'same-origin' || site === 'none'
+  if (site) return site === 'same-origin' || site === 'none' || isVisit(ctx)
   const origin = ctx.get('Origin')
   return origin === '' || origin === new URL(siteUrl).origin || origin === `${ctx.protocol}://${ctx.host}`
+}
+
+/** Somebody follows a link to a page from elsewhere, such as a mail: the person is the same as on the page before. */
+function isVisit(ctx: Context): boolean {
+  const isWholePage = ctx.get('Sec-Fetch-Mode') === 'navigate' && ctx.get('Sec-Fetch-Dest') === 'document'
+  return isWholePage && SAFE.has(ctx.method) && !ctx.path.startsWith('/api')
 }
 
 /** Marks requests as ours or not. */

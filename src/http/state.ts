@@ -31,7 +31,7 @@ export interface RequestState {
   /** The id of the session's row, when there is a session. */
   sessionId: string | undefined
   contributor: ContributorKey
-  /** The request comes from the site's own pages (or from no page at all): cookies and unsafe methods count. */
+  /** The request comes from the site's own pages, from no page, or follows a link: cookies and unsafe methods count. */
   isOurs: boolean
   /** Lets this request write; what a GET route that writes declares by the `writes` middleware. */
   allowWrites: () => void

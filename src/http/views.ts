@@ -41,7 +41,7 @@ export function createViews(app: Pick<App, 'config'>, assets: Assets): Views {
     interpolation: { escapeValue: false },
     resources: { en: { translation: JSON.parse(readFileSync(catalogue, 'utf8')) as object } },
   })
-  environment.addGlobal('t', (key: string, values?: Record<string, unknown>) => words.t(key, plain(values)))
+  environment.addGlobal('t', (key: string, values: Record<string, unknown>) => words.t(key, plain(values)))
   environment.addGlobal('asset', (name: string) => assets.url(name))
   addFormats(environment)
 
@@ -75,7 +75,8 @@ export function createViews(app: Pick<App, 'config'>, assets: Assets): Views {
   return {
     render,
     error(ctx, { status, message }) {
-      render(ctx, 'pages/errors/error.html', { code: status, description: message })
+      const { requestId } = ctx.state
+      render(ctx, 'pages/errors/error.html', { code: status, description: message, requestId })
       ctx.status = status
     },
   }
@@ -86,21 +87,20 @@ function wantsJson(ctx: Context): boolean {
 }
 
 /** Nunjucks marks keyword arguments with a key of its own. */
-function plain(values: Record<string, unknown> | undefined): Record<string, unknown> {
-  const { __keywords: _, ...rest } = values ?? {}
+function plain(values: Record<string, unknown>): Record<string, unknown> {
+  const { __keywords: _, ...rest } = values
   return rest
 }
 
 const number = new Intl.NumberFormat('en')
 const exact = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' })
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })
-const STEPS = [
-  { unit: 'second', seconds: 1, until: 60 },
-  { unit: 'minute', seconds: 60, until: 3_600 },
-  { unit: 'hour', seconds: 3_600, until: 86_400 },
-  { unit: 'day', seconds: 86_400, until: 30 * 86_400 },
-  { unit: 'month', seconds: 30 * 86_400, until: 365 * 86_400 },
-  { unit: 'year', seconds: 365 * 86_400, until: Infinity },
+const UNITS = [
+  { unit: 'minute', seconds: 60 },
+  { unit: 'hour', seconds: 3_600 },
+  { unit: 'day', seconds: 86_400 },
+  { unit: 'month', seconds: 30 * 86_400 },
+  { unit: 'year', seconds: 365 * 86_400 },
 ] as const
 
 function addFormats(environment: nunjucks.Environment): void {
@@ -112,9 +112,10 @@ function addFormats(environment: nunjucks.Environment): void {
   environment.addFilter('pretty', (value: unknown) => JSON.stringify(value, null, 2))
 }
 
-/** An ISO time relative to now: 3 minutes ago. */
-function timeAgo(time: string, now = Date.now()): string {
-  const seconds = Math.round((new Date(time).getTime() - now) / 1_000)
-  const step = STEPS.find(({ until }) => Math.abs(seconds) < until) ?? STEPS[0]
-  return relative.format(Math.trunc(seconds / step.seconds), step.unit)
+/** An ISO time relative to now, in the greatest unit that fits: 3 minutes ago. */
+function timeAgo(time: string): string {
+  const seconds = Math.round((new Date(time).getTime() - Date.now()) / 1_000)
+  let fitting: { unit: Intl.RelativeTimeFormatUnit; seconds: number } = { unit: 'second', seconds: 1 }
+  for (const step of UNITS) if (Math.abs(seconds) >= step.seconds) fitting = step
+  return relative.format(Math.trunc(seconds / fitting.seconds), fitting.unit)
 }

@@ -63,6 +63,44 @@ test('a request from another site is nobody’s, also when the browser sends the
   await owner.http.get(path).set('Sec-Fetch-Site', 'cross-site').expect(302)
 })
 
+test('a link from a mail or another site leads the same person to a page, but sends no form', async () => {
+  const { shortName } = await draftProject(site, owner)
+  const visit = { 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document' }
+  await owner.http.get(`/project/${shortName}/`).set(visit).expect(200)
+  await owner.http.post(`/project/${shortName}/publish`).set(visit).expect(403)
+  await owner.http
+    .get(`/project/${shortName}/`)
+    .set({ ...visit, 'Sec-Fetch-Dest': 'iframe' })
+    .expect(302)
+})
+
+test('an address with a number that no record can have, or with broken characters, has no page', async () => {
+  const { shortName } = await publishedProject(site, owner)
+  const base = `/project/${shortName}`
+  for (const number of ['1.5', '-1', '1e30', '99999999999999999999', '%00', 'NaN']) {
+    for (const page of ['/task/', '/tasks/', '/tasks/import/', '/tasks/export/']) {
+      await owner.http.get(`${base}${page}${number}`).expect(404)
+    }
+    await owner.http.get(`/account/mail/${number}`).expect(404)
+    await owner.http.post(`/account/keys/${number}/revoke`).expect(404)
+    await owner.http.get(`/project/?before=${number}`).expect(200)
+    await owner.http.get(`${base}/answers?before=${number}`).expect(200)
+    await owner.http.get(`${base}/tasks/browse?after=${number}`).expect(200)
+  }
+  await owner.http.get(`${base}/answers?before=1&before=2`).expect(200)
+  for (const name of ['%00', '%ff', 'a%00b']) await site.http.get(`/project/${name}/`).expect(404)
+})
+
+test('a form with a character that cannot be stored is refused', async () => {
+  const path = '/account/signin'
+  await site.http
+    .post(path)
+    .type('form')
+    .send('email=a%00b')
+    .expect(400, /cannot be stored/)
+  await site.http.post(path).set('Content-Type', 'application/json').send('{"email": "\\ud800"}').expect(400)
+})
+
 test('a session that was changed, cut or made up is none', async () => {
   const cookie = await sessionCookie()
   const ask = (value: string) => supertest(site.url).get('/account/profile').set('Cookie', value)
@@ -98,7 +136,12 @@ test('signing out ends the session everywhere within ten seconds', { timeout: 20
 test('error pages say what happened, in a page or in JSON, with the request’s id', async () => {
   await site.http.get('/none').expect(404, /There is no page at this address/)
   const json = await site.http.get('/none?response_format=json').expect(404)
-  assert.equal((json.body as Record<string, unknown>)['status_code'] ?? 404, 404)
+  assert.deepEqual(json.body, {
+    code: 404,
+    description: 'There is no page at this address.',
+    requestId: json.headers['x-request-id'],
+    template: 'errors/error.html',
+  })
   await site.http.delete('/about').expect(405)
   await site.http.get('/project/none/').expect(404)
 })
@@ -149,6 +192,10 @@ test('stamped files are good for a year, compressed as the browser likes, and re
   }
   const plain = await site.http.get(css).set('Accept-Encoding', 'identity').expect(200)
   assert.equal(plain.headers['content-encoding'], undefined)
+  const again = { 'Accept-Encoding': 'identity', 'If-None-Match': String(plain.headers['etag']) }
+  const kept = await site.http.get(css).set(again).expect(304)
+  assert.match(String(kept.headers['cache-control']), /immutable/)
+  await site.http.get(css).set(again).set('Accept-Encoding', 'gzip').expect(200)
   await site.http.head(css).expect(200)
   for (const path of [
     '/static/none.css',
@@ -164,6 +211,8 @@ test('stamped files are good for a year, compressed as the browser likes, and re
 test('the demo project’s pictures are served, and no other file', async () => {
   const picture = await site.http.get('/media/demo/hubble-001.jpg').expect(200)
   assert.equal(picture.headers['content-type'], 'image/jpeg')
+  const since = String(picture.headers['last-modified'])
+  await site.http.get('/media/demo/hubble-001.jpg').set('If-Modified-Since', since).expect(304)
   await site.http.get('/media/demo/thumbnail.jpg').expect(200)
   for (const name of ['none.jpg', '../../package.json', '..%2fx.jpg', 'a/hubble-001.jpg', 'project.json']) {
     await site.http.get(`/media/demo/${name}`).expect(404)
@@ -172,6 +221,15 @@ test('the demo project’s pictures are served, and no other file', async () => 
 
 test('repeated slashes lead to the same page', async () => {
   await site.http.get('//about').expect(200)
+  const { shortName } = await draftProject(site, owner)
+  await owner.http.post(`//project///${shortName}//publish`).expect(302)
+})
+
+test('a site without its database lives, but is not ready', async (t) => {
+  const away = await startTestApp(t, { DATABASE_READ_URL: 'postgresql://app_ro@127.0.0.1:1/none' })
+  await away.http.get('/healthz').expect(200, { status: 'alive' })
+  await away.http.get('/readyz').expect(503, { status: 'database away' })
+  await site.http.get('/readyz').expect(200, { status: 'ready' })
 })
 
 test('behind a proxy the request’s id is the proxy’s, unless it does not look like one', async (t) => {

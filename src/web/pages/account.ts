@@ -12,6 +12,7 @@ import type { User } from '../../domain/users/user-service.ts'
 import type { FieldErrors } from '../../lib/errors.ts'
 import { readForm } from '../../http/form.ts'
 import { requireViewer } from '../../http/guards.ts'
+import { pathId } from '../../http/request-values.ts'
 import { createSessionCookie } from '../../http/sessions.ts'
 import type { Context, RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
@@ -117,7 +118,7 @@ export function accountRoutes(app: App, views: Views): Router<RequestState> {
   })
 
   router.post('/keys/:id/revoke', async (ctx) => {
-    await revokeKey(ctx.state.db, requireViewer(ctx), Number(ctx.params['id']))
+    await revokeKey(ctx.state.db, requireViewer(ctx), pathId(ctx, 'id'))
     ctx.redirect('/account/profile')
   })
 

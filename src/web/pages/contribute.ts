@@ -5,6 +5,7 @@ import { getTotals, listOpenProjects } from '../../domain/projects/project-servi
 import type { Project } from '../../domain/projects/project-service.ts'
 import { getTask } from '../../domain/tasks/task-service.ts'
 import { ensureDevice } from '../../http/identify.ts'
+import { pathId } from '../../http/request-values.ts'
 import { setCookie } from '../../http/sessions.ts'
 import { writes } from '../../http/state.ts'
 import type { Context, RequestState } from '../../http/state.ts'
@@ -56,7 +57,7 @@ export function contributeRoutes(app: App, views: Views): Router<RequestState> {
 
   router.get('/task/:taskId', writes, async (ctx) => {
     const project = await projectOf(ctx)
-    const taskId = Number(ctx.params['taskId']) || 0
+    const taskId = pathId(ctx, 'taskId')
     const task = await getTask(ctx.state.db, taskId)
     if (task.projectId !== project.id) throw new NotFoundError('task', taskId)
     await show(ctx, project, task.id)

@@ -9,6 +9,7 @@ import {
 import type { ExportNoun, ProjectExport } from '../../domain/exports/export-service.ts'
 import type { ProjectWithTotals } from '../../domain/projects/project-service.ts'
 import { readForm } from '../../http/form.ts'
+import { pathId } from '../../http/request-values.ts'
 import type { Context, RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
 import { InvalidError } from '../../lib/errors.ts'
@@ -72,7 +73,7 @@ export function exportRoutes(app: App, views: Views): Router<RequestState> {
 
   router.get('/:exportId', async (ctx) => {
     const { project } = await ownedProjectOf(ctx)
-    const id = Number(ctx.params['exportId']) || 0
+    const id = pathId(ctx, 'exportId')
     const file = await openExport(app, ctx.state.db, ctx.state.viewer, project, id)
     ctx.attachment(file.name)
     ctx.type = 'application/octet-stream'
@@ -86,7 +87,7 @@ export function exportRoutes(app: App, views: Views): Router<RequestState> {
 
 function exportView(item: ProjectExport, url: string) {
   const { id, what, format, state, nRows, nRowsDone, bytes, created, expires, error } = item
-  const label = KINDS.find(({ value }) => value === what)?.label ?? what
+  const label = KINDS.find(({ value }) => value === what)?.label
   const isReady = state === 'done' && item.fileKey !== null
   return {
     id,

@@ -1,6 +1,7 @@
 import { Router } from '@koa/router'
 import { getMailFor, listMailsFor } from '../../domain/mails/mail-service.ts'
 import { requireViewer } from '../../http/guards.ts'
+import { pathId } from '../../http/request-values.ts'
 import type { RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
 import type { App } from '../../platform/app.ts'
@@ -15,7 +16,7 @@ export function mailRoutes(app: App, views: Views): Router<RequestState> {
   })
 
   router.get('/:id', async (ctx) => {
-    const mail = await getMailFor(ctx.state.db, requireViewer(ctx), Number(ctx.params['id']) || 0)
+    const mail = await getMailFor(ctx.state.db, requireViewer(ctx), pathId(ctx, 'id'))
     views.render(ctx, 'pages/mail/show.html', { mail, lines: mail.textBody.split('\n').map(withLink) })
   })
 

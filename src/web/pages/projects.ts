@@ -13,8 +13,10 @@ import type { Project, ProjectWithTotals } from '../../domain/projects/project-s
 import { getUserById } from '../../domain/users/user-service.ts'
 import { readForm } from '../../http/form.ts'
 import { requireViewer } from '../../http/guards.ts'
+import { pathText, queryNumber } from '../../http/request-values.ts'
 import type { Context, RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
+import { NotFoundError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import { orShowAgain } from './form-view.ts'
 import type { FormView } from './form-view.ts'
@@ -24,8 +26,10 @@ const PER_PAGE = 12
 
 /** The project that an address names. @throws NotFoundError, UnauthenticatedError, ForbiddenError */
 export async function projectOf(ctx: Context): Promise<Project> {
-  const params = ctx['params'] as Record<string, string>
-  return getProjectByShortName(ctx.state.db, ctx.state.viewer, params['shortName'] ?? '')
+  const shortName = pathText(ctx, 'shortName')
+  // The database has no text with a NUL, hence no such project.
+  if (shortName.includes('\0')) throw new NotFoundError('project', shortName)
+  return getProjectByShortName(ctx.state.db, ctx.state.viewer, shortName)
 }
 
 /** The same for its owners only, with its figures. */
@@ -41,7 +45,7 @@ export function projectRoutes(app: App, views: Views): Router<RequestState> {
   const router = new Router<RequestState>({ prefix: '/project' })
 
   router.get('/', async (ctx) => {
-    const before = Number(ctx.query['before']) || undefined
+    const before = queryNumber(ctx, 'before')
     const page = await listPublishedProjects(ctx.state.db, { before, limit: PER_PAGE + 1 })
     const shown = page.slice(0, PER_PAGE)
     const last = shown.at(-1)

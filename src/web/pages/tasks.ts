@@ -3,6 +3,7 @@ import { listArrivingRuns, listTaskRuns } from '../../domain/task-runs/task-run-
 import type { TaskRun } from '../../domain/task-runs/task-run-service.ts'
 import { countProjectTasks, getTask, listTasks } from '../../domain/tasks/task-service.ts'
 import type { TaskFilter } from '../../domain/tasks/task-service.ts'
+import { pathId, queryNumber } from '../../http/request-values.ts'
 import type { RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
 import { NotFoundError } from '../../lib/errors.ts'
@@ -26,7 +27,7 @@ export function taskRoutes(_app: App, views: Views): Router<RequestState> {
     const owned = await ownedProjectOf(ctx)
     const url = `${projectUrl(owned.project)}tasks/browse`
     const filter = FILTERS.find(({ name }) => name === ctx.query['show'])?.name ?? 'all'
-    const lastId = Number(ctx.query['after']) || 0
+    const lastId = queryNumber(ctx, 'after') ?? 0
     const [counts, page] = await Promise.all([
       countProjectTasks(ctx.state.db, owned.project),
       listTasks(ctx.state.db, owned.project, { filter, lastId, limit: PER_PAGE + 1 }),
@@ -49,7 +50,7 @@ export function taskRoutes(_app: App, views: Views): Router<RequestState> {
 
   router.get('/tasks/:taskId', async (ctx) => {
     const owned = await ownedProjectOf(ctx)
-    const taskId = Number(ctx.params['taskId']) || 0
+    const taskId = pathId(ctx, 'taskId')
     const task = await getTask(ctx.state.db, taskId)
     if (task.projectId !== owned.project.id) throw new NotFoundError('task', taskId)
     const runs = await listTaskRuns(ctx.state.db, task.id)
@@ -58,7 +59,7 @@ export function taskRoutes(_app: App, views: Views): Router<RequestState> {
 
   router.get('/answers', async (ctx) => {
     const owned = await ownedProjectOf(ctx)
-    const before = Number(ctx.query['before']) || undefined
+    const before = queryNumber(ctx, 'before')
     const page = await listArrivingRuns(ctx.state.db, owned.project, { before, limit: PER_PAGE + 1 })
     const shown = page.slice(0, PER_PAGE)
     const last = shown.at(-1)
