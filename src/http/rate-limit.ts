@@ -55,14 +55,7 @@ export function rateLimit(app: App, group: (ctx: Context) => string): Handler {
 /** Key or session, else device, else address: one classroom behind one address is not one caller. */
 function callerOf(ctx: Context, app: App): string {
   const { contributor } = ctx.state
-  switch (contributor.kind) {
-    case 'user':
-      return `user-${contributor.userId}`
-    case 'device':
-      return `device-${contributor.deviceId}`
-    case 'external':
-      return `external-${contributor.projectId}-${contributor.externalUid}`
-    case 'address':
-      return `address-${app.sealer.hash('rate', contributor.address).toString('base64url', 0, 12)}`
-  }
+  if (contributor.kind === 'user') return `user-${contributor.userId}`
+  if (contributor.kind === 'device') return `device-${contributor.deviceId}`
+  return `address-${app.sealer.hash('rate', ctx.ip).toString('base64url', 0, 12)}`
 }

@@ -21,6 +21,7 @@ test('every failure below /api has PyBossa’s shape, whatever failed', async ()
   await assertRefused(site.http.get('/api/project/x/newtask'), [415, 'DataError'])
   await assertRefused(site.http.get(`/api/project/${project.id}/newtask?limit=x`), [415, 'ValueError'])
   await assertRefused(site.http.post('/api/taskrun').send('nonsense'), [415, 'ValueError'])
+  await assertRefused(site.http.post('/api/taskrun').send({ info: 1 }), [403, 'Forbidden', /Invalid task_id/])
   const task = (await site.http.get('/api/task/999999')).body as Body
   assert.deepEqual([task['action'], task['target']], ['GET', 'task'])
   const app = (await site.http.get('/api/app/999999/newtask')).body as Body

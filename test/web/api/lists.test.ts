@@ -38,6 +38,8 @@ test('limit, offset, last_id, orderby and desc page through a list', async () =>
   assert.deepEqual(await page({ limit: 2 }), all.slice(0, 2))
   assert.deepEqual(await page({ limit: 2, offset: 2 }), all.slice(2, 4))
   assert.deepEqual(await page({ limit: 'many' }), all)
+  const repeated = await site.http.get(`/api/task?project_id=${project.id}&limit=9&limit=1`).expect(200)
+  assert.equal((repeated.body as Body[]).length, 1)
   assert.deepEqual(await page({ limit: 0 }), [])
   assert.deepEqual(await page({ last_id: all[1] ?? 0 }), all.slice(2))
   assert.deepEqual(await page({ last_id: all[1] ?? 0, offset: 5, desc: 'true' }), all.slice(2))

@@ -127,6 +127,7 @@ test('what cannot be a project is refused with its reason, and nothing is stored
     [{ ...fresh(), short_name: 'new' }, 415, 'DBIntegrityError', /used by the system/],
     [{ ...fresh(), short_name: 'with blank' }, 415, 'DBIntegrityError', /no blanks/],
     [{ short_name: newName(), description: 'x' }, 415, 'DBIntegrityError', /Give the project a name/],
+    [{ name: newName() }, 415, 'DBIntegrityError', /Choose a short name/],
     [{ ...fresh(), id: 5 }, 400, 'BadRequest', /^Reserved keys in payload$/],
     [{ ...fresh(), published: true }, 403, 'Forbidden', /cannot publish/],
     [
@@ -171,4 +172,23 @@ test('a project with results is not deleted', async () => {
     'Forbidden',
     /has results/,
   ])
+})
+
+test('texts may be numbers and flags words; the same presenter again is no new version', async () => {
+  const info = { task_presenter: '<p>One</p>', tutorial: '<p>How</p>' }
+  const project = await created({ description: 2026, allow_anonymous_contributors: 'yes', info })
+  assert.equal(project['description'], '2026')
+  assert.equal(project['allow_anonymous_contributors'], true)
+  const path = `/api/project/${String(project['id'])}`
+  const versions = async () =>
+    (await rowsOf(site, 'select 1 from presenter_version where project_id = $1', [project['id']])).length
+  await by(owner, site.http.put(path)).send({ info, webhook: null }).expect(200)
+  assert.equal(await versions(), 1)
+  await rowsOf(site, `update project set thumbnail_url = '/media/x.jpg' where id = $1`, [project['id']])
+  await waitForReplica()
+  const read = (await by(owner, site.http.get(path)).expect(200)).body as Body
+  assert.equal((read['info'] as Body)['thumbnail_url'], '/media/x.jpg')
+  const { tutorial: _, ...without } = info
+  await by(owner, site.http.put(path)).send({ info: without }).expect(200)
+  assert.equal(await versions(), 2)
 })

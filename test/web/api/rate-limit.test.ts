@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import supertest from 'supertest'
 import { assertRefused, by } from '../../support/api.ts'
 import { startTestApp } from '../../support/app.ts'
 import { publishedProject } from '../../support/builders.ts'
@@ -25,22 +26,24 @@ test('the request that reaches the limit is refused, per person, and headers say
   await ask(other).expect(200)
 })
 
-test('people of another site and devices are counted one by one, all others by address', async () => {
+test('browsers that contribute are counted one by one, everybody else by address', async () => {
   const project = await publishedProject(site, owner)
-  const { text: token } = await site.http
-    .get(`/api/auth/project/${project.shortName}/token`)
-    .set('Authorization', project.secretKey)
-    .expect(200)
-  const remaining = async (uid: string) => {
-    const { headers } = await site.http
-      .get(`/api/project/${project.id}/newtask`)
-      .query({ external_uid: uid })
-      .set('Authorization', `Bearer ${token}`)
+  const remaining = async (cookie = '') => {
+    const { headers } = await supertest(site.url)
+      .get(`/api/project/${project.id}/userprogress`)
+      .set('Cookie', cookie)
     return Number(headers['x-ratelimit-remaining'])
   }
-  assert.ok((await remaining('a')) > 0)
-  const byAddress = await site.http.get(`/api/project/${project.id}`).expect(200)
-  assert.ok(Number(byAddress.headers['x-ratelimit-remaining']) < LIMIT)
+  const device = async () => {
+    const page = await supertest(site.url).get(`/project/${project.shortName}/newtask`).expect(200)
+    return String(page.headers['set-cookie']).split(';')[0]
+  }
+  const [one, two] = [await device(), await device()]
+  assert.deepEqual(
+    [await remaining(one), await remaining(one), await remaining(two)],
+    [LIMIT - 1, LIMIT - 2, LIMIT - 1],
+  )
+  assert.deepEqual([await remaining(), await remaining()], [LIMIT - 1, LIMIT - 2])
 })
 
 test('while the cache is away each process counts for itself', async (t) => {

@@ -145,3 +145,29 @@ test('the presenter’s form is shown with the columns of the owner’s tasks, r
   await owner.http.get(path).expect(200, /Is it\?/)
   await stranger.http.post(path).type('form').send(form).expect(403)
 })
+
+test('a project without tasks is not published; tasks of any shape can be browsed', async () => {
+  const { id, shortName } = await draftProject(site, owner, { tasks: 0 })
+  const path = `/project/${shortName}`
+  await owner.http.post(`${path}/publish`).expect(400, /Add tasks before you publish/)
+  for (const info of ['plain words', { nested: { deep: 1 } }, { picture: 'https://x.example/1.jpg' }]) {
+    await owner.http
+      .post('/api/task')
+      .query({ api_key: owner.apiKey })
+      .send({ project_id: id, info })
+      .expect(200)
+  }
+  await waitForReplica()
+  const page = await owner.http.get(`${path}/tasks/browse`).expect(200)
+  for (const shown of ['plain words', 'nested:', 'picture: https://x.example/1.jpg'])
+    assert.ok(page.text.includes(shown))
+})
+
+test('the picture column is guessed from the first task', async () => {
+  const { id, shortName } = await draftProject(site, owner, { tasks: 0 })
+  const task = { project_id: id, info: { note: 'x', photo: 'https://x.example/1.JPG?size=2' } }
+  await owner.http.post('/api/task').query({ api_key: owner.apiKey }).send(task).expect(200)
+  await rowsOf(site, 'update project set presenter_version_id = null where id = $1', [id])
+  await waitForReplica()
+  await owner.http.get(`/project/${shortName}/tasks/taskpresentereditor`).expect(200, /value="photo"/)
+})
