@@ -84,7 +84,13 @@ test('a wrong password and an unknown address are refused in the same words', as
 test('after signing in nobody is led to another site', async () => {
   const person = newPerson()
   await browser().post('/account/register').type('form').send(person).expect(302)
-  for (const next of ['https://evil.example', '//evil.example', '/\\evil.example', 'javascript:alert(1)']) {
+  for (const next of [
+    'https://evil.example',
+    '//evil.example',
+    '/\\evil.example',
+    'javascript:alert(1)',
+    'about',
+  ]) {
     await browser()
       .post('/account/signin')
       .type('form')
@@ -92,6 +98,26 @@ test('after signing in nobody is led to another site', async () => {
       .expect(302)
       .expect('Location', '/')
   }
+})
+
+test('signing in from another site’s form is refused; signing out needs no session', async () => {
+  const person = newPerson()
+  await browser().post('/account/register').type('form').send(person).expect(302)
+  const http = browser()
+  await http
+    .post('/account/signin')
+    .set('Origin', 'https://evil.example')
+    .type('form')
+    .send({ email: person.email, password })
+    .expect(403)
+  await http.get('/account/profile').expect(302)
+  await http.post('/account/signout').expect(302).expect('Location', '/')
+  const tab = await http
+    .post('/account/signin')
+    .type('form')
+    .send({ email: person.email, password, next: '/\t/evil.example' })
+    .expect(302)
+  assert.equal(new URL(String(tab.headers['location']), site.url).host, new URL(site.url).host)
 })
 
 test('API keys are named, shown once, listed with their last use, and revoked', async () => {

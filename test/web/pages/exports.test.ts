@@ -65,6 +65,11 @@ test('an owner asks for an export, watches it come, and downloads it', async (t)
     ['task.csv', 'only.csv'],
   )
   await stranger.http.get(address).expect(403)
+  const other = await publishedProject(site, owner)
+  await owner.http.get(address.replace(project.shortName, other.shortName)).expect(404)
+  await rowsOf(site, `update project_export set expires = now() - interval '1 second'`)
+  await waitForReplica()
+  await owner.http.get(address).expect(404)
 })
 
 test('nonsense is refused, and nobody else’s exports are shown', async () => {

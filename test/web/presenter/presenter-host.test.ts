@@ -135,6 +135,20 @@ test("a ticket for another project's version shows nothing", async () => {
   await onHost(birds.project.id, `/?ticket=${await ticketFor({ shown: { version: 999_999 } })}`).expect(404)
 })
 
+test('while the database is away a frame says so and asks to try again', async (t) => {
+  const away = await startTestApp(t, {
+    DATABASE_READ_URL: 'postgresql://app_ro@127.0.0.1:1/none',
+    LOG_LEVEL: 'silent',
+  })
+  const ticket = await ticketFor()
+  const { port } = new URL(away.url)
+  await away.http
+    .get(`/?ticket=${ticket}`)
+    .set('Host', `p${birds.project.id}.presenter.localhost:${port}`)
+    .expect(503, /Try again soon/)
+    .expect('Content-Security-Policy', /sandbox/)
+})
+
 test('settings that are not saved yet are shown from the ticket alone', async () => {
   const settings = {
     question: 'End </script><script>alert(1)</script>',
