@@ -219,6 +219,7 @@ test('task runs and results are exported with who gave them, withdrawn and super
   for (const [index, who] of visitors.slice(0, 2).entries()) {
     await answerAll(job, project, who, [{ bird: `first ${index}` }, { bird: `second ${index}` }])
   }
+  await waitForReplica()
   const [first] = await listTasks(job.db(), project, { filter: 'all', lastId: 0, limit: 1 })
   assert.ok(first)
   await updateTask(job.app, job.db(), owner, project, first, { nAnswers: 3 })
