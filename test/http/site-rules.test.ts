@@ -163,8 +163,12 @@ test('forms are taken as a browser sends them and as JSON, and nothing else', as
     .send({ name, description: 'D', longDescription: '', allowAnonymousContributors: true })
     .expect(302)
   await waitForReplica()
-  const [row] = await rowsOf<{ name: string }>(site, 'select name from project where id = $1', [project.id])
-  assert.equal(row?.name, name)
+  const [row] = await rowsOf(
+    site,
+    'select name, allow_anonymous_contributors as anonymous from project where id = $1',
+    [project.id],
+  )
+  assert.deepEqual(row, { name, anonymous: true })
   const json = (text: string) => owner.http.post(path).set('Content-Type', 'application/json').send(text)
   await json('{').expect(400, /not JSON/)
   await json('[1').expect(400)

@@ -149,7 +149,8 @@ export function projectRoutes(app: App, views: Views): Router<RequestState> {
         name,
         description,
         longDescription,
-        allowAnonymousContributors: values['allowAnonymousContributors'] === 'on',
+        // A checkbox says on, JSON says true.
+        allowAnonymousContributors: /^(on|true)$/.test(values['allowAnonymousContributors'] ?? ''),
       }
       await updateProject(ctx.state.db, ctx.state.viewer, owned.project, changes, 'web')
       ctx.redirect(`${projectUrl(owned.project)}tasks/`)

@@ -165,9 +165,11 @@ test('a project without tasks is not published; tasks of any shape can be browse
 
 test('the picture column is guessed from the first task', async () => {
   const { id, shortName } = await draftProject(site, owner, { tasks: 0 })
+  const editor = `/project/${shortName}/tasks/taskpresentereditor`
+  await owner.http.get(editor).expect(200, /The name of the column that holds the address/)
   const task = { project_id: id, info: { note: 'x', photo: 'https://x.example/1.JPG?size=2' } }
   await owner.http.post('/api/task').query({ api_key: owner.apiKey }).send(task).expect(200)
   await rowsOf(site, 'update project set presenter_version_id = null where id = $1', [id])
   await waitForReplica()
-  await owner.http.get(`/project/${shortName}/tasks/taskpresentereditor`).expect(200, /value="photo"/)
+  await owner.http.get(editor).expect(200, /value="photo"/)
 })
