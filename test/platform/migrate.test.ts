@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import pg from 'pg'
+import { format, resolveConfig } from 'prettier'
+import { runProgram } from '../../src/bin/local/run-program.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import { migrate, migrationsFolder } from '../../src/platform/migrate.ts'
 import { createTestDatabase } from '../support/servers.ts'
@@ -94,4 +96,21 @@ test('functions in the database are what their source files say', async (t) => {
       `${name} differs from its file: write a migration, or include it again`,
     )
   }
+})
+
+test('the types of the tables are what the migrations make', async (t) => {
+  const { directUrl } = await createTestDatabase(t)
+  const folder = mkdtempSync(join(tmpdir(), 'mh-types-'))
+  t.after(() => {
+    rmSync(folder, { recursive: true })
+  })
+  const file = join(folder, 'schema.ts')
+  await runProgram(process.execPath, [
+    'node_modules/kysely-codegen/dist/cli/bin.js',
+    ...['--dialect', 'postgres', '--url', directUrl, '--exclude-pattern', 'schema_migration'],
+    ...['--type-mapping', '{"int8":"number","timestamptz":"string","xid8":"string"}', '--out-file', file],
+  ])
+  const style = await resolveConfig('src/platform/schema.ts')
+  const made = await format(readFileSync(file, 'utf8'), { ...style, parser: 'typescript' })
+  assert.equal(readFileSync('src/platform/schema.ts', 'utf8'), made)
 })
