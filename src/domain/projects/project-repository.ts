@@ -256,12 +256,15 @@ export async function resetDraft(tx: Tx, projectId: number): Promise<void> {
           last_activity = null`.execute(tx)
 }
 
-export async function markPublished(tx: Tx, projectId: number): Promise<void> {
-  await tx
+/** Publishes a draft: false when it is one no more. Of several callers at once one gets true, the others wait for it. */
+export async function markPublished(tx: Tx, projectId: number): Promise<boolean> {
+  const { numUpdatedRows } = await tx
     .updateTable('project')
     .set({ published: true, updated: sql`now()`, sched_epoch: sql`sched_epoch + 1` })
     .where('id', '=', projectId)
-    .execute()
+    .where('published', '=', false)
+    .executeTakeFirst()
+  return numUpdatedRows === 1n
 }
 
 export async function hasTasks(db: Db, projectId: number): Promise<boolean> {

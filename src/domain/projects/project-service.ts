@@ -280,13 +280,13 @@ function differences(before: Project, changes: ProjectChanges) {
  */
 export async function publishProject(db: RequestDb, viewer: MaybeViewer, project: Project): Promise<void> {
   const editor = mustEdit(viewer, project)
-  if (project.published) throw new InvalidError('This project is published already.')
   if (project.presenterVersionId === null)
     throw new InvalidError('Choose how tasks are presented before you publish.')
   await db.write(async (tx) => {
+    // First, and in the transaction: what the caller read may be old, and a second reset would erase answers.
+    if (!(await markPublished(tx, project.id))) throw new InvalidError('This project is published already.')
     if (!(await hasTasks(tx, project.id))) throw new InvalidError('Add tasks before you publish.')
     await resetDraft(tx, project.id)
-    await markPublished(tx, project.id)
     await insertChanges(
       tx,
       { projectId: project.id, userId: editor.id, caller: 'web', requestId: currentRequestId() },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
+import { getProjectById, publishProject } from '../../../src/domain/projects/project-service.ts'
 import { startTestApp } from '../../support/app.ts'
 import { draftProject, externalContributor, publishedProject, rowsOf } from '../../support/builders.ts'
 import { untilFileEnds } from '../../support/file-ending.ts'
@@ -172,4 +173,18 @@ test('the picture column is guessed from the first task', async () => {
   await rowsOf(site, 'update project set presenter_version_id = null where id = $1', [id])
   await waitForReplica()
   await owner.http.get(editor).expect(200, /value="photo"/)
+})
+
+test('publishing a second time, from an old page or at once, erases no answer', async () => {
+  const draft = await draftProject(site, owner)
+  const db = () => site.app.database.open({ writes: true })
+  const asRead = await getProjectById(db(), draft.id)
+  const outcomes = await Promise.allSettled([1, 2, 3].map(() => publishProject(db(), owner, asRead)))
+  assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
+  await waitForReplica()
+  const who = await externalContributor(site, draft)
+  await who.newTask().expect(200)
+  await who.submit(draft.taskIds[0] ?? 0).expect(200)
+  await assert.rejects(publishProject(db(), owner, asRead), /published already/)
+  assert.equal((await rowsOf(site, 'select 1 from task_run where project_id = $1', [draft.id])).length, 1)
 })
