@@ -85,20 +85,23 @@ test('drafts of imports that nobody came back to for a week go with their files'
   assert.equal((await storedFiles(job)).length, 1)
 })
 
-test('requests for tasks that hold no place go after a day, places stay', async (t) => {
+test('requests for tasks go a day after their lease ended, however long it was renewed, and places stay', async (t) => {
   const job = await startJobApp(t)
   work(job)
   const owner = await newOwner(job)
-  const project = await newProject(job, owner, [{ n: 1 }, { n: 2 }, { n: 3 }])
+  const project = await newProject(job, owner, [{ n: 1 }, { n: 2 }, { n: 3 }, { n: 4 }])
   const who = { kind: 'device', deviceId: randomUUID() } as const
-  await newTask(job.app, job.db(), project, who, { limit: 3, offset: 0 })
-  await job.sql(`update lease set requested = now() - interval '25 hours' where task_id < 3`)
-  await job.sql(`update lease set holds_place = false where task_id in (1, 3)`)
+  await newTask(job.app, job.db(), project, who, { limit: 4, offset: 0 })
+  await job.sql(`update lease set requested = now() - interval '25 hours' where task_id <> 3`)
+  await job.sql(`update lease set expires = now() - interval '24 hours 1 minute' where task_id = 1`)
+  await job.sql(`update lease set expires = now() - interval '23 hours' where task_id = 4`)
+  await job.sql(`update lease set holds_place = false where task_id in (1, 3, 4)`)
   await cleanUp(job)
 
   assert.deepEqual(await job.sql('select task_id from lease order by task_id'), [
     { task_id: 2 },
     { task_id: 3 },
+    { task_id: 4 },
   ])
 })
 

@@ -84,7 +84,7 @@ test('functions in the database are what their source files say', async (t) => {
   const db = await setUp(t, {})
   const folder = join(migrationsFolder, '../domain/assignment/sql')
   const { rows } = await db.query(
-    `select proname as name, prosrc as source from pg_proc where proname like '%\\_v1'`,
+    `select proname as name, prosrc as source from pg_proc where proname ~ '_v[0-9]+$'`,
   )
   const sources = readdirSync(folder)
     .map((file) => readFileSync(join(folder, file), 'utf8'))

@@ -28,11 +28,11 @@ export async function callNewTask(db: Db, call: NewTaskCall): Promise<NewTaskRep
                      'priority', t.priority_0, 'info', t.info, 'nAnswers', t.n_answers, 'favUserIds', t.fav_user_ids)
                    order by array_position(n.task_ids, t.id))
               from task t where t.id = any (n.task_ids)) as tasks
-      from newtask_v1(${call.projectId}, ${call.contributorId}, ${call.limit}, ${call.offset}, ${BUDGET}) n`.execute(
+      from newtask_v2(${call.projectId}, ${call.contributorId}, ${call.limit}, ${call.offset}, ${BUDGET}) n`.execute(
     db,
   )
   const [row] = rows
-  if (!row) throw new Error('newtask_v1 gave no row')
+  if (!row) throw new Error('newtask_v2 gave no row')
   return { tasks: row.tasks ?? [], hasMore: row.hasMore }
 }
 
@@ -85,10 +85,12 @@ export async function callSubmit(db: Db, call: SubmitCall): Promise<SubmitReply>
 /** Makes the request row of a task opened by its address; whether it holds a place. */
 export async function callRequestTask(
   db: Db,
-  call: { projectId: number; taskId: number; contributorId: number },
+  call: { projectId: number; taskId: number; contributorId: number; leasesMax: number },
 ): Promise<boolean> {
   const { rows } = await sql<{ holds: boolean }>`
-    select request_task_v1(${call.projectId}, ${call.taskId}, ${call.contributorId}) as holds`.execute(db)
+    select request_task_v2(${call.projectId}, ${call.taskId}, ${call.contributorId}, ${call.leasesMax}) as holds`.execute(
+    db,
+  )
   return rows[0]?.holds === true
 }
 
@@ -119,13 +121,13 @@ export async function countOwnRuns(db: Db, projectId: number, contributorId: num
   return row?.n_runs ?? 0
 }
 
-/** Removes requests without a place that are older than a day, at most `batch`; how many. */
+/** Removes requests whose lease ended more than a day ago, at most `batch`; how many. */
 export async function deleteOldRequests(db: Db, batch: number): Promise<number> {
   const { rows } = await sql<{ n: number }>`
     with gone as (
       delete from lease where (contributor_id, project_id, task_id) in (
         select contributor_id, project_id, task_id from lease
-         where not holds_place and requested < now() - interval '24 hours' limit ${batch} for update skip locked)
+         where not holds_place and greatest(requested, expires) < now() - interval '24 hours' limit ${batch} for update skip locked)
       returning 1)
     select count(*)::int as n from gone`.execute(db)
   return rows[0]?.n ?? 0

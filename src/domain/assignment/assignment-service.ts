@@ -65,7 +65,7 @@ export async function newTask(
   throw new AppError('unavailable', 'The project is being searched for a task. Try again.', { retryAfter: 1 })
 }
 
-/** Opening a task by its address is a request for it, with a place only when one is free. */
+/** Opening a task by its address is a request for it, with a place only when one is free and the contributor may hold one more. */
 export async function requestTask(
   app: Pick<App, 'sealer'>,
   db: RequestDb,
@@ -74,10 +74,14 @@ export async function requestTask(
 ): Promise<void> {
   const contributorId = await resolveContributor(app, db, who)
   await db.call(
-    (primary) => callRequestTask(primary, { projectId: task.projectId, taskId: task.id, contributorId }),
-    {
-      silent: true,
-    },
+    (primary) =>
+      callRequestTask(primary, {
+        projectId: task.projectId,
+        taskId: task.id,
+        contributorId,
+        leasesMax: LEASES_MAX[who.kind],
+      }),
+    { silent: true },
   )
 }
 
@@ -191,7 +195,7 @@ export async function ownProgress(
   return db.read((reader) => countOwnRuns(reader, projectId, contributorId))
 }
 
-/** Forgets requests that are older than a day and hold no place, in small statements; how many. */
+/** Forgets requests whose lease ended more than a day ago, in small statements; how many. */
 export async function forgetOldRequests(openDb: () => RequestDb): Promise<number> {
   let total = 0
   for (;;) {
