@@ -82,7 +82,6 @@ export async function countExportRows(db: RequestDb, project: Project): Promise<
 export interface ExportFile {
   name: string
   bytes: number
-  sha256: string | null
   content: Readable
 }
 
@@ -98,12 +97,12 @@ export async function openExport(
   project: Project,
   exportId: number,
 ): Promise<ExportFile> {
-  const { fileKey, fileName, sha256, expires } = await getProjectExport(db, viewer, project, exportId)
+  const { fileKey, fileName, expires } = await getProjectExport(db, viewer, project, exportId)
   const isThere =
     fileKey !== null && fileName !== null && expires !== null && Date.parse(expires) > Date.now()
   const bytes = isThere ? await app.files.size(fileKey) : undefined
   if (!isThere || bytes === undefined) throw new NotFoundError('export', exportId)
-  return { name: fileName, bytes, sha256, content: app.files.read(fileKey) }
+  return { name: fileName, bytes, content: app.files.read(fileKey) }
 }
 
 /** The address of a project's export page, for mails. */
