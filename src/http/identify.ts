@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import { UnauthenticatedError } from '../lib/errors.ts'
 import type { App } from '../platform/app.ts'
 import type { DatabaseUser } from '../platform/database.ts'
 import { positionTtlSeconds } from '../platform/position.ts'
@@ -19,6 +20,8 @@ const DEVICE_COOKIE = 'device'
 const POSITION_COOKIE = 'position'
 const POSITION_HEADER = 'X-Consistency-Token'
 const DEVICE_SECONDS = 365 * 86_400
+/** Sent by the contribute page: whose answers it has. */
+const CONTRIBUTOR_HEADER = 'X-Contributor'
 
 type Identified = Pick<Context['state'], 'viewer' | 'authenticatedBy' | 'sessionId'>
 
@@ -75,10 +78,37 @@ function apiKeyOf(ctx: Context): string | undefined {
   return typeof key === 'string' && key ? key : undefined
 }
 
-function contributorOf(ctx: Context, app: App): Context['state']['contributor'] {
-  if (ctx.state.viewer) return { kind: 'user', userId: ctx.state.viewer.id }
-  const deviceId = ctx.state.isOurs ? deviceOf(ctx, app) : undefined
-  return deviceId === undefined ? { kind: 'address', address: ctx.ip } : { kind: 'device', deviceId }
+type Contributor = Context['state']['contributor']
+
+/**
+ * Who contributes by this request. A page that names its contributor gets that one or none: an answer given before
+ * somebody signed in belongs to the device, and one given before a session ended waits until that person is back.
+ *
+ * @throws UnauthenticatedError when the request cannot prove to come from the contributor it names.
+ */
+function contributorOf(ctx: Context, app: App): Contributor {
+  const proven = provenContributors(ctx, app)
+  const mark = ctx.path.startsWith('/api') ? ctx.get(CONTRIBUTOR_HEADER) : ''
+  const contributor = mark ? proven.find((one) => contributorMark(app, one) === mark) : proven[0]
+  if (!contributor)
+    throw new UnauthenticatedError('You are not the person who opened this page. Sign in again.')
+  return contributor
+}
+
+/** The one who would be asked for first comes first. */
+function provenContributors(ctx: Context, app: App): Contributor[] {
+  const { viewer, isOurs } = ctx.state
+  const deviceId = isOurs ? deviceOf(ctx, app) : undefined
+  return [
+    ...(viewer ? [{ kind: 'user', userId: viewer.id } as const] : []),
+    ...(deviceId === undefined ? [] : [{ kind: 'device', deviceId } as const]),
+    { kind: 'address', address: ctx.ip },
+  ]
+}
+
+/** A text that is the same as long as the contributor is the same, and says nothing else. */
+export function contributorMark(app: App, contributor: Contributor): string {
+  return app.sealer.hash('page', JSON.stringify(contributor)).toString('base64url', 0, 12)
 }
 
 function deviceOf(ctx: Context, app: App): string | undefined {

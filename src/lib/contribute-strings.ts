@@ -14,6 +14,7 @@ export const CONTRIBUTE_STRINGS = {
   refusedOlder: 'An answer from earlier could not be saved: {reason}',
   alreadyAnswered: 'You had already answered this task. Your first answer stays.',
   signInToSend: 'You are signed out. Sign in again and your answer will be sent.',
+  signInToGoOn: 'You are signed out. Sign in again to go on.',
   refusedUnknown: 'the site refused it',
   slow: 'The task is taking long to load. Check your connection.',
   tryAgain: 'Load the task again',

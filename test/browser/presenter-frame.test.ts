@@ -134,6 +134,20 @@ test('leaving while an answer waits asks first, and the next visit sends it', as
   assert.deepEqual(await stored(), answers('No'))
 })
 
+test('when somebody is no longer known, an answer waits until they are back', async (t) => {
+  const { stored, page, context, sees, choice } = await visit(t)
+  await sees(1)
+  const cookies = await context.cookies()
+  await context.clearCookies()
+  await choice('Maybe').click()
+  await page.getByText('You are signed out. Sign in again').waitFor()
+  await page.getByText('1 answer waiting to be sent').waitFor()
+  assert.deepEqual(await stored(), [])
+  await context.addCookies(cookies)
+  await page.getByText('Saved', { exact: true }).waitFor({ timeout: 20_000 })
+  assert.deepEqual(await stored(), answers('Maybe'))
+})
+
 test('when the site cannot be reached the page says so, and goes on by itself', async (t) => {
   const { page, frame, sees, choice, hasFetched } = await visit(t)
   await sees(1)

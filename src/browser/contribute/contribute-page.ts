@@ -26,7 +26,7 @@ export function startContributePage(): void {
   const visit = createVisit(settings, view)
   const host: PresenterHost = hostPresenter({
     settings,
-    reply: (call) => replyTo(settings, queue, call, visit.noteTasks),
+    reply: (call) => replyTo(settings, { queue, view }, call, visit.noteTasks),
     onMessage: visit.receive,
     onTrouble: troubleHandler(settings, view, () => host),
   })
@@ -45,15 +45,16 @@ export function startContributePage(): void {
 }
 
 async function replyTo(
-  { project }: PageSettings,
-  queue: RunQueue,
+  { project, contributor, strings }: PageSettings,
+  { queue, view }: { queue: RunQueue; view: PageView },
   call: AllowedCall,
   noteTasks: (body: Json) => void,
 ): Promise<Reply> {
   if (call.kind === 'taskrun') return queue.submit(call.body)
   // The scheduler counts from the first task without an answer, so the answers on their way go first.
   if (call.kind === 'newtask') await queue.settled()
-  const reply = await callApi(project, call)
+  const reply = await callApi(project, contributor, call)
+  if (reply.status === 401) view.showNotice(strings.signInToGoOn, 'warning')
   if (call.kind === 'newtask' || call.kind === 'task') noteTasks(reply.body)
   return reply
 }
@@ -64,7 +65,7 @@ function taskRunQueue(settings: PageSettings, view: PageView, host: () => Presen
     name: `manyhands.unsent.${contributor}.${project.id}.`,
     storage: localStorageIfAny(),
     async post(body, key) {
-      const reply = await postTaskRun(body, key, presenterVersion)
+      const reply = await postTaskRun(body, contributor, key, presenterVersion)
       if (reply.status === 401) view.showNotice(strings.signInToSend, 'warning')
       return reply
     },

@@ -10,20 +10,22 @@ const KEEPALIVE_CHARS_MAX = 20_000
 
 type ReadCall = Exclude<AllowedCall, { kind: 'taskrun' }>
 
-/** Carries out what a presenter may ask, as the visitor, at the site's API. Never rejects. */
-export async function callApi(project: BridgeProject, call: ReadCall): Promise<Reply> {
-  const reply = await apiFetch(apiPath(project, call), call.kind === 'skip' ? skipInit(call.taskId) : {})
+/** Carries out what a presenter may ask, as the contributor of the page, at the site's API. Never rejects. */
+export async function callApi(project: BridgeProject, contributor: string, call: ReadCall): Promise<Reply> {
+  const init = call.kind === 'skip' ? skipInit(call.taskId) : {}
+  const reply = await apiFetch(apiPath(project, call), contributor, init)
   return call.kind === 'task' && reply.status === 200 && !isOf(project, reply.body) ? notFound() : reply
 }
 
 /** Posts one task run. Never rejects. */
 export function postTaskRun(
   body: TaskRunBody,
+  contributor: string,
   idempotencyKey: string,
   presenterVersion: string | undefined,
 ): Promise<Reply> {
   const text = JSON.stringify(body)
-  return apiFetch('/api/taskrun', {
+  return apiFetch('/api/taskrun', contributor, {
     method: 'POST',
     body: text,
     keepalive: text.length < KEEPALIVE_CHARS_MAX,
@@ -60,12 +62,13 @@ function skipInit(taskId: number) {
 
 async function apiFetch(
   path: string,
+  contributor: string,
   init: Omit<RequestInit, 'headers'> & { headers?: Record<string, string> },
 ): Promise<Reply> {
   try {
     const response = await fetch(path, {
       ...init,
-      headers: { accept: 'application/json', ...init.headers },
+      headers: { accept: 'application/json', ...contributorHeader(contributor), ...init.headers },
       credentials: 'same-origin',
       cache: 'no-store',
       redirect: 'error',
@@ -117,4 +120,9 @@ export function refusal(status: number, cls: string, message: string): Reply {
 export function reasonOf(body: Json): string | undefined {
   const message = isObject(body) ? body['exception_msg'] : undefined
   return typeof message === 'string' && message !== '' ? message : undefined
+}
+
+/** The site takes what the page sends for this contributor only; without cookies it cannot know one from another. */
+function contributorHeader(contributor: string): Record<string, string> {
+  return navigator.cookieEnabled ? { 'x-contributor': contributor } : {}
 }

@@ -4,7 +4,7 @@ import { getPresenter } from '../../domain/presenters/presenter-service.ts'
 import { getTotals, listOpenProjects } from '../../domain/projects/project-service.ts'
 import type { Project } from '../../domain/projects/project-service.ts'
 import { getTask } from '../../domain/tasks/task-service.ts'
-import { ensureDevice } from '../../http/identify.ts'
+import { contributorMark, ensureDevice } from '../../http/identify.ts'
 import { pathId } from '../../http/request-values.ts'
 import { setCookie } from '../../http/sessions.ts'
 import { writes } from '../../http/state.ts'
@@ -41,7 +41,7 @@ export function contributeRoutes(app: App, views: Views): Router<RequestState> {
       project: projectCard({ project, totals }),
       frame,
       taskId: taskId ?? null,
-      contributor: app.sealer.hash('page', JSON.stringify(contributor)).toString('base64url', 0, 12),
+      contributor: contributorMark(app, contributor),
       ownCount,
       tutorial,
       showTutorial: tutorial !== null && !hasSeenTutorial(ctx, project),

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import supertest from 'supertest'
+import type { Test } from 'supertest'
 import { startTestApp } from '../../support/app.ts'
+import type { TestUser } from '../../support/app.ts'
 import { draftProject, publishedProject, rowsOf } from '../../support/builders.ts'
+import type { BuiltProject } from '../../support/builders.ts'
 import { untilFileEnds } from '../../support/file-ending.ts'
 import { BIRDS, buildPresenterProject } from '../../support/presenter-project.ts'
 import { waitForReplica } from '../../support/servers.ts'
@@ -88,3 +91,70 @@ test('PyBossa’s other address of the task page works, and a prefetch requests 
   await site.http.get(path).expect(200)
   assert.equal((await leases()).length, 1)
 })
+
+test('opening task after task by address reserves places for as many as one may hold, and requests the rest', async () => {
+  const project = await publishedProject(site, owner, { tasks: 22, redundancy: 2 })
+  const http = supertest.agent(site.url)
+  for (const id of project.taskIds) await http.get(`/project/${project.shortName}/task/${id}`).expect(200)
+  assert.deepEqual(
+    await rowsOf(
+      site,
+      'select holds_place as "holdsPlace", count(*) as n from lease where project_id = $1 group by 1 order by 1',
+      [project.id],
+    ),
+    [
+      { holdsPlace: false, n: 2 },
+      { holdsPlace: true, n: 20 },
+    ],
+  )
+})
+
+/** A page that somebody has open: it names its contributor in all it asks. */
+async function openPage(http: TestUser['http'], { id, shortName }: BuiltProject) {
+  const { text } = await http.get(`/project/${shortName}/newtask`).expect(200)
+  const contributor = /data-contributor="([^"]+)"/.exec(text)?.[1] ?? ''
+  const named = (request: Test) => request.set('X-Contributor', contributor)
+  return {
+    newTask: () => named(http.get(`/api/project/${id}/newtask`)),
+    submit: (taskId: number) =>
+      named(http.post('/api/taskrun')).send({ project_id: id, task_id: taskId, info: 'Yes' }),
+  }
+}
+
+test('an answer of a page whose session ended waits for its person instead of being refused for good', async () => {
+  const project = await publishedProject(site, owner)
+  const person = await site.user()
+  const page = await openPage(person.http, project)
+  const { body: task } = (await page.newTask().expect(200)) as { body: { id: number } }
+  await person.http.post('/account/signout').expect(302)
+  await page.submit(task.id).expect(401, /Sign in again/)
+  await page.newTask().expect(401)
+  assert.deepEqual(await runsOf(project), [])
+  const { email, password } = person
+  await person.http.post('/account/signin').type('form').send({ email, password }).expect(302)
+  await page.submit(task.id).expect(200)
+  assert.deepEqual(await runsOf(project), [{ kind: 'user' }])
+})
+
+test('an answer of a page that was opened before its person signed in is stored for the device that asked for the task', async () => {
+  const project = await publishedProject(site, owner)
+  const http = supertest.agent(site.url)
+  const page = await openPage(http, project)
+  const { body: task } = (await page.newTask().expect(200)) as { body: { id: number } }
+  const name = `late${project.id}`
+  await http
+    .post('/account/register')
+    .type('form')
+    .send({ fullName: 'Late', name, email: `${name}@example.org`, password: 'four plain test words' })
+    .expect(302)
+  await page.submit(task.id).expect(200)
+  assert.deepEqual(await runsOf(project), [{ kind: 'device' }])
+})
+
+async function runsOf({ id }: BuiltProject): Promise<{ kind: string }[]> {
+  return rowsOf(
+    site,
+    'select c.kind from task_run r join contributor c on c.id = r.contributor_id where r.project_id = $1',
+    [id],
+  )
+}
