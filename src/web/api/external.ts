@@ -30,38 +30,68 @@ async function keyOf(app: Pick<App, 'sealer'>, project: Project): Promise<Uint8A
   return new TextEncoder().encode(await openSecretKey(app, project))
 }
 
+const UID_CHARS_MAX = 255
+
 /**
- * Who contributes: the external person that a valid token speaks for, else whoever sent the request.
+ * The id that another site knows its person by.
  *
- * @param bodyUid the external_uid of a body, which has to be the one of the query.
- * @throws TokenError (newtask) or ApiError Forbidden (taskrun) when a token is missing or wrong.
+ * @param uid of the body; that of the address when left out.
+ * @throws ApiError DataError when it is too long: cut off, two people could become one.
+ */
+export function externalUidOf(ctx: Context, uid = argument(ctx, 'external_uid')): string | undefined {
+  if (uid !== undefined && uid.length > UID_CHARS_MAX)
+    throw new ApiError('DataError', `external_uid is too long: ${UID_CHARS_MAX} characters are the most`)
+  return uid === '' ? undefined : uid
+}
+
+/**
+ * Who asks for a task: the external person that a valid token speaks for, else whoever sent the request.
+ *
+ * @throws TokenError when the token is missing or wrong.
  */
 export async function externalContributor(
   app: App,
   ctx: Context,
-  projectId: number,
-  bodyUid: string | undefined,
-  place: 'newtask' | 'taskrun',
+  project: Project,
+  externalUid = externalUidOf(ctx),
 ): Promise<ContributorKey> {
-  const externalUid = bodyUid ?? argument(ctx, 'external_uid')
-  if (externalUid === undefined || externalUid === '') return ctx.state.contributor
-  try {
-    await verifyToken(app, ctx, projectId)
-  } catch (error) {
-    if (place === 'newtask' || !(error instanceof TokenError)) throw error
-    throw new ApiError('Forbidden', error.message)
-  }
-  const who = { kind: 'external', projectId, externalUid: externalUid.slice(0, 255) } as const
+  if (externalUid === undefined) return ctx.state.contributor
+  await verifyToken(app, ctx, project)
+  const who = { kind: 'external', projectId: project.id, externalUid } as const
   ctx.state.contributor = who
   return who
+}
+
+/**
+ * Who answers or skips a task, in the same way.
+ *
+ * @param bodyUid the external_uid of the body; PyBossa's clients repeat the one of the address there.
+ * @throws ApiError Forbidden when the token is missing or wrong, or body and address name two people.
+ */
+export async function answeringContributor(
+  app: App,
+  ctx: Context,
+  projectId: number,
+  bodyUid?: string,
+): Promise<ContributorKey> {
+  const ofAddress = externalUidOf(ctx)
+  const externalUid = externalUidOf(ctx, bodyUid ?? '') ?? ofAddress
+  if (externalUid === undefined) return ctx.state.contributor
+  if (ofAddress !== undefined && ofAddress !== externalUid)
+    throw new ApiError('Forbidden', 'The external_uid of the body is not the one of the address')
+  try {
+    return await externalContributor(app, ctx, await getProjectById(ctx.state.db, projectId), externalUid)
+  } catch (error) {
+    if (error instanceof TokenError) throw new ApiError('Forbidden', error.message)
+    throw error
+  }
 }
 
 /** Tokens that were verified, with the sealed key they were verified by: another site sends one for all its people. */
 const verified = new LRUCache<string, string>({ max: 10_000 })
 
-async function verifyToken(app: App, ctx: Context, projectId: number): Promise<void> {
+async function verifyToken(app: App, ctx: Context, project: Project): Promise<void> {
   const token = bearerToken(ctx.get('Authorization'))
-  const project = await getProjectById(ctx.state.db, projectId)
   const name = `${project.id} ${project.shortName} ${token}`
   if (verified.get(name) === project.secretKeySealed) return
   try {

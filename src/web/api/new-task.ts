@@ -11,7 +11,7 @@ import type { Context, RequestState } from '../../http/state.ts'
 import { UnauthenticatedError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import { ApiError } from './errors.ts'
-import { TokenError, externalContributor } from './external.ts'
+import { TokenError, answeringContributor, externalContributor, externalUidOf } from './external.ts'
 import { argument, idOf, integerOf, readObject } from './input.ts'
 import { toWire } from './output.ts'
 import { TASK_NAMES } from './task.ts'
@@ -30,7 +30,7 @@ export function newTaskRoutes(app: App): Router<RequestState> {
     const range = { limit: Math.min(count(ctx, 'limit', 1), 100), offset: count(ctx, 'offset', 0) }
     const project = await getProject(ctx.state.db, ctx.state.viewer, id)
     try {
-      const who = await externalContributor(app, ctx, project.id, undefined, 'newtask')
+      const who = await externalContributor(app, ctx, project)
       const tasks = await newTask(app, ctx.state.db, project, who, range)
       const wired = tasks.map((task) => toWire(task, TASK_NAMES))
       ctx.body = wired.length > 1 ? wired : (wired[0] ?? {})
@@ -45,7 +45,7 @@ export function newTaskRoutes(app: App): Router<RequestState> {
     const project = /^\d+$/.test(name)
       ? await getProject(db, viewer, Number(name))
       : await getProjectByShortName(db, viewer, name)
-    const externalUid = argument(ctx, 'external_uid')
+    const externalUid = externalUidOf(ctx)
     const who =
       externalUid === undefined
         ? ctx.state.contributor
@@ -60,7 +60,7 @@ export function newTaskRoutes(app: App): Router<RequestState> {
   router.post('/project/:id/skip', async (ctx) => {
     const projectId = idOf(ctx)
     const taskId = integerOf((await readObject(ctx))['task_id'], 'task_id') ?? 0
-    const who = await externalContributor(app, ctx, projectId, undefined, 'taskrun')
+    const who = await answeringContributor(app, ctx, projectId)
     await skipTask(app, ctx.state.db, { id: taskId, projectId }, who)
     ctx.status = 204
   })

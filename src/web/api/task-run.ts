@@ -4,7 +4,7 @@ import { getProject } from '../../domain/projects/project-service.ts'
 import { getTaskRun, listTaskRunRecords } from '../../domain/task-runs/task-run-service.ts'
 import type { RequestState } from '../../http/state.ts'
 import type { App } from '../../platform/app.ts'
-import { externalContributor } from './external.ts'
+import { answeringContributor } from './external.ts'
 import { checkKeys, idOf, integerOf, readObject, textOf } from './input.ts'
 import { listArguments } from './list-arguments.ts'
 import { link, toWire, wireTime } from './output.ts'
@@ -56,7 +56,7 @@ export function taskRunRoutes(app: App): Router<RequestState> {
     const taskId = integerOf(body['task_id'], 'task_id') ?? 0
     // Whoever is named in the body has to be who asks: only the token says so, never a user_id or address.
     const externalUid = textOf(body['external_uid'], 'external_uid')
-    const who = await externalContributor(app, ctx, projectId, externalUid, 'taskrun')
+    const who = await answeringContributor(app, ctx, projectId, externalUid)
     const info = body['info'] ?? null
     const run = {
       projectId,

@@ -99,6 +99,25 @@ test('newtask gives PyBossa task objects: one, or a list when more were asked fo
   assert.deepEqual((await who.newTask({ limit: 0 })).body, {})
 })
 
+test('a list is full although most of the tasks before were answered already', async () => {
+  const project = await publishedProject(site, owner, { tasks: 203, redundancy: 2 })
+  const who = await externalContributor(site, project)
+  await who.newTask().expect(200)
+  await rowsOf(
+    site,
+    `insert into task_run (project_id, task_id, contributor_id, created, finish_time, counted)
+     select project_id, unnest($2::bigint[]), contributor_id, now(), now(), false from lease where project_id = $1`,
+    [project.id, project.taskIds.slice(0, 199)],
+  )
+  await rowsOf(site, 'delete from lease where project_id = $1', [project.id])
+  await rowsOf(site, `update contributor_project set cur_task = 0 where project_id = $1`, [project.id])
+  const three = await who.newTask({ limit: 3 }).expect(200)
+  assert.deepEqual(
+    (three.body as { id: number }[]).map(({ id }) => id),
+    project.taskIds.slice(199, 202),
+  )
+})
+
 test('with one open task a look ahead finds nothing, and everything answered is an empty object', async () => {
   const project = await publishedProject(site, owner)
   const who = await externalContributor(site, project)
@@ -358,6 +377,23 @@ test('an external person needs a valid token of this very project', async () => 
       .send({ project_id: project.id, task_id: firstTask(project), info: 1, external_uid: 'u' })
     assertRefused(sent, description)
   }
+})
+
+test('the id of an external person is taken whole, and is the same in address and body', async () => {
+  const project = await publishedProject(site, owner)
+  const long = await externalContributor(site, project, 'u'.repeat(256))
+  for (const request of [long.newTask(), long.submit(firstTask(project)), long.progress()]) {
+    const { body } = (await request.expect(415)) as { body: Record<string, unknown> }
+    assert.equal(body['exception_cls'], 'DataError')
+    assert.match(String(body['exception_msg']), /external_uid is too long: 255 characters are the most/)
+  }
+  const who = await externalContributor(site, project, 'u'.repeat(255))
+  await who.newTask().expect(200)
+  const other = await externalContributor(site, project, 'one')
+  await other.newTask().expect(200)
+  const mixed = other.submit(firstTask(project)).send({ external_uid: 'two' })
+  assertRefused(await mixed, 'The external_uid of the body is not the one of the address')
+  await who.submit(firstTask(project)).expect(200)
 })
 
 /** Answers until nothing is left, one task ahead as the browser does; how many. */
