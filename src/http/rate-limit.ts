@@ -1,21 +1,27 @@
+import { LRUCache } from 'lru-cache'
 import type { App } from '../platform/app.ts'
 import { AppError } from '../lib/errors.ts'
 import type { Context, Handler } from './state.ts'
 
-/**
- * Counts requests per identity and route group in windows aligned to the clock, as PyBossa does (the request that
- * reaches the limit is refused), and says so in its headers: plain integers, the reset always in the future.
- *
- * Counted in the cache; while that is away each process counts for itself, so the headers are never missing.
- *
- * @param group routes that share a counter.
- */
-export function rateLimit(app: App, group: (ctx: Context) => string): Handler {
-  const limit = app.config.rateLimit
-  const own = new Map<string, number>()
-  let ownWindow = 0
+interface Limit {
+  readonly requests: number
+  readonly seconds: number
+}
 
-  async function count(key: string, reset: number): Promise<number> {
+interface Count {
+  hits: number
+  /** When the window ends, in seconds since 1970. */
+  reset: number
+}
+
+/**
+ * Counts in windows aligned to the clock: in the cache, and while that is away each process for itself, so that there
+ * always is a count.
+ */
+function createCounter(app: App): (name: string, seconds: number) => Promise<Count> {
+  const own = new LRUCache<string, number>({ max: 100_000 })
+
+  async function hitsOf(key: string, reset: number): Promise<number> {
     try {
       const [[, hits] = []] =
         (await app.cache
@@ -25,30 +31,57 @@ export function rateLimit(app: App, group: (ctx: Context) => string): Handler {
           .exec()) ?? []
       if (typeof hits === 'number') return hits
     } catch (error) {
-      app.log.debug({ err: error }, 'cache away: counting requests in this process')
-    }
-    if (reset !== ownWindow) {
-      own.clear()
-      ownWindow = reset
+      app.log.debug({ err: error }, 'cache away: counting in this process')
     }
     const hits = (own.get(key) ?? 0) + 1
-    own.set(key, hits)
+    own.set(key, hits, { ttl: reset * 1000 - Date.now() })
     return hits
   }
 
-  return async (ctx, next) => {
-    const { requests, seconds } = limit ?? { requests: 1_000_000, seconds: 900 }
+  return async (name, seconds) => {
     const reset = (Math.floor(Date.now() / 1000 / seconds) + 1) * seconds
-    const key = `${app.config.redis.prefix}:rate:${group(ctx)}:${callerOf(ctx, app)}:${reset}`
-    const hits = limit ? await count(key, reset) : 1
+    return { hits: await hitsOf(`${app.config.redis.prefix}:rate:${name}:${reset}`, reset), reset }
+  }
+}
+
+function tooMany(reset: number): AppError {
+  const wait = reset - Math.floor(Date.now() / 1000)
+  return new AppError('too-many', `Too many requests. Try again in ${wait} seconds.`, { retryAfter: wait })
+}
+
+/**
+ * Counts requests per identity and route group, as PyBossa does (the request that reaches the limit is refused), and
+ * says so in its headers: plain integers, the reset always in the future.
+ *
+ * @param group routes that share a counter.
+ */
+export function rateLimit(app: App, group: (ctx: Context) => string): Handler {
+  const count = createCounter(app)
+  const { requests, seconds } = app.config.rateLimit ?? { requests: 1_000_000, seconds: 900 }
+
+  return async (ctx, next) => {
+    const { hits, reset } = app.config.rateLimit
+      ? await count(`${group(ctx)}:${callerOf(ctx, app)}`, seconds)
+      : { hits: 1, reset: (Math.floor(Date.now() / 1000 / seconds) + 1) * seconds }
     ctx.set('X-RateLimit-Limit', String(requests))
     ctx.set('X-RateLimit-Remaining', String(requests - Math.min(hits, requests)))
     ctx.set('X-RateLimit-Reset', String(reset))
-    if (hits >= requests) {
-      const wait = reset - Math.floor(Date.now() / 1000)
-      throw new AppError('too-many', `Too many requests. Try again in ${wait} seconds.`, { retryAfter: wait })
-    }
+    if (hits >= requests) throw tooMany(reset)
     await next()
+  }
+}
+
+/**
+ * Bounds how often something may be tried under a name, such as a password for one account; `RATE_LIMIT=off` lifts it.
+ *
+ * @returns counts one try. It throws AppError too-many when there were more than `limit.requests` in the window.
+ */
+export function limitTries(app: App, group: string, limit: Limit): (name: string) => Promise<void> {
+  const count = createCounter(app)
+  return async (name) => {
+    if (!app.config.rateLimit) return
+    const { hits, reset } = await count(`${group}:${hashed(app, name)}`, limit.seconds)
+    if (hits > limit.requests) throw tooMany(reset)
   }
 }
 
@@ -57,5 +90,10 @@ function callerOf(ctx: Context, app: App): string {
   const { contributor } = ctx.state
   if (contributor.kind === 'user') return `user-${contributor.userId}`
   if (contributor.kind === 'device') return `device-${contributor.deviceId}`
-  return `address-${app.sealer.hash('rate', ctx.ip).toString('base64url', 0, 12)}`
+  return `address-${hashed(app, ctx.ip)}`
+}
+
+/** Addresses of people are not kept in the cache. */
+function hashed(app: App, name: string): string {
+  return app.sealer.hash('rate', name).toString('base64url', 0, 12)
 }

@@ -12,6 +12,7 @@ import type { User } from '../../domain/users/user-service.ts'
 import type { FieldErrors } from '../../lib/errors.ts'
 import { readForm } from '../../http/form.ts'
 import { requireViewer } from '../../http/guards.ts'
+import { limitTries } from '../../http/rate-limit.ts'
 import { pathId } from '../../http/request-values.ts'
 import { createSessionCookie } from '../../http/sessions.ts'
 import type { Context, RequestState } from '../../http/state.ts'
@@ -20,6 +21,10 @@ import type { App } from '../../platform/app.ts'
 import { orShowAgain } from './form-view.ts'
 import type { FormView } from './form-view.ts'
 import { projectCard } from './project-card.ts'
+
+/** For one account and one address; a whole class signs up from behind one address. */
+const TRIES_PER_ACCOUNT = { requests: 20, seconds: 900 }
+const TRIES_PER_ADDRESS = { requests: 100, seconds: 900 }
 
 /** Where people go after signing in: a path of this site, never another site. */
 function safeNext(next: unknown): string {
@@ -30,6 +35,8 @@ function safeNext(next: unknown): string {
 export function accountRoutes(app: App, views: Views): Router<RequestState> {
   const router = new Router<RequestState>({ prefix: '/account' })
   const session = createSessionCookie(app)
+  const tryFromAddress = limitTries(app, 'account', TRIES_PER_ADDRESS)
+  const tryAccount = limitTries(app, 'signin', TRIES_PER_ACCOUNT)
 
   async function welcome(ctx: Context, { sessionId }: { user: User; sessionId: string }, next: string) {
     await session.write(ctx, sessionId)
@@ -57,6 +64,7 @@ export function accountRoutes(app: App, views: Views): Router<RequestState> {
       showForm(ctx, 'pages/account/register.html', values, errors)
     }
     await orShowAgain(ctx, values, again, async () => {
+      await tryFromAddress(ctx.ip)
       const form = { fullName, name, email, password }
       await welcome(
         ctx,
@@ -77,6 +85,8 @@ export function accountRoutes(app: App, views: Views): Router<RequestState> {
       showForm(ctx, 'pages/account/signin.html', values, errors)
     }
     await orShowAgain(ctx, values, again, async () => {
+      await tryFromAddress(ctx.ip)
+      await tryAccount(email.trim().toLowerCase())
       await welcome(
         ctx,
         await signIn(ctx.state.db, { email, password }, ctx.get('User-Agent')),

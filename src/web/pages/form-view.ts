@@ -1,5 +1,5 @@
 import { AppError } from '../../lib/errors.ts'
-import type { FieldErrors } from '../../lib/errors.ts'
+import type { ErrorKind, FieldErrors } from '../../lib/errors.ts'
 import type { Context } from '../../http/state.ts'
 
 /** A form as its page shows it: what stands in the fields, and what is wrong with them. */
@@ -7,6 +7,8 @@ export interface FormView {
   values: Readonly<Record<string, unknown>>
   errors: FieldErrors
 }
+
+const SHOWN_AGAIN: Partial<Record<ErrorKind, number>> = { invalid: 422, 'too-large': 413, 'too-many': 429 }
 
 /**
  * Runs a form's action. Input that is refused shows the form again, with the messages beside the fields and what was
@@ -23,9 +25,11 @@ export async function orShowAgain(
   try {
     await action()
   } catch (error) {
-    if (!(error instanceof AppError) || (error.kind !== 'invalid' && error.kind !== 'too-large')) throw error
+    const status = error instanceof AppError ? SHOWN_AGAIN[error.kind] : undefined
+    if (!(error instanceof AppError) || status === undefined) throw error
     const errors = Object.keys(error.fields).length > 0 ? error.fields : { '': error.message }
     await show({ values, errors })
-    ctx.status = error.kind === 'too-large' ? 413 : 422
+    ctx.status = status
+    if (error.retryAfter !== undefined) ctx.set('Retry-After', String(error.retryAfter))
   }
 }

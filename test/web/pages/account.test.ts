@@ -171,3 +171,31 @@ test('own projects have a page', async () => {
   await user.http.get('/account/projects').expect(200)
   await site.http.get('/account/projects').expect(302)
 })
+
+test('guessing a password ends after twenty tries, for this account only, and the form says so', async (t) => {
+  const limited = await startTestApp(t, { RATE_LIMIT: '300/900' })
+  const [guessed, other] = [await limited.user(), await limited.user()]
+  const signIn = ({ email }: { email: string }, word: string) =>
+    supertest(limited.url).post('/account/signin').type('form').send({ email, password: word })
+  // Each has signed in once already.
+  for (let n = 1; n < 20; n += 1) await signIn(guessed, 'wrong words').expect(422)
+  const refused = await signIn(guessed, guessed.password).expect(
+    429,
+    /Too many requests. Try again in \d+ seconds/,
+  )
+  assert.match(refused.text, new RegExp(`value="${guessed.email}"`))
+  assert.ok(Number(refused.headers['retry-after']) > 0)
+  await signIn(other, other.password).expect(302)
+})
+
+test('one address signs up or in a hundred times within fifteen minutes, whoever it claims to be', async (t) => {
+  const limited = await startTestApp(t, { RATE_LIMIT: '300/900' })
+  const statuses = new Set<number>()
+  for (let n = 0; n < 101; n += 1) {
+    const { status } = await supertest(limited.url).post('/account/register').type('form').send({})
+    statuses.add(status)
+    if (n < 100) assert.equal(status, 422)
+  }
+  assert.deepEqual([...statuses], [422, 429])
+  await supertest(limited.url).post('/account/signin').type('form').send({}).expect(429)
+})
