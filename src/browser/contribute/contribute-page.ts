@@ -53,7 +53,7 @@ async function replyTo(
   if (call.kind === 'taskrun') return queue.submit(call.body)
   // The scheduler counts from the first task without an answer, so the answers on their way go first.
   if (call.kind === 'newtask') await queue.settled()
-  const reply = await callApi(project, contributor, call)
+  const reply = await callApi(project, provable(contributor), call)
   if (reply.status === 401) view.showNotice(strings.signInToGoOn, 'warning')
   if (call.kind === 'newtask' || call.kind === 'task') noteTasks(reply.body)
   return reply
@@ -65,7 +65,7 @@ function taskRunQueue(settings: PageSettings, view: PageView, host: () => Presen
     name: `manyhands.unsent.${contributor}.${project.id}.`,
     storage: localStorageIfAny(),
     async post(body, key) {
-      const reply = await postTaskRun(body, contributor, key, presenterVersion)
+      const reply = await postTaskRun(body, provable(contributor), key, presenterVersion)
       if (reply.status === 401) view.showNotice(strings.signInToSend, 'warning')
       return reply
     },
@@ -82,6 +82,11 @@ function taskRunQueue(settings: PageSettings, view: PageView, host: () => Presen
       view.showNotice(filled(isFromEarlier ? strings.refusedOlder : strings.refused, { reason }), 'error')
     },
   })
+}
+
+/** Without cookies the site cannot know one contributor from another, and is not asked to. */
+function provable(contributor: string): string {
+  return navigator.cookieEnabled ? contributor : ''
 }
 
 /** Private windows and strict settings throw on the mere mention. */

@@ -10,7 +10,11 @@ const KEEPALIVE_CHARS_MAX = 20_000
 
 type ReadCall = Exclude<AllowedCall, { kind: 'taskrun' }>
 
-/** Carries out what a presenter may ask, as the contributor of the page, at the site's API. Never rejects. */
+/**
+ * Carries out what a presenter may ask, at the site's API. Never rejects.
+ *
+ * @param contributor the site refuses the call when it comes from somebody else; empty where it cannot know.
+ */
 export async function callApi(project: BridgeProject, contributor: string, call: ReadCall): Promise<Reply> {
   const init = call.kind === 'skip' ? skipInit(call.taskId) : {}
   const reply = await apiFetch(apiPath(project, call), contributor, init)
@@ -68,7 +72,7 @@ async function apiFetch(
   try {
     const response = await fetch(path, {
       ...init,
-      headers: { accept: 'application/json', ...contributorHeader(contributor), ...init.headers },
+      headers: { accept: 'application/json', 'x-contributor': contributor, ...init.headers },
       credentials: 'same-origin',
       cache: 'no-store',
       redirect: 'error',
@@ -120,9 +124,4 @@ export function refusal(status: number, cls: string, message: string): Reply {
 export function reasonOf(body: Json): string | undefined {
   const message = isObject(body) ? body['exception_msg'] : undefined
   return typeof message === 'string' && message !== '' ? message : undefined
-}
-
-/** The site takes what the page sends for this contributor only; without cookies it cannot know one from another. */
-function contributorHeader(contributor: string): Record<string, string> {
-  return navigator.cookieEnabled ? { 'x-contributor': contributor } : {}
 }
