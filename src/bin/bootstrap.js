@@ -42,7 +42,9 @@ function install(dev) {
     const started = Date.now()
     const before = cacheBytes()
     console.log('Installing the locked packages …')
-    const status = npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund', ...(dev ? [] : ['--omit=dev'])])
+    // Packages that want the pinned Node warn about npm's own; that one runs nothing of them.
+    const quiet = ['--no-audit', '--no-fund', '--loglevel=error']
+    const status = npm(['ci', '--ignore-scripts', ...quiet, ...(dev ? [] : ['--omit=dev'])])
     // Set here instead of exiting: the lock has to go first.
     if (status !== 0) {
       process.exitCode = status

@@ -1,5 +1,5 @@
-import { readFileSync, readdirSync, watch, writeFileSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { readdirSync, watch, writeFileSync } from 'node:fs'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -18,7 +18,7 @@ import type { StartSettings } from './local/settings.ts'
 import { endLeftovers, supervise } from './local/supervisor.ts'
 import type { Supervised } from './local/supervisor.ts'
 import { seedDemo } from './seed-demo.ts'
-import type { DemoOwner } from './seed-demo.ts'
+import type { BegunDemo, DemoOwner } from './seed-demo.ts'
 
 /** What is running, in the order in which it was started; stopped the other way round. */
 const running: { stop(): Promise<void> }[] = []
@@ -120,20 +120,32 @@ async function ownRedis({ dataDir, redisUrls }: StartSettings, sockets: string):
   return env
 }
 
-/** Seeds a site that has nobody yet; the ways in are kept in demo.json. */
+/**
+ * Seeds a site that has nobody yet. The ways in are kept in demo.json; without an API key in it an earlier start was cut
+ * short while it seeded, and this one goes on.
+ */
 async function seed(env: NodeJS.ProcessEnv, { dataDir, url }: StartSettings): Promise<DemoOwner | undefined> {
   const file = join(dataDir, 'demo.json')
+  const begun = await readDemo(file)
+  if (begun && 'apiKey' in begun) return begun
+  const keep = (demo: DemoOwner | BegunDemo) => {
+    writeFileSync(file, `${JSON.stringify({ url, ...demo })}\n`, { mode: 0o600 })
+  }
   const app = await createApp(loadConfig({ ...env, LOG_LEVEL: 'error' }), 'seed', jobs)
   try {
-    const owner = await seedDemo(app)
-    if (owner) writeFileSync(file, `${JSON.stringify({ url, ...owner })}\n`, { mode: 0o600 })
+    const owner = await seedDemo(app, begun, keep)
+    if (owner) keep(owner)
+    return owner
   } finally {
     await app.close()
   }
+}
+
+async function readDemo(file: string): Promise<DemoOwner | BegunDemo | undefined> {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as DemoOwner
+    return JSON.parse(await readFile(file, 'utf8')) as DemoOwner | BegunDemo
   } catch {
-    // A site with accounts of its own has no demo owner.
+    // Not seeded yet, or a site with accounts of its own.
     return undefined
   }
 }

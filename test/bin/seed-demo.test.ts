@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { BegunDemo } from '../../src/bin/seed-demo.ts'
+import { seedDemo } from '../../src/bin/seed-demo.ts'
+import { startTestApp } from '../support/app.ts'
+import { rowsOf } from '../support/builders.ts'
+
+test('a seeding that was cut short is carried on, with the same password and one project', async (t) => {
+  const site = await startTestApp(t)
+  const kept: BegunDemo[] = []
+  const keep = (begun: BegunDemo) => void kept.push(begun)
+  const files = { ...site.app.files, put: () => Promise.reject(new Error('the power went off')) }
+  await assert.rejects(seedDemo({ ...site.app, files }, undefined, keep), /the power went off/)
+
+  const owner = await seedDemo(site.app, kept[0], keep)
+  assert.equal(owner?.password, kept[0]?.password)
+  const projects = await rowsOf<{ published: boolean; n: number }>(
+    site,
+    'select p.published, (select count(*) from task t where t.project_id = p.id) as n from project p',
+  )
+  assert.equal(projects.length, 1)
+  assert.ok(projects[0]?.published === true && projects[0].n >= 30)
+
+  assert.equal(
+    await seedDemo(site.app, undefined, keep),
+    undefined,
+    'a site that has its owner is left alone',
+  )
+})
