@@ -46,6 +46,13 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
   const api = apiRoutes(app)
   const pages = pageRoutes(app, views)
 
+  let isClosing = false
+
+  // Before a process ends it gives its connections back; a proxy would keep them for its next requests.
+  koa.use(async (ctx, next) => {
+    await next()
+    if (isClosing) ctx.set('Connection', 'close')
+  })
   koa.use(requestId(app.log, app.config.http.trustProxy))
   if (options.onRoute) koa.use(noteRoute(options.onRoute))
   koa.use(health.routes())
@@ -86,6 +93,7 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
       })
     },
     close() {
+      isClosing = true
       return new Promise((resolve) => {
         server.close(() => {
           resolve()
