@@ -101,6 +101,14 @@ test('home shows what needs people and what is done; the pages about the site an
   await site.http.get('/favicon.ico').expect(204)
 })
 
+test('home offers people with data a project of their own: by signing up first, or at once', async () => {
+  const [anonymous, signedIn] = await Promise.all([site.http.get('/'), owner.http.get('/')])
+  const offered = ({ text }: { text: string }) =>
+    /href="([^"]*)">Start a project of your own</.exec(text)?.[1]
+  assert.equal(offered(anonymous), '/account/register?next=/project/new')
+  assert.equal(offered(signedIn), '/project/new')
+})
+
 test('owners browse tasks by state and page, look at one, and see answers arriving', async () => {
   const project = await publishedProject(site, owner, { tasks: 27 })
   const [first = 0] = project.taskIds
