@@ -109,6 +109,21 @@ test('home offers people with data a project of their own: by signing up first, 
   assert.equal(offered(signedIn), '/project/new')
 })
 
+test('a project without answers invites those who may give the first one', async () => {
+  const project = await publishedProject(site, owner, { tasks: 2 })
+  const path = `/project/${project.shortName}/`
+  await site.http.get('/project/').expect(200, /No answers yet: be the first/)
+  await owner.http.get(`${path}tasks/`).expect(200, /No answers yet</)
+  await rowsOf(site, 'update project set presenter_version_id = null where id = $1', [project.id])
+  await waitForReplica()
+  await site.http.get(path).expect(200, /No answers yet</)
+  const who = await externalContributor(site, project)
+  await who.newTask().expect(200)
+  await who.submit(project.taskIds[0] ?? 0).expect(200)
+  await waitForReplica()
+  await site.http.get(path).expect(200, /50 % done · 1 contributor</)
+})
+
 test('owners browse tasks by state and page, look at one, and see answers arriving', async () => {
   const project = await publishedProject(site, owner, { tasks: 27 })
   const [first = 0] = project.taskIds
