@@ -1,15 +1,13 @@
-import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import i18next from 'i18next'
 import nunjucks from 'nunjucks'
 import type { App } from '../platform/app.ts'
+import { addWords } from '../platform/words.ts'
 import type { Assets } from './assets.ts'
 import type { ShownError } from './page-errors.ts'
 import type { Context } from './state.ts'
 import { readableBytes } from '../lib/readable-bytes.ts'
 
 const folder = fileURLToPath(new URL('../../templates', import.meta.url))
-const catalogue = new URL('../locales/en.json', import.meta.url)
 
 /** How long a page that is the same for everybody may be answered from a cache in front of us, in seconds. */
 const SHARED_SECONDS = 2
@@ -34,14 +32,7 @@ export function createViews(app: Pick<App, 'config'>, assets: Assets): Views {
     new nunjucks.FileSystemLoader(folder, { noCache: app.config.templates.watch }),
     { autoescape: true, throwOnUndefined: false },
   )
-  const words = i18next.createInstance()
-  void words.init({
-    lng: 'en',
-    initAsync: false,
-    interpolation: { escapeValue: false },
-    resources: { en: { translation: JSON.parse(readFileSync(catalogue, 'utf8')) as object } },
-  })
-  environment.addGlobal('t', (key: string, values: Record<string, unknown>) => words.t(key, plain(values)))
+  addWords(environment)
   environment.addGlobal('asset', (name: string) => assets.url(name))
   addFormats(environment)
 
@@ -84,12 +75,6 @@ export function createViews(app: Pick<App, 'config'>, assets: Assets): Views {
 
 function wantsJson(ctx: Context): boolean {
   return ctx.get('Content-Type') === 'application/json' || ctx.query['response_format'] === 'json'
-}
-
-/** Nunjucks marks keyword arguments with a key of its own. */
-function plain(values: Record<string, unknown>): Record<string, unknown> {
-  const { __keywords: _, ...rest } = values
-  return rest
 }
 
 const number = new Intl.NumberFormat('en')

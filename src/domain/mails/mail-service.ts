@@ -8,6 +8,7 @@ import type { JobRun } from '../../platform/job.ts'
 import { MailError } from '../../platform/mailer.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import { currentRequestId } from '../../platform/request-context.ts'
+import { addWords } from '../../platform/words.ts'
 import { findMail, insertMail, listMails, markNotSent, markSent } from './mail-repository.ts'
 import type { Mail } from './mail-repository.ts'
 
@@ -17,6 +18,7 @@ const templates = fileURLToPath(new URL('../../../templates', import.meta.url))
 const loader = new nunjucks.FileSystemLoader(templates)
 const html = new nunjucks.Environment(loader, { autoescape: true, throwOnUndefined: true })
 const text = new nunjucks.Environment(loader, { autoescape: false, throwOnUndefined: true })
+for (const environment of [html, text]) addWords(environment, { strict: true })
 
 export interface MailInput {
   to: string
