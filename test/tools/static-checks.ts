@@ -44,4 +44,5 @@ export const STATIC_CHECKS: readonly Step[] = [
   },
   { name: 'licences', command: ['node', 'test/tools/check-licences.ts'] },
   { name: 'names and places', command: ['node', 'test/tools/check-tree.ts'] },
+  { name: 'words', command: ['node', 'test/tools/check-words.ts'] },
 ]
