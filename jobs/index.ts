@@ -2,6 +2,7 @@ import type { JobCatalogue } from '../src/platform/job.ts'
 import { cleanUp } from './clean-up.ts'
 import { exportProject } from './export-project.ts'
 import { noteTaskCompleted } from './note-task-completed.ts'
+import { reorderTasks } from './reorder-tasks.ts'
 import { sendMail } from './send-mail.ts'
 
 /** Every background job. One that is missing here does not compile. */
@@ -9,5 +10,6 @@ export const jobs = {
   'clean-up': cleanUp,
   'export-project': exportProject,
   'note-task-completed': noteTaskCompleted,
+  'reorder-tasks': reorderTasks,
   'send-mail': sendMail,
 } satisfies JobCatalogue

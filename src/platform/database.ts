@@ -3,7 +3,7 @@ import type { Config } from './config.ts'
 import type { Logger } from './log.ts'
 import { catchesUp, createPositionReader } from './position.ts'
 import type { PositionMemory } from './position.ts'
-import { createKysely, createPool } from './postgres.ts'
+import { createKysely, createPool, sqlState } from './postgres.ts'
 import type { Db, Tx } from './postgres.ts'
 import { askAnything } from './readiness-store.ts'
 
@@ -26,8 +26,13 @@ export interface RequestDb {
   read<T>(query: (db: Db) => Promise<T>): Promise<T>
   /** Reads that must be true now: passwords, keys, roles. Read only, on the primary. */
   readPrimary<T>(query: (db: Db) => Promise<T>): Promise<T>
-  /** The one transaction of a request; rolled back on any throw. A second one throws. */
-  write<T>(work: (tx: Tx) => Promise<T>): Promise<T>
+  /**
+   * The one transaction of a request; rolled back on any throw. A second one throws.
+   *
+   * @param options.retries how often it is begun again after a deadlock or a conflict with another transaction; for
+   * work that has no effect outside the transaction and reads nothing that ends.
+   */
+  write<T>(work: (tx: Tx) => Promise<T>, options?: { retries?: number }): Promise<T>
   /**
    * One autocommitted statement on the primary: one round trip.
    *
@@ -136,15 +141,17 @@ function openFor(user: DatabaseUser, servers: Servers): RequestDb {
 
     readPrimary,
 
-    async write(work) {
+    async write(work, { retries = 0 } = {}) {
       mustWrite()
       if (hasWritten) throw new Error('A request has one transaction; this is the second')
       hasWritten = true
       let transaction: Tx | undefined
-      const value = await primary.transaction().execute((tx) => {
-        transaction = tx
-        return work(tx)
-      })
+      const value = await retried(retries, () =>
+        primary.transaction().execute((tx) => {
+          transaction = tx
+          return work(tx)
+        }),
+      )
       noteCommit()
       for (const effect of (transaction && servers.effects.get(transaction)) ?? []) effect()
       return value
@@ -160,5 +167,18 @@ function openFor(user: DatabaseUser, servers: Servers): RequestDb {
     async position() {
       return committed
     },
+  }
+}
+
+/** Deadlock, and a conflict that the database tells to try again. */
+const TRY_AGAIN = new Set(['40P01', '40001'])
+
+async function retried<T>(retries: number, transaction: () => Promise<T>): Promise<T> {
+  for (let left = retries; ; left -= 1) {
+    try {
+      return await transaction()
+    } catch (error) {
+      if (left <= 0 || !TRY_AGAIN.has(sqlState(error) ?? '')) throw error
+    }
   }
 }

@@ -75,15 +75,19 @@ export interface Contributor {
 
 export interface ContributorProject {
   contributor_id: number
+  cur_done: Generated<number>
   cur_epoch: Generated<number>
   cur_from_front: Generated<boolean>
+  cur_lap: Generated<number>
   cur_nprio: Generated<number>
   cur_ord: Generated<number>
   cur_reset: Generated<string>
   cur_task: Generated<number>
   empty_until: Generated<string>
   n_runs: Generated<number>
+  n_scored: Generated<number>
   project_id: number
+  score_sum: Generated<number>
 }
 
 export interface Lease {
@@ -141,6 +145,7 @@ export interface PresenterVersion {
 
 export interface Project {
   allow_anonymous_contributors: Generated<boolean>
+  calibration_rate: Generated<number>
   category_id: number
   contacted: Generated<boolean>
   created: Generated<string>
@@ -148,6 +153,7 @@ export interface Project {
   featured: Generated<boolean>
   id: Generated<number>
   info: Generated<Json>
+  lease_now: number | null
   lease_seconds: Generated<number>
   long_description: string | null
   n_tasks_announced: Generated<number>
@@ -160,6 +166,7 @@ export interface Project {
   secret_key_sealed: string
   short_name: string
   thumbnail_url: string | null
+  undo_seconds: Generated<number>
   updated: Generated<string>
   webhook: string | null
   zip_download: Generated<boolean>
@@ -168,6 +175,7 @@ export interface Project {
 export interface ProjectDelta {
   created: Generated<string>
   id: Generated<number>
+  n_calibration_tasks: Generated<number>
   n_completed_tasks: Generated<number>
   n_contributors: Generated<number>
   n_extra: Generated<number>
@@ -206,6 +214,7 @@ export interface ProjectOwner {
 
 export interface ProjectTotal {
   last_activity: string | null
+  n_calibration_tasks: Generated<number>
   n_completed_tasks: Generated<number>
   n_contributors: Generated<number>
   n_extra: Generated<number>
@@ -217,6 +226,7 @@ export interface ProjectTotal {
 
 export interface Result {
   created: Generated<string>
+  event_id: number | null
   id: Generated<number>
   info: Json | null
   last_version: Generated<boolean>
@@ -243,6 +253,7 @@ export interface Session {
 export interface Task {
   calibration: Generated<number>
   created: Generated<string>
+  expected_info: Json | null
   fav_user_ids: ArrayType<number> | null
   id: Generated<number>
   info: Json | null
@@ -282,6 +293,7 @@ export interface TaskRun {
   media_url: string | null
   presenter_version: number | null
   project_id: number
+  score: number | null
   task_id: number
   timeout: number | null
   withdrawn: string | null
@@ -290,6 +302,7 @@ export interface TaskRun {
 }
 
 export interface TaskSched {
+  calibrates: Generated<boolean>
   done_by: number | null
   n_answers: number
   n_extra: Generated<number>
@@ -299,6 +312,7 @@ export interface TaskSched {
   open: Generated<boolean>
   ord: Generated<number>
   project_id: number
+  sched: Generated<string>
   task_id: number
 }
 

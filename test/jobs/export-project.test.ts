@@ -223,7 +223,7 @@ test('task runs and results are exported with who gave them, withdrawn and super
   await waitForReplica()
   const [first] = await listTasks(job.db(), project, { filter: 'all', lastId: 0, limit: 1 })
   assert.ok(first)
-  await updateTask(job.app, job.db(), owner, project, first, { nAnswers: 3 })
+  await updateTask(job.db(), owner, project, first, { nAnswers: 3 })
   await answerAll(job, project, visitors[2] ?? { kind: 'user', userId: 0 }, [{ bird: 'third' }])
   await job.sql(`update task_run set withdrawn = now() where info->>'bird' = 'second 1'`)
   const fields = ['id', 'created', 'project_id', 'task_id']

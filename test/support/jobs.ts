@@ -183,13 +183,15 @@ export async function newOwner({ db }: JobApp): Promise<User> {
 
 /** A draft project with these tasks. */
 export async function newProject(
-  { app, db }: JobApp,
+  { app, db, sql }: JobApp,
   owner: User,
   infos: readonly Json[] = [],
   shortName = `p-${randomUUID().slice(0, 8)}`,
 ): Promise<Project> {
   const input = { name: `Project ${shortName}`, shortName, description: 'A project of a test' }
   const project = await createProject(app, db(), owner, input)
+  // What follows from a finished task follows at once.
+  await sql('update project set undo_seconds = 0 where id = $1', [project.id])
   await db().write((tx) => addTasks(tx, project.id, tasksOf(infos)))
   return project
 }

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import type { RawBuilder } from 'kysely'
 import type { Json } from '../../platform/schema.ts'
 import type { Db } from '../../platform/postgres.ts'
 import type { Task } from '../tasks/task-service.ts'
@@ -18,21 +19,36 @@ export interface NewTaskReply {
   hasMore: boolean
 }
 
+/**
+ * A task as its contributor sees it: nothing tells whether it is for calibration. Under `incremental` it carries what
+ * the contributor before answered, as PyBossa's clients expect.
+ *
+ * @param ids the tasks, in the order wanted.
+ */
+function tasksJson(ids: RawBuilder<unknown>, projectId: number): RawBuilder<Task[] | null> {
+  return sql`(
+    select json_agg(json_build_object(
+             'id', t.id, 'created', to_char(t.created, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+             'projectId', t.project_id, 'state', t.state, 'quorum', t.quorum, 'calibration', 0,
+             'priority', t.priority_0, 'nAnswers', t.n_answers, 'favUserIds', t.fav_user_ids,
+             'info', case when p.scheduler = 'incremental' and jsonb_typeof(t.info) = 'object'
+                          then t.info || jsonb_build_object('last_answer', (
+                            select r.info from task_run r where r.task_id = t.id and r.withdrawn is null
+                             order by r.id desc limit 1))
+                          else t.info end)
+           order by array_position(${ids}, t.id))
+      from task t, (select scheduler from project where id = ${projectId}) p where t.id = any (${ids}))`
+}
+
 /** Leases and returns tasks: one statement. */
 export async function callNewTask(db: Db, call: NewTaskCall): Promise<NewTaskReply> {
   const { rows } = await sql<{ hasMore: boolean; tasks: Task[] | null }>`
-    select n.has_more as "hasMore",
-           (select json_agg(json_build_object(
-                     'id', t.id, 'created', to_char(t.created, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-                     'projectId', t.project_id, 'state', t.state, 'quorum', t.quorum, 'calibration', t.calibration,
-                     'priority', t.priority_0, 'info', t.info, 'nAnswers', t.n_answers, 'favUserIds', t.fav_user_ids)
-                   order by array_position(n.task_ids, t.id))
-              from task t where t.id = any (n.task_ids)) as tasks
-      from newtask_v2(${call.projectId}, ${call.contributorId}, ${call.limit}, ${call.offset}, ${BUDGET}) n`.execute(
+    select n.has_more as "hasMore", ${tasksJson(sql`n.task_ids`, call.projectId)} as tasks
+      from newtask_v3(${call.projectId}, ${call.contributorId}, ${call.limit}, ${call.offset}, ${BUDGET}) n`.execute(
     db,
   )
   const [row] = rows
-  if (!row) throw new Error('newtask_v2 gave no row')
+  if (!row) throw new Error('newtask_v3 gave no row')
   return { tasks: row.tasks ?? [], hasMore: row.hasMore }
 }
 
@@ -73,13 +89,32 @@ export async function callSubmit(db: Db, call: SubmitCall): Promise<SubmitReply>
   const { rows } = await sql<SubmitReply>`
     select outcome, run_id as "runId", run_created as "created", run_finish_time as "finishTime",
            run_counted as "counted"
-      from submit_v1(${call.projectId}, ${call.taskId}, ${call.contributorId}, ${call.isAnonymous},
+      from submit_v2(${submitArguments(call)})`.execute(db)
+  const [row] = rows
+  if (!row) throw new Error('submit_v2 gave no row')
+  return row
+}
+
+function submitArguments(call: SubmitCall): RawBuilder<unknown> {
+  return sql`${call.projectId}, ${call.taskId}, ${call.contributorId}, ${call.isAnonymous},
         ${call.info === undefined ? null : JSON.stringify(call.info)}::jsonb, ${call.idempotencyKey ?? null},
         ${call.presenterVersion ?? null}, ${call.timeout ?? null}, ${call.calibration ?? null}::smallint,
-        ${call.mediaUrl ?? null}, ${call.requestId})`.execute(db)
+        ${call.mediaUrl ?? null}, ${call.requestId}`
+}
+
+/** Stores a task run, and leases and returns the contributor's next tasks besides: one statement. */
+export async function callSubmitNext(
+  db: Db,
+  call: SubmitCall,
+  range: { limit: number; offset: number },
+): Promise<SubmitReply & NewTaskReply> {
+  const { rows } = await sql<SubmitReply & { hasMore: boolean | null; tasks: Task[] | null }>`
+    select outcome, run_id as "runId", run_created as "created", run_finish_time as "finishTime",
+           run_counted as "counted", has_more as "hasMore", ${tasksJson(sql`s.task_ids`, call.projectId)} as tasks
+      from submit_next_v1(${submitArguments(call)}, ${range.limit}, ${range.offset}, ${BUDGET}) s`.execute(db)
   const [row] = rows
-  if (!row) throw new Error('submit_v1 gave no row')
-  return row
+  if (!row) throw new Error('submit_next_v1 gave no row')
+  return { ...row, tasks: row.tasks ?? [], hasMore: row.hasMore === true }
 }
 
 /** Makes the request row of a task opened by its address; whether it holds a place. */
@@ -88,7 +123,7 @@ export async function callRequestTask(
   call: { projectId: number; taskId: number; contributorId: number; leasesMax: number },
 ): Promise<boolean> {
   const { rows } = await sql<{ holds: boolean }>`
-    select request_task_v2(${call.projectId}, ${call.taskId}, ${call.contributorId}, ${call.leasesMax}) as holds`.execute(
+    select request_task_v3(${call.projectId}, ${call.taskId}, ${call.contributorId}, ${call.leasesMax}) as holds`.execute(
     db,
   )
   return rows[0]?.holds === true
@@ -100,13 +135,52 @@ export async function callSkip(
   call: { projectId: number; taskId: number; contributorId: number },
 ): Promise<boolean> {
   const { rows } = await sql<{ skipped: boolean }>`
-    select skip_v1(${call.projectId}, ${call.taskId}, ${call.contributorId}) as skipped`.execute(db)
+    select skip_v2(${call.projectId}, ${call.taskId}, ${call.contributorId}) as skipped`.execute(db)
   return rows[0]?.skipped === true
+}
+
+/** Gives the places of these tasks back, because their contributor has gone away; how many places that were. */
+export async function callLeave(
+  db: Db,
+  call: { projectId: number; contributorId: number; taskIds: readonly number[] },
+): Promise<number> {
+  const { rows } = await sql<{ n: number }>`
+    select leave_v1(${call.projectId}, ${call.contributorId}, ${[...call.taskIds]}::bigint[]) as n`.execute(
+    db,
+  )
+  return rows[0]?.n ?? 0
+}
+
+/** Prolongs the leases of these tasks; for how long leases run, in seconds. */
+export async function callRenew(
+  db: Db,
+  call: { projectId: number; contributorId: number; taskIds: readonly number[] },
+): Promise<number> {
+  const { rows } = await sql<{ seconds: number }>`
+    select renew_v1(${call.projectId}, ${call.contributorId}, ${[...call.taskIds]}::bigint[]) as seconds`.execute(
+    db,
+  )
+  return rows[0]?.seconds ?? 0
+}
+
+export type WithdrawOutcome = 'withdrawn' | 'not_found' | 'not_last' | 'too_late' | 'announced'
+
+/** Takes a contributor's last task run back; whether that was possible, and its task. */
+export async function callWithdraw(
+  db: Db,
+  call: { projectId: number; contributorId: number; runId: number },
+): Promise<{ outcome: WithdrawOutcome; taskId: number }> {
+  const { rows } = await sql<{ outcome: WithdrawOutcome; taskId: number }>`
+    select outcome, task as "taskId"
+      from withdraw_v1(${call.projectId}, ${call.contributorId}, ${call.runId})`.execute(db)
+  const [row] = rows
+  if (!row) throw new Error('withdraw_v1 gave no row')
+  return row
 }
 
 /** Gives places of expired leases back, at most `batch`; how many. */
 export async function callSweep(db: Db, batch: number): Promise<number> {
-  const { rows } = await sql<{ swept: number }>`select sweep_v1(${batch}) as swept`.execute(db)
+  const { rows } = await sql<{ swept: number }>`select sweep_v2(${batch}) as swept`.execute(db)
   return rows[0]?.swept ?? 0
 }
 

@@ -7,15 +7,19 @@ import type { ContributorKey } from '../contributors/contributor-service.ts'
 import type { Project } from '../projects/project-service.ts'
 import type { Task } from '../tasks/task-service.ts'
 import {
+  callLeave,
   callNewTask,
+  callRenew,
   callRequestTask,
   callSkip,
   callSubmit,
+  callSubmitNext,
   callSweep,
+  callWithdraw,
   countOwnRuns,
   deleteOldRequests,
 } from './assignment-repository.ts'
-import type { SubmitReply, SubmitOutcome } from './assignment-repository.ts'
+import type { SubmitCall, SubmitOutcome, SubmitReply, WithdrawOutcome } from './assignment-repository.ts'
 
 /** PyBossa's sentence: its clients show it. */
 const NOT_REQUESTED = 'You must request a task first!'
@@ -52,8 +56,7 @@ export async function newTask(
   if (isAnonymous(who) && !project.allowAnonymousContributors)
     throw new UnauthenticatedError(ANONYMOUS_REFUSED)
   const contributorId = await resolveContributor(app, db, who)
-  const offset = Math.min(range.offset, LEASES_MAX[who.kind])
-  const limit = Math.min(range.limit, LEASES_MAX[who.kind] - offset)
+  const { limit, offset } = allowedRange(who, range)
   if (limit <= 0) return []
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
     const { tasks, hasMore } = await db.call(
@@ -63,6 +66,12 @@ export async function newTask(
     if (!hasMore) return tasks
   }
   throw new AppError('unavailable', 'The project is being searched for a task. Try again.', { retryAfter: 1 })
+}
+
+/** So much of a range as this kind of contributor may hold. */
+function allowedRange(who: ContributorKey, range: { limit: number; offset: number }) {
+  const offset = Math.min(range.offset, LEASES_MAX[who.kind])
+  return { limit: Math.min(range.limit, LEASES_MAX[who.kind] - offset), offset }
 }
 
 /** Opening a task by its address is a request for it, with a place only when one is free and the contributor may hold one more. */
@@ -118,24 +127,48 @@ export async function submitTaskRun(
   run: NewTaskRun,
   requestId: string,
 ): Promise<StoredTaskRun> {
-  const contributorId = await resolveContributor(app, db, who)
-  const reply = await db.call((primary) =>
-    callSubmit(primary, {
-      projectId: run.projectId,
-      taskId: run.taskId,
-      contributorId,
-      isAnonymous: isAnonymous(who),
-      info: run.info,
-      idempotencyKey: run.idempotencyKey,
-      presenterVersion: run.presenterVersion,
-      timeout: run.timeout,
-      calibration: run.calibration,
-      mediaUrl: run.mediaUrl,
-      requestId,
-    }),
-  )
-  if (reply.outcome === 'completed') void app.queue.relay()
-  return storedRun(reply)
+  const call = await submitCall(app, db, who, run, requestId)
+  return storedRun(await db.call((primary) => callSubmit(primary, call)))
+}
+
+/**
+ * The same, with the contributor's next tasks in the same round trip.
+ *
+ * @returns `next` undefined when the search for it was not finished: newTask goes on with it.
+ */
+export async function submitForNext(
+  app: Pick<App, 'sealer' | 'queue'>,
+  db: RequestDb,
+  who: ContributorKey,
+  run: NewTaskRun,
+  range: { limit: number; offset: number },
+  requestId: string,
+): Promise<{ stored: StoredTaskRun; next: Task[] | undefined }> {
+  const call = await submitCall(app, db, who, run, requestId)
+  const reply = await db.call((primary) => callSubmitNext(primary, call, allowedRange(who, range)))
+  return { stored: storedRun(reply), next: reply.hasMore ? undefined : reply.tasks }
+}
+
+async function submitCall(
+  app: Pick<App, 'sealer'>,
+  db: RequestDb,
+  who: ContributorKey,
+  run: NewTaskRun,
+  requestId: string,
+): Promise<SubmitCall> {
+  return {
+    projectId: run.projectId,
+    taskId: run.taskId,
+    contributorId: await resolveContributor(app, db, who),
+    isAnonymous: isAnonymous(who),
+    info: run.info,
+    idempotencyKey: run.idempotencyKey,
+    presenterVersion: run.presenterVersion,
+    timeout: run.timeout,
+    calibration: run.calibration,
+    mediaUrl: run.mediaUrl,
+    requestId,
+  }
 }
 
 const REFUSALS: Partial<Record<SubmitOutcome, () => AppError>> = {
@@ -173,6 +206,65 @@ export async function skipTask(
     { silent: true },
   )
   if (!skipped) throw new ForbiddenError(NOT_REQUESTED)
+}
+
+/**
+ * Somebody has gone away: the places of these tasks are free at once, and an answer that comes late is still taken.
+ */
+export async function leaveTasks(
+  app: Pick<App, 'sealer'>,
+  db: RequestDb,
+  projectId: number,
+  who: ContributorKey,
+  taskIds: readonly number[],
+): Promise<void> {
+  const contributorId = await findKnownContributor(app, db, who)
+  if (contributorId === undefined) return
+  await db.call((primary) => callLeave(primary, { projectId, contributorId, taskIds }), { silent: true })
+}
+
+/**
+ * Somebody still has these tasks before their eyes.
+ *
+ * @returns for how long leases run, in seconds: renewing at half of that keeps them.
+ */
+export async function renewTasks(
+  app: Pick<App, 'sealer'>,
+  db: RequestDb,
+  projectId: number,
+  who: ContributorKey,
+  taskIds: readonly number[],
+): Promise<number> {
+  const contributorId = await resolveContributor(app, db, who)
+  return db.call((primary) => callRenew(primary, { projectId, contributorId, taskIds }), { silent: true })
+}
+
+const NOT_WITHDRAWN: Record<Exclude<WithdrawOutcome, 'withdrawn'>, string> = {
+  not_found: 'There is no such answer of yours.',
+  not_last: 'Only your last answer can be taken back.',
+  too_late: 'This answer can no longer be taken back.',
+  announced: 'This answer can no longer be taken back: it finished its task, and the owner has been told.',
+}
+
+/**
+ * Takes somebody's last answer back, so that its task can be answered anew. The first answer stays as history.
+ *
+ * @returns the id of the task, which is in this contributor's hand again.
+ * @throws ForbiddenError when it is too late, or not their last one.
+ */
+export async function withdrawTaskRun(
+  app: Pick<App, 'sealer'>,
+  db: RequestDb,
+  projectId: number,
+  who: ContributorKey,
+  runId: number,
+): Promise<number> {
+  const contributorId = await resolveContributor(app, db, who)
+  const { outcome, taskId } = await db.call((primary) =>
+    callWithdraw(primary, { projectId, contributorId, runId }),
+  )
+  if (outcome !== 'withdrawn') throw new ForbiddenError(NOT_WITHDRAWN[outcome])
+  return taskId
 }
 
 /** Expired leases that one call gives back. */

@@ -27,6 +27,8 @@ export const projectList = {
     presenterVersionId: { sql: 'p.presenter_version_id', type: 'integer' },
     scheduler: { sql: 'p.scheduler', type: 'text' },
     leaseSeconds: { sql: 'p.lease_seconds', type: 'integer' },
+    undoSeconds: { sql: 'p.undo_seconds', type: 'integer' },
+    calibrationRate: { sql: 'p.calibration_rate', type: 'number' },
     secretKeySealed: { sql: 'p.secret_key_sealed', type: 'text' },
     info: { sql: 'p.info', type: 'json' },
     created: { sql: 'p.created', type: 'time' },

@@ -23,6 +23,10 @@ export interface Project {
   presenterVersionId: number | null
   scheduler: string
   leaseSeconds: number
+  /** How long a contributor may take the last answer back. */
+  undoSeconds: number
+  /** The share of calibration tasks among those handed out. */
+  calibrationRate: number
   secretKeySealed: string
   created: string
   updated: string
@@ -33,6 +37,8 @@ export interface ProjectTotals {
   nTasks: number
   /** Task runs wanted: the sum of all redundancies. */
   nWanted: number
+  /** Counted apart: nTasks and all that follow are without them. */
+  nCalibrationTasks: number
   nCompletedTasks: number
   nTaskRuns: number
   nExtra: number
@@ -61,6 +67,8 @@ function projects(db: Db) {
       'presenter_version_id as presenterVersionId',
       'scheduler',
       'lease_seconds as leaseSeconds',
+      'undo_seconds as undoSeconds',
+      'calibration_rate as calibrationRate',
       'secret_key_sealed as secretKeySealed',
       'created',
       'updated',
@@ -178,6 +186,10 @@ export interface ProjectChanges {
   thumbnailUrl?: string | null
   info?: Json
   presenterVersionId?: number
+  scheduler?: string
+  leaseSeconds?: number
+  undoSeconds?: number
+  calibrationRate?: number
 }
 
 export async function updateProjectColumns(tx: Tx, id: number, changes: ProjectChanges): Promise<void> {
@@ -193,6 +205,10 @@ export async function updateProjectColumns(tx: Tx, id: number, changes: ProjectC
     thumbnail_url: changes.thumbnailUrl,
     info: changes.info === undefined ? undefined : JSON.stringify(changes.info),
     presenter_version_id: changes.presenterVersionId,
+    scheduler: changes.scheduler,
+    lease_seconds: changes.leaseSeconds,
+    undo_seconds: changes.undoSeconds,
+    calibration_rate: changes.calibrationRate,
   }
   await tx
     .updateTable('project')
@@ -205,6 +221,15 @@ function withoutUndefined<T extends object>(record: T): { [K in keyof T]?: Exclu
   return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>
   }
+}
+
+/** Every contributor's cursor begins at the front again. */
+export async function raiseEpoch(tx: Tx, projectId: number): Promise<void> {
+  await tx
+    .updateTable('project')
+    .set({ sched_epoch: sql`sched_epoch + 1` })
+    .where('id', '=', projectId)
+    .execute()
 }
 
 /** One row per changed attribute: the audit log. */
@@ -240,7 +265,8 @@ export async function resetDraft(tx: Tx, projectId: number): Promise<void> {
   for (const table of ['task_run', 'result', 'lease', 'contributor_project', 'project_delta'] as const) {
     await tx.deleteFrom(table).where('project_id', '=', projectId).execute()
   }
-  await sql`update task_sched set n_runs = 0, n_taken = 0, n_extra = 0, done_by = null, open = true
+  await sql`update task_sched set n_runs = 0, n_taken = 0, n_extra = 0, done_by = null, open = not calibrates,
+                    ord = order_key_v1(sched, task_id, 0)
              where project_id = ${projectId}`.execute(tx)
   await tx
     .updateTable('task')
@@ -249,10 +275,13 @@ export async function resetDraft(tx: Tx, projectId: number): Promise<void> {
     .where('state', '!=', 'ongoing')
     .execute()
   await sql`
-    insert into project_total (project_id, n_tasks, n_wanted)
-    select ${projectId}::bigint, count(*), coalesce(sum(n_answers), 0) from task where project_id = ${projectId}
+    insert into project_total (project_id, n_tasks, n_calibration_tasks, n_wanted)
+    select ${projectId}::bigint, count(*) filter (where calibration = 0), count(*) filter (where calibration <> 0),
+           coalesce(sum(n_answers) filter (where calibration = 0), 0)
+      from task where project_id = ${projectId}
     on conflict (project_id) do update
-      set n_tasks = excluded.n_tasks, n_wanted = excluded.n_wanted, n_completed_tasks = 0, n_task_runs = 0, n_extra = 0, n_contributors = 0,
+      set n_tasks = excluded.n_tasks, n_calibration_tasks = excluded.n_calibration_tasks,
+          n_wanted = excluded.n_wanted, n_completed_tasks = 0, n_task_runs = 0, n_extra = 0, n_contributors = 0,
           last_activity = null`.execute(tx)
 }
 
@@ -310,6 +339,7 @@ export async function findTotals(db: Db, projectIds: number[]): Promise<Map<numb
   const { rows } = await sql<ProjectTotals & { projectId: number }>`
     select p.id as "projectId",
            coalesce(t.n_tasks, 0) + coalesce(d.n_tasks, 0) as "nTasks",
+           coalesce(t.n_calibration_tasks, 0) + coalesce(d.n_calibration_tasks, 0) as "nCalibrationTasks",
            coalesce(t.n_wanted, 0) + coalesce(d.n_wanted, 0) as "nWanted",
            coalesce(t.n_completed_tasks, 0) + coalesce(d.n_completed_tasks, 0) as "nCompletedTasks",
            coalesce(t.n_task_runs, 0) + coalesce(d.n_task_runs, 0) as "nTaskRuns",
@@ -319,7 +349,8 @@ export async function findTotals(db: Db, projectIds: number[]): Promise<Map<numb
       from unnest(${projectIds}::bigint[]) as p (id)
       left join project_total t on t.project_id = p.id
       left join lateral (
-        select sum(n_tasks)::bigint as n_tasks, sum(n_wanted)::bigint as n_wanted, sum(n_completed_tasks)::bigint as n_completed_tasks,
+        select sum(n_tasks)::bigint as n_tasks, sum(n_calibration_tasks)::bigint as n_calibration_tasks,
+               sum(n_wanted)::bigint as n_wanted, sum(n_completed_tasks)::bigint as n_completed_tasks,
                sum(n_task_runs)::bigint as n_task_runs, sum(n_extra)::bigint as n_extra,
                sum(n_contributors)::bigint as n_contributors,
                max(created) filter (where n_task_runs + n_extra > 0) as last_activity

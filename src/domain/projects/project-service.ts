@@ -9,7 +9,7 @@ import type { RequestDb } from '../../platform/database.ts'
 import { violatedUnique } from '../../platform/postgres.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import { currentRequestId } from '../../platform/request-context.ts'
-import type { JsonObject } from '../../platform/schema.ts'
+import type { Json, JsonObject } from '../../platform/schema.ts'
 import { randomToken } from '../../platform/sealing.ts'
 import { mayEditProject, mayReadProject } from './project-policy.ts'
 import type { MaybeViewer, ProjectViewer } from './project-policy.ts'
@@ -27,6 +27,7 @@ import {
   listPublished,
   listWithOpenTasks,
   markPublished,
+  raiseEpoch,
   resetDraft,
   updateProjectColumns,
 } from './project-repository.ts'
@@ -49,6 +50,7 @@ const RESERVED_SHORT_NAMES = new Set([
 
 const NO_TASKS: ProjectTotals = {
   nTasks: 0,
+  nCalibrationTasks: 0,
   nWanted: 0,
   nCompletedTasks: 0,
   nTaskRuns: 0,
@@ -56,6 +58,18 @@ const NO_TASKS: ProjectTotals = {
   nContributors: 0,
   lastActivity: null,
 }
+
+/** PyBossa's names and two of ours. `default` and `locked` are depth_first: every scheduler reserves places here. */
+export const SCHEDULERS = [
+  'default',
+  'depth_first',
+  'breadth_first',
+  'depth_first_all',
+  'random',
+  'locked',
+  'incremental',
+] as const
+export type Scheduler = (typeof SCHEDULERS)[number]
 
 const projectFields = {
   name: z.string().trim().min(1, 'Give the project a name.').max(255, 'Use at most 255 characters.'),
@@ -71,6 +85,16 @@ const projectFields = {
     .min(1, 'Say in one sentence what the project is about.')
     .max(255, 'Use at most 255 characters.'),
   longDescription: z.string().max(100_000, 'Use at most 100,000 characters.'),
+  scheduler: z.enum(SCHEDULERS, `Choose one of ${SCHEDULERS.join(', ')}.`),
+  leaseSeconds: z
+    .int('Use a whole number of seconds.')
+    .min(30, 'At least 30 seconds.')
+    .max(86_400, 'At most a day.'),
+  undoSeconds: z
+    .int('Use a whole number of seconds.')
+    .min(0, 'At least 0 seconds.')
+    .max(600, 'At most 10 minutes.'),
+  calibrationRate: z.number('Use a number.').min(0, 'At least 0.').max(0.9, 'At most 0.9.'),
 }
 
 /** What the form for a new project asks for. */
@@ -267,10 +291,40 @@ export async function changePresenterVersion(
   ])
 }
 
+/** Writes one change of a project's rules into its history. */
+export async function recordChange(
+  tx: Tx,
+  project: Pick<Project, 'id'>,
+  change: { userId: number; caller: 'web' | 'api'; attribute: string; before?: Json; after?: Json },
+): Promise<void> {
+  const { userId, caller, attribute, before, after } = change
+  await insertChanges(tx, { projectId: project.id, userId, caller, requestId: currentRequestId() }, [
+    { attribute, before, after },
+  ])
+}
+
 function differences(before: Project, changes: ProjectChanges) {
   return (Object.keys(changes) as (keyof ProjectChanges)[])
     .map((attribute) => ({ attribute, before: before[attribute], after: changes[attribute] }))
     .filter(({ before: old, after }) => JSON.stringify(old) !== JSON.stringify(after))
+}
+
+/**
+ * Changes in which order a project's tasks are handed out. It holds for new requests at once; the order keys of the
+ * tasks follow in a job, without stopping anybody.
+ */
+export async function changeScheduler(
+  app: Pick<App, 'queue'>,
+  db: RequestDb,
+  viewer: MaybeViewer,
+  project: Project,
+  scheduler: Scheduler,
+  caller: 'web' | 'api' = 'web',
+): Promise<Project> {
+  return updateProject(db, viewer, project, { scheduler }, caller, async (tx) => {
+    await raiseEpoch(tx, project.id)
+    await app.queue.enqueue(tx, 'reorder-tasks', { projectId: project.id })
+  })
 }
 
 /**

@@ -3,8 +3,6 @@ import { listRows } from '../../platform/list-store.ts'
 import type { ListQuery } from '../../platform/list-store.ts'
 import { resultList } from './result-list-repository.ts'
 
-export { insertResultRow as insertResult, retireResultRow as retireResult } from './result-repository.ts'
-
 /** A page of results by their attributes, as records of the list's fields. */
 export async function listResultRecords(db: RequestDb, query: ListQuery): Promise<Record<string, unknown>[]> {
   return db.read((reader) => listRows(reader, resultList, query))

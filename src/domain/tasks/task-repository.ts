@@ -27,6 +27,8 @@ export interface TaskRow {
   nAnswers: number
   priority: number
   calibration: number
+  /** The answer that is known, of a calibration task. */
+  expectedInfo: Json
   quorum: number
   /** SHA-256 of the content, in hexadecimal. */
   hash: string
@@ -45,64 +47,71 @@ const COLUMNS = [
   'task.info',
 ] as const
 
+/** What was added to a project; calibration tasks are counted apart, and want no task runs. */
+export interface AddedTasks {
+  added: number
+  nCalibration: number
+  nWanted: number
+  firstId: number | null
+}
+
 /**
  * Adds tasks with their scheduling rows, in the order given.
  *
  * @param options.skipKnown leaves out rows whose content the project has already.
- * @returns how many were added, and how many task runs they want together.
  */
 export async function insertTaskRows(
   tx: Tx,
   projectId: number,
   rows: readonly TaskRow[],
   options: { skipKnown: boolean },
-): Promise<{ added: number; nWanted: number; firstId: number | null }> {
+): Promise<AddedTasks> {
   // One row for each key stays: for an import the content, else every row for itself.
   const keyed = rows.map((row, index) => ({ ...row, key: options.skipKnown ? row.hash : String(index) }))
-  const { rows: inserted } = await sql<{ added: number; nWanted: number; firstId: number | null }>`
+  const { rows: inserted } = await sql<AddedTasks>`
     with given as (
       select * from rows from (
         jsonb_to_recordset(${JSON.stringify(keyed)}::jsonb)
-          as (info jsonb, "nAnswers" integer, priority double precision, calibration smallint, quorum integer, hash text, key text)
-      ) with ordinality as g (info, "nAnswers", priority, calibration, quorum, hash, key, n)),
+          as (info jsonb, "nAnswers" integer, priority double precision, calibration smallint, "expectedInfo" jsonb,
+              quorum integer, hash text, key text)
+      ) with ordinality as g (info, "nAnswers", priority, calibration, "expectedInfo", quorum, hash, key, n)),
     fresh as (
       select distinct on (key) * from given
        where not ${options.skipKnown} or (select 1 from task t where t.project_id = ${projectId}
                                              and t.info_hash = decode(given.hash, 'hex') limit 1) is null
        order by key, n),
     added as (
-      insert into task (project_id, info, n_answers, priority_0, calibration, quorum, info_hash)
-      select ${projectId}, info, "nAnswers", priority, calibration, quorum, decode(hash, 'hex') from fresh order by n
-      returning id, n_answers, priority_0),
+      insert into task (project_id, info, n_answers, priority_0, calibration, expected_info, quorum, info_hash)
+      select ${projectId}, info, "nAnswers", priority, calibration, nullif("expectedInfo", 'null'), quorum,
+             decode(hash, 'hex')
+        from fresh order by n
+      returning id, n_answers, priority_0, calibration),
     scheduled as (
-      insert into task_sched (task_id, project_id, nprio, n_answers)
-      select id, ${projectId}, -priority_0, n_answers from added)
-    select count(*)::int as added, coalesce(sum(n_answers), 0)::int as "nWanted", min(id) as "firstId" from added`.execute(
-    tx,
-  )
-  return inserted[0] ?? { added: 0, nWanted: 0, firstId: null }
+      insert into task_sched (task_id, project_id, nprio, n_answers, sched, ord, calibrates, open)
+      select a.id, ${projectId}, -a.priority_0, a.n_answers, k.kind, order_key_v1(k.kind, a.id, 0),
+             a.calibration <> 0, a.calibration = 0
+        from added a, (select order_kind_v1(scheduler) as kind from project where id = ${projectId}) k)
+    select count(*)::int as added, (count(*) filter (where calibration <> 0))::int as "nCalibration",
+           coalesce(sum(n_answers) filter (where calibration = 0), 0)::int as "nWanted", min(id) as "firstId"
+      from added`.execute(tx)
+  return inserted[0] ?? { added: 0, nCalibration: 0, nWanted: 0, firstId: null }
 }
 
 /** Notes that tasks were added or removed: totals follow, and cursors begin at the front again. */
-export async function noteTaskCount(
+export async function noteTasks(
   tx: Tx,
   projectId: number,
-  delta: { nTasks: number; nWanted?: number; nCompletedTasks?: number },
+  delta: Partial<
+    Record<
+      'n_tasks' | 'n_calibration_tasks' | 'n_wanted' | 'n_completed_tasks' | 'n_task_runs' | 'n_extra',
+      number
+    >
+  >,
 ): Promise<void> {
   await tx
     .insertInto('project_delta')
-    .values({
-      project_id: projectId,
-      n_tasks: delta.nTasks,
-      n_wanted: delta.nWanted ?? 0,
-      n_completed_tasks: delta.nCompletedTasks ?? 0,
-    })
+    .values({ project_id: projectId, ...delta })
     .execute()
-  await raiseEpoch(tx, projectId)
-}
-
-/** Every contributor's cursor begins at the front again. */
-export async function raiseEpoch(tx: Tx, projectId: number): Promise<void> {
   await tx
     .updateTable('project')
     .set({ sched_epoch: sql`sched_epoch + 1` })
@@ -157,32 +166,20 @@ export async function listSampleTasks(db: Db, projectId: number, limit: number):
     .execute()
 }
 
-/** The scheduling row, locked against newtask, submit and sweep. */
-export async function lockSchedule(
-  tx: Tx,
-  taskId: number,
-): Promise<{ nAnswers: number; nRuns: number; nTaken: number; doneBy: number | null } | undefined> {
-  return tx
-    .selectFrom('task_sched')
-    .select(['n_answers as nAnswers', 'n_runs as nRuns', 'n_taken as nTaken', 'done_by as doneBy'])
-    .where('task_id', '=', taskId)
-    .forUpdate()
-    .executeTakeFirst()
-}
-
 export interface TaskChanges {
   info?: Json
   nAnswers?: number
   priority?: number
   quorum?: number
   calibration?: number
+  expectedInfo?: Json
 }
 
-/** Writes what an owner changed, in both tables. The caller holds the scheduling row. */
-export async function updateTaskRows(
+/** Writes what an owner changed. Whoever changes a rule has locked the tasks, and reconciles them afterwards. */
+export async function updateTaskColumns(
   tx: Tx,
-  id: number,
-  changes: TaskChanges & { state?: string; doneBy?: number | null; hash?: string },
+  taskIds: readonly number[],
+  changes: TaskChanges & { hash?: string },
 ): Promise<void> {
   const columns = {
     info: changes.info === undefined ? undefined : JSON.stringify(changes.info),
@@ -191,68 +188,122 @@ export async function updateTaskRows(
     priority_0: changes.priority,
     quorum: changes.quorum,
     calibration: changes.calibration,
-    state: changes.state,
+    expected_info: changes.expectedInfo === undefined ? undefined : jsonOrNull(changes.expectedInfo),
   }
   const set = Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined))
-  if (Object.keys(set).length > 0) await tx.updateTable('task').set(set).where('id', '=', id).execute()
-  await sql`
-    update task_sched s
-       set n_answers = coalesce(${changes.nAnswers ?? null}::integer, n_answers),
-           nprio = coalesce(-${changes.priority ?? null}::real, nprio),
-           done_by = ${changes.doneBy === undefined ? sql`done_by` : sql`${changes.doneBy}::bigint`},
-           open = ${changes.doneBy === undefined ? sql`done_by` : sql`${changes.doneBy}::bigint`} is null
-                  and n_taken < coalesce(${changes.nAnswers ?? null}::integer, n_answers)
-     where task_id = ${id}`.execute(tx)
+  if (Object.keys(set).length === 0) return
+  await tx
+    .updateTable('task')
+    .set(set)
+    .where('id', '=', sql<number>`any (${[...taskIds]}::bigint[])`)
+    .execute()
 }
 
-/** Takes a task's places back from leases that hold them, so that its redundancy can shrink; how many. */
-export async function releasePlaces(tx: Tx, taskId: number, count: number): Promise<number> {
-  const { rows } = await sql<{ n: number }>`
-    with freed as (
-      update lease set holds_place = false
-       where (contributor_id, task_id) in (
-         select contributor_id, task_id from lease where task_id = ${taskId} and holds_place
-          order by seq desc limit ${count} for update)
-      returning 1)
-    select count(*)::int as n from freed`.execute(tx)
-  const freed = rows[0]?.n ?? 0
-  await sql`update task_sched set n_taken = n_taken - ${freed} where task_id = ${taskId}`.execute(tx)
-  return freed
+function jsonOrNull(value: Json): string | null {
+  return value === null ? null : JSON.stringify(value)
 }
 
-/** Moves counted runs beyond `keep` to extra: the latest ones first. */
-export async function demoteRuns(tx: Tx, taskId: number, count: number): Promise<void> {
-  await sql`
-    update task_run set counted = false
-     where id in (select id from task_run where task_id = ${taskId} and counted and withdrawn is null
-                   order by id desc limit ${count})`.execute(tx)
-  await sql`
-    update task_sched set n_runs = n_runs - ${count}, n_taken = n_taken - ${count}, n_extra = n_extra + ${count}
-     where task_id = ${taskId}`.execute(tx)
+/** Locks tasks against newtask, submit and sweep, before their rules are changed. */
+export async function lockTasks(tx: Tx, taskIds: readonly number[]): Promise<void> {
+  await sql`select lock_tasks_v1(${[...taskIds]}::bigint[])`.execute(tx)
 }
 
 /**
- * Locks the leases of a task that hold a place, in the order that submit and sweep use: leases before the scheduling
- * row. Rows without a place stay free: newtask writes those while it holds the scheduling row.
+ * Brings the order keys of at most `batch` tasks after `afterId` into the order of the project's scheduler; the last one
+ * looked at, undefined at the end.
  */
-export async function lockLeases(tx: Tx, taskId: number): Promise<void> {
-  await sql`select from lease where task_id = ${taskId} and holds_place order by contributor_id for update`.execute(
-    tx,
-  )
+export async function reorderTasks(
+  db: Db,
+  projectId: number,
+  afterId: number,
+  batch: number,
+): Promise<number | undefined> {
+  const { rows } = await sql<{ last: number | null }>`
+    select reorder_v1(${projectId}, ${afterId}, ${batch}) as last`.execute(db)
+  return rows[0]?.last ?? undefined
 }
 
-/** The newest counted run of a task: what completed it. */
-export async function findLastCountedRun(tx: Tx, taskId: number): Promise<number | undefined> {
-  const row = await tx
-    .selectFrom('task_run')
-    .select('id')
-    .where('task_id', '=', taskId)
-    .where('counted', '=', true)
-    .where('withdrawn', 'is', null)
-    .orderBy('id', 'desc')
-    .limit(1)
-    .executeTakeFirst()
-  return row?.id
+/** The project's tasks among these ids, or all of them; in id order. */
+export async function findTaskIds(
+  tx: Tx,
+  projectId: number,
+  ids: readonly number[] | 'all',
+): Promise<number[]> {
+  const { rows } = await sql<{ id: number }>`
+    select id from task
+     where project_id = ${projectId} ${ids === 'all' ? sql`` : sql`and id = any (${[...ids]}::bigint[])`}
+     order by id`.execute(tx)
+  return rows.map(({ id }) => id)
+}
+
+/** Wants as many task runs of each task as it has counted ones; those without any are left as they are. */
+export async function fitRedundancyToRuns(tx: Tx, taskIds: readonly number[], more: number): Promise<void> {
+  await sql`
+    update task t set n_answers = s.n_runs + ${more}
+      from task_sched s
+     where t.id = any (${[...taskIds]}::bigint[]) and s.task_id = t.id
+       and s.n_runs > 0 and (s.done_by is null) = (${more} = 0)`.execute(tx)
+}
+
+/** Withdraws task runs in the owner's name: they stay as history. The tasks they belong to, each once. */
+export async function withdrawRuns(
+  tx: Tx,
+  projectId: number,
+  runIds: readonly number[],
+): Promise<{ nWithdrawn: number; taskIds: number[] }> {
+  const { rows } = await sql<{ nWithdrawn: number; taskIds: number[] | null }>`
+    with gone as (
+      update task_run set withdrawn = now(), withdrawn_by = 'owner'
+       where project_id = ${projectId} and id = any (${[...runIds]}::bigint[]) and withdrawn is null
+      returning task_id, contributor_id, score),
+    per_person as (
+      select contributor_id, count(*) as n, count(score) as n_scored, coalesce(sum(score), 0) as score_sum
+        from gone group by 1),
+    credited as (
+      update contributor_project c
+         set n_runs = c.n_runs - p.n, n_scored = c.n_scored - p.n_scored, score_sum = c.score_sum - p.score_sum
+        from per_person p where c.contributor_id = p.contributor_id and c.project_id = ${projectId})
+    select count(*)::int as "nWithdrawn", array_agg(distinct task_id order by task_id) as "taskIds" from gone`.execute(
+    tx,
+  )
+  return { nWithdrawn: rows[0]?.nWithdrawn ?? 0, taskIds: rows[0]?.taskIds ?? [] }
+}
+
+/** The tasks that these task runs belong to. */
+export async function findTasksOfRuns(
+  tx: Tx,
+  projectId: number,
+  runIds: readonly number[],
+): Promise<number[]> {
+  const { rows } = await sql<{ taskId: number }>`
+    select distinct task_id as "taskId" from task_run
+     where project_id = ${projectId} and id = any (${[...runIds]}::bigint[])`.execute(tx)
+  return rows.map(({ taskId }) => taskId)
+}
+
+/** What a change of rules did. */
+export interface Reconciled {
+  nClosed: number
+  nReopened: number
+  nBecameExtra: number
+  nBecameCounted: number
+  nPlacesBack: number
+}
+
+/** Makes everything about locked tasks agree with their changed rules: reconcile_v1. */
+export async function reconcileTasks(
+  tx: Tx,
+  projectId: number,
+  taskIds: readonly number[],
+  requestId: string | undefined,
+): Promise<Reconciled> {
+  const { rows } = await sql<Reconciled>`
+    select n_closed as "nClosed", n_reopened as "nReopened", n_became_extra as "nBecameExtra",
+           n_became_counted as "nBecameCounted", n_places_back as "nPlacesBack"
+      from reconcile_v1(${projectId}, ${[...taskIds]}::bigint[], ${requestId ?? null})`.execute(tx)
+  const [row] = rows
+  if (!row) throw new Error('reconcile_v1 gave no row')
+  return row
 }
 
 export async function hasResult(db: Db, taskId: number): Promise<boolean> {
@@ -267,6 +318,7 @@ export async function hasResult(db: Db, taskId: number): Promise<boolean> {
 
 /** What a deleted task had added to the totals of its project. */
 export interface DeletedTask {
+  isCalibration: boolean
   nAnswers: number
   nRuns: number
   nExtra: number
@@ -280,11 +332,19 @@ export async function deleteTaskRows(tx: Tx, taskId: number): Promise<DeletedTas
   const sched = await tx
     .deleteFrom('task_sched')
     .where('task_id', '=', taskId)
-    .returning(['n_answers as nAnswers', 'n_runs as nRuns', 'n_extra as nExtra', 'done_by as doneBy'])
+    .returning([
+      'calibrates as isCalibration',
+      'n_answers as nAnswers',
+      'n_runs as nRuns',
+      'n_extra as nExtra',
+      'done_by as doneBy',
+    ])
     .executeTakeFirst()
   if (!sched) return undefined
   await sql`
-    update contributor_project c set n_runs = c.n_runs - 1
+    update contributor_project c
+       set n_runs = c.n_runs - 1, n_scored = c.n_scored - (r.score is not null)::int,
+           score_sum = c.score_sum - coalesce(r.score, 0)
       from task_run r
      where r.task_id = ${taskId} and r.withdrawn is null
        and c.contributor_id = r.contributor_id and c.project_id = r.project_id`.execute(tx)
@@ -293,18 +353,6 @@ export async function deleteTaskRows(tx: Tx, taskId: number): Promise<DeletedTas
   }
   await tx.deleteFrom('task').where('id', '=', taskId).execute()
   return sched
-}
-
-/** Notes task runs that vanished with their task. */
-export async function noteRunsGone(
-  tx: Tx,
-  projectId: number,
-  gone: { nRuns: number; nExtra: number },
-): Promise<void> {
-  await tx
-    .insertInto('project_delta')
-    .values({ project_id: projectId, n_task_runs: -gone.nRuns, n_extra: -gone.nExtra })
-    .execute()
 }
 
 /** How a project's tasks are spread, for the task browser's sentences. */

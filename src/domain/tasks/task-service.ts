@@ -2,34 +2,28 @@ import { z } from 'zod'
 import { ForbiddenError, InvalidError, NotFoundError } from '../../lib/errors.ts'
 import { contentHash } from '../../lib/canonical-json.ts'
 import { fieldErrors } from '../../lib/field-errors.ts'
-import type { App } from '../../platform/app.ts'
 import { listRows } from '../../platform/list-store.ts'
 import type { ListQuery } from '../../platform/list-store.ts'
 import { taskList } from './task-list-repository.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import type { Tx } from '../../platform/postgres.ts'
+import { currentRequestId } from '../../platform/request-context.ts'
 import type { Json } from '../../platform/schema.ts'
 import type { MaybeViewer } from '../projects/project-policy.ts'
 import { mustEdit } from '../projects/project-service.ts'
 import type { Project } from '../projects/project-service.ts'
-import { insertResult, retireResult } from '../results/result-service.ts'
 import {
   countTasks,
   deleteTaskRows,
-  demoteRuns,
-  findLastCountedRun,
   findTask,
   hasResult,
   insertTaskRows,
   listSampleTasks,
   listTaskProgress,
-  lockLeases,
-  lockSchedule,
-  noteRunsGone,
-  noteTaskCount,
-  raiseEpoch,
-  releasePlaces,
-  updateTaskRows,
+  lockTasks,
+  noteTasks,
+  reconcileTasks,
+  updateTaskColumns,
 } from './task-repository.ts'
 import type { Task, TaskChanges, TaskFilter, TaskProgress } from './task-repository.ts'
 
@@ -46,6 +40,8 @@ export interface TaskInput {
   nAnswers?: number | undefined
   priority?: number | undefined
   calibration?: number | undefined
+  /** The answer that is known, of a calibration task. */
+  expectedInfo?: Json | undefined
   quorum?: number | undefined
 }
 
@@ -81,8 +77,14 @@ export async function createTask(
   mustEdit(viewer, project)
   checkSettings(input)
   return db.write(async (tx) => {
-    const { nWanted, firstId } = await insertTaskRows(tx, project.id, [rowOf(input)], { skipKnown: false })
-    await noteTaskCount(tx, project.id, { nTasks: 1, nWanted })
+    const { nCalibration, nWanted, firstId } = await insertTaskRows(tx, project.id, [rowOf(input)], {
+      skipKnown: false,
+    })
+    await noteTasks(tx, project.id, {
+      n_tasks: 1 - nCalibration,
+      n_calibration_tasks: nCalibration,
+      n_wanted: nWanted,
+    })
     const task = await findTask(tx, firstId ?? 0)
     if (!task) throw new Error('A new task was not stored')
     return task
@@ -95,6 +97,7 @@ function rowOf(input: TaskInput) {
     nAnswers: input.nAnswers ?? REDUNDANCY,
     priority: input.priority ?? 0,
     calibration: input.calibration ?? 0,
+    expectedInfo: input.expectedInfo ?? null,
     quorum: input.quorum ?? 0,
     hash: contentHash(input.info),
   }
@@ -113,10 +116,12 @@ export async function addTasks(
   let batch: TaskInput[] = []
   let read = 0
   let added = 0
+  let nCalibration = 0
   let nWanted = 0
   const flush = async () => {
     const inserted = await insertTaskRows(tx, projectId, batch.map(rowOf), { skipKnown: true })
     added += inserted.added
+    nCalibration += inserted.nCalibration
     nWanted += inserted.nWanted
     batch = []
   }
@@ -126,7 +131,13 @@ export async function addTasks(
     if (batch.length === BATCH) await flush()
   }
   if (batch.length > 0) await flush()
-  if (added > 0) await noteTaskCount(tx, projectId, { nTasks: added, nWanted })
+  if (added > 0) {
+    await noteTasks(tx, projectId, {
+      n_tasks: added - nCalibration,
+      n_calibration_tasks: nCalibration,
+      n_wanted: nWanted,
+    })
+  }
   return { added, skipped: read - added }
 }
 
@@ -165,7 +176,6 @@ export async function sampleTasks(db: RequestDb, project: Project, limit: number
  * more is open again. All in one transaction.
  */
 export async function updateTask(
-  app: Pick<App, 'queue'>,
   db: RequestDb,
   viewer: MaybeViewer,
   project: Project,
@@ -174,50 +184,20 @@ export async function updateTask(
 ): Promise<Task> {
   mustEdit(viewer, project)
   checkSettings(changes)
-  return db.write(async (tx) => {
-    await lockLeases(tx, task.id)
-    const turn = await fitRedundancy(tx, project.id, task.id, changes.nAnswers)
-    await updateTaskRows(tx, task.id, {
+  const work = async (tx: Tx) => {
+    await lockTasks(tx, [task.id])
+    await updateTaskColumns(tx, [task.id], {
       ...changes,
-      ...turn,
       ...(changes.info === undefined ? {} : { hash: contentHash(changes.info) }),
     })
-    if (turn.state === 'completed') {
-      await insertResult(tx, project.id, task.id)
-      await app.queue.enqueue(tx, 'note-task-completed', { projectId: project.id, taskId: task.id })
-    }
-    if (turn.state === 'ongoing') await retireResult(tx, task.id)
-    if (changes.nAnswers !== undefined || changes.priority !== undefined) await raiseEpoch(tx, project.id)
+    const { nAnswers, priority, calibration } = changes
+    if ([nAnswers, priority, calibration].some((rule) => rule !== undefined))
+      await reconcileTasks(tx, project.id, [task.id], currentRequestId())
     const updated = await findTask(tx, task.id)
     if (!updated) throw new NotFoundError('task', task.id)
     return updated
-  })
-}
-
-/** Makes a task's counters fit its new redundancy, if it has one; what becomes of its state, if anything. */
-async function fitRedundancy(
-  tx: Tx,
-  projectId: number,
-  taskId: number,
-  nAnswers: number | undefined,
-): Promise<{ state?: 'completed' | 'ongoing'; doneBy?: number | null }> {
-  // Compared under the lock: what the caller read may be old.
-  const sched = await lockSchedule(tx, taskId)
-  if (!sched) throw new NotFoundError('task', taskId)
-  if (nAnswers === undefined || nAnswers === sched.nAnswers) return {}
-  await noteTaskCount(tx, projectId, { nTasks: 0, nWanted: nAnswers - sched.nAnswers })
-  if (sched.nTaken > nAnswers)
-    await releasePlaces(tx, taskId, Math.min(sched.nTaken - nAnswers, sched.nTaken - sched.nRuns))
-  const surplus = Math.max(0, sched.nRuns - nAnswers)
-  if (surplus > 0) {
-    await demoteRuns(tx, taskId, surplus)
-    await noteRunsGone(tx, projectId, { nRuns: surplus, nExtra: -surplus })
   }
-  const isComplete = sched.nRuns - surplus >= nAnswers
-  if (isComplete === (sched.doneBy !== null)) return {}
-  await noteTaskCount(tx, projectId, { nTasks: 0, nCompletedTasks: isComplete ? 1 : -1 })
-  if (!isComplete) return { state: 'ongoing', doneBy: null }
-  return { state: 'completed', doneBy: (await findLastCountedRun(tx, taskId)) ?? null }
+  return db.write(work, { retries: 3 })
 }
 
 /**
@@ -238,12 +218,19 @@ export async function deleteTask(
     }
     const gone = await deleteTaskRows(tx, task.id)
     if (!gone) throw new NotFoundError('task', task.id)
-    await noteRunsGone(tx, project.id, gone)
-    await noteTaskCount(tx, project.id, {
-      nTasks: -1,
-      nWanted: -gone.nAnswers,
-      nCompletedTasks: gone.doneBy === null ? 0 : -1,
-    })
+    await noteTasks(
+      tx,
+      project.id,
+      gone.isCalibration
+        ? { n_calibration_tasks: -1 }
+        : {
+            n_tasks: -1,
+            n_wanted: -gone.nAnswers,
+            n_completed_tasks: gone.doneBy === null ? 0 : -1,
+            n_task_runs: -gone.nRuns,
+            n_extra: -gone.nExtra,
+          },
+    )
   })
 }
 

@@ -124,3 +124,12 @@ export function argument(ctx: Context, name: string): string | undefined {
   const value = ctx.query[name]
   return Array.isArray(value) ? value.at(-1) : value
 }
+
+/** A query argument that counts something; negative ones are 0. @throws ApiError ValueError for no whole number. */
+export function countOf(ctx: Context, name: string, fallback: number): number {
+  const text = argument(ctx, name)
+  if (text === undefined) return fallback
+  if (!/^-?\d{1,9}$/.test(text))
+    throw new ApiError('ValueError', `invalid literal for int() with base 10: '${text}'`)
+  return Math.max(0, Number(text))
+}

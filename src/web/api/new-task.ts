@@ -1,9 +1,12 @@
 import { Router } from '@koa/router'
 import {
   ANONYMOUS_REFUSED,
+  leaveTasks,
   newTask,
   ownProgress,
+  renewTasks,
   skipTask,
+  withdrawTaskRun,
 } from '../../domain/assignment/assignment-service.ts'
 import { getProject, getProjectByShortName, getTotals } from '../../domain/projects/project-service.ts'
 import { writes } from '../../http/state.ts'
@@ -12,11 +15,11 @@ import { UnauthenticatedError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import { ApiError } from './errors.ts'
 import { TokenError, answeringContributor, externalContributor, externalUidOf } from './external.ts'
-import { argument, idOf, integerOf, readObject } from './input.ts'
+import { countOf, idOf, integerOf, readObject } from './input.ts'
 import { toWire } from './output.ts'
 import { TASK_NAMES } from './task.ts'
 
-/** /api/project/<id>/newtask, userprogress and skip; /api/app/… is PyBossa's old name. */
+/** /api/project/<id>/newtask, userprogress, skip, renew, leave and undo; /api/app/… is PyBossa's old name. */
 export function newTaskRoutes(app: App): Router<RequestState> {
   const router = new Router<RequestState>()
 
@@ -27,7 +30,7 @@ export function newTaskRoutes(app: App): Router<RequestState> {
       ctx.body = {}
       return
     }
-    const range = { limit: Math.min(count(ctx, 'limit', 1), 100), offset: count(ctx, 'offset', 0) }
+    const range = { limit: Math.min(countOf(ctx, 'limit', 1), 100), offset: countOf(ctx, 'offset', 0) }
     const project = await getProject(ctx.state.db, ctx.state.viewer, id)
     try {
       const who = await externalContributor(app, ctx, project)
@@ -50,11 +53,11 @@ export function newTaskRoutes(app: App): Router<RequestState> {
       externalUid === undefined
         ? ctx.state.contributor
         : ({ kind: 'external', projectId: project.id, externalUid } as const)
-    const [done, { nTasks }] = await Promise.all([
+    const [done, { nTasks, nCalibrationTasks }] = await Promise.all([
       ownProgress(app, db, project.id, who),
       getTotals(db, project.id),
     ])
-    ctx.body = { done, total: nTasks }
+    ctx.body = { done, total: nTasks + nCalibrationTasks }
   })
 
   router.post('/project/:id/skip', async (ctx) => {
@@ -65,7 +68,37 @@ export function newTaskRoutes(app: App): Router<RequestState> {
     ctx.status = 204
   })
 
+  router.post('/project/:id/renew', async (ctx) => {
+    const projectId = idOf(ctx)
+    const taskIds = await taskIdsOf(ctx)
+    const who = await answeringContributor(app, ctx, projectId)
+    ctx.body = { lease_seconds: await renewTasks(app, ctx.state.db, projectId, who, taskIds) }
+  })
+
+  router.post('/project/:id/leave', async (ctx) => {
+    const projectId = idOf(ctx)
+    const taskIds = await taskIdsOf(ctx)
+    const who = await answeringContributor(app, ctx, projectId)
+    await leaveTasks(app, ctx.state.db, projectId, who, taskIds)
+    ctx.status = 204
+  })
+
+  router.post('/project/:id/undo', async (ctx) => {
+    const projectId = idOf(ctx)
+    const runId = integerOf((await readObject(ctx))['task_run_id'], 'task_run_id') ?? 0
+    const who = await answeringContributor(app, ctx, projectId)
+    ctx.body = { task_id: await withdrawTaskRun(app, ctx.state.db, projectId, who, runId) }
+  })
+
   return router
+}
+
+/** @throws ApiError DataError */
+async function taskIdsOf(ctx: Context): Promise<number[]> {
+  const { task_ids: ids } = await readObject(ctx)
+  if (!Array.isArray(ids) || ids.length > 100)
+    throw new ApiError('DataError', 'task_ids: a list of at most 100 ids is wanted')
+  return ids.map((id) => integerOf(id, 'task_ids') ?? 0)
 }
 
 /** Only an id names a project here: PyBossa's database refuses to cast a short name. */
@@ -73,15 +106,6 @@ function projectIdOf(ctx: Context): number {
   const text = String((ctx['params'] as Record<string, string>)['id'])
   if (!/^\d{1,15}$/.test(text)) throw new ApiError('DataError', `invalid input syntax for integer: "${text}"`)
   return Number(text)
-}
-
-/** @throws ApiError ValueError when an argument is not a whole number. */
-function count(ctx: Context, name: string, fallback: number): number {
-  const text = argument(ctx, name)
-  if (text === undefined) return fallback
-  if (!/^-?\d{1,9}$/.test(text))
-    throw new ApiError('ValueError', `invalid literal for int() with base 10: '${text}'`)
-  return Math.max(0, Number(text))
 }
 
 /** PyBossa answers these two refusals in shapes of their own, which its clients know. */

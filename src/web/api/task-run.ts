@@ -1,13 +1,17 @@
 import { Router } from '@koa/router'
-import { submitTaskRun } from '../../domain/assignment/assignment-service.ts'
+import { submitForNext, submitTaskRun } from '../../domain/assignment/assignment-service.ts'
+import type { NewTaskRun } from '../../domain/assignment/assignment-service.ts'
+import type { ContributorKey } from '../../domain/contributors/contributor-service.ts'
 import { getProject } from '../../domain/projects/project-service.ts'
 import { getTaskRun, listTaskRunRecords } from '../../domain/task-runs/task-run-service.ts'
-import type { RequestState } from '../../http/state.ts'
+import type { Task } from '../../domain/tasks/task-service.ts'
+import type { Context, RequestState } from '../../http/state.ts'
 import type { App } from '../../platform/app.ts'
 import { answeringContributor } from './external.ts'
-import { checkKeys, idOf, integerOf, readObject, textOf } from './input.ts'
+import { argument, checkKeys, countOf, idOf, integerOf, readObject, textOf } from './input.ts'
 import { listArguments } from './list-arguments.ts'
 import { link, toWire, wireTime } from './output.ts'
+import { TASK_NAMES } from './task.ts'
 
 const NAMES = {
   id: 'id',
@@ -68,7 +72,7 @@ export function taskRunRoutes(app: App): Router<RequestState> {
       calibration: integerOf(body['calibration'], 'calibration'),
       mediaUrl: textOf(body['media_url'], 'media_url'),
     }
-    const stored = await submitTaskRun(app, ctx.state.db, who, run, ctx.state.requestId)
+    const { stored, next } = await store(ctx, who, run)
     ctx.body = {
       id: stored.id,
       created: wireTime(stored.created),
@@ -82,8 +86,21 @@ export function taskRunRoutes(app: App): Router<RequestState> {
       external_uid: who.kind === 'external' ? who.externalUid : null,
       media_url: run.mediaUrl ?? null,
       info,
+      ...nextTask(next),
     }
   })
 
+  /** With `next` in the address the contributor's next task comes in the same round trip; `offset` looks further. */
+  async function store(ctx: Context, who: ContributorKey, run: NewTaskRun) {
+    const { db, requestId } = ctx.state
+    if (argument(ctx, 'next') === undefined)
+      return { stored: await submitTaskRun(app, db, who, run, requestId), next: undefined }
+    return submitForNext(app, db, who, run, { limit: 1, offset: countOf(ctx, 'offset', 0) }, requestId)
+  }
+
   return router
+}
+
+function nextTask(next: Task[] | undefined) {
+  return next ? { next: next[0] ? toWire(next[0], TASK_NAMES) : {} } : {}
 }

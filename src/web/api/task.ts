@@ -82,10 +82,7 @@ export function taskRoutes(app: App): Router<RequestState> {
     }
     // A null redundancy asks for the default, as the tools' manual promises.
     if ('n_answers' in body && body['n_answers'] === null) changes.nAnswers = 30
-    ctx.body = toWire(
-      await updateTask(app, ctx.state.db, ctx.state.viewer, project, task, changes),
-      TASK_NAMES,
-    )
+    ctx.body = toWire(await updateTask(ctx.state.db, ctx.state.viewer, project, task, changes), TASK_NAMES)
   })
 
   router.delete('/:id', async (ctx) => {

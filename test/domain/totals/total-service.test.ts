@@ -21,6 +21,7 @@ test('totals are exact before, while and after changes are folded into them', as
   const before = await totalsOf(job, project.id)
   assert.deepEqual(before, {
     nTasks: 2,
+    nCalibrationTasks: 0,
     nWanted: 4,
     nCompletedTasks: 0,
     nTaskRuns: 0,
@@ -40,6 +41,7 @@ test('totals are exact before, while and after changes are folded into them', as
   const after = await totalsOf(job, project.id)
   assert.deepEqual(after, {
     nTasks: 2,
+    nCalibrationTasks: 0,
     nWanted: 4,
     nCompletedTasks: 1,
     nTaskRuns: 2,

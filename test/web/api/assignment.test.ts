@@ -475,6 +475,7 @@ test('fifty people at once leave three answers on each of 200 tasks, none over a
 
   const wanted = {
     nTasks: 200,
+    nCalibrationTasks: 0,
     nWanted: 600,
     nCompletedTasks: 200,
     nTaskRuns: 600,
