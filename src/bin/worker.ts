@@ -1,5 +1,5 @@
 import { jobs } from '../../jobs/index.ts'
-import { SWEEP_BATCH, sweepLeases } from '../domain/assignment/assignment-service.ts'
+import { SWEEP_BATCH, paceLeases, sweepLeases } from '../domain/assignment/assignment-service.ts'
 import { FOLD_BATCH, foldTotals } from '../domain/totals/total-service.ts'
 import { createApp } from '../platform/app.ts'
 import { loadConfig } from '../platform/config.ts'
@@ -10,6 +10,7 @@ import { runProcess } from './local/run-process.ts'
 /** How long running jobs may take to end after a signal, in milliseconds. */
 const JOBS_END_MS = 25_000
 const SECOND_MS = 1_000
+const PACE_MS = 10_000
 
 await runProcess('worker', async () => {
   const config = loadConfig(process.env)
@@ -20,6 +21,7 @@ await runProcess('worker', async () => {
     startLoop('relay the outbox', SECOND_MS, () => app.queue.sweep().then(() => false), app.log),
     startLoop('fold totals', SECOND_MS, async () => (await foldTotals(openDb())) === FOLD_BATCH, app.log),
     startLoop('sweep leases', SECOND_MS, async () => (await sweepLeases(openDb())) === SWEEP_BATCH, app.log),
+    startLoop('pace leases', PACE_MS, () => paceLeases(openDb()).then(() => false), app.log),
   ]
   app.log.info({ jobs: config.jobs.only ?? 'all' }, 'worker takes jobs')
   return async () => {

@@ -21,7 +21,7 @@ const POSITION_COOKIE = 'position'
 const POSITION_HEADER = 'X-Consistency-Token'
 const DEVICE_SECONDS = 365 * 86_400
 /** Sent by the contribute page: whose answers it has. */
-const CONTRIBUTOR_HEADER = 'X-Contributor'
+export const CONTRIBUTOR_HEADER = 'X-Contributor'
 
 type Identified = Pick<Context['state'], 'viewer' | 'authenticatedBy' | 'sessionId'>
 

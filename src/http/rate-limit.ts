@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { App } from '../platform/app.ts'
 import { AppError } from '../lib/errors.ts'
+import { CONTRIBUTOR_HEADER } from './identify.ts'
 import type { Context, Handler } from './state.ts'
 
 interface Limit {
@@ -49,6 +50,9 @@ function tooMany(reset: number): AppError {
   return new AppError('too-many', `Too many requests. Try again in ${wait} seconds.`, { retryAfter: wait })
 }
 
+/** People at the contribute page make two requests a task, and quick ones answer several tasks a second. */
+const OWN_PAGE_FACTOR = 10
+
 /**
  * Counts requests per identity and route group, as PyBossa does (the request that reaches the limit is refused), and
  * says so in its headers: plain integers, the reset always in the future.
@@ -57,11 +61,15 @@ function tooMany(reset: number): AppError {
  */
 export function rateLimit(app: App, group: (ctx: Context) => string): Handler {
   const count = createCounter(app)
-  const { requests, seconds } = app.config.rateLimit ?? { requests: 1_000_000, seconds: 900 }
+  const limit = app.config.rateLimit ?? { requests: 1_000_000, seconds: 900 }
+  const { seconds } = limit
 
   return async (ctx, next) => {
+    const isOwnPage = ctx.state.isOurs && ctx.get(CONTRIBUTOR_HEADER) !== ''
+    const requests = isOwnPage ? limit.requests * OWN_PAGE_FACTOR : limit.requests
+    const name = `${isOwnPage ? 'page-' : ''}${group(ctx)}:${callerOf(ctx, app)}`
     const { hits, reset } = app.config.rateLimit
-      ? await count(`${group(ctx)}:${callerOf(ctx, app)}`, seconds)
+      ? await count(name, seconds)
       : { hits: 1, reset: (Math.floor(Date.now() / 1000 / seconds) + 1) * seconds }
     ctx.set('X-RateLimit-Limit', String(requests))
     ctx.set('X-RateLimit-Remaining', String(requests - Math.min(hits, requests)))

@@ -16,6 +16,8 @@ export const CONTRIBUTE_STRINGS = {
   signInToSend: 'You are signed out. Sign in again and your answer will be sent.',
   signInToGoOn: 'You are signed out. Sign in again to go on.',
   refusedUnknown: 'the site refused it',
+  undoFailed: 'Your last answer could not be taken back.',
+  tooQuick: 'You are quicker than the site allows. It goes on by itself in {seconds} seconds.',
   slow: 'The task is taking long to load. Check your connection.',
   tryAgain: 'Load the task again',
   left: 'The task page went elsewhere. Load it again to go on.',

@@ -5,8 +5,10 @@ import { AxeBuilder } from '@axe-core/playwright'
 import type { Browser } from 'playwright-core'
 import { startTestApp } from '../support/app.ts'
 import type { TestApp } from '../support/app.ts'
+import { rowsOf } from '../support/builders.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
 import { startChromium } from '../support/chromium.ts'
+import { eventually } from '../support/jobs.ts'
 import { contribute, pictureTask } from '../support/contribution.ts'
 import type { ContributionOptions } from '../support/contribution.ts'
 import { BIRDS } from '../support/presenter-project.ts'
@@ -94,7 +96,7 @@ test('an answer that cannot be sent waits, the next task shows, and it is stored
   const { stored, page, sees, choice } = await visit(t)
   const keys = new Set<string | undefined>()
   let attempts = 0
-  await page.route('**/api/taskrun', async (route) => {
+  await page.route('**/api/taskrun*', async (route) => {
     keys.add(route.request().headers()['idempotency-key'])
     attempts += 1
     if (attempts === 1) return route.fulfill({ status: 503, body: '<html>Bad gateway</html>' })
@@ -117,7 +119,7 @@ test('an answer that cannot be sent waits, the next task shows, and it is stored
 
 test('leaving while an answer waits asks first, and the next visit sends it', async (t) => {
   const { stored, address, page, sees, choice } = await visit(t)
-  await page.route('**/api/taskrun', (route) => route.abort())
+  await page.route('**/api/taskrun*', (route) => route.abort())
   await sees(1)
   await choice('No').click()
   await page.getByText('1 answer waiting to be sent').waitFor()
@@ -127,7 +129,7 @@ test('leaving while an answer waits asks first, and the next visit sends it', as
       void dialog.accept()
     })
   })
-  await page.unroute('**/api/taskrun')
+  await page.unroute('**/api/taskrun*')
   await page.goto(address)
   assert.equal(await asked, 'beforeunload')
   await page.getByText('Saved', { exact: true }).waitFor()
@@ -152,18 +154,18 @@ test('when the site cannot be reached the page says so, and goes on by itself', 
   const { page, frame, sees, choice, hasFetched } = await visit(t)
   await sees(1)
   await hasFetched(2)
-  await page.route('**/newtask?*', (route) => route.abort())
+  await page.route('**/api/**', (route) => route.abort())
   await choice('Yes').click()
   await sees(2)
   await choice('Yes').click()
   await frame.getByText('The connection is lost. Trying again…').waitFor()
-  await page.unroute('**/newtask?*')
+  await page.unroute('**/api/**')
   await sees(3)
 })
 
 test('a refused answer is told to the person', async (t) => {
   const { page, sees, choice } = await visit(t, { infos: [1, 2].map(pictureTask) })
-  await page.route('**/api/taskrun', (route) =>
+  await page.route('**/api/taskrun*', (route) =>
     route.fulfill({ status: 403, json: { exception_msg: 'You must request a task first!' } }),
   )
   await sees(1)
@@ -304,4 +306,73 @@ test("the script and style of the page's part and the template's are at most 60 
   const bytes = await Promise.all(sizes.values())
   assert.equal(bytes.length, 3)
   assert.ok(bytes.reduce((sum, size) => sum + size, 0) <= 60_000, bytes.join())
+})
+
+test('the second press of the same key does not answer the next task', async (t) => {
+  const { stored, page, sees } = await visit(t, { infos: [1, 2].map(pictureTask) })
+  await sees(1)
+  for (let press = 0; press < 3; press += 1) await page.keyboard.press('1')
+  await sees(2)
+  await page.getByText('Saved', { exact: true }).waitFor()
+  assert.deepEqual(await stored(), answers('Yes'))
+})
+
+test('the last answer can be taken back and given anew', async (t) => {
+  const { stored, page, sees, choice } = await visit(t, { infos: [1, 2].map(pictureTask) })
+  await sees(1)
+  await choice('Yes').click()
+  await sees(2)
+  await page.getByRole('button', { name: 'Undo' }).click()
+  await sees(1)
+  assert.deepEqual(await stored(), [])
+  await choice('No').click()
+  await sees(2)
+  await choice('Maybe').click()
+  await page.locator('#finished-panel').waitFor()
+  assert.deepEqual(await stored(), answers('No', 'Maybe'))
+})
+
+test('answering asks for the next task in the same round trip', async (t) => {
+  const { page, sees, choice, hasFetched } = await visit(t, { infos: [1, 2, 3, 4].map(pictureTask) })
+  await sees(1)
+  await hasFetched(2)
+  const asked: string[] = []
+  page.on('request', (request) => asked.push(new URL(request.url()).pathname))
+  await choice('Yes').click()
+  await sees(2)
+  await hasFetched(3)
+  await choice('Yes').click()
+  await sees(3)
+  await hasFetched(4)
+  assert.equal(asked.filter((path) => path === '/api/taskrun').length, 2)
+  assert.deepEqual(
+    asked.filter((path) => path.endsWith('/newtask')),
+    [],
+  )
+})
+
+test('who leaves gives the place back at once, and a quick person is told to wait', async (t) => {
+  const { project, page, address, sees, hasFetched } = await visit(t)
+  await sees(1)
+  await hasFetched(2)
+  const places = async () => {
+    const [row] = await rowsOf<{ n: number }>(
+      site,
+      'select count(*)::int as n from lease where project_id = $1 and holds_place',
+      [project.id],
+    )
+    return row?.n
+  }
+  assert.equal(await places(), 2)
+  await page.goto('about:blank')
+  await eventually(async () => (await places()) === 0)
+
+  await page.route('**/newtask?*', (route) =>
+    route.fulfill({ status: 429, headers: { 'retry-after': '1' }, json: {} }),
+  )
+  await page.goto(address)
+  await page.getByText('You are quicker than the site allows').waitFor()
+  await page.unroute('**/newtask?*')
+  // Places given back before the own position are found on the next round.
+  await sees(3)
 })

@@ -2,6 +2,11 @@ import { isId, isObject } from '../../lib/bridge.ts'
 import type { FrameMessage, Json } from '../../lib/bridge.ts'
 import type { AllowedCall } from '../../lib/bridge-allow-list.ts'
 import { filled } from '../../lib/contribute-strings.ts'
+import type { ContributeStrings } from '../../lib/contribute-strings.ts'
+import { keepLeases } from './lease-keeper.ts'
+import type { LeaseGateway, LeaseKeeper } from './lease-keeper.ts'
+import { createLookAhead } from './look-ahead.ts'
+import type { LookAhead } from './look-ahead.ts'
 import { forwardNumberKeys } from './number-keys.ts'
 import { readPageSettings } from './page-settings.ts'
 import type { PageSettings } from './page-settings.ts'
@@ -9,7 +14,7 @@ import { createPageView } from './page-view.ts'
 import type { PageView } from './page-view.ts'
 import { hostPresenter } from './presenter-host.ts'
 import type { PresenterHost } from './presenter-host.ts'
-import { callApi, postTaskRun, reasonOf } from './project-gateway.ts'
+import { callApi, postLease, postTaskRun, postUndo, reasonOf } from './project-gateway.ts'
 import { createRunQueue } from './run-queue.ts'
 import type { Reply, RunQueue } from './run-queue.ts'
 
@@ -22,11 +27,18 @@ const RELOADS_MAX = 3
 export function startContributePage(): void {
   const settings = readPageSettings('contribute')
   const view = createPageView(settings)
-  const queue = taskRunQueue(settings, view, () => host)
+  const lookAhead = createLookAhead()
+  const leases = keepLeases(leaseGateway(settings))
+  const queue = taskRunQueue(settings, { view, lookAhead }, () => host)
   const visit = createVisit(settings, view)
+  const noteTasks = (body: Json) => {
+    const taskIds = idsIn(body)
+    visit.noteTasks(taskIds)
+    leases.hold(taskIds)
+  }
   const host: PresenterHost = hostPresenter({
     settings,
-    reply: (call) => replyTo(settings, { queue, view }, call, visit.noteTasks),
+    reply: (call) => replyTo(settings, { queue, view, lookAhead, leases }, call, noteTasks),
     onMessage: visit.receive,
     onTrouble: troubleHandler(settings, view, () => host),
   })
@@ -44,30 +56,80 @@ export function startContributePage(): void {
   })
 }
 
+interface Parts {
+  queue: RunQueue
+  view: PageView
+  lookAhead: LookAhead
+  leases: LeaseKeeper
+}
+
 async function replyTo(
   { project, contributor, strings }: PageSettings,
-  { queue, view }: { queue: RunQueue; view: PageView },
+  { queue, view, lookAhead, leases }: Parts,
   call: AllowedCall,
   noteTasks: (body: Json) => void,
 ): Promise<Reply> {
-  if (call.kind === 'taskrun') return queue.submit(call.body)
+  if (call.kind === 'taskrun') {
+    leases.release(call.body.task_id)
+    return queue.submit(call.body)
+  }
   // The scheduler counts from the first task without an answer, so the answers on their way go first.
   if (call.kind === 'newtask') await queue.settled()
-  const reply = await callApi(project, provable(contributor), call)
+  const kept = lookAhead.take(call)
+  const reply: Reply =
+    kept !== undefined && queue.state().waiting === 0
+      ? { status: 200, body: kept }
+      : await unhurried(view, strings, () => callApi(project, provable(contributor), call))
   if (reply.status === 401) view.showNotice(strings.signInToGoOn, 'warning')
+  if (call.kind === 'skip') leases.release(call.taskId)
   if (call.kind === 'newtask' || call.kind === 'task') noteTasks(reply.body)
   return reply
 }
 
-function taskRunQueue(settings: PageSettings, view: PageView, host: () => PresenterHost): RunQueue {
+/** Who is quicker than the site allows is told so, and goes on by itself. */
+async function unhurried(
+  view: PageView,
+  strings: ContributeStrings,
+  request: () => Promise<Reply>,
+): Promise<Reply> {
+  for (;;) {
+    const reply = await request()
+    if (reply.status !== 429 || reply.retryAfterMs === undefined) return reply
+    const seconds = String(Math.ceil(reply.retryAfterMs / 1000))
+    view.showNotice(filled(strings.tooQuick, { seconds }), 'warning')
+    await new Promise((resolve) => setTimeout(resolve, reply.retryAfterMs))
+    view.hideNotice()
+  }
+}
+
+function leaseGateway({ project, contributor }: PageSettings): LeaseGateway {
+  return {
+    async renew(taskIds) {
+      const { status, body } = await postLease(project, provable(contributor), 'renew', taskIds)
+      const seconds = status === 200 && isObject(body) ? body['lease_seconds'] : undefined
+      return typeof seconds === 'number' ? seconds : undefined
+    },
+    leave(taskIds) {
+      void postLease(project, provable(contributor), 'leave', taskIds)
+    },
+  }
+}
+
+function taskRunQueue(
+  settings: PageSettings,
+  { view, lookAhead }: Pick<Parts, 'view' | 'lookAhead'>,
+  host: () => PresenterHost,
+): RunQueue {
   const { strings, project, contributor, presenterVersion } = settings
   return createRunQueue({
     name: `manyhands.unsent.${contributor}.${project.id}.`,
     storage: localStorageIfAny(),
     async post(body, key) {
-      const reply = await postTaskRun(body, provable(contributor), key, presenterVersion)
+      const nextOffset = lookAhead.offset()
+      const reply = await postTaskRun(body, provable(contributor), key, { presenterVersion, nextOffset })
       if (reply.status === 401) view.showNotice(strings.signInToSend, 'warning')
-      return reply
+      if (reply.status === 200) offerUndo(settings, view, reply.body)
+      return nextOffset === undefined ? reply : { ...reply, body: lookAhead.keep(reply.body, nextOffset) }
     },
     onChange(state) {
       view.showCounts(state)
@@ -82,6 +144,24 @@ function taskRunQueue(settings: PageSettings, view: PageView, host: () => Presen
       view.showNotice(filled(isFromEarlier ? strings.refusedOlder : strings.refused, { reason }), 'error')
     },
   })
+}
+
+/** For a while the last task run can be taken back; its task is opened again then. */
+function offerUndo(settings: PageSettings, view: PageView, stored: Json): void {
+  const { project, contributor, strings, undoSeconds } = settings
+  const runId = isObject(stored) ? stored['id'] : undefined
+  if (!isId(runId) || undoSeconds === 0) return
+  view.offerUndo(undoSeconds * 1000, async () => {
+    const { status, body } = await postUndo(project, provable(contributor), runId)
+    const taskId = isObject(body) ? body['task_id'] : undefined
+    if (status === 200 && isId(taskId)) location.assign(`/project/${project.short_name}/task/${taskId}`)
+    else view.showNotice(reasonOf(body) ?? strings.undoFailed, 'warning')
+  })
+}
+
+function idsIn(body: Json): number[] {
+  const ids = (Array.isArray(body) ? body : [body]).map((task) => (isObject(task) ? task['id'] : undefined))
+  return ids.filter((id) => isId(id))
 }
 
 /** Without cookies the site cannot know one contributor from another, and is not asked to. */
@@ -101,7 +181,7 @@ function localStorageIfAny(): Storage | undefined {
 interface Visit {
   receive(message: Exclude<FrameMessage, { type: 'request' | 'resize' }>): void
   /** Remembers the tasks that the site handed to this page. */
-  noteTasks(body: Json): void
+  noteTasks(taskIds: number[]): void
   isTaskShown(): boolean
   isDirty(): boolean
   /** Opens or closes the tutorial over whatever is going on. */
@@ -152,10 +232,8 @@ function createVisit(settings: PageSettings, view: PageView): Visit {
   show()
   return {
     receive,
-    noteTasks(body) {
-      for (const task of Array.isArray(body) ? body : [body]) {
-        if (isObject(task) && isId(task['id'])) handedOut.add(task['id'])
-      }
+    noteTasks(taskIds) {
+      for (const id of taskIds) handedOut.add(id)
     },
     isTaskShown: () => progress === 'task' && !isTutorialShown,
     isDirty: () => dirty,

@@ -10,6 +10,7 @@
  *     data-contributor       any text that is the same as long as the contributor is the same (and says nothing else)
  *     data-own-count         task runs of this contributor in this project
  *     data-answers-given, data-answers-wanted    of the whole project
+ *     data-undo-seconds      how long the last task run can be taken back
  *     data-presenter-version id of the presenter version on the page (optional)
  *     data-finished-url      where to go when nothing is left (optional; else #finished-panel is shown)
  *     data-strings           JSON: translations of CONTRIBUTE_STRINGS by key (optional)
@@ -23,6 +24,7 @@
  *                          #status-line (role=status) gets data-type = info | success | warning | error | loading
  *                          and is hidden while it has nothing to say.
  *   #skip-task             a button; disabled while no task is shown
+ *   #undo-task-run         a button; hidden unless the last task run can be taken back
  *   #tutorial-panel        with #start-tasks; shown or hidden by the server at first (attribute hidden). While it is
  *                          shown the stage is hidden, and the first task loads behind it. #show-help toggles it.
  *   #finished-panel        hidden until nothing is left

@@ -13,6 +13,7 @@ export interface PageSettings {
   contributor: string
   presenterVersion: string | undefined
   ownCount: number
+  undoSeconds: number
   answersGiven: number
   answersWanted: number
   finishedUrl: string | undefined
@@ -45,6 +46,7 @@ export function readPageSettings(rootId: string): PageSettings {
     contributor: text('contributor'),
     presenterVersion: dataset['presenterVersion'],
     ownCount: count(text('ownCount')),
+    undoSeconds: count(text('undoSeconds')),
     answersGiven: count(text('answersGiven')),
     answersWanted: count(text('answersWanted')),
     finishedUrl: dataset['finishedUrl'],

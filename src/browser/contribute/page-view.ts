@@ -12,6 +12,8 @@ export interface PageView {
   /** A notice with a button that does something about it. */
   showProblem(text: string, button: { text: string; press(): void }): void
   hideNotice(): void
+  /** Shows the button that takes the last task run back, for so long or until the next one is stored. */
+  offerUndo(milliseconds: number, press: () => Promise<void>): void
 }
 
 /** All that the script writes on the page around the frame: texts and visibility, nothing else. */
@@ -19,6 +21,7 @@ export function createPageView(settings: PageSettings): PageView {
   const { root, strings, locale } = settings
   const plural = new Intl.PluralRules(locale)
   const number = new Intl.NumberFormat(locale)
+  let undoTimer: ReturnType<typeof setTimeout> | undefined
 
   function counted(key: 'ownCount' | 'waiting', count: number): string {
     const category = plural.select(count)
@@ -83,6 +86,19 @@ export function createPageView(settings: PageSettings): PageView {
     },
     hideNotice() {
       setNotice('', 'info')
+    },
+    offerUndo(milliseconds, press) {
+      const button = document.getElementById('undo-task-run')
+      if (!button) return
+      clearTimeout(undoTimer)
+      button.hidden = false
+      button.onclick = () => {
+        button.hidden = true
+        void press()
+      }
+      undoTimer = setTimeout(() => {
+        button.hidden = true
+      }, milliseconds)
     },
   }
 }

@@ -16,20 +16,41 @@ type ReadCall = Exclude<AllowedCall, { kind: 'taskrun' }>
  * @param contributor the site refuses the call when it comes from somebody else; empty where it cannot know.
  */
 export async function callApi(project: BridgeProject, contributor: string, call: ReadCall): Promise<Reply> {
-  const init = call.kind === 'skip' ? skipInit(call.taskId) : {}
+  const init = call.kind === 'skip' ? jsonInit({ task_id: call.taskId }) : {}
   const reply = await apiFetch(apiPath(project, call), contributor, init)
   return call.kind === 'task' && reply.status === 200 && !isOf(project, reply.body) ? notFound() : reply
 }
 
-/** Posts one task run. Never rejects. */
+/** Tells the site that tasks are still before somebody's eyes, or no longer. Never rejects. */
+export function postLease(
+  project: BridgeProject,
+  contributor: string,
+  action: 'renew' | 'leave',
+  taskIds: number[],
+): Promise<Reply> {
+  return apiFetch(`/api/project/${project.id}/${action}`, contributor, jsonInit({ task_ids: taskIds }))
+}
+
+/** Takes the contributor's last task run back. Never rejects. */
+export function postUndo(project: BridgeProject, contributor: string, taskRunId: number): Promise<Reply> {
+  return apiFetch(`/api/project/${project.id}/undo`, contributor, jsonInit({ task_run_id: taskRunId }))
+}
+
+/**
+ * Posts one task run. Never rejects.
+ *
+ * @param more.nextOffset asks for the next task besides, so far ahead.
+ */
 export function postTaskRun(
   body: TaskRunBody,
   contributor: string,
   idempotencyKey: string,
-  presenterVersion: string | undefined,
+  more: { presenterVersion: string | undefined; nextOffset: number | undefined },
 ): Promise<Reply> {
+  const { presenterVersion, nextOffset } = more
   const text = JSON.stringify(body)
-  return apiFetch('/api/taskrun', contributor, {
+  const query = nextOffset === undefined ? '' : `?next=1&offset=${nextOffset}`
+  return apiFetch(`/api/taskrun${query}`, contributor, {
     method: 'POST',
     body: text,
     keepalive: text.length < KEEPALIVE_CHARS_MAX,
@@ -59,9 +80,9 @@ function apiPath(project: BridgeProject, call: ReadCall): string {
   }
 }
 
-function skipInit(taskId: number) {
+function jsonInit(body: Json) {
   const headers = { 'content-type': 'application/json' }
-  return { method: 'POST', headers, body: JSON.stringify({ task_id: taskId }), keepalive: true }
+  return { method: 'POST', headers, body: JSON.stringify(body), keepalive: true }
 }
 
 async function apiFetch(

@@ -12,7 +12,7 @@ import type { Task } from './task-feed.ts'
 
 /** Shorter waits for a task show nothing new. */
 const PATIENCE_MS = 120
-/** The second press of a double-click comes within this time and is meant for the task before. */
+/** The second press of a double-click or of a key comes within this time and is meant for the task before. */
 const DOUBLE_PRESS_MS = 350
 /** Longer choices get the whole width of a telephone. */
 const LONG_CHOICE_CHARS = 24
@@ -34,6 +34,7 @@ export function runImageClassification(
   let settings = documentSettings
   let shown: { task: Task; since: number } | undefined
   let mayAnswer = false
+  let lastKey = { key: '', at: 0 }
 
   const feed = createTaskFeed(bridge, {
     showsCompleted: false,
@@ -129,7 +130,9 @@ export function runImageClassification(
   function chooseByKey(key: string): boolean {
     const index = /^[1-9]$/.test(key) ? Number(key) - 1 : -1
     if (index < 0 || index >= settings.choices.length) return false
-    choose(index)
+    const isSecondPress = key === lastKey.key && performance.now() - lastKey.at < DOUBLE_PRESS_MS
+    lastKey = { key, at: performance.now() }
+    if (!isSecondPress) choose(index)
     return true
   }
 

@@ -184,6 +184,44 @@ export async function callSweep(db: Db, batch: number): Promise<number> {
   return rows[0]?.swept ?? 0
 }
 
+/**
+ * Sets for how long leases run in projects that somebody worked on within a day: near the end of one, three times the
+ * median time of its last 200 task runs, at least `floorSeconds` and at most the project's own lease time. Leases that
+ * run longer are shortened; open pages renew theirs.
+ *
+ * @returns how many leases were shortened.
+ */
+export async function setPace(db: Db, floorSeconds: number): Promise<number> {
+  const { rows } = await sql<{ n: number }>`
+    with active as (
+      select t.project_id, p.lease_seconds, p.lease_now,
+             t.n_wanted - t.n_task_runs <= greatest(100, t.n_wanted / 20) as is_near_end
+        from project_total t join project p on p.id = t.project_id
+       where t.last_activity > now() - interval '1 day' and t.n_completed_tasks < t.n_tasks),
+    paced as (
+      select a.project_id, a.lease_now,
+             case when a.is_near_end then least(a.lease_seconds, greatest(${floorSeconds}, ceil(3 * (
+               select percentile_cont(0.5) within group (order by extract(epoch from finish_time - created))
+                 from (select finish_time, created from task_run r
+                        where r.project_id = a.project_id order by r.id desc limit 200) last))))::int end as seconds
+        from active a),
+    changed as (
+      update project p set lease_now = x.seconds from paced x
+       where p.id = x.project_id and p.lease_now is distinct from x.seconds),
+    long as materialized (
+      select l.contributor_id, l.project_id, l.task_id, x.seconds
+        from lease l join paced x using (project_id)
+       where l.holds_place and l.expires > now() + make_interval(secs => x.seconds)
+         for update of l skip locked),
+    shortened as (
+      update lease l set expires = now() + make_interval(secs => long.seconds) from long
+       where l.contributor_id = long.contributor_id and l.project_id = long.project_id
+         and l.task_id = long.task_id
+      returning 1)
+    select count(*)::int as n from shortened`.execute(db)
+  return rows[0]?.n ?? 0
+}
+
 /** How many task runs a contributor has given to a project, exact at once. */
 export async function countOwnRuns(db: Db, projectId: number, contributorId: number): Promise<number> {
   const row = await db

@@ -18,6 +18,7 @@ import {
   callWithdraw,
   countOwnRuns,
   deleteOldRequests,
+  setPace,
 } from './assignment-repository.ts'
 import type { SubmitCall, SubmitOutcome, SubmitReply, WithdrawOutcome } from './assignment-repository.ts'
 
@@ -273,6 +274,17 @@ export const SWEEP_BATCH = 200
 /** Gives places of expired leases back, at most SWEEP_BATCH of them; how many there were. */
 export async function sweepLeases(db: RequestDb): Promise<number> {
   return db.call((primary) => callSweep(primary, SWEEP_BATCH), { silent: true })
+}
+
+/** Leases near the end of a project run for at least this long, in seconds: pages renew at half of it. */
+const LEASE_FLOOR = 120
+
+/**
+ * Lets leases run shorter near the end of a project, so that its last tasks do not wait for people who have gone; how
+ * many were shortened.
+ */
+export async function paceLeases(db: RequestDb): Promise<number> {
+  return db.call((primary) => setPace(primary, LEASE_FLOOR), { silent: true })
 }
 
 /** How many task runs somebody has given to a project; right as soon as one is stored. */

@@ -312,6 +312,8 @@ function differences(before: Project, changes: ProjectChanges) {
 /**
  * Changes in which order a project's tasks are handed out. It holds for new requests at once; the order keys of the
  * tasks follow in a job, without stopping anybody.
+ *
+ * @param options.changes of the project besides, in the same transaction.
  */
 export async function changeScheduler(
   app: Pick<App, 'queue'>,
@@ -319,9 +321,10 @@ export async function changeScheduler(
   viewer: MaybeViewer,
   project: Project,
   scheduler: Scheduler,
-  caller: 'web' | 'api' = 'web',
+  options: { caller: 'web' | 'api'; changes?: ProjectChanges },
 ): Promise<Project> {
-  return updateProject(db, viewer, project, { scheduler }, caller, async (tx) => {
+  const changes = { ...options.changes, scheduler }
+  return updateProject(db, viewer, project, changes, options.caller, async (tx) => {
     await raiseEpoch(tx, project.id)
     await app.queue.enqueue(tx, 'reorder-tasks', { projectId: project.id })
   })

@@ -7,6 +7,7 @@ import { ApiError } from './errors.ts'
 import { newTaskRoutes } from './new-task.ts'
 import { projectRoutes } from './project.ts'
 import { resultRoutes } from './result.ts'
+import { ruleRoutes } from './rules.ts'
 import { taskRunRoutes } from './task-run.ts'
 import { taskRoutes } from './task.ts'
 import { tokenRoutes } from './token.ts'
@@ -21,6 +22,7 @@ export function apiRoutes(app: App): Router<RequestState> {
   })
   for (const routes of [
     newTaskRoutes(app),
+    ruleRoutes(),
     tokenRoutes(app),
     projectRoutes(app),
     taskRoutes(app),

@@ -43,6 +43,7 @@ export function contributeRoutes(app: App, views: Views): Router<RequestState> {
       taskId: taskId ?? null,
       contributor: contributorMark(app, contributor),
       ownCount,
+      undoSeconds: project.undoSeconds,
       tutorial,
       showTutorial: tutorial !== null && !hasSeenTutorial(ctx, project),
       presenterVersion: presenter.id,

@@ -9,6 +9,7 @@ import { importRoutes } from './imports.ts'
 import { mailRoutes } from './mail.ts'
 import { presenterRoutes } from './presenter.ts'
 import { projectRoutes } from './projects.ts'
+import { ruleRoutes } from './rules.ts'
 import { siteRoutes } from './site.ts'
 import { taskRoutes } from './tasks.ts'
 
@@ -23,6 +24,7 @@ export function pageRoutes(app: App, views: Views): Router<RequestState> {
     importRoutes(app, views),
     presenterRoutes(app, views),
     exportRoutes(app, views),
+    ruleRoutes(app, views),
     contributeRoutes(app, views),
     // Last: a task's number stands where the other pages have a name.
     taskRoutes(app, views),

@@ -195,7 +195,7 @@ function effect({ project, taskIds }: World, one: Step): Promise<unknown> {
     case 'calibration':
       return changeTask(project, taskOf(one.task).id, { calibration: one.calibration, expectedInfo: 'first' })
     case 'scheduler':
-      return changeScheduler(app, writer(), owner, project, one.scheduler)
+      return changeScheduler(app, writer(), owner, project, one.scheduler, { caller: 'api' })
     case 'reorder':
       return reorderProject(writer, project.id)
     case 'rule':

@@ -46,6 +46,18 @@ test('browsers that contribute are counted one by one, everybody else by address
   assert.deepEqual([await remaining(), await remaining()], [LIMIT - 1, LIMIT - 2])
 })
 
+test('the contribute page of a quick person may ask ten times as often, and nobody else by its header', async () => {
+  const project = await publishedProject(site, owner)
+  const http = supertest.agent(site.url)
+  const { text } = await http.get(`/project/${project.shortName}/newtask`).expect(200)
+  const contributor = /data-contributor="([^"]+)"/.exec(text)?.[1] ?? ''
+  const ask = (by: typeof http) =>
+    by.get(`/api/project/${project.id}/userprogress`).set('X-Contributor', contributor)
+  const { headers } = await ask(http).expect(200)
+  assert.equal(headers['x-ratelimit-limit'], String(10 * LIMIT))
+  await ask(supertest.agent(site.url)).expect(401)
+})
+
 test('while the cache is away each process counts for itself', async (t) => {
   const alone = await startTestApp(t, {
     RATE_LIMIT: `${LIMIT}/900`,
