@@ -89,5 +89,14 @@ export function sqlState(error: unknown): string | undefined {
 
 /** The unique constraint that a thrown query error says was violated. */
 export function violatedUnique(error: unknown): string | undefined {
-  return error instanceof pg.DatabaseError && error.code === '23505' ? error.constraint : undefined
+  return violated(error, '23505')
+}
+
+/** The foreign key that a thrown query error says leads nowhere. */
+export function violatedForeignKey(error: unknown): string | undefined {
+  return violated(error, '23503')
+}
+
+function violated(error: unknown, code: string): string | undefined {
+  return error instanceof pg.DatabaseError && error.code === code ? error.constraint : undefined
 }

@@ -6,7 +6,7 @@ import { listRows } from '../../platform/list-store.ts'
 import type { ListQuery } from '../../platform/list-store.ts'
 import { projectList } from './project-list-repository.ts'
 import type { RequestDb } from '../../platform/database.ts'
-import { violatedUnique } from '../../platform/postgres.ts'
+import { violatedForeignKey, violatedUnique } from '../../platform/postgres.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import { currentRequestId } from '../../platform/request-context.ts'
 import type { Json, JsonObject } from '../../platform/schema.ts'
@@ -105,6 +105,14 @@ export const NewProjectForm = z.object({
   longDescription: projectFields.longDescription.default(''),
 })
 
+/** A project was to go into a category that is not there. */
+export class UnknownCategoryError extends InvalidError {
+  constructor() {
+    // PyBossa's words.
+    super('Some fields need another look.', { categoryId: 'category_id does not exist' })
+  }
+}
+
 export interface ProjectInput {
   name: string
   shortName: string
@@ -122,7 +130,7 @@ export type Alongside = (tx: Tx, project: Project) => Promise<unknown>
 /**
  * Creates a draft project that belongs to one person.
  *
- * @throws InvalidError with a message per field, also when the name or short name is taken.
+ * @throws InvalidError with a message per field, also when the name or short name is taken; UnknownCategoryError.
  */
 export async function createProject(
   app: Pick<App, 'sealer'>,
@@ -135,7 +143,7 @@ export async function createProject(
   if (!parsed.success) throw new InvalidError('Some fields need another look.', fieldErrors(parsed.error))
   refuseReserved(parsed.data.shortName)
   const secretKeySealed = await app.sealer.seal('project-secret', randomToken(), Infinity)
-  return orNameTaken(() =>
+  return orRefused(() =>
     db.write(async (tx) => {
       const id = await insertProject(tx, {
         ...parsed.data,
@@ -167,10 +175,11 @@ function refuseReserved(shortName: string): void {
   }
 }
 
-async function orNameTaken<T>(work: () => Promise<T>): Promise<T> {
+async function orRefused<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
+    if (violatedForeignKey(error) === 'project_category_id_fkey') throw new UnknownCategoryError()
     const constraint = violatedUnique(error)
     if (constraint === 'project_name_key') {
       throw new InvalidError('Some fields need another look.', {
@@ -244,7 +253,8 @@ export function mustEdit(viewer: MaybeViewer, project: Project): ProjectViewer {
 /**
  * Changes a project; each changed attribute leaves a line in the audit log.
  *
- * @throws InvalidError with a message per field; UnauthenticatedError or ForbiddenError for others than owners.
+ * @throws InvalidError with a message per field; UnknownCategoryError; UnauthenticatedError or ForbiddenError for
+ *   others than owners.
  */
 export async function updateProject(
   db: RequestDb,
@@ -262,7 +272,7 @@ export async function updateProject(
   if (!parsed.success) throw new InvalidError('Some fields need another look.', fieldErrors(parsed.error))
   if (changes.shortName !== undefined && changes.shortName !== project.shortName)
     refuseReserved(changes.shortName)
-  return orNameTaken(() =>
+  return orRefused(() =>
     db.write(async (tx) => {
       await updateProjectColumns(tx, project.id, changes)
       await alongside?.(tx, project)

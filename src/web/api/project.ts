@@ -4,6 +4,7 @@ import { addPresenterVersion, findPresentersOf } from '../../domain/presenters/p
 import type { CodePresenter, PresenterVersion } from '../../domain/presenters/presenter-service.ts'
 import { mayEditProject } from '../../domain/projects/project-policy.ts'
 import {
+  UnknownCategoryError,
   createProject,
   deleteProject,
   getProject,
@@ -101,13 +102,8 @@ export function projectRoutes(app: App): Router<RequestState> {
       webhook: textOf(body['webhook'], 'webhook') ?? null,
       info,
     }
-    const project = await createProject(
-      app,
-      ctx.state.db,
-      owner,
-      input,
-      presenter && presenterChange(presenter, owner),
-    )
+    const alongside = presenter && presenterChange(presenter, owner)
+    const project = await createProject(app, ctx.state.db, owner, input, alongside).catch(throwInPybossaClass)
     ;[ctx.body] = await wire(app, ctx, [project], false)
   })
 
@@ -121,7 +117,9 @@ export function projectRoutes(app: App): Router<RequestState> {
     const changes = { ...changesOf(body), ...(split ? { info: split.info } : {}) }
     const editor = mustEdit(ctx.state.viewer, project)
     const alongside = split?.presenter && presenterChange(split.presenter, editor)
-    const updated = await updateProject(ctx.state.db, editor, project, changes, 'api', alongside)
+    const updated = await updateProject(ctx.state.db, editor, project, changes, 'api', alongside).catch(
+      throwInPybossaClass,
+    )
     ;[ctx.body] = await wire(app, ctx, [updated], false)
   })
 
@@ -132,6 +130,13 @@ export function projectRoutes(app: App): Router<RequestState> {
   })
 
   return router
+}
+
+/** What PyBossa finds before its database does has a class of its own there. */
+function throwInPybossaClass(error: unknown): never {
+  if (error instanceof UnknownCategoryError)
+    throw new ApiError('BadRequest', String(error.fields['categoryId']))
+  throw error
 }
 
 /** @throws ApiError BadRequest, Forbidden or TypeError for keys that may not be given. */

@@ -139,6 +139,9 @@ test('what cannot be a project is refused with its reason, and nothing is stored
     [{ ...fresh(), info: [] }, 415, 'DataError', /info/],
     [{ ...fresh(), name: {} }, 415, 'DataError', /name: a text/],
     [{ ...fresh(), category_id: 'two' }, 415, 'DataError', /category_id: a whole number/],
+    [{ ...fresh(), category_id: 999 }, 400, 'BadRequest', /^category_id does not exist$/],
+    [{ ...fresh(), category_id: -1 }, 400, 'BadRequest', /^category_id does not exist$/],
+    [{ ...fresh(), category_id: '99999999999999' }, 400, 'BadRequest', /^category_id does not exist$/],
     [{ ...fresh(), allow_anonymous_contributors: 'perhaps' }, 415, 'DataError', /true or false/],
     [{ ...fresh(), allow_anonymous_contributors: {} }, 415, 'DataError', /true or false/],
     ['[]', 415, 'AttributeError', /list/],
@@ -160,6 +163,18 @@ test('what cannot be a project is refused with its reason, and nothing is stored
   for (const change of [{ short_name: another['short_name'] }, { name: '' }, { short_name: 'tasks' }]) {
     await assertRefused(by(owner, site.http.put(path)).send(change), [415, 'DBIntegrityError'])
   }
+})
+
+test('a project stays in its category when it is put into one that does not exist', async () => {
+  const project = await created()
+  const path = `/api/project/${String(project['id'])}`
+  for (const category_id of [999, -1, 99_999_999_999_999]) {
+    const request = by(owner, site.http.put(path)).send({ category_id, description: 'Moved.' })
+    await assertRefused(request, [400, 'BadRequest', /^category_id does not exist$/])
+  }
+  const after = (await by(owner, site.http.get(path)).expect(200)).body as Body
+  assert.equal(after['category_id'], project['category_id'])
+  assert.equal(after['description'], project['description'])
 })
 
 test('a project with results is not deleted', async () => {
