@@ -27,7 +27,7 @@ const OFFER_AGAIN_MS = 5_000
  * @throws Error naming jobs that do not exist.
  */
 export function startJobs(app: App, catalogue: JobCatalogue, only?: readonly string[]): JobRunner {
-  const unknown = only?.filter((name) => !(name in catalogue)) ?? []
+  const unknown = only?.filter((name) => !Object.hasOwn(catalogue, name)) ?? []
   if (unknown.length > 0) throw new Error(`WORKER_JOBS names jobs that do not exist: ${unknown.join(', ')}`)
   const connection = createRedis(app.config.redis.queue, 'worker', app.log)
   const stopping = new AbortController()

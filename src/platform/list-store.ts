@@ -62,8 +62,7 @@ export async function listRows<Row = Record<string, unknown>>(
     ...query.filters.map((filter) => filterCondition(source, filter)),
     ...standing(source, query),
   ]
-  const { fields }: ListSource = source
-  const order = fields[query.orderBy]?.sql ?? source.id
+  const order = fieldOf(source, query.orderBy).sql
   const direction = query.desc && query.lastId === undefined ? 'desc' : 'asc'
   const { rows } = await sql<Row>`
     select ${selection(source)} from ${sql.raw(source.from)}
@@ -100,10 +99,15 @@ function standing(source: ListSource, query: ListQuery): RawBuilder<unknown>[] {
 }
 
 function filterCondition(source: ListSource, { field, values }: ListFilter): RawBuilder<unknown> {
-  const column = source.fields[field]
-  if (!column) throw new Error(`No such field to filter by: ${field}`)
+  const column = fieldOf(source, field)
   const alternatives = values.map((value) => comparison(column, value))
   return sql`(${sql.join(alternatives, sql` or `)})`
+}
+
+function fieldOf(source: ListSource, name: string): ListedField {
+  const field = Object.hasOwn(source.fields, name) ? source.fields[name] : undefined
+  if (!field) throw new Error(`No such field to list by: ${name}`)
+  return field
 }
 
 function comparison(column: { sql: string; type: ColumnType }, value: string): RawBuilder<unknown> {

@@ -263,6 +263,7 @@ test('a job that is cancelled because its worker stops is free at once and loses
 test('a worker can be told to take some jobs only, and refuses names that do not exist', async (t) => {
   const job = await startJobApp(t)
   assert.throws(() => startJobs(job.app, jobs, ['send-mail', 'send-post']), /do not exist: send-post/)
+  assert.throws(() => startJobs(job.app, jobs, ['constructor']), /do not exist: constructor/)
 
   const runner = startJobs(job.app, jobsWith({ handle: doNothing }), ['export-project'])
   await enqueue(job)

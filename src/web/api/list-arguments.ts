@@ -70,9 +70,14 @@ function descending(text = 'false'): boolean {
 }
 
 function orderBy(name: string, { names, className }: ListRules): string {
-  const field = names[name]
+  const field = fieldOf(names, name)
   if (field === undefined) throw noAttribute(className, name)
   return field
+}
+
+/** The field of an attribute; undefined for any other name, also one that every object knows (`constructor`). */
+function fieldOf(names: NameMap, name: string): string | undefined {
+  return Object.hasOwn(names, name) ? names[name] : undefined
 }
 
 function noAttribute(className: string, name: string): ApiError {
@@ -82,8 +87,8 @@ function noAttribute(className: string, name: string): ApiError {
 function filters(ctx: Context, { names, className, hasOwnership }: ListRules): ListFilter[] {
   const found: ListFilter[] = []
   for (const name of Object.keys(ctx.query)) {
-    if (RESERVED.has(name) || (name === 'external_uid' && names[name] === undefined)) continue
-    const field = names[name]
+    const field = fieldOf(names, name)
+    if (RESERVED.has(name) || (name === 'external_uid' && field === undefined)) continue
     if (field === undefined) throw noAttribute(className, name)
     const value = argument(ctx, name) ?? ''
     const values =

@@ -95,6 +95,16 @@ test('unknown attributes and impossible values are refused', async () => {
   for (const [path, ...reason] of cases) await assertRefused(site.http.get(`/api/${path}`), reason)
 })
 
+test('names that every JavaScript object knows are no attributes', async () => {
+  for (const name of ['constructor', '__proto__', 'toString', 'hasOwnProperty', 'valueOf']) {
+    for (const noun of ['project', 'task', 'taskrun', 'result', 'category']) {
+      const refused = [415, 'AttributeError', new RegExp(`no attribute '${name}'$`)] as const
+      await assertRefused(site.http.get(`/api/${noun}?${name}=1`), refused)
+      await assertRefused(site.http.get(`/api/${noun}?orderby=${name}`), refused)
+    }
+  }
+})
+
 test('task runs, results and categories are listed and read with their links', async () => {
   const byKey = keyContributor(site, project, stranger)
   const byAddress = addressContributor(site, project)
