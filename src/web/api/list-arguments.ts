@@ -1,4 +1,4 @@
-import type { Context } from '../../http/state.ts'
+import type { Context, Handler } from '../../http/state.ts'
 import type { ListFilter, ListQuery } from '../../platform/list-store.ts'
 import { ApiError } from './errors.ts'
 import { argument } from './input.ts'
@@ -18,6 +18,9 @@ const RESERVED = new Set([
   'stats',
   '_',
 ])
+
+/** What clients of PyBossa put into the address of a write: it means nothing there, or something of its own. */
+const WRITE_ARGUMENTS = new Set([...RESERVED, 'external_uid', 'next'])
 
 const LIMIT = 20
 const LIMIT_MAX = 100
@@ -54,6 +57,21 @@ export function listArguments(ctx: Context, rules: ListRules): ListQuery {
     lastId,
     ownerId: isOwn ? viewer.id : undefined,
     readableBy: viewer?.isAdmin === true ? 'everything' : viewer?.id,
+  }
+}
+
+/**
+ * Refuses a write with a query argument that is no attribute of the noun, before anything else, as PyBossa does.
+ *
+ * @throws ApiError AttributeError
+ */
+export function refuseUnknownArguments(className: string, known: readonly string[]): Handler {
+  const allowed = new Set([...WRITE_ARGUMENTS, ...known])
+  return (ctx, next) => {
+    const isWrite = !['GET', 'HEAD', 'OPTIONS'].includes(ctx.method)
+    const unknown = isWrite ? Object.keys(ctx.query).find((name) => !allowed.has(name)) : undefined
+    if (unknown !== undefined) throw noAttribute(className, unknown)
+    return next()
   }
 }
 

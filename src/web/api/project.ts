@@ -19,7 +19,7 @@ import type { App } from '../../platform/app.ts'
 import type { JsonObject } from '../../platform/schema.ts'
 import { ApiError } from './errors.ts'
 import { booleanOf, checkKeys, idOf, integerOf, objectOf, readObject, textOf } from './input.ts'
-import { listArguments } from './list-arguments.ts'
+import { listArguments, refuseUnknownArguments } from './list-arguments.ts'
 import { link, toWire } from './output.ts'
 
 const NAMES = {
@@ -72,6 +72,7 @@ const KNOWN = [...Object.keys(NAMES), 'secret_key']
 /** /api/project */
 export function projectRoutes(app: App): Router<RequestState> {
   const router = new Router<RequestState>({ prefix: '/project' })
+  router.use(refuseUnknownArguments('Project', KNOWN))
 
   router.get('/', async (ctx) => {
     const query = listArguments(ctx, { className: 'Project', names: NAMES, hasOwnership: true })

@@ -9,7 +9,7 @@ import type { Context, RequestState } from '../../http/state.ts'
 import type { App } from '../../platform/app.ts'
 import { answeringContributor } from './external.ts'
 import { argument, checkKeys, countOf, idOf, integerOf, readObject, textOf } from './input.ts'
-import { listArguments } from './list-arguments.ts'
+import { listArguments, refuseUnknownArguments } from './list-arguments.ts'
 import { link, toWire, wireTime } from './output.ts'
 import { TASK_NAMES } from './task.ts'
 
@@ -33,6 +33,7 @@ const KEYS = { noun: 'TaskRun', known: Object.keys(NAMES), reserved: ['id', 'cre
 /** /api/taskrun */
 export function taskRunRoutes(app: App): Router<RequestState> {
   const router = new Router<RequestState>({ prefix: '/taskrun' })
+  router.use(refuseUnknownArguments('TaskRun', KEYS.known))
 
   const withLinks = (run: { id?: unknown; projectId?: unknown; taskId?: unknown }) => ({
     ...toWire(run, NAMES),

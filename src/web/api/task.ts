@@ -13,7 +13,7 @@ import type { App } from '../../platform/app.ts'
 import type { JsonObject } from '../../platform/schema.ts'
 import { ApiError } from './errors.ts'
 import { checkKeys, idOf, integerOf, numberOf, readObject } from './input.ts'
-import { listArguments } from './list-arguments.ts'
+import { listArguments, refuseUnknownArguments } from './list-arguments.ts'
 import { link, toWire } from './output.ts'
 
 export const TASK_NAMES = {
@@ -38,6 +38,7 @@ const KEYS = {
 /** /api/task */
 export function taskRoutes(app: App): Router<RequestState> {
   const router = new Router<RequestState>({ prefix: '/task' })
+  router.use(refuseUnknownArguments('Task', KEYS.known))
 
   const withLinks = (task: Record<string, unknown> | Task) => ({
     ...toWire(task, TASK_NAMES),

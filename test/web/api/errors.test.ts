@@ -61,6 +61,28 @@ test('a body that stops in the middle changes nothing and harms nobody', async (
   await site.http.get('/api/project').expect(200)
 })
 
+test('a write whose address has an argument that is no attribute is refused before anything else', async () => {
+  const [taskId = 0] = project.taskIds
+  const writes = [
+    ['Project', () => site.http.post('/api/project')],
+    ['Project', () => site.http.put(`/api/project/${project.id}`)],
+    ['Project', () => site.http.delete(`/api/project/${project.id}`)],
+    ['Task', () => site.http.post('/api/task')],
+    ['Task', () => site.http.put('/api/task/999999')],
+    ['Task', () => site.http.delete(`/api/task/${taskId}`)],
+    ['TaskRun', () => site.http.post('/api/taskrun')],
+  ] as const
+  for (const [className, write] of writes) {
+    for (const unknown of ['foo', 'constructor']) {
+      const message = new RegExp(`^type object '${className}' has no attribute '${unknown}'$`)
+      await assertRefused(by(owner, write()).query({ [unknown]: 1 }), [415, 'AttributeError', message])
+    }
+  }
+  const task = { project_id: project.id, info: 'known arguments' }
+  const known = { all: 1, offset: 0, next: 1, external_uid: 'a', _: 1, info: 'an attribute' }
+  await by(owner, site.http.post('/api/task')).query(known).send(task).expect(200)
+})
+
 test('an API key is taken from the query or the header, and a Bearer header does not disable it', async () => {
   const path = '/api/project'
   const body = () => ({ name: randomUUID(), short_name: randomUUID(), description: 'By key.' })
