@@ -217,7 +217,8 @@ export async function updateProjectColumns(tx: Tx, id: number, changes: ProjectC
     .execute()
 }
 
-function withoutUndefined<T extends object>(record: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+/** A record without the keys that say nothing. */
+export function withoutUndefined<T extends object>(record: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>
   }

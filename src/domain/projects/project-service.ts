@@ -30,6 +30,7 @@ import {
   raiseEpoch,
   resetDraft,
   updateProjectColumns,
+  withoutUndefined,
 } from './project-repository.ts'
 import type { Project, ProjectChanges, ProjectPage, ProjectTotals } from './project-repository.ts'
 
@@ -78,7 +79,9 @@ const projectFields = {
     .trim()
     .min(1, 'Choose a short name: it becomes the address of the project.')
     .max(255, 'Use at most 255 characters.')
-    .regex(/^[^\s$#&\\/|?%]+$/u, 'A short name has no blanks and none of $ # & \\ / | ? %'),
+    .regex(/^[^\s$#&\\/|?%]+$/u, 'A short name has no blanks and none of $ # & \\ / | ? %')
+    // Every browser takes these out of an address.
+    .refine((name) => name !== '.' && name !== '..', 'A short name cannot be just . or ..'),
   description: z
     .string()
     .trim()
@@ -270,16 +273,18 @@ export async function updateProject(
     .partial()
     .safeParse({ ...changes, longDescription: changes.longDescription ?? undefined })
   if (!parsed.success) throw new InvalidError('Some fields need another look.', fieldErrors(parsed.error))
-  if (changes.shortName !== undefined && changes.shortName !== project.shortName)
-    refuseReserved(changes.shortName)
+  // What was checked is what is stored: without the blanks around it.
+  const checked: ProjectChanges = { ...changes, ...withoutUndefined(parsed.data) }
+  if (checked.shortName !== undefined && checked.shortName !== project.shortName)
+    refuseReserved(checked.shortName)
   return orRefused(() =>
     db.write(async (tx) => {
-      await updateProjectColumns(tx, project.id, changes)
+      await updateProjectColumns(tx, project.id, checked)
       await alongside?.(tx, project)
       await insertChanges(
         tx,
         { projectId: project.id, userId: editor.id, caller, requestId: currentRequestId() },
-        differences(project, changes),
+        differences(project, checked),
       )
       const updated = await findProject(tx, project.id)
       if (!updated) throw new NotFoundError('project', project.id)

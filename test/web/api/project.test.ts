@@ -126,6 +126,8 @@ test('what cannot be a project is refused with its reason, and nothing is stored
     [{ ...fresh(), short_name: taken['short_name'] }, 415, 'DBIntegrityError', /short name/],
     [{ ...fresh(), short_name: 'new' }, 415, 'DBIntegrityError', /used by the system/],
     [{ ...fresh(), short_name: 'with blank' }, 415, 'DBIntegrityError', /no blanks/],
+    [{ ...fresh(), short_name: '.' }, 415, 'DBIntegrityError', /cannot be just/],
+    [{ ...fresh(), short_name: ' .. ' }, 415, 'DBIntegrityError', /cannot be just/],
     [{ short_name: newName(), description: 'x' }, 415, 'DBIntegrityError', /Give the project a name/],
     [{ name: newName() }, 415, 'DBIntegrityError', /Choose a short name/],
     [{ ...fresh(), id: 5 }, 400, 'BadRequest', /^Reserved keys in payload$/],
@@ -160,7 +162,14 @@ test('what cannot be a project is refused with its reason, and nothing is stored
 
   const path = `/api/project/${String(taken['id'])}`
   const another = await created()
-  for (const change of [{ short_name: another['short_name'] }, { name: '' }, { short_name: 'tasks' }]) {
+  for (const change of [
+    { short_name: another['short_name'] },
+    { short_name: ` ${String(another['short_name'])} ` },
+    { short_name: 'tasks' },
+    { short_name: ' tasks ' },
+    { short_name: '..' },
+    { name: '' },
+  ]) {
     await assertRefused(by(owner, site.http.put(path)).send(change), [415, 'DBIntegrityError'])
   }
 })

@@ -40,6 +40,14 @@ test('an owner creates a project by form; a refused form keeps what was typed', 
   await owner.http.get(`/project/${shortName}/tasks/`).expect(200, /Add tasks/)
   const early = await owner.http.post(`/project/${shortName}/publish`).expect(400)
   assert.match(early.text, /Choose how tasks are presented/)
+  for (const dots of ['.', '..']) {
+    const form = { name: 'Dots', shortName: dots, description: 'Nowhere.' }
+    await owner.http
+      .post('/project/new')
+      .type('form')
+      .send(form)
+      .expect(422, /cannot be just/)
+  }
   const taken = { name: 'Another', shortName, description: 'Fine.' }
   await owner.http
     .post('/project/new')
