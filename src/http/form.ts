@@ -5,6 +5,7 @@ import formidable, { errors as formidableErrors } from 'formidable'
 import type { File } from 'formidable'
 import rawBody from 'raw-body'
 import { AppError, InvalidError } from '../lib/errors.ts'
+import { utf8Text } from '../lib/utf8-text.ts'
 import type { Context } from './state.ts'
 
 /** A form without files: 1 MB holds any text that a person types. */
@@ -13,7 +14,8 @@ const FORM_BYTES_MAX = 1024 * 1024
 /**
  * The fields of a posted form, as a browser sends it or as a JSON object. Of a repeated field the last value counts.
  *
- * @throws AppError too-large above 1 MB; InvalidError when the body is no form, or holds what cannot be stored.
+ * @throws AppError too-large above 1 MB; InvalidError when the body is no form, not UTF-8, or holds what cannot be
+ *   stored.
  */
 export async function readForm(ctx: Context): Promise<Record<string, string>> {
   if (ctx.is('multipart/form-data')) {
@@ -28,11 +30,16 @@ export async function readForm(ctx: Context): Promise<Record<string, string>> {
 }
 
 async function readText(ctx: Context): Promise<string> {
+  const text = utf8Text(await readBytes(ctx))
+  if (text === undefined) throw new InvalidError('This form is not valid UTF-8 text.')
+  return text
+}
+
+async function readBytes(ctx: Context): Promise<Buffer> {
   try {
     return await rawBody(ctx.req, {
       limit: FORM_BYTES_MAX,
       length: ctx.get('Content-Length') || null,
-      encoding: 'utf8',
     })
   } catch (error) {
     throw new AppError('too-large', 'This form is too large: 1 MB is the most.', { cause: error })

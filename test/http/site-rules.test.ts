@@ -99,6 +99,12 @@ test('a form with a character that cannot be stored is refused', async () => {
     .send('email=a%00b')
     .expect(400, /cannot be stored/)
   await site.http.post(path).set('Content-Type', 'application/json').send('{"email": "\\ud800"}').expect(400)
+  await site.http
+    .post(path)
+    .set('Content-Type', 'application/json')
+    .serialize((body: unknown) => body as string)
+    .send(Buffer.from('{"email": "Grüße"}', 'latin1'))
+    .expect(400, /not valid UTF-8/)
 })
 
 test('a session that was changed, cut or made up is none', async () => {

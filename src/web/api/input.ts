@@ -2,6 +2,7 @@ import rawBody from 'raw-body'
 import type { Context } from '../../http/state.ts'
 import { AppError, InvalidError } from '../../lib/errors.ts'
 import { parseStrictJson } from '../../lib/strict-json.ts'
+import { utf8Text } from '../../lib/utf8-text.ts'
 import type { Json, JsonObject } from '../../platform/schema.ts'
 import { ApiError } from './errors.ts'
 
@@ -12,7 +13,7 @@ const BODY_BYTES_MAX = 10 * 1024 * 1024
  * The JSON object of a request, whatever its content type says.
  *
  * @throws ApiError in PyBossa's classes: ValueError for what is not JSON, AttributeError for a list, DataError for
- * what cannot be stored; AppError too-large above 10 MB.
+ * what is not UTF-8 or cannot be stored; AppError too-large above 10 MB.
  */
 export async function readObject(ctx: Context): Promise<JsonObject> {
   const value = parse(await readText(ctx))
@@ -23,11 +24,16 @@ export async function readObject(ctx: Context): Promise<JsonObject> {
 }
 
 async function readText(ctx: Context): Promise<string> {
+  const text = utf8Text(await readBytes(ctx))
+  if (text === undefined) throw new ApiError('DataError', 'The body is not valid UTF-8 text')
+  return text
+}
+
+async function readBytes(ctx: Context): Promise<Buffer> {
   try {
     return await rawBody(ctx.req, {
       limit: BODY_BYTES_MAX,
       length: ctx.get('Content-Length') || null,
-      encoding: 'utf8',
     })
   } catch (error) {
     // Reading on lets the client see the answer instead of a reset connection.

@@ -41,6 +41,24 @@ test('a body above 10 MB is refused with an answer that the client can read', as
   )
 })
 
+test('a body that is not UTF-8 is refused instead of changed; a byte-order mark does no harm', async () => {
+  const send = (bytes: Buffer) =>
+    by(owner, site.http.post('/api/task'))
+      .set('Content-Type', 'application/json')
+      .serialize((body: unknown) => body as string)
+      .send(bytes)
+  const text = `{"project_id": ${project.id}, "info": "Grüße 🌳"}`
+  for (const encoding of ['latin1', 'utf16le'] as const) {
+    await assertRefused(send(Buffer.from(text, encoding)), [415, 'DataError', /not valid UTF-8/])
+  }
+  const cut = Buffer.from(text).subarray(0, -4)
+  await assertRefused(send(cut), [415, 'DataError', /not valid UTF-8/])
+  for (const mark of ['', '\ufeff']) {
+    const response = await send(Buffer.from(mark + text)).expect(200)
+    assert.equal((response.body as Body)['info'], 'Grüße 🌳')
+  }
+})
+
 test('a body that stops in the middle changes nothing and harms nobody', async () => {
   const before = await rowsOf(site, 'select id from project')
   const { port } = new URL(site.url)
