@@ -27,11 +27,14 @@ function safeInteger(value: string): number {
 }
 
 /**
- * PostgreSQL's text of a timestamptz (session time zone UTC) as ISO 8601 with up to six decimals: a Date would lose
- * the microseconds, and keyset paging would skip rows.
+ * PostgreSQL's text of a timestamptz (session time zone UTC) as ISO 8601 with six decimals: a Date would lose the
+ * microseconds, and keyset paging would skip rows. Zeros that PostgreSQL leaves out are added, for readers that want a
+ * fixed form.
  */
 function isoTime(value: string): string {
-  return value.endsWith('infinity') ? value : `${value.slice(0, 10)}T${value.slice(11).replace(/\+00$/, '')}Z`
+  if (value.endsWith('infinity')) return value
+  const [time = '', decimals = ''] = value.replace(' ', 'T').replace(/\+00$/, '').split('.')
+  return `${time}.${decimals.padEnd(6, '0')}Z`
 }
 
 /** Adds the request id to each statement, so that a slow query in the database's log leads back to its request. */

@@ -143,6 +143,8 @@ test('integers and times arrive without loss, and integers beyond a number are r
   assert.equal(await one('9007199254740991::bigint'), Number.MAX_SAFE_INTEGER)
   await assert.rejects(one('9007199254740992::bigint'), RangeError)
   assert.equal(await one(`'2026-01-02 03:04:05.123456+00'::timestamptz`), '2026-01-02T03:04:05.123456Z')
+  assert.equal(await one(`'2026-01-02 03:04:05.12+00'::timestamptz`), '2026-01-02T03:04:05.120000Z')
+  assert.equal(await one(`'2026-01-02 03:04:05+00'::timestamptz`), '2026-01-02T03:04:05.000000Z')
   assert.equal(await one(`'infinity'::timestamptz`), 'infinity')
   assert.deepEqual(await one(`'{1,2}'::bigint[]`), [1, 2])
   assert.deepEqual(await one(`'{}'::bigint[]`), [])

@@ -11,6 +11,7 @@ import {
   externalContributor,
   keyContributor,
   publishedProject,
+  rowsOf,
 } from '../../support/builders.ts'
 import { untilFileEnds } from '../../support/file-ending.ts'
 import { waitForReplica } from '../../support/servers.ts'
@@ -159,6 +160,18 @@ test('task runs, results and categories are listed and read with their links', a
   for (const noun of ['taskrun', 'result', 'category', 'project', 'task']) {
     await assertRefused(site.http.get(`/api/${noun}/999999`), [404, 'NotFound', /^404 Not Found/])
   }
+})
+
+test('times have six decimals also where the last ones are zero', async () => {
+  const { id, taskIds } = await publishedProject(site, owner)
+  await rowsOf(site, `update task set created = '2026-01-02 03:04:05.18261+00' where project_id = $1`, [id])
+  await rowsOf(site, `update project set created = '2026-01-02 03:04:05+00' where id = $1`, [id])
+  await waitForReplica()
+  const [project = {}] = await list('project', { id })
+  const [task = {}] = await list('task', { project_id: id })
+  assert.equal(project['created'], '2026-01-02T03:04:05.000000')
+  assert.equal(task['created'], '2026-01-02T03:04:05.182610')
+  assert.deepEqual(idsOf(await list('task', { created: '2026-01-02T03:04:05.182610' })), taskIds)
 })
 
 test('HEAD answers wherever GET does, without a body', async () => {
