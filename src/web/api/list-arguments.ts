@@ -109,21 +109,30 @@ function filters(ctx: Context, { names, className, hasOwnership }: ListRules): L
     if (RESERVED.has(name) || (name === 'external_uid' && field === undefined)) continue
     if (field === undefined) throw noAttribute(className, name)
     const value = argument(ctx, name) ?? ''
-    const values =
-      name === 'project_id' && hasOwnership ? (value.match(/\d+/g) ?? []) : [filterValue(name, value)]
+    const values = filterValues(name, value, hasOwnership)
     // A project_id without digits is no restriction, as on PyBossa.
     if (values.length > 0) found.push({ field, values })
   }
   return found
 }
 
-/** A filter on `info` compares by containment: JSON as it is, a plain word as a JSON text. */
-function filterValue(name: string, value: string): string {
-  if (name !== 'info') return value
+function filterValues(name: string, value: string, hasOwnership: boolean): string[] {
+  if (name === 'info') return infoValues(value)
+  return name === 'project_id' && hasOwnership ? (value.match(/\d+/g) ?? []) : [value]
+}
+
+/**
+ * A filter on `info` compares by containment: JSON as it is, a plain word as a JSON text; a number may be either.
+ *
+ * @throws ApiError ValueError for what would find nothing although it was meant to find something.
+ */
+function infoValues(value: string): string[] {
   try {
     const json: unknown = JSON.parse(value)
-    return typeof json === 'object' && json !== null ? value : JSON.stringify(value)
+    return typeof json === 'number' ? [value, JSON.stringify(value)] : [value]
   } catch {
-    return JSON.stringify(value)
+    if (!value.includes('::') && !/^\s*[[{"]/.test(value)) return [JSON.stringify(value)]
+    const possible = 'JSON that the info contains, such as {"key": "value"}, or one word that is all of it'
+    throw new ApiError('ValueError', `info can be filtered by ${possible}; "${value}" is neither`)
   }
 }

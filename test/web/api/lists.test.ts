@@ -174,6 +174,27 @@ test('times have six decimals also where the last ones are zero', async () => {
   assert.deepEqual(idsOf(await list('task', { created: '2026-01-02T03:04:05.182610' })), taskIds)
 })
 
+test('info is filtered by JSON or one word, and anything else is refused instead of finding nothing', async () => {
+  const { id } = await publishedProject(site, owner, { tasks: 1 })
+  for (const info of ['word', '9', 9, true, { n: 9, k: 'a::b' }, ['word']]) {
+    await by(owner, site.http.post('/api/task')).send({ project_id: id, info }).expect(200)
+  }
+  await waitForReplica()
+  const found = async (info: string) =>
+    (await list('task', { project_id: id, info })).map((task) => task['info'])
+  assert.deepEqual(await found('word'), ['word', ['word']])
+  assert.deepEqual(await found('"word"'), ['word', ['word']])
+  assert.deepEqual(await found('9'), ['9', 9])
+  assert.deepEqual(await found('true'), [true])
+  assert.deepEqual(await found('{"n": 9}'), [{ n: 9, k: 'a::b' }])
+  assert.deepEqual(await found('{"k": "a::b"}'), [{ n: 9, k: 'a::b' }])
+  assert.deepEqual(await found('other'), [])
+  for (const info of ['n::9', 'n::9|k::a', '{"n": 9', '[word]', '"word']) {
+    const request = site.http.get('/api/task').query({ project_id: id, info })
+    await assertRefused(request, [415, 'ValueError', /^info can be filtered by JSON/])
+  }
+})
+
 test('HEAD answers wherever GET does, without a body', async () => {
   for (const path of ['project', 'task', 'taskrun', 'result', 'category', `project/${project.id}`]) {
     const response = await site.http.head(`/api/${path}`).expect(200)
