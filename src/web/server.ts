@@ -3,6 +3,7 @@ import type { Server as HttpServer } from 'node:http'
 import Koa from 'koa'
 import type { DefaultContext } from 'koa'
 import { loadAssets } from '../http/assets.ts'
+import { finalSlash } from '../http/final-slash.ts'
 import { identify } from '../http/identify.ts'
 import { pageErrors } from '../http/page-errors.ts'
 import { requestId } from '../http/request-id.ts'
@@ -67,6 +68,7 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
   koa.use(api.routes())
   koa.use(refuseForeignWrites)
   koa.use(pages.routes())
+  koa.use(finalSlash(pages))
   koa.use(pages.allowedMethods())
   koa.on('error', (error: Error) => {
     // A client that went away in mid-answer is no trouble of ours.

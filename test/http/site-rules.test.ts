@@ -235,6 +235,20 @@ test('repeated slashes lead to the same page', async () => {
   await owner.http.post(`//project///${shortName}//publish`).expect(302)
 })
 
+test('a page’s address without its final slash leads to the page, with its query', async () => {
+  const { shortName } = await publishedProject(site, owner)
+  const path = `/project/${shortName}`
+  await site.http.get(path).expect(301).expect('Location', `${path}/`)
+  await site.http.head(path).expect(301).expect('Location', `${path}/`)
+  await site.http.get(`/${path}?from=a%20b&c=1`).expect(301).expect('Location', `${path}/?from=a%20b&c=1`)
+  await site.http.get(`${path}/tasks`).expect(301).expect('Location', `${path}/tasks/`)
+  await site.http.get('/project/V%C3%B6gel').expect(301).expect('Location', '/project/V%C3%B6gel/')
+  await site.http.post(path).expect(404)
+  await owner.http.get('/project/new').expect(200)
+  for (const none of ['/none', `${path}/none`, '/account/none', '/api/project/', '/%ff'])
+    assert.notEqual((await site.http.get(none)).status, 301)
+})
+
 test('a site without its database lives, but is not ready', async (t) => {
   const away = await startTestApp(t, { DATABASE_READ_URL: 'postgresql://app_ro@127.0.0.1:1/none' })
   await away.http.get('/healthz').expect(200, { status: 'alive' })
