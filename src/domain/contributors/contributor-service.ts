@@ -53,6 +53,11 @@ export async function findKnownContributor(
   )
 }
 
+/** The address that stands for somebody without an account; null for anybody else. */
+export function madeUpIpOf(app: Pick<App, 'sealer'>, key: ContributorKey): string | null {
+  return columnsOf(app.sealer, key).madeUpIp ?? null
+}
+
 function columnsOf(sealer: Sealer, key: ContributorKey): ContributorColumns {
   switch (key.kind) {
     case 'user':

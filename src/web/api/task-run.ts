@@ -1,6 +1,7 @@
 import { Router } from '@koa/router'
 import { submitForNext, submitTaskRun } from '../../domain/assignment/assignment-service.ts'
 import type { NewTaskRun } from '../../domain/assignment/assignment-service.ts'
+import { madeUpIpOf } from '../../domain/contributors/contributor-service.ts'
 import type { ContributorKey } from '../../domain/contributors/contributor-service.ts'
 import { getProject } from '../../domain/projects/project-service.ts'
 import { getTaskRun, listTaskRunRecords } from '../../domain/task-runs/task-run-service.ts'
@@ -80,7 +81,7 @@ export function taskRunRoutes(app: App): Router<RequestState> {
       project_id: projectId,
       task_id: taskId,
       user_id: who.kind === 'user' ? who.userId : null,
-      user_ip: null,
+      user_ip: madeUpIpOf(app, who),
       finish_time: wireTime(stored.finishTime),
       timeout: run.timeout ?? null,
       calibration: run.calibration ?? null,
