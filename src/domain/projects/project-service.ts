@@ -116,6 +116,15 @@ export class UnknownCategoryError extends InvalidError {
   }
 }
 
+/** A short name is one of the site's own addresses. */
+export class ReservedShortNameError extends InvalidError {
+  constructor() {
+    // PyBossa's words.
+    const shortName = "Project short_name is not valid, as it's used by the system."
+    super('Some fields need another look.', { shortName })
+  }
+}
+
 export interface ProjectInput {
   name: string
   shortName: string
@@ -133,7 +142,8 @@ export type Alongside = (tx: Tx, project: Project) => Promise<unknown>
 /**
  * Creates a draft project that belongs to one person.
  *
- * @throws InvalidError with a message per field, also when the name or short name is taken; UnknownCategoryError.
+ * @throws InvalidError with a message per field, also when the name or short name is taken;
+ *   ReservedShortNameError; UnknownCategoryError.
  */
 export async function createProject(
   app: Pick<App, 'sealer'>,
@@ -169,13 +179,9 @@ export async function createProject(
   )
 }
 
-/** @throws InvalidError when a short name is one of the site's own addresses. */
+/** @throws ReservedShortNameError */
 function refuseReserved(shortName: string): void {
-  if (RESERVED_SHORT_NAMES.has(shortName.toLowerCase())) {
-    throw new InvalidError('Some fields need another look.', {
-      shortName: "Project short_name is not valid, as it's used by the system.",
-    })
-  }
+  if (RESERVED_SHORT_NAMES.has(shortName.toLowerCase())) throw new ReservedShortNameError()
 }
 
 async function orRefused<T>(work: () => Promise<T>): Promise<T> {
@@ -256,8 +262,8 @@ export function mustEdit(viewer: MaybeViewer, project: Project): ProjectViewer {
 /**
  * Changes a project; each changed attribute leaves a line in the audit log.
  *
- * @throws InvalidError with a message per field; UnknownCategoryError; UnauthenticatedError or ForbiddenError for
- *   others than owners.
+ * @throws InvalidError with a message per field; ReservedShortNameError; UnknownCategoryError; UnauthenticatedError or
+ *   ForbiddenError for others than owners.
  */
 export async function updateProject(
   db: RequestDb,

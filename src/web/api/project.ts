@@ -4,6 +4,7 @@ import { addPresenterVersion, findPresentersOf } from '../../domain/presenters/p
 import type { CodePresenter, PresenterVersion } from '../../domain/presenters/presenter-service.ts'
 import { mayEditProject } from '../../domain/projects/project-policy.ts'
 import {
+  ReservedShortNameError,
   UnknownCategoryError,
   createProject,
   deleteProject,
@@ -137,6 +138,8 @@ export function projectRoutes(app: App): Router<RequestState> {
 function throwInPybossaClass(error: unknown): never {
   if (error instanceof UnknownCategoryError)
     throw new ApiError('BadRequest', String(error.fields['categoryId']))
+  if (error instanceof ReservedShortNameError)
+    throw new ApiError('ValueError', String(error.fields['shortName']))
   throw error
 }
 
