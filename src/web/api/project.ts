@@ -154,9 +154,9 @@ function changesOf(body: JsonObject): ProjectChanges {
   const longDescription = textOf(body['long_description'], 'long_description')
   const webhook = textOf(body['webhook'], 'webhook')
   const candidates = {
-    name: textOf(body['name'], 'name'),
-    shortName: textOf(body['short_name'], 'short_name'),
-    description: textOf(body['description'], 'description'),
+    name: requiredText(body, 'name'),
+    shortName: requiredText(body, 'short_name'),
+    description: requiredText(body, 'description'),
     longDescription: 'long_description' in body ? (longDescription ?? null) : undefined,
     webhook: 'webhook' in body ? (webhook ?? null) : undefined,
     categoryId: integerOf(body['category_id'], 'category_id'),
@@ -167,6 +167,11 @@ function changesOf(body: JsonObject): ProjectChanges {
     zipDownload: booleanOf(body['zip_download'], 'zip_download'),
   }
   return Object.fromEntries(Object.entries(candidates).filter(([, value]) => value !== undefined))
+}
+
+/** A text that a project cannot be without: null is as empty as no letters, and refused like them. */
+function requiredText(body: JsonObject, name: string): string | undefined {
+  return name in body ? (textOf(body[name], name) ?? '') : undefined
 }
 
 async function currentPresenter(ctx: Context, project: Project): Promise<PresenterVersion | undefined> {

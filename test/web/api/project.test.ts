@@ -167,6 +167,9 @@ test('what cannot be a project is refused with its reason, and nothing is stored
     { short_name: ` ${String(another['short_name'])} ` },
     { short_name: '..' },
     { name: '' },
+    { name: null },
+    { short_name: null },
+    { description: null },
   ]) {
     await assertRefused(by(owner, site.http.put(path)).send(change), [415, 'DBIntegrityError'])
   }
