@@ -46,6 +46,51 @@ async function readBytes(ctx: Context): Promise<Buffer> {
   }
 }
 
+/** What a form that nobody has read brought: its fields in their order, and which of them had a file. */
+export interface TypedForm {
+  enctype: 'application/x-www-form-urlencoded' | 'multipart/form-data'
+  fields: { name: string; value: string }[]
+  files: string[]
+}
+
+/**
+ * What somebody typed, to be handed back without being used: passwords are left out, and of files only the field is told.
+ *
+ * @returns undefined when there is no form, it was read before, or it is broken or larger than 1 MB.
+ */
+export async function readTyped(ctx: Context): Promise<TypedForm | undefined> {
+  if (ctx.req.readableEnded) return undefined
+  try {
+    if (ctx.is('urlencoded')) {
+      const fields = namedValues([...new URLSearchParams(await readText(ctx))])
+      return { enctype: 'application/x-www-form-urlencoded', fields, files: [] }
+    }
+    return ctx.is('multipart/form-data') ? await readTypedUpload(ctx) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+async function readTypedUpload(ctx: Context): Promise<TypedForm> {
+  const files: string[] = []
+  const form = formidable({
+    maxFieldsSize: FORM_BYTES_MAX,
+    filter({ name, originalFilename }) {
+      if (name && originalFilename) files.push(name)
+      return false
+    },
+  })
+  const [fields] = await form.parse(ctx.req)
+  const pairs = Object.entries(fields).flatMap(([name, values = []]) =>
+    values.map((value): [string, string] => [name, value]),
+  )
+  return { enctype: 'multipart/form-data', fields: namedValues(pairs), files }
+}
+
+function namedValues(pairs: [string, string][]): TypedForm['fields'] {
+  return pairs.filter(([name]) => !/passw/i.test(name)).map(([name, value]) => ({ name, value }))
+}
+
 function jsonFields(text: string): Record<string, string> {
   let body: unknown
   try {

@@ -1,6 +1,8 @@
 import type { App } from '../platform/app.ts'
 import { AppError } from '../lib/errors.ts'
 import type { ErrorKind } from '../lib/errors.ts'
+import { readTyped } from './form.ts'
+import type { TypedForm } from './form.ts'
 import type { Context, Handler } from './state.ts'
 
 // A new ErrorKind does not compile until it has a status here.
@@ -18,6 +20,8 @@ const STATUS: Record<ErrorKind, number> = {
 export interface ShownError {
   status: number
   message: string
+  /** A form that was sent without being signed in; `typed` is what it said, as far as that can be kept. */
+  unsent?: { typed: TypedForm | undefined }
 }
 
 /** What a caller is told of a throw: the message of an AppError; of a bug only that there was one. */
@@ -31,7 +35,8 @@ export function shownError(app: Pick<App, 'log'>, error: unknown, ctx: Context):
 }
 
 /**
- * Turns every throw below it, and every path without a page, into the error page.
+ * Turns every throw below it, and every path without a page, into the error page. Who is not signed in is led to signing
+ * in; a form that was sent meanwhile is handed back to be sent again.
  *
  * @param render shows a status and a sentence.
  */
@@ -39,6 +44,14 @@ export function pageErrors(
   app: Pick<App, 'log'>,
   render: (ctx: Context, error: ShownError) => void,
 ): Handler {
+  async function showThrown(ctx: Context, error: unknown): Promise<void> {
+    const shown = shownError(app, error, ctx)
+    const asks = shown.status === 401 && !ctx.is('json') ? ctx.method : undefined
+    if (asks === 'GET') ctx.redirect(`/account/signin?next=${encodeURIComponent(ctx.url)}`)
+    else if (asks === 'POST') render(ctx, { ...shown, unsent: { typed: await readTyped(ctx) } })
+    else render(ctx, shown)
+  }
+
   return async (ctx, next) => {
     try {
       await next()
@@ -49,12 +62,7 @@ export function pageErrors(
         render(ctx, { status: 405, message: 'This page cannot be used in this way.' })
       }
     } catch (error) {
-      const shown = shownError(app, error, ctx)
-      if (shown.status === 401 && ctx.method === 'GET' && !ctx.is('json')) {
-        ctx.redirect(`/account/signin?next=${encodeURIComponent(ctx.url)}`)
-        return
-      }
-      render(ctx, shown)
+      await showThrown(ctx, error)
     }
   }
 }

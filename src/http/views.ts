@@ -65,9 +65,12 @@ export function createViews(app: Pick<App, 'config'>, assets: Assets): Views {
 
   return {
     render,
-    error(ctx, { status, message }) {
+    error(ctx, { status, message, unsent }) {
       const { requestId } = ctx.state
-      render(ctx, 'pages/errors/error.html', { code: status, description: message, requestId })
+      const view = { code: status, description: message, requestId }
+      if (unsent && !wantsJson(ctx))
+        render(ctx, 'pages/errors/signed-out.html', { ...view, ...unsent, address: ctx.url })
+      else render(ctx, 'pages/errors/error.html', view)
       ctx.status = status
     },
   }
