@@ -16,6 +16,7 @@ import {
   requestExport,
 } from '../../src/domain/exports/export-service.ts'
 import type { ExportFormat, ExportNoun } from '../../src/domain/exports/export-service.ts'
+import { beginExport } from '../../src/domain/exports/export-work.ts'
 import { listMailsFor } from '../../src/domain/mails/mail-service.ts'
 import type { Project } from '../../src/domain/projects/project-service.ts'
 import { deleteProject, getProjectById } from '../../src/domain/projects/project-service.ts'
@@ -323,7 +324,7 @@ test('an export is listed with its size and name, and announced to who asked by 
   assert.match(body, /http:\/\/localhost:3000\/project\/told\/tasks\/export/)
 })
 
-test('asking again while an export is being made gives the same one, to each person their own', async (t) => {
+test('asking again while an export waits for its turn gives the same one, to each person their own', async (t) => {
   const job = await startJobApp(t)
   const [owner, other] = [await newOwner(job), await newOwner(job)]
   const project = await newProject(job, owner, [{ a: 1 }])
@@ -342,6 +343,19 @@ test('asking again while an export is being made gives the same one, to each per
   assert.equal(new Set(same.map(({ id }) => id)).size, 1)
   assert.notEqual((await ask(owner, 'json')).id, same[0].id)
   assert.notEqual((await ask(other, 'csv')).id, same[0].id)
+  assert.equal((await job.sql('select 1 from outbox')).length, 3)
+
+  // What changed since it began would be missing: neither the old one nor silence is an answer.
+  const begun = await beginExport(
+    job.app,
+    { openDb: job.db, commit: (write) => job.db().write(write), signal: new AbortController().signal },
+    same[0].id,
+  )
+  assert.ok(begun)
+  await assert.rejects(ask(owner, 'csv'), {
+    kind: 'conflict',
+    message: /being made already, without what has changed since it began/,
+  })
   assert.equal((await job.sql('select 1 from outbox')).length, 3)
 
   work(job)

@@ -84,9 +84,9 @@ export async function insertExport(tx: Tx, wanted: WantedExport): Promise<Projec
     .executeTakeFirst()
 }
 
-/** The same person's export of the same kind that has not ended. */
-export async function findUnfinished(db: Db, same: WantedExport): Promise<ProjectExport | undefined> {
-  return db
+/** The same person's export of the same kind that has not ended; it neither begins nor ends before the transaction does. */
+export async function lockUnfinished(tx: Tx, same: WantedExport): Promise<ProjectExport | undefined> {
+  return tx
     .selectFrom('project_export')
     .select(COLUMNS)
     .where('project_id', '=', same.projectId)
@@ -94,6 +94,7 @@ export async function findUnfinished(db: Db, same: WantedExport): Promise<Projec
     .where('what', '=', same.what)
     .where('format', '=', same.format)
     .where('state', 'in', UNFINISHED)
+    .forUpdate()
     .executeTakeFirst()
 }
 

@@ -12,18 +12,22 @@ import {
   deleteOldExports,
   findExport,
   findRequest,
-  findUnfinished,
   forgetFile,
   insertExport,
   listExpired,
   listExports,
+  lockUnfinished,
   markExportFailed,
 } from './export-repository.ts'
 import type { ExportFormat, ExportNoun, ProjectExport } from './export-repository.ts'
 
 export type { ExportFormat, ExportNoun, ExportRecord, ProjectExport } from './export-repository.ts'
 
-/** Asks for an export; one of the same kind that this person waits for already is given back instead of made twice. */
+/**
+ * Asks for an export; one of the same kind that waits for its turn is given back instead of made twice.
+ *
+ * @throws AppError conflict while the same person's last one is being made: it lacks what came since it began.
+ */
 export async function requestExport(
   app: Pick<App, 'queue'>,
   db: RequestDb,
@@ -41,11 +45,15 @@ export async function requestExport(
         await app.queue.enqueue(tx, 'export-project', { exportId: made.id })
         return made
       }
-      const unfinished = await findUnfinished(tx, wanted)
-      if (unfinished) return unfinished
+      const unfinished = await lockUnfinished(tx, wanted)
+      if (unfinished?.state === 'waiting') return unfinished
+      if (unfinished) throw new AppError('conflict', BEING_MADE)
     }
   })
 }
+
+const BEING_MADE =
+  'This export is being made already, without what has changed since it began. Ask for it again when it is ready.'
 
 /** A project's exports for its owners, newest first. */
 export async function listProjectExports(

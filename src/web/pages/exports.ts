@@ -86,7 +86,7 @@ export function exportRoutes(app: App, views: Views): Router<RequestState> {
 }
 
 function exportView(item: ProjectExport, url: string) {
-  const { id, what, format, state, nRows, nRowsDone, bytes, created, expires, error } = item
+  const { id, what, format, state, nRows, nRowsDone, bytes, created, started, expires, error } = item
   const label = KINDS.find(({ value }) => value === what)?.label
   const isReady = state === 'done' && item.fileKey !== null
   return {
@@ -99,6 +99,7 @@ function exportView(item: ProjectExport, url: string) {
     nRowsDone,
     bytes,
     created,
+    started,
     expires,
     error,
     url: isReady ? `${url}/${id}` : null,

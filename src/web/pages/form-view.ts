@@ -8,7 +8,12 @@ export interface FormView {
   errors: FieldErrors
 }
 
-const SHOWN_AGAIN: Partial<Record<ErrorKind, number>> = { invalid: 422, 'too-large': 413, 'too-many': 429 }
+const SHOWN_AGAIN: Partial<Record<ErrorKind, number>> = {
+  invalid: 422,
+  conflict: 409,
+  'too-large': 413,
+  'too-many': 429,
+}
 
 /**
  * Runs a form's action. Input that is refused shows the form again, with the messages beside the fields and what was

@@ -72,6 +72,26 @@ test('an owner asks for an export, watches it come, and downloads it', async (t)
   await owner.http.get(address).expect(404)
 })
 
+test('while an export is being made the page says what it lacks, and keeps the choice', async () => {
+  const { id, shortName } = await publishedProject(site, owner)
+  const address = `/project/${shortName}/tasks/export`
+  const ask = () => owner.http.post(address).type('form').send({ type: 'task', format: 'json' })
+  await ask().expect(302)
+  await ask().expect(302)
+  await rowsOf(
+    site,
+    `update project_export set state = 'running', started = now() - interval '3 minutes' where project_id = $1`,
+    [id],
+  )
+  await waitForReplica()
+  const page = await ask().expect(409, /without what has changed since it began/)
+  assert.match(page.text, /value="task" checked/)
+  assert.match(page.text, /value="json" checked/)
+  assert.match(page.text, />As it was 3 minutes ago</)
+  const exports = await rowsOf(site, 'select 1 from project_export where project_id = $1', [id])
+  assert.equal(exports.length, 1)
+})
+
 test('nonsense is refused, and nobody else’s exports are shown', async () => {
   await owner.http
     .post(path)
