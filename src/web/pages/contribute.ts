@@ -37,6 +37,7 @@ export function contributeRoutes(app: App, views: Views): Router<RequestState> {
       frameFor(app, ctx, project.id, { version: project.presenterVersionId }),
     ])
     const tutorial = presenter.kind === 'template' ? presenter.tutorial : null
+    const showTutorial = tutorial !== null && !hasSeenTutorial(ctx, project)
     views.render(ctx, 'pages/contribute/task.html', {
       project: projectCard({ project, totals }),
       frame,
@@ -45,11 +46,11 @@ export function contributeRoutes(app: App, views: Views): Router<RequestState> {
       ownCount,
       undoSeconds: project.undoSeconds,
       tutorial,
-      showTutorial: tutorial !== null && !hasSeenTutorial(ctx, project),
+      showTutorial,
       presenterVersion: presenter.id,
       others: others.map(projectCard),
     })
-    rememberTutorial(ctx, project, app)
+    if (showTutorial && isLookedAt(ctx)) rememberTutorial(ctx, project, app)
   }
 
   router.get(['/newtask', '/presenter'], async (ctx) => {
@@ -62,13 +63,18 @@ export function contributeRoutes(app: App, views: Views): Router<RequestState> {
     const task = await getTask(ctx.state.db, taskId)
     if (task.projectId !== project.id) throw new NotFoundError('task', taskId)
     await show(ctx, project, task.id)
-    // Opening a task is a request for it; a link preview or a prefetch asks for nothing.
-    if (ctx.method === 'GET' && !/prefetch|prerender/i.test(ctx.get('Sec-Purpose'))) {
+    // Opening a task is a request for it.
+    if (isLookedAt(ctx)) {
       await requestTask(app, ctx.state.db, task, ctx.state.contributor)
     }
   })
 
   return router
+}
+
+/** Whether somebody sees the answer; a link preview or a prefetch is for nobody yet. */
+function isLookedAt(ctx: Context): boolean {
+  return ctx.method === 'GET' && !/prefetch|prerender/i.test(ctx.get('Sec-Purpose'))
 }
 
 function tutorialCookie(project: Project): string {
@@ -80,7 +86,6 @@ function hasSeenTutorial(ctx: Context, project: Project): boolean {
 }
 
 function rememberTutorial(ctx: Context, project: Project, app: App): void {
-  if (hasSeenTutorial(ctx, project)) return
   setCookie(ctx, tutorialCookie(project), 'seen', {
     seconds: TUTORIAL_SECONDS,
     secure: app.config.site.url.startsWith('https:'),

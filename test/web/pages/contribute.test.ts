@@ -45,10 +45,19 @@ test('the tutorial stands before the first task, and afterwards behind a button'
   const { project } = await buildPresenterProject(site, presenter, [{ picture: 'x' }])
   const http = supertest.agent(site.url)
   const path = `/project/${project.shortName}/newtask`
+  const cookies = async (request: supertest.Test) =>
+    ((await request.expect(200)).get('Set-Cookie') ?? []).join('; ')
+  // Nobody has seen what was only fetched.
+  assert.doesNotMatch(await cookies(http.get(path).set('Sec-Purpose', 'prefetch')), /tutorial/)
+  assert.doesNotMatch(await cookies(http.get(path).set('Sec-Purpose', 'prefetch;prerender')), /tutorial/)
+  assert.doesNotMatch(await cookies(http.head(path)), /tutorial/)
   await http.get(path).expect(200, /id="tutorial-panel" class="panel" aria-label="How it works">/)
   const again = await http.get(path).expect(200, /id="tutorial-panel"[^>]* hidden>/)
   assert.match(again.text, /id="show-help"/)
   assert.match(again.text, /Look at the beak/)
+
+  const { project: without } = await buildPresenterProject(site, BIRDS, [{ picture: 'x' }])
+  assert.doesNotMatch(await cookies(http.get(`/project/${without.shortName}/newtask`)), /tutorial/)
 })
 
 test('code of an owner’s own is never on the site’s page, only in a frame of another origin', async () => {
