@@ -41,7 +41,7 @@ async function start(settings: StartSettings): Promise<void> {
   await endLeftovers(dataDir)
   await mustBeFree(settings.host, settings.port)
   const env = await step('Application key and servers', () => serverEnvironment(settings))
-  recordProcess(join(dataDir, 'start.json'), process.pid)
+  recordProcess(join(dataDir, 'start.json'), process.pid, settings.url)
   const config = loadConfig(env)
   await step('Database schema', () => migrate(config.database.directUrl, createLogger('migrate', 'warn')))
   await step('Files for the browser', () => buildAssets({ outDir: config.folders.assets }))
@@ -203,10 +203,11 @@ function watchFolders(root: string, onChange: () => void): void {
   watchNew()
 }
 
-function refuseSecondStart({ dataDir, url }: StartSettings): void {
+function refuseSecondStart({ dataDir }: StartSettings): void {
   const other = recordedProcess(join(dataDir, 'start.json'))
   if (other && other.pid !== process.pid) {
-    throw new Error(`Manyhands is running in ${dataDir} already (process ${other.pid}), probably at ${url}`)
+    const place = other.url === undefined ? '' : ` at ${other.url}`
+    throw new Error(`Manyhands is running in ${dataDir} already (process ${other.pid})${place}`)
   }
 }
 

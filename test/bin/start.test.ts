@@ -80,6 +80,7 @@ test(
     const second = start(t, { ...env, PORT: String(await freePort()) })
     assert.equal(await second.ends(), 1)
     assert.match(second.output(), /is running in .* already \(process \d+\)/)
+    assert.ok(second.output().trim().endsWith(` at ${url}`), 'where the first one is')
 
     // A process that is killed is started again.
     const killed = runningProcesses(dataDir).get('web')

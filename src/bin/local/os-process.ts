@@ -6,7 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 
 /** A process id together with when it was started: a pid alone may have been given to somebody else since. */
-const Identity = z.object({ pid: z.int().positive(), started: z.string().min(1) })
+const Identity = z.object({
+  pid: z.int().positive(),
+  started: z.string().min(1),
+  /** Where it answers, if it was told. */
+  url: z.string().optional(),
+})
 export type ProcessIdentity = z.infer<typeof Identity>
 
 const LOG_BYTES_MAX = 10_000_000
@@ -37,9 +42,9 @@ export function isRunning(identity: ProcessIdentity): boolean {
   return identifyProcess(identity.pid)?.started === identity.started
 }
 
-/** Writes down who a process is, so that a later run can find it again. */
-export function recordProcess(file: string, pid: number): ProcessIdentity {
-  const identity = identifyProcess(pid) ?? { pid, started: 'gone' }
+/** Writes down who a process is, and where it answers, so that a later run can find it again. */
+export function recordProcess(file: string, pid: number, url?: string): ProcessIdentity {
+  const identity = { ...(identifyProcess(pid) ?? { pid, started: 'gone' }), ...(url ? { url } : {}) }
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   writeFileSync(`${file}.new`, JSON.stringify(identity), { mode: 0o600 })
   renameSync(`${file}.new`, file)
