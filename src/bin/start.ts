@@ -6,9 +6,10 @@ import { fileURLToPath } from 'node:url'
 import { jobs } from '../../jobs/index.ts'
 import { buildAssets } from '../http/assets.ts'
 import { createApp } from '../platform/app.ts'
-import { loadConfig } from '../platform/config.ts'
+import { checkGiven, loadConfig } from '../platform/config.ts'
 import { createLogger } from '../platform/log.ts'
 import { migrate } from '../platform/migrate.ts'
+import { mustReachDatabases } from './local/given-databases.ts'
 import { recordProcess, recordedProcess } from './local/os-process.ts'
 import { DATABASE, prepareDatabase } from './local/postgres-database.ts'
 import { postgresPlace, startPostgres } from './local/postgres.ts'
@@ -37,9 +38,11 @@ try {
 async function start(settings: StartSettings): Promise<void> {
   const began = Date.now()
   const { dataDir } = settings
+  checkGiven(process.env)
   refuseSecondStart(settings)
   await endLeftovers(dataDir)
   await mustBeFree(settings.host, settings.port)
+  if (settings.databaseUrl !== undefined) await mustReachDatabases(process.env)
   const env = await step('Application key and servers', () => serverEnvironment(settings))
   recordProcess(join(dataDir, 'start.json'), process.pid, settings.url)
   const config = loadConfig(env)

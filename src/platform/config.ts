@@ -11,9 +11,19 @@ const Key = z.object({
   key: z.base64url().refine((key) => Buffer.from(key, 'base64url').length === 32),
 })
 
+const database = z.url({
+  protocol: /^postgres(ql)?$/,
+  error: 'is no address of a PostgreSQL server, such as postgres://user:password@host:5432/database',
+})
+
+const redis = z.url({
+  protocol: /^(rediss?|unix)$/,
+  error: 'is no address of a Redis, such as redis://host:6379, rediss://host or unix:///path/to/socket',
+})
+
 /** Either an address, or the sentinels that know it ("host:port,host:port") and the master's name. */
 const redisVariables = (name: 'CACHE' | 'QUEUE') => ({
-  [`REDIS_${name}_URL`]: text.optional(),
+  [`REDIS_${name}_URL`]: redis.optional(),
   [`REDIS_${name}_SENTINELS`]: text.optional(),
   [`REDIS_${name}_MASTER`]: text.default(name.toLowerCase()),
 })
@@ -26,9 +36,9 @@ const Variables = z.object({
   SITE_NAME: text.default('Manyhands'),
   PRESENTER_ORIGIN: text.optional(),
   TRUST_PROXY: flag.default(false),
-  DATABASE_WRITE_URL: text,
-  DATABASE_READ_URL: text.optional(),
-  DATABASE_DIRECT_URL: text.optional(),
+  DATABASE_WRITE_URL: database,
+  DATABASE_READ_URL: database.optional(),
+  DATABASE_DIRECT_URL: database.optional(),
   DATABASE_POOL_MAX: z.coerce.number().int().min(1).max(200).default(10),
   ...redisVariables('CACHE'),
   ...redisVariables('QUEUE'),
@@ -88,12 +98,7 @@ type Environment = Readonly<Record<string, string | undefined>>
  * @throws Error naming every variable that is missing or wrong at once, before anything connects.
  */
 export function loadConfig(env: Environment): Config {
-  const parsed = Variables.safeParse(withoutEmpty(env))
-  if (!parsed.success) {
-    const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`)
-    throw new Error(`These settings are missing or wrong:\n${lines.join('\n')}`)
-  }
-  const v = parsed.data
+  const v = parseVariables(Variables, env)
   const data = resolve(v.DATA_DIR)
   const url = (v.SITE_URL ?? `http://localhost:${v.PORT}`).replace(/\/+$/, '')
   const readUrl = v.DATABASE_READ_URL ?? v.DATABASE_WRITE_URL
@@ -127,6 +132,22 @@ export function loadConfig(env: Environment): Config {
     log: { level: v.LOG_LEVEL },
     templates: { watch: v.TEMPLATES_WATCH },
   }
+}
+
+/**
+ * Checks the settings that are given, where others are still to come.
+ *
+ * @throws Error naming every one that is wrong.
+ */
+export function checkGiven(env: Environment): void {
+  parseVariables(Variables.partial(), env)
+}
+
+function parseVariables<T extends z.ZodType>(schema: T, env: Environment): z.output<T> {
+  const parsed = schema.safeParse(withoutEmpty(env))
+  if (parsed.success) return parsed.data
+  const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`)
+  throw new Error(`These settings are missing or wrong:\n${lines.join('\n')}`)
 }
 
 /** An empty variable counts as one that is not set. */

@@ -131,6 +131,12 @@ test('settings that cannot work are refused in a line that names them', async (t
     [{ PORT: 'none' }, /PORT=none is not a port/],
     [{ PORT: '70000' }, /PORT=70000 is not a port/],
     [{ HOST: '203.0.113.1', PORT: '4000' }, /Port 4000 on 203.0.113.1 cannot be used/],
+    [{ DATABASE_WRITE_URL: 'nonsense' }, /DATABASE_WRITE_URL: is no address of a PostgreSQL server/],
+    [{ REDIS_CACHE_URL: 'http://x' }, /REDIS_CACHE_URL: is no address of a Redis/],
+    [
+      { DATABASE_WRITE_URL: 'postgres://somebody@127.0.0.1:1/none' },
+      /DATABASE_WRITE_URL names a database that cannot be reached: connect ECONNREFUSED 127.0.0.1:1\.\nStart that/,
+    ],
     [{ DATA_DIR: join(dataDir, 'a-file/below') }, /ENOTDIR|not a directory/],
   ]
   for (const [env, message] of cases) {
@@ -138,6 +144,7 @@ test('settings that cannot work are refused in a line that names them', async (t
     assert.equal(await program.ends(), 1)
     assert.match(program.output(), message)
     assert.ok(!program.output().includes('    at '), 'no stack')
+    assert.ok(!program.output().includes('{"'), 'no log line')
   }
 })
 
