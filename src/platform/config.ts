@@ -21,6 +21,10 @@ const redis = z.url({
   error: 'is no address of a Redis, such as redis://host:6379, rediss://host or unix:///path/to/socket',
 })
 
+const NO_ORIGIN =
+  'is no origin such as https://p{id}.example.org: http or https, a host, perhaps a port, and nothing behind it'
+const originPattern = text.refine(isOriginPattern, NO_ORIGIN)
+
 /** Either an address, or the sentinels that know it ("host:port,host:port") and the master's name. */
 const redisVariables = (name: 'CACHE' | 'QUEUE') => ({
   [`REDIS_${name}_URL`]: redis.optional(),
@@ -34,7 +38,7 @@ const Variables = z.object({
   PORT: port.default(3000),
   SITE_URL: z.url().optional(),
   SITE_NAME: text.default('Manyhands'),
-  PRESENTER_ORIGIN: text.optional(),
+  PRESENTER_ORIGIN: originPattern.optional(),
   TRUST_PROXY: flag.default(false),
   DATABASE_WRITE_URL: database,
   DATABASE_READ_URL: database.optional(),
@@ -153,6 +157,14 @@ function parseVariables<T extends z.ZodType>(schema: T, env: Environment): z.out
 /** An empty variable counts as one that is not set. */
 function withoutEmpty(env: Environment): Environment {
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+}
+
+/** Whether this is an origin once `{id}`, where it stands, is a number. */
+function isOriginPattern(pattern: string): boolean {
+  const url = URL.parse(pattern.replace('{id}', '1'))
+  if (!url || !/^https?:$/.test(url.protocol)) return false
+  // Nothing but scheme, host and port: path, query, password and further braces are part of no origin.
+  return url.href === `${url.origin}/` && /^[\w.:[\]-]+$/.test(url.host)
 }
 
 /** A database URL without role and password: what tells two servers (or poolers) apart. */

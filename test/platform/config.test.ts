@@ -75,6 +75,28 @@ test('every setting reaches its part', (t) => {
   assert.deepEqual([config.folders.files, config.folders.assets], ['/srv/files', '/srv/assets'])
 })
 
+test('presenters run on an origin, with or without a place for the project', () => {
+  const originOf = (PRESENTER_ORIGIN: string) =>
+    loadConfig({ ...least, PRESENTER_ORIGIN }).site.presenterOrigin
+  for (const origin of [
+    'http://p{id}.presenter.localhost:3000',
+    'https://presenters.example.org',
+    'https://P{id}.example.org',
+  ])
+    assert.equal(originOf(origin), origin)
+  for (const wrong of [
+    'foo',
+    'p{id}.example.org',
+    'ftp://p{id}.example.org',
+    'https://example.org/p{id}',
+    'https://p{id}.example.org?x',
+    'https://u:p@example.org',
+    'https://p{id}.{id}.example.org',
+    'https://',
+  ])
+    assert.throws(() => originOf(wrong), /PRESENTER_ORIGIN: is no origin such as https/, wrong)
+})
+
 test('another role on the same server is not a replica', () => {
   const config = loadConfig({ ...least, DATABASE_READ_URL: 'postgres://app_ro@db.example/manyhands' })
   assert.equal(config.database.hasReplicas, false)
