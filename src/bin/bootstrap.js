@@ -124,8 +124,9 @@ function pinnedNode() {
 
 function run(node, parameters) {
   const child = spawn(node, parameters, { stdio: 'inherit' })
-  // A Ctrl-C reaches the child from the terminal; signals sent to this process alone are passed on.
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  // The first one only: a Ctrl-C reaches the child from the terminal as well, and while it stops it needs no second word.
+  process.once('SIGINT', () => child.kill('SIGINT'))
   process.on('SIGINT', () => undefined)
   child.on('error', (error) => {
     console.error(error.message)

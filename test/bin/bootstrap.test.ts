@@ -86,12 +86,22 @@ test('without a script it says how it is used', () => {
 test('a signal reaches the script, whose ending is the run’s', async (t) => {
   const folder = newProject(
     t,
-    `process.on('SIGTERM', () => process.exit(7)); console.log('script runs'); setInterval(() => {}, 1000)`,
+    `process.on('SIGTERM', () => process.exit(7))
+     process.on('SIGINT', () => { console.log('SIGINT'); setTimeout(() => process.exit(8), 500) })
+     setInterval(() => {}, 1000); console.log('script runs')`,
   )
   const program = run(folder, 'script.ts')
   await program.prints('script runs')
   program.child.kill('SIGTERM')
   assert.equal(await program.ends(), 7)
+
+  const interrupted = run(folder, 'script.ts')
+  await interrupted.prints('script runs')
+  interrupted.child.kill('SIGINT')
+  await interrupted.prints('SIGINT')
+  interrupted.child.kill('SIGINT')
+  assert.equal(await interrupted.ends(), 8)
+  assert.equal(interrupted.output().match(/SIGINT/g)?.length, 1, 'it is told once')
 })
 
 test('packages are added at an exact version', async (t) => {

@@ -42,6 +42,9 @@ const namesOf = (dataDir: string) => [...runningProcesses(dataDir).keys()].sort(
 
 async function stop(program: StartedProgram): Promise<void> {
   program.child.kill('SIGINT')
+  // A Ctrl-C comes from the terminal and from what runs this: the second is no reason to hurry.
+  await program.prints('Stopping')
+  program.child.kill('SIGINT')
   assert.equal(await program.ends(), 0)
 }
 
