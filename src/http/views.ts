@@ -58,6 +58,7 @@ export function createViews(app: Pick<App, 'config'>, assets: Assets): Views {
       viewer: ctx.state.viewer,
       requestId: ctx.state.requestId,
       path: ctx.path,
+      comeBack: comeBackTo(ctx, view),
       siteName: app.config.site.name,
       siteUrl: app.config.site.url,
     })
@@ -74,6 +75,17 @@ export function createViews(app: Pick<App, 'config'>, assets: Assets): Views {
       ctx.status = status
     },
   }
+}
+
+/**
+ * What brings somebody back who goes to sign in or up: the query for this page, or on the way there for the page before.
+ * It depends on the address alone, so that one cached page is right for everybody.
+ */
+function comeBackTo(ctx: Context, { next }: View): string {
+  const isSeen = ctx.method === 'GET' || ctx.method === 'HEAD'
+  const isWorthIt = isSeen && ctx.path !== '/' && !ctx.path.startsWith('/account/')
+  const address = isWorthIt ? ctx.url : next
+  return typeof address === 'string' && address !== '/' ? `?next=${encodeURIComponent(address)}` : ''
 }
 
 function wantsJson(ctx: Context): boolean {

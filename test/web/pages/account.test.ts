@@ -81,6 +81,33 @@ test('a wrong password and an unknown address are refused in the same words', as
   assert.equal(await said({}), wrong)
 })
 
+test('who signs in or up from the head of a page comes back to it', async () => {
+  const heads = async (request: supertest.Test) => {
+    const { text } = await request
+    return [...text.slice(0, text.indexOf('</header>')).matchAll(/href="(\/account\/[^"]+)"/g)].map(
+      ([, address]) => address,
+    )
+  }
+  const to = (query: string) => [`/account/signin${query}`, `/account/register${query}`]
+  const http = browser()
+  assert.deepEqual(await heads(http.get('/')), to(''))
+  assert.deepEqual(await heads(http.get('/account/signin')), to(''))
+  assert.deepEqual(await heads(http.get('/project/?before=7')), to('?next=%2Fproject%2F%3Fbefore%3D7'))
+  assert.deepEqual(await heads(http.get('/none"><script>')), to('?next=%2Fnone%2522%253E%253Cscript%253E'))
+  // Somebody who changes their mind, or mistypes, does not forget where they wanted to go.
+  assert.deepEqual(await heads(http.get('/account/signin?next=/about')), to('?next=%2Fabout'))
+  const mistyped = http.post('/account/signin').type('form').send({ next: '/about' }).expect(422)
+  assert.deepEqual(await heads(mistyped), to('?next=%2Fabout'))
+  // Nothing can be seen at the address that a form was sent to.
+  assert.deepEqual(
+    await heads(http.post('/project/new').type('form').send({ name: 'x' }).expect(401)),
+    to(''),
+  )
+  const shared = await http.get('/about').expect(200)
+  assert.match(String(shared.headers['cache-control']), /^public/)
+  assert.equal((await browser().get('/about')).text, shared.text)
+})
+
 test('after signing in nobody is led to another site', async () => {
   const person = newPerson()
   await browser().post('/account/register').type('form').send(person).expect(302)
