@@ -10,7 +10,10 @@ export interface TaskImport {
   fileKey: string
   state: string
   nAdded: number | null
+  /** Rows that the project had already. */
   nSkipped: number | null
+  /** Rows that stood further up in the same list. */
+  nRepeated: number | null
 }
 
 const COLUMNS = [
@@ -22,6 +25,7 @@ const COLUMNS = [
   'state',
   'n_added as nAdded',
   'n_skipped as nSkipped',
+  sql<number | null>`n_rows - n_added - n_skipped`.as('nRepeated'),
 ] as const
 
 export async function insertImport(
@@ -60,11 +64,11 @@ export async function claimImport(tx: Tx, id: number, options: Json): Promise<bo
 export async function noteImported(
   tx: Tx,
   id: number,
-  counts: { added: number; skipped: number },
+  { added, skipped, repeated }: { added: number; skipped: number; repeated: number },
 ): Promise<void> {
   await tx
     .updateTable('task_import')
-    .set({ n_added: counts.added, n_skipped: counts.skipped, n_rows: counts.added + counts.skipped })
+    .set({ n_added: added, n_skipped: skipped, n_rows: added + skipped + repeated })
     .where('id', '=', id)
     .execute()
 }

@@ -91,10 +91,27 @@ export async function storeImport(
   const { record, options, tasks } = draft
   await db.write(async (tx) => {
     if (await claimImport(tx, record.id, options)) {
-      await noteImported(tx, record.id, await addTasks(tx, project.id, tasks))
+      const list = withoutRepeats(tasks)
+      const counts = await addTasks(tx, project.id, list.tasks)
+      await noteImported(tx, record.id, { ...counts, repeated: list.repeated() })
     }
   })
   await app.files.remove(record.fileKey)
+}
+
+/** Tasks without those whose content came before, which are counted. */
+function withoutRepeats(tasks: AsyncIterable<TaskInput>) {
+  const seen = new Set<string>()
+  let repeated = 0
+  async function* firsts(): AsyncGenerator<TaskInput> {
+    for await (const task of tasks) {
+      const hash = contentHash(task.info)
+      if (seen.has(hash)) repeated += 1
+      else yield task
+      seen.add(hash)
+    }
+  }
+  return { tasks: firsts(), repeated: () => repeated }
 }
 
 /** Removes drafts that nobody came back to for a week; how many. */

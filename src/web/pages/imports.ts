@@ -85,10 +85,11 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
   router.get('/:importId', async (ctx) => {
     const owned = await ownedProjectOf(ctx)
     const draft = await draftOf(ctx, owned)
-    const { state, nAdded, nSkipped } = draft.record
+    const { state, nAdded, nSkipped, nRepeated } = draft.record
     if (state === 'done') {
-      const view = { project: projectCard(owned), added: nAdded, skipped: nSkipped }
-      views.render(ctx, 'pages/imports/done.html', view)
+      const [known, repeated] = [nSkipped ?? 0, nRepeated ?? 0]
+      const counts = { added: nAdded, skipped: known + repeated, known, repeated }
+      views.render(ctx, 'pages/imports/done.html', { project: projectCard(owned), ...counts })
       return
     }
     await showPreview(ctx, owned, { ...draft, options: {} }, { values: {}, errors: {} })

@@ -114,6 +114,29 @@ test('a refused confirmation keeps the choices, says why beside them, and can be
   ])
 })
 
+test('what the project had and what the list repeats are counted apart', async () => {
+  const project = await draftProject(site, owner, { tasks: 0 })
+  const path = `/project/${project.shortName}/tasks/import`
+  const done = async (text: string) => {
+    const draft = await preview(path, { text })
+    await owner.http.post(draft).type('form').send({}).expect(302)
+    await waitForReplica()
+    const { text: page } = await owner.http.get(draft).expect(200)
+    const json = await owner.http.get(draft).query({ response_format: 'json' }).expect(200)
+    const { added, skipped, known, repeated } = json.body as Record<string, number>
+    return { page, counts: [added, skipped, known, repeated] }
+  }
+  const first = await done('a\n1\n2\n1\n1\n')
+  assert.deepEqual(first.counts, [2, 2, 0, 2])
+  assert.match(
+    first.page,
+    /2 were left out: the project has them already, or they are repeats within the list/,
+  )
+  // A repeat of what the project has is one row that it has and one repeat.
+  assert.deepEqual((await done('a\n1\n3\n1\n')).counts, [1, 2, 1, 1])
+  assert.deepEqual((await done('a\n4\n')).counts, [1, 0, 0, 0])
+})
+
 test('a list that is confirmed twice at once is imported once', async () => {
   const project = await draftProject(site, owner, { tasks: 0 })
   const draft = await preview(`/project/${project.shortName}/tasks/import`, { text: 'a\n1\n2\n' })
