@@ -7,7 +7,6 @@ import { draftImport, getImport, storeImport } from '../domain/imports/import-se
 import {
   createProject,
   deleteProject,
-  getProjectById,
   listOwnedProjects,
   publishProject,
   updateProject,
@@ -16,6 +15,7 @@ import { createApiKey, findAccount, registerUser, signIn } from '../domain/users
 import type { User } from '../domain/users/user-service.ts'
 import { csvImporter } from '../importers/csv-importer.ts'
 import type { App } from '../platform/app.ts'
+import type { RequestDb } from '../platform/database.ts'
 import type { Json } from '../platform/schema.ts'
 import { randomToken } from '../platform/sealing.ts'
 
@@ -54,41 +54,50 @@ export async function seedDemo(
   begun: BegunDemo | undefined,
   onBegin: (begun: BegunDemo) => void,
 ): Promise<DemoOwner | undefined> {
-  const openDb = () => app.database.open({ writes: true })
-  const hasAccount = await findAccount(openDb(), EMAIL)
+  const step = oneAfterTheOther(app)
+  const hasAccount = await step((db) => findAccount(db, EMAIL))
   if (hasAccount && !begun) return undefined
   const way = begun ?? { email: EMAIL, password: randomToken().slice(0, 14) }
   onBegin(way)
-  const { user } = hasAccount
-    ? await signIn(openDb(), way)
-    : await registerUser(openDb(), { fullName: 'Demo Owner', name: 'demo', ...way })
-  await seedProject(app, user)
-  return { ...way, apiKey: await createApiKey(openDb(), user, 'demo.json') }
+  const { user } = await step((db) =>
+    hasAccount ? signIn(db, way) : registerUser(db, { fullName: 'Demo Owner', name: 'demo', ...way }),
+  )
+  await seedProject(app, step, user)
+  return { ...way, apiKey: await step((db) => createApiKey(db, user, 'demo.json')) }
 }
 
-async function seedProject(app: App, user: User): Promise<void> {
-  const openDb = () => app.database.open({ writes: true })
-  const [existing] = await listOwnedProjects(openDb(), user)
+type Step = <T>(work: (db: RequestDb) => Promise<T>) => Promise<T>
+
+/** Each step sees what the steps before it wrote, also where reads come from a replica. */
+function oneAfterTheOther(app: App): Step {
+  let position: string | undefined
+  return async (work) => {
+    const db = app.database.open({ writes: true, position })
+    const done = await work(db)
+    position = (await db.position()) ?? position
+    return done
+  }
+}
+
+async function seedProject(app: App, step: Step, user: User): Promise<void> {
+  const [existing] = await step((db) => listOwnedProjects(db, user))
   if (existing?.project.published) return
-  if (existing) await deleteProject(openDb(), user, existing.project)
+  if (existing) await step((db) => deleteProject(db, user, existing.project))
 
   const demo = DemoProject.parse(JSON.parse(readFileSync(`${folder}project.json`, 'utf8')))
-  const { id } = await createProject(app, openDb(), user, demo)
-  const project = await getProjectById(openDb(), id)
-  await updateProject(openDb(), user, project, { thumbnailUrl: '/media/demo/thumbnail.jpg' }, 'web')
+  const project = await step((db) => createProject(app, db, user, demo))
+  await step((db) => updateProject(db, user, project, { thumbnailUrl: '/media/demo/thumbnail.jpg' }, 'web'))
   const { template, settings, tutorial } = demo.presenter
-  await savePresenter(openDb(), user, project, parseTemplatePresenter(template, settings, tutorial))
+  const presenter = parseTemplatePresenter(template, settings, tutorial)
+  const { id: presenterVersionId } = await step((db) => savePresenter(db, user, project, presenter))
 
   const source = () => createReadStream(`${folder}tasks.csv`)
-  const importId = await draftImport(app, openDb(), user, project, {
-    importer: 'csv',
-    fileName: 'tasks.csv',
-    content: source(),
-  })
-  const record = await getImport(openDb(), user, project, importId)
+  const file = { importer: 'csv', fileName: 'tasks.csv', content: source() }
+  const importId = await step((db) => draftImport(app, db, user, project, file))
+  const record = await step((db) => getImport(db, user, project, importId))
   const tasks = withRedundancy(csvImporter.read(source, {}), demo.redundancy)
-  await storeImport(app, openDb(), user, project, { record, options: {}, tasks })
-  await publishProject(openDb(), user, await getProjectById(openDb(), id))
+  await step((db) => storeImport(app, db, user, project, { record, options: {}, tasks }))
+  await step((db) => publishProject(db, user, { ...project, presenterVersionId }))
 }
 
 async function* withRedundancy(tasks: AsyncIterable<{ info: Record<string, unknown> }>, nAnswers: number) {
