@@ -3,6 +3,7 @@ import nunjucks from 'nunjucks'
 import type { App } from '../platform/app.ts'
 import { addWords } from '../platform/words.ts'
 import type { Assets } from './assets.ts'
+import { takeFlash } from './flash.ts'
 import type { ShownError } from './page-errors.ts'
 import type { Context } from './state.ts'
 import { readableBytes } from '../lib/readable-bytes.ts'
@@ -27,7 +28,7 @@ export interface Views {
 }
 
 /** Sets up templates, words and formats. */
-export function createViews(app: Pick<App, 'config'>, assets: Assets): Views {
+export function createViews(app: Pick<App, 'config' | 'sealer'>, assets: Assets): Views {
   const environment = new nunjucks.Environment(
     new nunjucks.FileSystemLoader(folder, { noCache: app.config.templates.watch }),
     { autoescape: true, throwOnUndefined: false },
@@ -42,11 +43,9 @@ export function createViews(app: Pick<App, 'config'>, assets: Assets): Views {
     view: View,
     { shared = false }: { shared?: boolean } = {},
   ): void {
-    const isAnonymous = !ctx.state.viewer
-    ctx.set(
-      'Cache-Control',
-      shared && isAnonymous ? `public, max-age=0, s-maxage=${SHARED_SECONDS}` : 'private, no-store',
-    )
+    const flash = wantsJson(ctx) ? undefined : takeFlash(ctx, app)
+    const isForAll = shared && !ctx.state.viewer && !flash
+    ctx.set('Cache-Control', isForAll ? `public, max-age=0, s-maxage=${SHARED_SECONDS}` : 'private, no-store')
     ctx.vary('Cookie')
     if (wantsJson(ctx)) {
       ctx.body = { ...view, template: template.replace(/^pages\//, '') }
@@ -55,6 +54,7 @@ export function createViews(app: Pick<App, 'config'>, assets: Assets): Views {
     ctx.type = 'text/html; charset=utf-8'
     ctx.body = environment.render(template, {
       ...view,
+      flash,
       viewer: ctx.state.viewer,
       requestId: ctx.state.requestId,
       path: ctx.path,

@@ -6,6 +6,7 @@ import type { TemplatePresenter } from '../../domain/presenters/templates.ts'
 import type { ProjectWithTotals } from '../../domain/projects/project-service.ts'
 import { sampleTasks } from '../../domain/tasks/task-service.ts'
 import type { Task } from '../../domain/tasks/task-service.ts'
+import { leaveFlash } from '../../http/flash.ts'
 import { readForm } from '../../http/form.ts'
 import type { Context, RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
@@ -36,6 +37,7 @@ export function presenterRoutes(app: App, views: Views): Router<RequestState> {
       project: projectCard(owned),
       templates: presenterTemplates.map(({ id, name, description }) => ({ id, name, description })),
       template: draft.template,
+      earlierAnswers: owned.project.published ? owned.totals.nTaskRuns + owned.totals.nExtra : 0,
       isCode: current?.kind === 'code',
       form,
       pictureHint: columnHint(samples),
@@ -61,6 +63,7 @@ export function presenterRoutes(app: App, views: Views): Router<RequestState> {
     await orShowAgain(ctx, values, again, async () => {
       const presenter = parseTemplateForm(values['template'] ?? FIRST_TEMPLATE, values)
       await savePresenter(ctx.state.db, ctx.state.viewer, owned.project, presenter)
+      leaveFlash(ctx, app, owned.project.published ? 'question-replaced' : 'question-saved')
       ctx.redirect(`${projectUrl(owned.project)}tasks/`)
     })
   })

@@ -11,6 +11,7 @@ import {
 } from '../../domain/projects/project-service.ts'
 import type { Project, ProjectWithTotals } from '../../domain/projects/project-service.ts'
 import { getUserById } from '../../domain/users/user-service.ts'
+import { leaveFlash } from '../../http/flash.ts'
 import { readForm } from '../../http/form.ts'
 import { requireViewer } from '../../http/guards.ts'
 import { pathText, queryNumber } from '../../http/request-values.ts'
@@ -121,6 +122,7 @@ export function projectRoutes(app: App, views: Views): Router<RequestState> {
   router.post('/:shortName/publish', async (ctx) => {
     const { project } = await ownedProjectOf(ctx)
     await publishProject(ctx.state.db, ctx.state.viewer, project)
+    leaveFlash(ctx, app, 'project-published', { address: `${app.config.site.url}${projectUrl(project)}` })
     ctx.redirect(`${projectUrl(project)}tasks/`)
   })
 
@@ -153,6 +155,7 @@ export function projectRoutes(app: App, views: Views): Router<RequestState> {
         allowAnonymousContributors: /^(on|true)$/.test(values['allowAnonymousContributors'] ?? ''),
       }
       await updateProject(ctx.state.db, ctx.state.viewer, owned.project, changes, 'web')
+      leaveFlash(ctx, app, 'settings-saved')
       ctx.redirect(`${projectUrl(owned.project)}tasks/`)
     })
   })

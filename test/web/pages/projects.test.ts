@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
+import supertest from 'supertest'
 import { getProjectById, publishProject } from '../../../src/domain/projects/project-service.ts'
 import { startTestApp } from '../../support/app.ts'
 import { draftProject, externalContributor, publishedProject, rowsOf } from '../../support/builders.ts'
@@ -218,4 +219,57 @@ test('publishing a second time, from an old page or at once, erases no answer', 
   await who.submit(draft.taskIds[0] ?? 0).expect(200)
   await assert.rejects(publishProject(db(), owner, asRead), /published already/)
   assert.equal((await rowsOf(site, 'select 1 from task_run where project_id = $1', [draft.id])).length, 1)
+})
+
+test('what a form did is said once, on the next page that a person sees and not in what a script fetches', async () => {
+  const { shortName } = await draftProject(site, owner)
+  const base = `/project/${shortName}`
+  const published = await owner.http.post(`${base}/publish`).expect(302)
+  assert.match(
+    String(published.headers['set-cookie']),
+    /flash=[^;]+; Path=\/; Max-Age=60; SameSite=Lax; HttpOnly/,
+  )
+  await waitForReplica()
+  const fetched = await owner.http.get(`${base}/tasks/`).set('Sec-Fetch-Dest', 'empty').expect(200)
+  assert.ok(!fetched.text.includes('Your project is published'))
+  const page = await owner.http.get(`${base}/tasks/`).expect(200, /Your project is published/)
+  assert.ok(page.text.includes(`${site.url}${base}/</pre>`))
+  assert.equal(page.headers['cache-control'], 'private, no-store')
+  const again = await owner.http.get(`${base}/tasks/`).expect(200)
+  assert.ok(!again.text.includes('Your project is published'))
+
+  await owner.http.post(`${base}/update`).type('form').send({ name: shortName, description: 'x' }).expect(302)
+  await owner.http.get(`${base}/tasks/`).expect(200, /Your settings are saved/)
+})
+
+test('a sentence to say once is no use forged or to a cache, and a shared page that says it is not shared', async () => {
+  const forged = await supertest(site.url)
+    .get('/about')
+    .set('Cookie', 'flash=eyJuYW1lIjoieCJ9.AAAAAAAAAAAAAAAAAAAAAA')
+  assert.match(String(forged.headers['cache-control']), /public/)
+  const payload = Buffer.from(JSON.stringify({ name: 'settings-saved', values: {} })).toString('base64url')
+  const flash = `flash=${site.app.sealer.sign('flash', payload)}`
+  const page = await supertest(site.url)
+    .get('/about')
+    .set('Cookie', flash)
+    .expect(200, /Your settings are saved/)
+  assert.equal(page.headers['cache-control'], 'private, no-store')
+  assert.match(String(page.headers['set-cookie']), /flash=; Path=\/; Max-Age=0/)
+})
+
+test('saving the question of a published project tells of the answers to the version before', async () => {
+  const project = await publishedProject(site, owner, { tasks: 2, redundancy: 2 })
+  const editor = `/project/${project.shortName}/tasks/taskpresentereditor`
+  const before = await owner.http.get(editor).expect(200)
+  assert.ok(!before.text.includes('version before'))
+  const who = await externalContributor(site, project)
+  await who.newTask().expect(200)
+  await who.submit(project.taskIds[0] ?? 0).expect(200)
+  await waitForReplica()
+  await owner.http.get(editor).expect(200, /1 answer was given to the version before/)
+  const form = { question: 'Is it?', choices: 'Yes\nNo', pictureColumn: 'n' }
+  const saved = await owner.http.post(editor).type('form').send(form).expect(302)
+  await owner.http
+    .get(String(saved.headers['location']))
+    .expect(200, /Your question is saved\. From now on people see it like this/)
 })
