@@ -273,3 +273,11 @@ test('saving the question of a published project tells of the answers to the ver
     .get(String(saved.headers['location']))
     .expect(200, /Your question is saved\. From now on people see it like this/)
 })
+
+test('the workbench’s first tab is its own list of steps, and the public page has a link of its own', async () => {
+  const { shortName } = await draftProject(site, owner)
+  const base = `/project/${shortName}/`
+  const { text } = await owner.http.get(`${base}tasks/`).expect(200)
+  assert.match(text, new RegExp(`<a href="${base}tasks/" aria-current="page">Overview</a>`))
+  assert.match(text, new RegExp(`<a href="${base}">See the public page</a>`))
+})
