@@ -9,7 +9,7 @@ import {
   publishProject,
   updateProject,
 } from '../../domain/projects/project-service.ts'
-import type { Project, ProjectWithTotals } from '../../domain/projects/project-service.ts'
+import type { Project, ProjectTotals, ProjectWithTotals } from '../../domain/projects/project-service.ts'
 import { getUserById } from '../../domain/users/user-service.ts'
 import { leaveFlash } from '../../http/flash.ts'
 import { readForm } from '../../http/form.ts'
@@ -86,7 +86,6 @@ export function projectRoutes(app: App, views: Views): Router<RequestState> {
     const project = await projectOf(ctx)
     const totals = await getTotals(ctx.state.db, project.id)
     const owner = await getUserById(ctx.state.db, project.ownerId)
-    const hasWork = totals.nTasks > totals.nCompletedTasks
     const view = {
       project: {
         ...projectCard({ project, totals }),
@@ -94,7 +93,8 @@ export function projectRoutes(app: App, views: Views): Router<RequestState> {
         ownerName: owner.fullName,
       },
       mayEdit: mayEditProject(ctx.state.viewer, project),
-      canStart: project.presenterVersionId !== null && hasWork,
+      canStart: project.presenterVersionId !== null && totals.nTasks > totals.nCompletedTasks,
+      missing: missingIn(project, totals),
     }
     views.render(ctx, 'pages/projects/show.html', view, { shared: project.published })
   })
@@ -161,4 +161,12 @@ export function projectRoutes(app: App, views: Views): Router<RequestState> {
   })
 
   return router
+}
+
+/** What keeps people from answering a project's tasks. */
+function missingIn(project: Project, { nTasks }: ProjectTotals): string | null {
+  const hasQuestion = project.presenterVersionId !== null
+  if (nTasks === 0) return hasQuestion ? 'tasks' : 'tasks-and-question'
+  if (!hasQuestion) return 'question'
+  return project.published ? null : 'publishing'
 }

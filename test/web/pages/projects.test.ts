@@ -281,3 +281,33 @@ test('the workbench’s first tab is its own list of steps, and the public page 
   assert.match(text, new RegExp(`<a href="${base}tasks/" aria-current="page">Overview</a>`))
   assert.match(text, new RegExp(`<a href="${base}">See the public page</a>`))
 })
+
+test('a project that nobody can answer yet says what is missing, and its owners where to mend it', async () => {
+  const { id, shortName } = await draftProject(site, owner, { tasks: 0 })
+  const path = `/project/${shortName}/`
+  const link = (page: string, words: string) => new RegExp(`<a href="${path}${page}">${words}</a>`)
+  const shows = async (...patterns: RegExp[]) => {
+    await waitForReplica()
+    const { text } = await owner.http.get(path).expect(200)
+    for (const pattern of patterns) assert.match(text, pattern)
+  }
+  await shows(/There are no tasks to answer yet/, link('tasks/import', 'Add tasks'))
+  await rowsOf(site, 'update project set presenter_version_id = null where id = $1', [id])
+  await shows(/no tasks yet, and no question/)
+
+  const ready = await draftProject(site, owner)
+  const readyPage = `/project/${ready.shortName}/`
+  const { text } = await owner.http.get(readyPage).expect(200, /is not published yet/)
+  assert.match(text, /">Start</)
+  await rowsOf(site, 'update project set presenter_version_id = null where id = $1', [ready.id])
+  await waitForReplica()
+  const without = await owner.http.get(readyPage).expect(200, /the question that people answer about them/)
+  assert.match(without.text, /taskpresentereditor">Write the question</)
+  assert.ok(!without.text.includes('no tasks'))
+
+  const open = await publishedProject(site, owner)
+  await rowsOf(site, 'update project set presenter_version_id = null where id = $1', [open.id])
+  await waitForReplica()
+  const visited = await site.http.get(`/project/${open.shortName}/`).expect(200, /is still missing/)
+  assert.ok(!visited.text.includes('taskpresentereditor'))
+})
