@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Db, Tx } from '../../platform/postgres.ts'
 import type { Json } from '../../platform/schema.ts'
 
@@ -64,4 +65,22 @@ export function findCurrentVersion(db: Db, projectId: number): Promise<Presenter
     .select(COLUMNS.map((column) => `presenter_version.${column}` as const))
     .where('project.id', '=', projectId)
     .executeTakeFirst()
+}
+
+/** Keys of the first thousand tasks' infos, those that most tasks have first. */
+export async function listTaskColumns(db: Db, projectId: number): Promise<string[]> {
+  const { rows } = await sql<{ key: string }>`
+    select key
+      from (select info from task where project_id = ${projectId} order by id limit 1000) first_tasks,
+           jsonb_object_keys(case jsonb_typeof(info) when 'object' then info else '{}' end) key
+     group by key order by count(*) desc, key limit 200`.execute(db)
+  return rows.map(({ key }) => key)
+}
+
+/** Whether any task has such a column, or there are no tasks yet. */
+export async function fitsTasks(db: Db, projectId: number, column: string): Promise<boolean> {
+  const { rows } = await sql<{ fits: boolean }>`
+    select exists (select from task where project_id = ${projectId} and info ? ${column})
+        or not exists (select from task where project_id = ${projectId}) as fits`.execute(db)
+  return rows[0]?.fits === true
 }

@@ -1,4 +1,4 @@
-import { NotFoundError } from '../../lib/errors.ts'
+import { InvalidError, NotFoundError } from '../../lib/errors.ts'
 import { readImageClassification } from '../../lib/presenter-settings.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import type { Tx } from '../../platform/postgres.ts'
@@ -8,11 +8,16 @@ import type { Project } from '../projects/project-service.ts'
 import {
   findCurrentVersion,
   findPresenterVersion,
+  fitsTasks,
   insertPresenterVersion,
   listPresenterVersions,
+  listTaskColumns,
 } from './presenter-repository.ts'
 import type { PresenterVersion as StoredVersion } from './presenter-repository.ts'
 import type { TemplatePresenter } from './templates.ts'
+
+/** A sentence names so many columns. */
+const COLUMNS_NAMED_MAX = 12
 
 /** A presenter that its owner wrote: HTML and script, kept byte for byte. */
 export interface CodePresenter {
@@ -35,6 +40,7 @@ export type PresenterVersion = Presenter & {
  * Adds a version and makes it the one that contributors see from now on.
  *
  * @throws UnauthenticatedError or ForbiddenError for others than owners.
+ * @throws InvalidError when there are tasks and none has the column that the template shows.
  */
 export async function savePresenter(
   db: RequestDb,
@@ -43,7 +49,27 @@ export async function savePresenter(
   presenter: Presenter,
 ): Promise<PresenterVersion> {
   const { id: userId } = mustEdit(viewer, project)
+  if (presenter.kind === 'template') await refuseUnknownColumn(db, project, presenter)
   return db.write((tx) => addPresenterVersion(tx, project, presenter, { userId, caller: 'web' }))
+}
+
+async function refuseUnknownColumn(
+  db: RequestDb,
+  project: Project,
+  { settings: { pictureColumn } }: TemplatePresenter,
+): Promise<void> {
+  if (await db.read((reader) => fitsTasks(reader, project.id, pictureColumn))) return
+  const columns = await taskColumns(db, project)
+  const names = columns.slice(0, COLUMNS_NAMED_MAX).join(', ')
+  const more = columns.length > COLUMNS_NAMED_MAX ? ' and others' : ''
+  throw new InvalidError('Some fields need another look.', {
+    pictureColumn: `No task has a column “${pictureColumn}”. They have ${names === '' ? 'no columns at all' : names + more}.`,
+  })
+}
+
+/** The columns of a project's tasks, as far as its first ones tell. */
+export async function taskColumns(db: RequestDb, project: Project): Promise<string[]> {
+  return db.read((reader) => listTaskColumns(reader, project.id))
 }
 
 /** `savePresenter` within a transaction that changes more of the project, for somebody who may. */

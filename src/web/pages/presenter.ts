@@ -1,5 +1,5 @@
 import { Router } from '@koa/router'
-import { findPresenter, savePresenter } from '../../domain/presenters/presenter-service.ts'
+import { findPresenter, savePresenter, taskColumns } from '../../domain/presenters/presenter-service.ts'
 import type { PresenterVersion } from '../../domain/presenters/presenter-service.ts'
 import { getTemplate, parseTemplateForm, presenterTemplates } from '../../domain/presenters/templates.ts'
 import type { TemplatePresenter } from '../../domain/presenters/templates.ts'
@@ -31,7 +31,10 @@ export function presenterRoutes(app: App, views: Views): Router<RequestState> {
     current: PresenterVersion | undefined,
     form: FormView,
   ) {
-    const samples = await sampleTasks(ctx.state.db, owned.project, 5)
+    const [samples, columns] = await Promise.all([
+      sampleTasks(ctx.state.db, owned.project, 5),
+      taskColumns(ctx.state.db, owned.project),
+    ])
     const draft = current?.kind === 'template' ? current : draftOf(samples)
     views.render(ctx, 'pages/presenter/edit.html', {
       project: projectCard(owned),
@@ -40,7 +43,7 @@ export function presenterRoutes(app: App, views: Views): Router<RequestState> {
       earlierAnswers: owned.project.published ? owned.totals.nTaskRuns + owned.totals.nExtra : 0,
       isCode: current?.kind === 'code',
       form,
-      pictureHint: columnHint(samples),
+      columns,
       samples: samples.map(({ info }) => info),
       frame: await frameFor(app, ctx, owned.project.id, { draft }),
     })
@@ -75,7 +78,8 @@ export function presenterRoutes(app: App, views: Views): Router<RequestState> {
 function draftOf(samples: readonly Task[]): TemplatePresenter {
   const { defaults } = getTemplate(FIRST_TEMPLATE)
   const { tutorial: _, ...settings } = defaults
-  const pictureColumn = likelyPicture(samples) ?? settings.pictureColumn
+  // With tasks that do not tell, the owner chooses.
+  const pictureColumn = likelyPicture(samples) ?? (samples.length > 0 ? '' : settings.pictureColumn)
   return {
     kind: 'template',
     template: FIRST_TEMPLATE,
@@ -94,13 +98,6 @@ function likelyPicture([first]: readonly Task[]): string | undefined {
 function infoOf(task: Task | undefined): Record<string, unknown> {
   const info = task?.info
   return typeof info === 'object' && info !== null && !Array.isArray(info) ? info : {}
-}
-
-function columnHint(samples: readonly Task[]): string {
-  const names = Object.keys(infoOf(samples[0]))
-  return names.length === 0
-    ? 'The name of the column that holds the address of the picture.'
-    : `Your tasks have: ${names.join(', ')}.`
 }
 
 function valuesOf({ settings, tutorial }: TemplatePresenter): Record<string, string> {

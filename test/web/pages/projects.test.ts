@@ -165,11 +165,16 @@ test('owners browse tasks by state and page, look at one, and see answers arrivi
 test('the presenter’s form is shown with the columns of the owner’s tasks, refused with reasons, and saved', async () => {
   const { shortName } = await draftProject(site, owner)
   const path = `/project/${shortName}/tasks/taskpresentereditor`
-  await owner.http.get(path).expect(200, /Your tasks have: n\./)
+  await owner.http
+    .get(path)
+    .expect(200, /<option value="picture" selected>picture \(no task has it\)<\/option><option>n<\/option>/)
   const send = (form: Record<string, string>) => owner.http.post(path).type('form').send(form)
-  const form = { question: 'Is it?', choices: 'Yes\nNo', pictureColumn: 'picture', tutorial: 'Look.' }
+  const form = { question: 'Is it?', choices: 'Yes\nNo', pictureColumn: 'n', tutorial: 'Look.' }
   await send({ ...form, question: '' }).expect(422, /Yes\nNo/)
   await send({ ...form, choices: 'One' }).expect(422)
+  const wrong = await send({ ...form, pictureColumn: 'image<b>' }).expect(422)
+  assert.match(wrong.text, /id="pictureColumn-error">.*No task has a column “image&lt;b&gt;”\. They have n\./)
+  assert.match(wrong.text, /<option value="image&lt;b&gt;" selected>/)
   await send({ ...form, template: 'none' }).expect((response) => {
     assert.ok(response.status >= 400)
   })
@@ -196,6 +201,30 @@ test('a project without tasks is not published; tasks of any shape can be browse
     assert.ok(page.text.includes(shown))
 })
 
+test('a picture column is any that a task has, and any at all while there are no tasks', async () => {
+  const { id, shortName } = await draftProject(site, owner, { tasks: 0 })
+  const editor = `/project/${shortName}/tasks/taskpresentereditor`
+  const save = (pictureColumn: string) =>
+    owner.http.post(editor).type('form').send({ question: 'Is it?', choices: 'Yes\nNo', pictureColumn })
+  await save('later').expect(302)
+  const add = async (...infos: unknown[]) => {
+    for (const info of infos)
+      await owner.http
+        .post('/api/task')
+        .query({ api_key: owner.apiKey })
+        .send({ project_id: id, info })
+        .expect(200)
+    await waitForReplica()
+  }
+  await add('plain words')
+  await save('later').expect(422, /They have no columns at all/)
+  await rowsOf(site, 'update project set presenter_version_id = null where id = $1', [id])
+  await add(Object.fromEntries(Array.from({ length: 14 }, (_, n) => [`c${n}`, n])), { photo: 'x' })
+  await save('later').expect(422, /They have c0, .* and others\./)
+  await owner.http.get(editor).expect(200, /<option value="" selected>Choose a column<\/option>/)
+  await save('photo').expect(302)
+})
+
 test('the picture column is guessed from the first task', async () => {
   const { id, shortName } = await draftProject(site, owner, { tasks: 0 })
   const editor = `/project/${shortName}/tasks/taskpresentereditor`
@@ -204,7 +233,7 @@ test('the picture column is guessed from the first task', async () => {
   await owner.http.post('/api/task').query({ api_key: owner.apiKey }).send(task).expect(200)
   await rowsOf(site, 'update project set presenter_version_id = null where id = $1', [id])
   await waitForReplica()
-  await owner.http.get(editor).expect(200, /value="photo"/)
+  await owner.http.get(editor).expect(200, /<option selected>photo<\/option>/)
 })
 
 test('publishing a second time, from an old page or at once, erases no answer', async () => {
