@@ -21,10 +21,10 @@ import { ownedProjectOf } from './projects.ts'
 
 const Wanted = z.object({ type: z.enum(['task', 'task_run', 'result']), format: z.enum(['csv', 'json']) })
 
-const KINDS: { value: ExportNoun; label: string; text: string }[] = [
-  { value: 'task_run', label: 'Answers', text: 'One row for each answer of each person.' },
-  { value: 'task', label: 'Tasks', text: 'One row for each task, with its state.' },
-  { value: 'result', label: 'Results', text: 'One row for each task that has all its answers.' },
+const KINDS: { value: ExportNoun; label: string }[] = [
+  { value: 'task_run', label: 'Answers' },
+  { value: 'task', label: 'Tasks' },
+  { value: 'result', label: 'Results' },
 ]
 
 /** Asking for exports, watching them come, and downloading them. */

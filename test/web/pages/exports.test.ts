@@ -36,7 +36,9 @@ async function bytesOf(address: string): Promise<Buffer> {
 }
 
 test('an owner asks for an export, watches it come, and downloads it', async (t) => {
-  await owner.http.get(path).expect(200, /Answers/)
+  const choices = await owner.http.get(path).expect(200, /Answers/)
+  for (const said of [/your own columns/, /task_id that joins it to the id of your tasks/, /task_run_ids/])
+    assert.match(choices.text, said)
   await owner.http
     .post(path)
     .type('form')
