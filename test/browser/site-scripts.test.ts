@@ -7,6 +7,7 @@ import type { TestApp, TestUser } from '../support/app.ts'
 import { publishedProject, rowsOf } from '../support/builders.ts'
 import { startChromium } from '../support/chromium.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
+import { waitForReplica } from '../support/servers.ts'
 
 const ending = untilFileEnds()
 let site: TestApp
@@ -37,6 +38,22 @@ test('a new API key is copied by a press', async (t) => {
   await page.getByRole('button', { name: 'Copy' }).click()
   await page.getByRole('button', { name: 'Copied' }).waitFor()
   assert.equal(await page.evaluate('navigator.clipboard.readText()'), key)
+})
+
+test('on a telephone an export is downloaded without scrolling sideways', async (t) => {
+  const owner = await site.user()
+  const { id, shortName } = await publishedProject(site, owner)
+  await rowsOf(
+    site,
+    `insert into project_export (project_id, user_id, what, format, state, n_rows, n_rows_done, bytes, file_key, file_name, finished, expires)
+     values ($1, $2, 'task_run', 'json', 'done', 123456, 123456, 7654321, 'x', 'x.zip', now(), now() + interval '1 day')`,
+    [id, owner.id],
+  )
+  await waitForReplica()
+  const page = await signedIn(t, owner, `/project/${shortName}/tasks/export`)
+  await page.setViewportSize({ width: 360, height: 740 })
+  const box = await page.getByRole('link', { name: 'Download' }).boundingBox()
+  assert.ok(box && box.x >= 0 && box.x + box.width <= 360)
 })
 
 test('an export that is under way shows its progress by itself, and not while somebody reads it by keyboard', async (t) => {
