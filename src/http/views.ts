@@ -7,6 +7,7 @@ import { takeFlash } from './flash.ts'
 import type { ShownError } from './page-errors.ts'
 import type { Context } from './state.ts'
 import { readableBytes } from '../lib/readable-bytes.ts'
+import { readableInfo } from '../lib/readable-info.ts'
 
 const folder = fileURLToPath(new URL('../../templates', import.meta.url))
 
@@ -109,7 +110,7 @@ function addFormats(environment: nunjucks.Environment): void {
   environment.addFilter('utc', (value: string) => `${exact.format(new Date(value))} UTC`)
   environment.addFilter('ago', (value: string) => timeAgo(value))
   environment.addFilter('json', (value: unknown) => JSON.stringify(value))
-  environment.addFilter('pretty', (value: unknown) => JSON.stringify(value, null, 2))
+  environment.addFilter('readable', (value: unknown) => readableInfo(value))
 }
 
 /** An ISO time relative to now, in the greatest unit that fits: 3 minutes ago. */

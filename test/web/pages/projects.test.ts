@@ -149,7 +149,9 @@ test('owners browse tasks by state and page, look at one, and see answers arrivi
   for (const show of ['ongoing', 'completed', 'untouched', 'nonsense']) {
     await owner.http.get(`${base}/tasks/browse?show=${show}`).expect(200)
   }
-  await owner.http.get(`${base}/tasks/${first}`).expect(200, /reader-7/)
+  const task = await owner.http.get(`${base}/tasks/${first}`).expect(200, /reader-7/)
+  assert.match(task.text, /<dt>n<\/dt><dd>1<\/dd>/)
+  assert.match(task.text, /<td><div class="cell">Yes<\/div>/)
   const answers = await owner.http.get(`${base}/answers`).expect(200, /reader-7/)
   const [, older = ''] = /href="([^"]*before=\d+)"/.exec(answers.text) ?? []
   await owner.http.get(older).expect(200)
@@ -339,4 +341,24 @@ test('a project that nobody can answer yet says what is missing, and its owners 
   await waitForReplica()
   const visited = await site.http.get(`/project/${open.shortName}/`).expect(200, /is still missing/)
   assert.ok(!visited.text.includes('taskpresentereditor'))
+})
+
+test('a picture of a task is a link on its page, never a picture from elsewhere', async () => {
+  const { id, shortName } = await draftProject(site, owner, { tasks: 0 })
+  const info = { picture: 'https://x.example/<1>.jpg', 'alt text': 'A <b>heron</b>', tags: ['a', 'b'] }
+  const made = await owner.http
+    .post('/api/task')
+    .query({ api_key: owner.apiKey })
+    .send({ project_id: id, info })
+    .expect(200)
+  await waitForReplica()
+  const { id: taskId } = made.body as { id: number }
+  const { text } = await owner.http.get(`/project/${shortName}/tasks/${taskId}`).expect(200)
+  assert.match(
+    text,
+    /<a href="https:\/\/x\.example\/&lt;1&gt;\.jpg" rel="nofollow noopener noreferrer">https:/,
+  )
+  assert.match(text, /<dt>alt text<\/dt><dd>A &lt;b&gt;heron/)
+  assert.match(text, /<dd>\[&quot;a&quot;,&quot;b&quot;\]<\/dd>/)
+  assert.ok(!text.includes('<img'))
 })
