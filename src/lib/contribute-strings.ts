@@ -10,6 +10,10 @@ export const CONTRIBUTE_STRINGS = {
   saved: 'Saved',
   waiting_one: '{count} answer waiting to be sent',
   waiting_other: '{count} answers waiting to be sent',
+  skipped_one:
+    'Nothing else is left for you now. The task you skipped comes back tomorrow, unless others have answered it by then.',
+  skipped_other:
+    'Nothing else is left for you now. The {count} tasks you skipped come back tomorrow, unless others have answered them by then.',
   refused: 'Your last answer could not be saved: {reason}',
   refusedOlder: 'An answer from earlier could not be saved: {reason}',
   alreadyAnswered: 'You had already answered this task. Your first answer stays.',

@@ -176,7 +176,7 @@ test('a refused answer is told to the person', async (t) => {
 })
 
 test('a task can be skipped and does not come back', async (t) => {
-  const { stored, page, sees, choice } = await visit(t, { infos: [1, 2].map(pictureTask) })
+  const { stored, page, sees, choice, address } = await visit(t, { infos: [1, 2].map(pictureTask) })
   await sees(1)
   const skipped = page.waitForResponse((response) => response.url().endsWith('/skip'))
   await page.locator('#skip-task').click()
@@ -185,6 +185,12 @@ test('a task can be skipped and does not come back', async (t) => {
   await choice('Yes').click()
   await page.locator('#finished-panel').waitFor()
   assert.deepEqual(await stored(), answers('Yes'))
+  const left = /Nothing else is left for you now\. The task you skipped comes back tomorrow/
+  assert.match(await page.locator('#finished-text').innerText(), left)
+  assert.equal(await page.locator('#skip-task').isVisible(), false)
+  await page.goto(address)
+  await page.locator('#finished-panel').waitFor()
+  assert.match(await page.locator('#finished-text').innerText(), left)
 })
 
 test('a reload opens the same task', async (t) => {
@@ -271,7 +277,8 @@ test('who has answered everything is told so at the next visit as well', async (
   await page.locator('#finished-panel').waitFor()
   await page.goto(address)
   await page.locator('#finished-panel').waitFor()
-  assert.equal(await page.locator('#skip-task').isDisabled(), true)
+  assert.match(await page.locator('#finished-text').innerText(), /You have answered every task/)
+  assert.equal(await page.locator('#skip-task').isVisible(), false)
 })
 
 test('page and template have no accessibility faults, light and dark', async (t) => {

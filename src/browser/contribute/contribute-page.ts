@@ -31,14 +31,9 @@ export function startContributePage(): void {
   const leases = keepLeases(leaseGateway(settings))
   const queue = taskRunQueue(settings, { view, lookAhead }, () => host)
   const visit = createVisit(settings, view)
-  const noteTasks = (body: Json) => {
-    const taskIds = idsIn(body)
-    visit.noteTasks(taskIds)
-    leases.hold(taskIds)
-  }
   const host: PresenterHost = hostPresenter({
     settings,
-    reply: (call) => replyTo(settings, { queue, view, lookAhead, leases }, call, noteTasks),
+    reply: (call) => replyTo(settings, { queue, view, lookAhead, leases }, call, visit),
     onMessage: visit.receive,
     onTrouble: troubleHandler(settings, view, () => host),
   })
@@ -67,7 +62,7 @@ async function replyTo(
   { project, contributor, strings }: PageSettings,
   { queue, view, lookAhead, leases }: Parts,
   call: AllowedCall,
-  noteTasks: (body: Json) => void,
+  visit: Visit,
 ): Promise<Reply> {
   if (call.kind === 'taskrun') {
     leases.release(call.body.task_id)
@@ -82,7 +77,12 @@ async function replyTo(
       : await unhurried(view, strings, () => callApi(project, provable(contributor), call))
   if (reply.status === 401) view.showNotice(strings.signInToGoOn, 'warning')
   if (call.kind === 'skip') leases.release(call.taskId)
-  if (call.kind === 'newtask' || call.kind === 'task') noteTasks(reply.body)
+  if (call.kind === 'skip' && reply.status < 300) visit.noteSkip(call.taskId)
+  if (call.kind === 'newtask' || call.kind === 'task') {
+    const taskIds = idsIn(reply.body)
+    visit.noteTasks(taskIds)
+    leases.hold(taskIds)
+  }
   return reply
 }
 
@@ -182,6 +182,8 @@ interface Visit {
   receive(message: Exclude<FrameMessage, { type: 'request' | 'resize' }>): void
   /** Remembers the tasks that the site handed to this page. */
   noteTasks(taskIds: number[]): void
+  /** Remembers that a task was passed over. */
+  noteSkip(taskId: number): void
   isTaskShown(): boolean
   isDirty(): boolean
   /** Opens or closes the tutorial over whatever is going on. */
@@ -191,6 +193,7 @@ interface Visit {
 /** What happens on the page between its loading and its end. */
 function createVisit(settings: PageSettings, view: PageView): Visit {
   const handedOut = new Set<number>()
+  const skipped = new Set<number>()
   let progress: 'loading' | 'task' | 'finished' = 'loading'
   let isTutorialShown = document.getElementById('tutorial-panel')?.hidden === false
   let dirty = false
@@ -211,9 +214,14 @@ function createVisit(settings: PageSettings, view: PageView): Visit {
   function finished(): void {
     progress = 'finished'
     dirty = false
+    showSkipped()
     show()
     setAddress('newtask')
     if (settings.finishedUrl !== undefined && !isTutorialShown) location.assign(settings.finishedUrl)
+  }
+
+  function showSkipped(): void {
+    view.showSkipped(settings.skippedCount + skipped.size)
   }
 
   function setAddress(page: string): void {
@@ -234,6 +242,11 @@ function createVisit(settings: PageSettings, view: PageView): Visit {
     receive,
     noteTasks(taskIds) {
       for (const id of taskIds) handedOut.add(id)
+    },
+    noteSkip(taskId) {
+      skipped.add(taskId)
+      // The reply may come after the end.
+      showSkipped()
     },
     isTaskShown: () => progress === 'task' && !isTutorialShown,
     isDirty: () => dirty,

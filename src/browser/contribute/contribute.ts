@@ -9,6 +9,7 @@
  *     data-task-id           the task the address names; left out when it names none
  *     data-contributor       any text that is the same as long as the contributor is the same (and says nothing else)
  *     data-own-count         task runs of this contributor in this project
+ *     data-skipped-count     tasks that this contributor skipped and that have not come back (optional)
  *     data-answers-given, data-answers-wanted    of the whole project
  *     data-undo-seconds      how long the last task run can be taken back
  *     data-presenter-version id of the presenter version on the page (optional)
@@ -23,11 +24,12 @@
  *                          #save-state gets data-state = idle | saving | saved | waiting,
  *                          #status-line (role=status) gets data-type = info | success | warning | error | loading
  *                          and is hidden while it has nothing to say.
- *   #skip-task             a button; disabled while no task is shown
+ *   #skip-task             a button; disabled while no task is shown, hidden at the end
  *   #undo-task-run         a button; hidden unless the last task run can be taken back
  *   #tutorial-panel        with #start-tasks; shown or hidden by the server at first (attribute hidden). While it is
  *                          shown the stage is hidden, and the first task loads behind it. #show-help toggles it.
- *   #finished-panel        hidden until nothing is left
+ *   #finished-panel        hidden until nothing is left. Its #finished-text gives way to a sentence about skipped tasks
+ *                          when there are any.
  *
  * Everything but #contribute and #presenter-stage may be missing. Visibility is the attribute `hidden` alone. Once the
  * script runs, the root has data-state = loading | tutorial | task | finished | failed.

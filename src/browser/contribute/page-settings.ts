@@ -14,6 +14,8 @@ export interface PageSettings {
   presenterVersion: string | undefined
   ownCount: number
   undoSeconds: number
+  /** Tasks that this contributor skipped before the page was loaded. */
+  skippedCount: number
   answersGiven: number
   answersWanted: number
   finishedUrl: string | undefined
@@ -47,6 +49,7 @@ export function readPageSettings(rootId: string): PageSettings {
     presenterVersion: dataset['presenterVersion'],
     ownCount: count(text('ownCount')),
     undoSeconds: count(text('undoSeconds')),
+    skippedCount: count(text('skippedCount')),
     answersGiven: count(text('answersGiven')),
     answersWanted: count(text('answersWanted')),
     finishedUrl: dataset['finishedUrl'],

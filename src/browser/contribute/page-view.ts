@@ -8,6 +8,8 @@ export type PageState = 'loading' | 'tutorial' | 'task' | 'finished' | 'failed'
 export interface PageView {
   setState(state: PageState): void
   showCounts(queue: QueueState): void
+  /** Says at the end that what was skipped comes back. */
+  showSkipped(count: number): void
   showNotice(text: string, type: NoticeType): void
   /** A notice with a button that does something about it. */
   showProblem(text: string, button: { text: string; press(): void }): void
@@ -23,7 +25,7 @@ export function createPageView(settings: PageSettings): PageView {
   const number = new Intl.NumberFormat(locale)
   let undoTimer: ReturnType<typeof setTimeout> | undefined
 
-  function counted(key: 'ownCount' | 'waiting', count: number): string {
+  function counted(key: 'ownCount' | 'waiting' | 'skipped', count: number): string {
     const category = plural.select(count)
     const text = (strings as Record<string, string>)[`${key}_${category}`] ?? strings[`${key}_other`]
     return filled(text, { count: number.format(count) })
@@ -66,12 +68,18 @@ export function createPageView(settings: PageSettings): PageView {
       setHidden('finished-panel', state !== 'finished')
       document.getElementById('show-help')?.setAttribute('aria-expanded', String(state === 'tutorial'))
       const skip = document.getElementById('skip-task')
-      if (skip instanceof HTMLButtonElement) skip.disabled = state !== 'task'
+      if (skip instanceof HTMLButtonElement) {
+        skip.disabled = state !== 'task'
+        skip.hidden = state === 'finished'
+      }
     },
     showCounts(queue) {
       setText(document.getElementById('own-count'), counted('ownCount', settings.ownCount + queue.saved))
       showProgress(settings.answersGiven + queue.saved)
       showSaveState(queue)
+    },
+    showSkipped(count) {
+      if (count > 0) setText(document.getElementById('finished-text'), counted('skipped', count))
     },
     showNotice(text, type) {
       setNotice(text, type)

@@ -34,3 +34,17 @@ export async function findContributor(db: Db, who: ContributorColumns): Promise<
   else return undefined
   return (await query.executeTakeFirst())?.id
 }
+
+/** How many of a project's tasks a contributor has skipped that are still to be answered. */
+export async function countSkipped(db: Db, projectId: number, contributorId: number): Promise<number> {
+  const { n } = await db
+    .selectFrom('lease')
+    .innerJoin('task_sched', 'task_sched.task_id', 'lease.task_id')
+    .select((select) => select.fn.countAll<number>().as('n'))
+    .where('lease.contributor_id', '=', contributorId)
+    .where('lease.project_id', '=', projectId)
+    .where('lease.skipped', '=', true)
+    .where('task_sched.done_by', 'is', null)
+    .executeTakeFirstOrThrow()
+  return n
+}

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import type { Sealer } from '../../platform/sealing.ts'
-import { findContributor, upsertContributor } from './contributor-repository.ts'
+import { countSkipped, findContributor, upsertContributor } from './contributor-repository.ts'
 import type { ContributorColumns } from './contributor-repository.ts'
 
 /** Who would be the contributor of a task run: how a request knows somebody. */
@@ -56,6 +56,17 @@ export async function findKnownContributor(
 /** The address that stands for somebody without an account; null for anybody else. */
 export function madeUpIpOf(app: Pick<App, 'sealer'>, key: ContributorKey): string | null {
   return columnsOf(app.sealer, key).madeUpIp ?? null
+}
+
+/** How many tasks of a project wait for this contributor because of a skip; they come back within a day. */
+export async function skippedTasks(
+  app: Pick<App, 'sealer'>,
+  db: RequestDb,
+  projectId: number,
+  key: ContributorKey,
+): Promise<number> {
+  const id = await findKnownContributor(app, db, key)
+  return id === undefined ? 0 : db.readPrimary((primary) => countSkipped(primary, projectId, id))
 }
 
 function columnsOf(sealer: Sealer, key: ContributorKey): ContributorColumns {

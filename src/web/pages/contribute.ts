@@ -1,5 +1,6 @@
 import { Router } from '@koa/router'
 import { ownProgress, requestTask } from '../../domain/assignment/assignment-service.ts'
+import { skippedTasks } from '../../domain/contributors/contributor-service.ts'
 import { getPresenter } from '../../domain/presenters/presenter-service.ts'
 import { getTotals, listOpenProjects } from '../../domain/projects/project-service.ts'
 import type { Project } from '../../domain/projects/project-service.ts'
@@ -29,10 +30,11 @@ export function contributeRoutes(app: App, views: Views): Router<RequestState> {
     }
     ensureDevice(ctx, app)
     const { db, contributor } = ctx.state
-    const [presenter, totals, ownCount, others, frame] = await Promise.all([
+    const [presenter, totals, ownCount, skippedCount, others, frame] = await Promise.all([
       getPresenter(db, project.presenterVersionId),
       getTotals(db, project.id),
       ownProgress(app, db, project.id, contributor),
+      skippedTasks(app, db, project.id, contributor),
       listOpenProjects(db, 2, project.id),
       frameFor(app, ctx, project.id, { version: project.presenterVersionId }),
     ])
@@ -45,6 +47,7 @@ export function contributeRoutes(app: App, views: Views): Router<RequestState> {
       contributor: contributorMark(app, contributor),
       ownCount,
       undoSeconds: project.undoSeconds,
+      skippedCount,
       tutorial,
       showTutorial,
       presenterVersion: presenter.id,
