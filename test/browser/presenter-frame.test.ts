@@ -256,8 +256,16 @@ test('the tutorial comes first, once, and can be read again', async (t) => {
   const { page, sees, choice, address } = await visit(t, { presenter })
   await page.getByText('Say what you see.').waitFor()
   assert.equal(await page.locator('#presenter-stage').isVisible(), false)
+  const skip = page.locator('#skip-task')
+  const skipStyle = () =>
+    page.evaluate(
+      "(({ cursor, opacity }) => [cursor, opacity])(getComputedStyle(document.getElementById('skip-task')))",
+    )
+  assert.equal(await skip.isDisabled(), true)
+  assert.deepEqual(await skipStyle(), ['not-allowed', '0.55'])
   await page.locator('#start-tasks').click()
   await sees(1)
+  assert.deepEqual(await skipStyle(), ['pointer', '1'])
   await page.keyboard.press('1')
   await sees(2)
   await page.locator('#show-help').click()

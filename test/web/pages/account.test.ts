@@ -21,7 +21,9 @@ const browser = () => supertest.agent(site.url)
 test('somebody signs up, is signed in, signs out and signs in again', async () => {
   const person = newPerson()
   const http = browser()
-  await http.get('/account/register?next=/about').expect(200, /Ada|name/i)
+  const form = await http.get('/account/register?next=/about').expect(200)
+  assert.match(form.text, /id="fullName-hint">At least 3 characters/)
+  assert.match(form.text, /id="name-hint">[^<]*at least 3 characters/)
   await http
     .post('/account/register')
     .type('form')

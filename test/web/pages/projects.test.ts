@@ -170,6 +170,7 @@ test('the presenter’s form is shown with the columns of the owner’s tasks, r
   await owner.http
     .get(path)
     .expect(200, /<option value="picture" selected>picture \(no task has it\)<\/option><option>n<\/option>/)
+  await owner.http.get(path).expect(200, /id="tutorial-hint">[^<]*Plain text, without Markdown/)
   const send = (form: Record<string, string>) => owner.http.post(path).type('form').send(form)
   const form = { question: 'Is it?', choices: 'Yes\nNo', pictureColumn: 'n', tutorial: 'Look.' }
   await send({ ...form, question: '' }).expect(422, /Yes\nNo/)
