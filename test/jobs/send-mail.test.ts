@@ -57,6 +57,17 @@ test('a mail leaves as text and HTML, with what was put in escaped where it has 
   assert.match(kept?.textBody ?? '', /http:\/\/localhost:3000\/x\?a=1&b=2/)
 })
 
+test('one of a thing is said so in a mail', async (t) => {
+  const job = await startJobApp(t)
+  await queue(job, { view: { ...MAIL.view, rows: 1, days: 1 } })
+  const done = { projectName: 'Told', tasks: 1, answers: 1, url: 'http://localhost:3000/x' }
+  await queue(job, { template: 'project-completed', view: done })
+  await waitForReplica()
+  const texts = (await listMailsFor(job.db(), { email: 'ada@example.org' })).map(({ textBody }) => textBody)
+  for (const said of [/^1 row of .* is in/m, /for 1 day\./, /: 1 task, 1 answer\./])
+    assert.match(texts.join('\n'), said)
+})
+
 test('a mail that has to wait is sent again under the same Message-ID, then noted as sent once', async (t) => {
   const ids: string[] = []
   const { url, received } = await startSmtp(t, ({ messageId }) => {

@@ -21,6 +21,6 @@ test('a translation takes the place of the English words it has', () => {
 })
 
 test('values are filled in where a text names them', () => {
-  assert.equal(filled(CONTRIBUTE_STRINGS.projectProgress, { given: '5', wanted: '9' }), '5 of 9 answers')
+  assert.equal(filled(CONTRIBUTE_STRINGS.projectProgress_other, { given: '5', count: '9' }), '5 of 9 answers')
   assert.equal(filled('{count} {constructor} {other}', { count: '1' }), '1 {constructor} {other}')
 })

@@ -18,7 +18,7 @@ test('a value in a sentence is escaped once, whatever it says', () => {
 })
 
 test('markup of ours stands in a sentence as it is, what people wrote beside and in it escaped once', () => {
-  const template = `${link}{{ t('email.exportReady.text', {project: link(name), file: name, rows: 2, size: '1 KB'}) }}`
+  const template = `${link}{{ t('email.exportReady.text', {project: link(name), file: name, count: 2, size: '1 KB'}) }}`
   assert.equal(
     pages.renderString(template, { name: '<b>' }),
     '2 rows of <a href="/x">&lt;b&gt;</a> are in &lt;b&gt; (1 KB).',

@@ -25,18 +25,19 @@ export function createPageView(settings: PageSettings): PageView {
   const number = new Intl.NumberFormat(locale)
   let undoTimer: ReturnType<typeof setTimeout> | undefined
 
-  function counted(key: 'ownCount' | 'waiting' | 'skipped', count: number): string {
+  function counted(
+    key: 'ownCount' | 'projectProgress' | 'waiting' | 'skipped',
+    count: number,
+    values: Record<string, string> = {},
+  ): string {
     const category = plural.select(count)
     const text = (strings as Record<string, string>)[`${key}_${category}`] ?? strings[`${key}_other`]
-    return filled(text, { count: number.format(count) })
+    return filled(text, { ...values, count: number.format(count) })
   }
 
   function showProgress(given: number): void {
     const { answersWanted: wanted } = settings
-    const words = filled(strings.projectProgress, {
-      given: number.format(given),
-      wanted: number.format(wanted),
-    })
+    const words = counted('projectProgress', wanted, { given: number.format(given) })
     const container = document.getElementById('project-progress')
     const bar = container?.querySelector('progress')
     if (bar) {

@@ -88,6 +88,20 @@ test('settings are changed by owners, with errors beside the fields', async () =
   assert.deepEqual(row, { name: `New ${shortName}`, description: 'New.', anonymous: false })
 })
 
+test('one answer by one person to one task is said in the singular', async () => {
+  const project = await publishedProject(site, owner)
+  const who = await externalContributor(site, project)
+  await who.newTask().expect(200)
+  await who.submit(project.taskIds[0] ?? 0).expect(200)
+  await waitForReplica()
+  const path = `/project/${project.shortName}/`
+  const page = await site.http.get(path).expect(200, /<\/strong> answer given</)
+  assert.match(page.text, /<\/strong> person helped</)
+  const workbench = await owner.http.get(`${path}tasks/`).expect(200, /<\/strong> task</)
+  assert.match(workbench.text, /<\/strong> of 1 answer<[\s\S]*<\/strong> contributor</)
+  await owner.http.get(`${path}newtask`).expect(200, /1 of 1 answer</)
+})
+
 test('the list of projects goes on over pages', async () => {
   for (let n = 0; n < 13; n += 1) await publishedProject(site, owner)
   const first = await site.http.get('/project/').expect(200)
