@@ -11,7 +11,13 @@ import type { Upload } from '../../http/form.ts'
 import { pathId } from '../../http/request-values.ts'
 import type { Context, RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
-import type { ImportColumn, ImportSource, Importer, NewTask } from '../../importers/importer.ts'
+import type {
+  ImportColumn,
+  ImportInspection,
+  ImportSource,
+  Importer,
+  NewTask,
+} from '../../importers/importer.ts'
 import { chooseImporter, findImporter } from '../../importers/index.ts'
 import { InvalidError, NotFoundError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
@@ -26,14 +32,7 @@ const FILE_BYTES_MAX = 50 * 1024 * 1024
 const HEAD_BYTES = 4_096
 const REDUNDANCY = 3
 
-const BECOMES = [
-  { value: 'data', label: 'Data of the task' },
-  { value: 'n_answers', label: 'Answers wanted' },
-  { value: 'priority_0', label: 'Priority, 0 to 1' },
-  { value: 'calibration', label: 'Calibration task' },
-  { value: 'quorum', label: 'Quorum' },
-  { value: 'ignore', label: 'Leave out' },
-] as const
+const BECOMES = ['data', 'n_answers', 'priority_0', 'calibration', 'quorum', 'ignore'] as const
 
 interface Draft {
   record: TaskImport
@@ -89,7 +88,8 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
     if (state === 'done') {
       const [known, repeated] = [nSkipped ?? 0, nRepeated ?? 0]
       const counts = { added: nAdded, skipped: known + repeated, known, repeated }
-      views.render(ctx, 'pages/imports/done.html', { project: projectCard(owned), ...counts })
+      const view = { project: projectCard(owned), ...counts, next: nextStep(owned) }
+      views.render(ctx, 'pages/imports/done.html', view)
       return
     }
     await showPreview(ctx, owned, { ...draft, options: {} }, { values: {}, errors: {} })
@@ -116,7 +116,7 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
       form: hasProblems ? { ...form, errors: {} } : form,
       counts,
       choices: BECOMES,
-      canMap: importer.name === 'csv',
+      canMap: importer.name === 'csv' && (!hasProblems || (await canBeMended(importer, source, inspection))),
       redundancy: REDUNDANCY,
     })
   }
@@ -134,6 +134,10 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
     const { columns } = await importer.inspect(sourceOfDraft(record), {})
     const options = importer.name === 'csv' ? { columns: mapping(columns, fields) } : {}
     const again = (form: FormView) => showPreview(ctx, owned, { record, importer, options }, form)
+    if (fields['check'] !== undefined) {
+      await again({ values: fields, errors: {} })
+      return
+    }
     await orShowAgain(ctx, fields, again, async () => {
       const tasks = inputsOf(importer.read(sourceOfDraft(record), options), redundancyOf(fields))
       await storeImport(app, ctx.state.db, ctx.state.viewer, owned.project, { record, options, tasks })
@@ -142,6 +146,19 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
   })
 
   return router
+}
+
+/** What comes after adding tasks, of the steps that lead to a published project. */
+function nextStep({ project }: ProjectWithTotals): 'question' | 'publishing' | null {
+  if (project.presenterVersionId === null) return 'question'
+  return project.published ? null : 'publishing'
+}
+
+/** Whether the problems are only about what columns become: as data, any text will do. */
+async function canBeMended(importer: Importer, source: ImportSource, { columns }: ImportInspection) {
+  const allData = columns.map(({ name }) => ({ name, becomes: 'data', key: name }))
+  const { problems } = await importer.inspect(source, { columns: allData })
+  return columns.length > 0 && problems.length === 0
 }
 
 async function sourceOf({
@@ -175,7 +192,7 @@ async function headOf(path: string): Promise<Uint8Array> {
 function mapping(columns: readonly ImportColumn[], fields: Readonly<Record<string, string>>) {
   return columns.map((column, index) => {
     const chosen = fields[`column-${index}`]
-    const becomes = BECOMES.find(({ value }) => value === chosen)?.value ?? column.becomes
+    const becomes = BECOMES.find((use) => use === chosen) ?? column.becomes
     return becomes === 'data'
       ? { name: column.name, becomes, key: column.key ?? column.name }
       : { name: column.name, becomes }

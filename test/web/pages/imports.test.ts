@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startTestApp } from '../../support/app.ts'
-import { draftProject, rowsOf } from '../../support/builders.ts'
+import { draftProject, publishedProject, rowsOf } from '../../support/builders.ts'
 import { untilFileEnds } from '../../support/file-ending.ts'
 import { waitForReplica } from '../../support/servers.ts'
 
@@ -79,6 +79,9 @@ test('a list with faults says row and column, and imports nothing', async () => 
   const ragged = await preview(path, { file: 'a,b\n1,2\n3\n' })
   const page = await owner.http.get(ragged).expect(200)
   assert.match(page.text, /row 3|line 3/i)
+  for (const offered of ['Check with these columns', 'Add tasks', '<select', 'Answers wanted'])
+    assert.ok(!page.text.replace(/<nav[\s\S]*?<\/nav>/g, '').includes(offered), offered)
+  assert.match(page.text, /Choose another file/)
   await owner.http.post(ragged).type('form').send({}).expect(422)
   const wrongType = await preview(path, { file: 'a,n_answers\n1,many\n' })
   await owner.http.get(wrongType).expect(200, /n_answers/)
@@ -105,6 +108,14 @@ test('a refused confirmation keeps the choices, says why beside them, and can be
   const noData = await send({ 'column-0': 'ignore', redundancy: '4' }).expect(422, /no column becomes data/)
   assert.equal(chosenUse(noData.text, 0), 'ignore')
   assert.match(noData.text, /name="redundancy" type="hidden" value="4"/)
+  const checked = await send({ 'column-1': 'data', redundancy: '4', check: 'on' }).expect(200)
+  assert.match(
+    checked.text,
+    /This is the only row\. Nothing is saved yet\.[\s\S]*value="4"[\s\S]*Add 1 task</,
+  )
+  assert.equal(chosenUse(checked.text, 1), 'data')
+  const unmended = await send({ 'column-1': 'quorum', check: 'on' }).expect(200)
+  assert.match(unmended.text, /1 problem[\s\S]*Check with these columns/)
   await send({ 'column-0': 'nonsense', 'column-1': 'nonsense' }).expect(422, /many/)
   assert.deepEqual(await infosOf(project.id), [])
 
@@ -214,4 +225,33 @@ test('a list of thousands is added whole, with its calibration tasks', async () 
     [project.id],
   )
   assert.deepEqual(counts, { n: 2_000, calibration: 1_000 })
+})
+
+test('a preview says how many rows it shows and what a column can become', async () => {
+  const project = await draftProject(site, owner, { tasks: 0 })
+  const path = `/project/${project.shortName}/tasks/import`
+  const few = await owner.http.get(await preview(path, { text: 'a,b\n1,2\n3,4\n' })).expect(200)
+  assert.match(few.text, /These are all 2 rows\. Nothing is saved yet\./)
+  for (const use of ['Priority', 'Calibration', 'Quorum']) assert.match(few.text, new RegExp(`<dt>${use}`))
+  const rows = Array.from({ length: 12 }, (_, n) => `${n}`)
+  const many = await preview(path, { text: `a\n${rows.join('\n')}\n` })
+  await owner.http.get(many).expect(200, /The first 10 of 12 rows\. Nothing is saved yet\./)
+})
+
+test('after adding tasks the way leads to the next step of the project', async () => {
+  const add = async (shortName: string) => {
+    const draft = await preview(`/project/${shortName}/tasks/import`, { text: 'a\n1\n' })
+    await owner.http.post(draft).type('form').send({}).expect(302)
+    await waitForReplica()
+    const { text } = await owner.http.get(draft).expect(200, /1 task added/)
+    return /<a class="button" href="[^"]*">([^<]*)</.exec(text)?.[1]
+  }
+  const draft = await draftProject(site, owner)
+  assert.equal(await add(draft.shortName), 'Go on to publishing')
+  const bare = await draftProject(site, owner, { tasks: 0 })
+  await rowsOf(site, 'update project set presenter_version_id = null where id = $1', [bare.id])
+  await waitForReplica()
+  assert.equal(await add(bare.shortName), 'Write the question')
+  const open = await publishedProject(site, owner)
+  assert.equal(await add(open.shortName), 'See the tasks')
 })
