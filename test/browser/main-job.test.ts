@@ -70,7 +70,7 @@ async function writeQuestion(page: Page): Promise<void> {
   await page.getByLabel('Tutorial (optional)').fill('Look closely.\nThen decide.')
   await press(page, 'Save question')
   await press(page, 'Publish project')
-  await page.getByText('Published').waitFor()
+  await page.getByText('Your project is published').waitFor()
 }
 
 /** One contributor answers everything there is, by mouse or by keyboard. */

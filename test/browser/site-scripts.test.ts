@@ -40,6 +40,17 @@ test('a new API key is copied by a press', async (t) => {
   assert.equal(await page.evaluate('navigator.clipboard.readText()'), key)
 })
 
+test('the short name follows the name until somebody types another one', async (t) => {
+  const page = await signedIn(t, await site.user(), '/project/new')
+  const [name, shortName] = [page.getByLabel('Name', { exact: true }), page.getByLabel('Short name')]
+  await name.fill('Birds of')
+  await name.pressSequentially(' the River')
+  assert.equal(await shortName.inputValue(), 'birds-of-the-river')
+  await shortName.fill('river')
+  await name.fill('Fish')
+  assert.equal(await shortName.inputValue(), 'river')
+})
+
 test('on a telephone an export is downloaded without scrolling sideways', async (t) => {
   const owner = await site.user()
   const { id, shortName } = await publishedProject(site, owner)

@@ -4,7 +4,10 @@
  *   [data-refresh]   a part of the page that is fetched anew every few seconds while it says it is unfinished
  *                    (data-refresh="3" seconds); the element is found again by its id.
  *   [data-copy]      a button that copies the text of the element whose id it names.
+ *   [data-proposes]  a form whose field of that name is filled in from the field that data-from names, as long as
+ *                    nobody has typed into it.
  */
+import { proposedShortName } from '../../lib/short-name.ts'
 
 for (const button of document.querySelectorAll<HTMLButtonElement>('[data-copy]')) {
   button.hidden = false
@@ -13,6 +16,18 @@ for (const button of document.querySelectorAll<HTMLButtonElement>('[data-copy]')
     void navigator.clipboard.writeText(text.trim()).then(() => {
       button.textContent = 'Copied'
     })
+  })
+}
+
+for (const form of document.querySelectorAll<HTMLFormElement>('[data-proposes]')) {
+  const field = (name: string | undefined) => form.elements.namedItem(name ?? '')
+  const [from, to] = [field(form.dataset['from']), field(form.dataset['proposes'])]
+  if (!(from instanceof HTMLInputElement) || !(to instanceof HTMLInputElement)) continue
+  const isProposed = () => to.value === '' || to.value === to.dataset['proposed']
+  from.addEventListener('input', () => {
+    if (!isProposed()) return
+    to.value = proposedShortName(from.value)
+    to.dataset['proposed'] = to.value
   })
 }
 

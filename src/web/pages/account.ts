@@ -10,6 +10,7 @@ import {
 } from '../../domain/users/user-service.ts'
 import type { User } from '../../domain/users/user-service.ts'
 import type { FieldErrors } from '../../lib/errors.ts'
+import { leaveFlash } from '../../http/flash.ts'
 import { readForm } from '../../http/form.ts'
 import { requireViewer } from '../../http/guards.ts'
 import { limitTries } from '../../http/rate-limit.ts'
@@ -26,9 +27,9 @@ import { projectCard } from './project-card.ts'
 const TRIES_PER_ACCOUNT = { requests: 20, seconds: 900 }
 const TRIES_PER_ADDRESS = { requests: 100, seconds: 900 }
 
-/** Where people go after signing in: a path of this site, never another site. */
+/** Where people want to go after signing in: a path of this site, never another site; empty when they did not say. */
 function safeNext(next: unknown): string {
-  return typeof next === 'string' && /^\/(?![/\\])/.test(next) ? next : '/'
+  return typeof next === 'string' && /^\/(?![/\\])/.test(next) ? next : ''
 }
 
 /** Sign-up, sign-in and a person's own account. */
@@ -66,11 +67,10 @@ export function accountRoutes(app: App, views: Views): Router<RequestState> {
     await orShowAgain(ctx, values, again, async () => {
       await tryFromAddress(ctx.ip)
       const form = { fullName, name, email, password }
-      await welcome(
-        ctx,
-        await registerUser(ctx.state.db, form, ctx.get('User-Agent')),
-        safeNext(values['next']),
-      )
+      const registered = await registerUser(ctx.state.db, form, ctx.get('User-Agent'))
+      const next = safeNext(values['next'])
+      if (next === '') leaveFlash(ctx, app, 'welcome', { name: registered.user.fullName })
+      await welcome(ctx, registered, next || '/account/projects')
     })
   })
 
@@ -90,7 +90,7 @@ export function accountRoutes(app: App, views: Views): Router<RequestState> {
       await welcome(
         ctx,
         await signIn(ctx.state.db, { email, password }, ctx.get('User-Agent')),
-        safeNext(values['next']),
+        safeNext(values['next']) || '/',
       )
     })
   })

@@ -18,6 +18,7 @@ import { pathText, queryNumber } from '../../http/request-values.ts'
 import type { Context, RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
 import { NotFoundError } from '../../lib/errors.ts'
+import { proposedShortName } from '../../lib/short-name.ts'
 import type { App } from '../../platform/app.ts'
 import { orShowAgain } from './form-view.ts'
 import type { FormView } from './form-view.ts'
@@ -67,9 +68,10 @@ export function projectRoutes(app: App, views: Views): Router<RequestState> {
   router.post('/new', async (ctx) => {
     const viewer = requireViewer(ctx)
     const values = await readForm(ctx)
-    const { name = '', shortName = '', description = '', longDescription = '' } = values
-    const again = (form: FormView) => {
-      views.render(ctx, 'pages/projects/new.html', { form })
+    const { name = '', description = '', longDescription = '' } = values
+    const shortName = values['shortName']?.trim() || proposedShortName(name)
+    const again = ({ errors }: FormView) => {
+      views.render(ctx, 'pages/projects/new.html', { form: { values: { ...values, shortName }, errors } })
     }
     await orShowAgain(ctx, values, again, async () => {
       const project = await createProject(app, ctx.state.db, viewer, {

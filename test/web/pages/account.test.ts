@@ -228,3 +228,20 @@ test('one address signs up or in a hundred times within fifteen minutes, whoever
   assert.deepEqual([...statuses], [422, 429])
   await supertest(limited.url).post('/account/signin').type('form').send({}).expect(429)
 })
+
+test('who signs up without having wanted to go anywhere is welcomed where projects are made', async () => {
+  const http = browser()
+  const form = await http.get('/account/register').expect(200, /name="next" value=""/)
+  assert.match(form.text, /href="\/account\/signin\?next="/)
+  const person = { ...newPerson(), fullName: 'Ada <b>' }
+  await http
+    .post('/account/register')
+    .type('form')
+    .send({ ...person, next: '' })
+    .expect(302)
+    .expect('Location', '/account/projects')
+  const page = await http.get('/account/projects').expect(200, /Welcome, Ada &lt;b&gt;</)
+  assert.equal(page.text.match(/href="\/project\/new"/g)?.length, 1)
+  const again = await http.get('/account/projects').expect(200)
+  assert.ok(!again.text.includes('Welcome'))
+})

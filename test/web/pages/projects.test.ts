@@ -57,6 +57,24 @@ test('an owner creates a project by form; a refused form keeps what was typed', 
     .expect(422, /Another project has this short name/)
 })
 
+test('a short name that is left empty is made from the name, and shown when it is taken', async () => {
+  const word = randomUUID().slice(0, 8)
+  const create = (form: Record<string, string>) =>
+    owner.http
+      .post('/project/new')
+      .type('form')
+      .send({ description: 'Fine.', ...form })
+  await create({ name: `Birds of ${word}`, shortName: ' ' })
+    .expect(302)
+    .expect('Location', `/project/birds-of-${word}/tasks/`)
+  const taken = await create({ name: `Birds, of: ${word}` }).expect(
+    422,
+    /Another project has this short name/,
+  )
+  assert.match(taken.text, new RegExp(`value="birds-of-${word}"`))
+  await create({ name: '!?' }).expect(422, /Choose a short name/)
+})
+
 test('a draft is shown to its owners only, and published by them only', async () => {
   const { shortName } = await draftProject(site, owner)
   const path = `/project/${shortName}/`
