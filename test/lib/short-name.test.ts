@@ -9,7 +9,7 @@ test('a short name is proposed from any name that has letters or digits', () => 
     ['Птицы реки', 'птицы-реки'],
     ['ﬁsh / plants', 'fish-plants'],
     ['!?', ''],
-    [`${'long '.repeat(20)}`, `${'long-'.repeat(11)}long`],
+    ['long '.repeat(20), `${'long-'.repeat(11)}long`],
   ]
   for (const [name, proposal] of proposals) assert.equal(proposedShortName(name), proposal)
 })
