@@ -103,7 +103,13 @@ export async function noteTasks(
   projectId: number,
   delta: Partial<
     Record<
-      'n_tasks' | 'n_calibration_tasks' | 'n_wanted' | 'n_completed_tasks' | 'n_task_runs' | 'n_extra',
+      | 'n_tasks'
+      | 'n_calibration_tasks'
+      | 'n_wanted'
+      | 'n_completed_tasks'
+      | 'n_task_runs'
+      | 'n_extra'
+      | 'n_contributors',
       number
     >
   >,
@@ -257,12 +263,17 @@ export async function withdrawRuns(
        where project_id = ${projectId} and id = any (${[...runIds]}::bigint[]) and withdrawn is null
       returning task_id, contributor_id, score),
     per_person as (
-      select contributor_id, count(*) as n, count(score) as n_scored, coalesce(sum(score), 0) as score_sum
+      select contributor_id, count(*) as n, count(score) as n_scored,
+             coalesce(sum(score::double precision), 0) as score_sum
         from gone group by 1),
     credited as (
       update contributor_project c
          set n_runs = c.n_runs - p.n, n_scored = c.n_scored - p.n_scored, score_sum = c.score_sum - p.score_sum
-        from per_person p where c.contributor_id = p.contributor_id and c.project_id = ${projectId})
+        from per_person p where c.contributor_id = p.contributor_id and c.project_id = ${projectId}
+      returning c.n_runs),
+    noted as (
+      insert into project_delta (project_id, n_contributors)
+      select ${projectId}, -count(*) from credited where n_runs = 0 having count(*) > 0)
     select count(*)::int as "nWithdrawn", array_agg(distinct task_id order by task_id) as "taskIds" from gone`.execute(
     tx,
   )
@@ -323,6 +334,8 @@ export interface DeletedTask {
   nRuns: number
   nExtra: number
   doneBy: number | null
+  /** Contributors who have no task run in the project any more. */
+  nContributors: number
 }
 
 /**
@@ -341,18 +354,19 @@ export async function deleteTaskRows(tx: Tx, taskId: number): Promise<DeletedTas
     ])
     .executeTakeFirst()
   if (!sched) return undefined
-  await sql`
+  const { rows: credited } = await sql<{ nRuns: number }>`
     update contributor_project c
        set n_runs = c.n_runs - 1, n_scored = c.n_scored - (r.score is not null)::int,
            score_sum = c.score_sum - coalesce(r.score, 0)
       from task_run r
      where r.task_id = ${taskId} and r.withdrawn is null
-       and c.contributor_id = r.contributor_id and c.project_id = r.project_id`.execute(tx)
+       and c.contributor_id = r.contributor_id and c.project_id = r.project_id
+    returning c.n_runs as "nRuns"`.execute(tx)
   for (const table of ['lease', 'result', 'task_run'] as const) {
     await tx.deleteFrom(table).where('task_id', '=', taskId).execute()
   }
   await tx.deleteFrom('task').where('id', '=', taskId).execute()
-  return sched
+  return { ...sched, nContributors: credited.filter(({ nRuns }) => nRuns === 0).length }
 }
 
 /** How a project's tasks are spread, for the task browser's sentences. */

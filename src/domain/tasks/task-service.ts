@@ -218,10 +218,9 @@ export async function deleteTask(
     }
     const gone = await deleteTaskRows(tx, task.id)
     if (!gone) throw new NotFoundError('task', task.id)
-    await noteTasks(
-      tx,
-      project.id,
-      gone.isCalibration
+    await noteTasks(tx, project.id, {
+      n_contributors: -gone.nContributors,
+      ...(gone.isCalibration
         ? { n_calibration_tasks: -1 }
         : {
             n_tasks: -1,
@@ -229,8 +228,8 @@ export async function deleteTask(
             n_completed_tasks: gone.doneBy === null ? 0 : -1,
             n_task_runs: -gone.nRuns,
             n_extra: -gone.nExtra,
-          },
-    )
+          }),
+    })
   })
 }
 

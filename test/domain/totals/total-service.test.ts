@@ -3,6 +3,9 @@ import { randomUUID } from 'node:crypto'
 import test from 'node:test'
 import { newTask, submitTaskRun } from '../../../src/domain/assignment/assignment-service.ts'
 import { getTotals, publishProject } from '../../../src/domain/projects/project-service.ts'
+import { changeRules } from '../../../src/domain/tasks/rule-service.ts'
+import type { RuleChange } from '../../../src/domain/tasks/rule-service.ts'
+import { deleteTask, getTask } from '../../../src/domain/tasks/task-service.ts'
 import { foldTotals } from '../../../src/domain/totals/total-service.ts'
 import { newOwner, newProject, startJobApp } from '../../support/jobs.ts'
 import type { JobApp } from '../../support/jobs.ts'
@@ -52,6 +55,31 @@ test('totals are exact before, while and after changes are folded into them', as
   assert.equal(await foldTotals(job.db()), 2)
   assert.equal(await foldTotals(job.db()), 0)
   assert.deepEqual(await totalsOf(job, project.id), after)
+})
+
+test('a contributor whose last task run is withdrawn or deleted is counted no more, and anew with the next', async (t) => {
+  const job = await startJobApp(t)
+  const owner = await newOwner(job)
+  const project = await newProject(job, owner, [{ n: 1 }, { n: 2 }])
+  const who = { kind: 'device', deviceId: randomUUID() } as const
+  const submitNext = async () => {
+    const [task] = await newTask(job.app, job.db(), project, who, { limit: 1, offset: 0 })
+    const run = { projectId: project.id, taskId: task?.id ?? 0, info: 'yes' }
+    return { taskId: run.taskId, runId: (await submitTaskRun(job.app, job.db(), who, run, 'request')).id }
+  }
+  const contributors = async () => (await totalsOf(job, project.id)).nContributors
+
+  const first = await submitNext()
+  const withdrawal: RuleChange = { rule: 'withdraw-runs', runIds: [first.runId] }
+  await changeRules(job.db(), owner, project, [], withdrawal, { dryRun: false, caller: 'api' })
+  assert.equal(await contributors(), 0)
+  const second = await submitNext()
+  assert.equal(await contributors(), 1)
+  await waitForReplica()
+  await deleteTask(job.db(), owner, project, await getTask(job.db(), second.taskId))
+  assert.equal(await contributors(), 0)
+  await submitNext()
+  assert.equal(await contributors(), 1)
 })
 
 test('workers that fold at the same time count each change once', async (t) => {
