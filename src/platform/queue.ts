@@ -208,7 +208,7 @@ export function createQueue({ database, redis, prefix, policies, log }: QueuePar
 }
 
 /** Days that a job's row is kept after its end: failures longer, since somebody has to look at them. */
-const KEPT_DAYS = { done: 14, failed: 90 }
+export const KEPT_DAYS = { done: 14, failed: 90 }
 const SLOT_DAYS = 90
 const DELETE_BATCH = 5_000
 

@@ -120,7 +120,7 @@ async function applyRule(
       await fitRedundancyToRuns(tx, ids, change.state === 'completed' ? 0 : 1)
       break
     case 'withdraw-runs':
-      ;({ nWithdrawn } = await withdrawRuns(tx, projectId, change.runIds))
+      ;({ nWithdrawn } = await withdrawRuns(tx, projectId, change.runIds, 'owner'))
       break
   }
   const reconciled = await reconcileTasks(tx, projectId, ids, currentRequestId())
@@ -139,4 +139,23 @@ export async function reorderProject(openDb: () => RequestDb, projectId: number)
       silent: true,
     })
   }
+}
+
+/** Locks tasks against everybody who hands them out, answers them or changes their rules. */
+export async function lockForReconciling(tx: Tx, taskIds: readonly number[]): Promise<void> {
+  await lockTasks(tx, taskIds)
+}
+
+/** Makes everything about locked tasks agree with their rows again where no rule was changed. */
+export async function reconcileLocked(
+  tx: Tx,
+  projectId: number,
+  taskIds: readonly number[],
+): Promise<Reconciled> {
+  return reconcileTasks(tx, projectId, taskIds, currentRequestId())
+}
+
+/** Withdraws task runs whose task is gone: they stay as history, and count for nobody. */
+export async function withdrawStrayRuns(tx: Tx, projectId: number, runIds: readonly number[]): Promise<void> {
+  await withdrawRuns(tx, projectId, runIds, 'check')
 }

@@ -251,15 +251,16 @@ export async function fitRedundancyToRuns(tx: Tx, taskIds: readonly number[], mo
        and s.n_runs > 0 and (s.done_by is null) = (${more} = 0)`.execute(tx)
 }
 
-/** Withdraws task runs in the owner's name: they stay as history. The tasks they belong to, each once. */
+/** Withdraws task runs in somebody's name: they stay as history. The tasks they belong to, each once. */
 export async function withdrawRuns(
   tx: Tx,
   projectId: number,
   runIds: readonly number[],
+  by: 'owner' | 'check',
 ): Promise<{ nWithdrawn: number; taskIds: number[] }> {
   const { rows } = await sql<{ nWithdrawn: number; taskIds: number[] | null }>`
     with gone as (
-      update task_run set withdrawn = now(), withdrawn_by = 'owner'
+      update task_run set withdrawn = now(), withdrawn_by = ${by}
        where project_id = ${projectId} and id = any (${[...runIds]}::bigint[]) and withdrawn is null
       returning task_id, contributor_id, score),
     per_person as (

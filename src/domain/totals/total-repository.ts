@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Db } from '../../platform/postgres.ts'
+import type { Db, Tx } from '../../platform/postgres.ts'
 
 /** Any number that no other advisory lock of this database uses. */
 const FOLD_LOCK = 7_263_002
@@ -36,4 +36,76 @@ export async function foldDeltas(primary: Db, batch: number): Promise<number> {
             last_activity = greatest(t.last_activity, excluded.last_activity))
     select count(*)::int as folded from gone`.execute(primary)
   return rows[0]?.folded ?? 0
+}
+
+/** A figure of a project's totals that is not what the rows say. */
+export interface TotalDifference {
+  total: string
+  kept: number
+  actual: number
+}
+
+/** What the totals of a project have to be, by its scheduling rows and its contributors' counters. */
+const actualTotals = (projectId: number) => sql`
+  select count(*) filter (where not calibrates) as n_tasks,
+         count(*) filter (where calibrates) as n_calibration_tasks,
+         coalesce(sum(n_answers) filter (where not calibrates), 0) as n_wanted,
+         count(*) filter (where done_by is not null) as n_completed_tasks,
+         coalesce(sum(n_runs) filter (where not calibrates), 0) as n_task_runs,
+         coalesce(sum(n_extra) filter (where not calibrates), 0) as n_extra,
+         (select count(*) from contributor_project where project_id = ${projectId} and n_runs > 0) as n_contributors
+    from task_sched where project_id = ${projectId}`
+
+/** Holds a project's totals, with what no worker has folded yet, against its rows at the same moment. */
+export async function compareTotals(db: Db, projectId: number): Promise<TotalDifference[]> {
+  const { rows } = await sql<TotalDifference>`
+    with actual as (${actualTotals(projectId)}),
+    parts as (
+      select n_tasks, n_calibration_tasks, n_wanted, n_completed_tasks, n_task_runs, n_extra, n_contributors
+        from project_total where project_id = ${projectId}
+      union all
+      select n_tasks, n_calibration_tasks, n_wanted, n_completed_tasks, n_task_runs, n_extra, n_contributors
+        from project_delta where project_id = ${projectId}),
+    kept as (
+      select coalesce(sum(n_tasks), 0) as n_tasks, coalesce(sum(n_calibration_tasks), 0) as n_calibration_tasks,
+             coalesce(sum(n_wanted), 0) as n_wanted, coalesce(sum(n_completed_tasks), 0) as n_completed_tasks,
+             coalesce(sum(n_task_runs), 0) as n_task_runs, coalesce(sum(n_extra), 0) as n_extra,
+             coalesce(sum(n_contributors), 0) as n_contributors from parts)
+    select x.total, x.kept::bigint as kept, x.actual::bigint as actual
+      from kept k, actual a, lateral (values
+        ('n_tasks', k.n_tasks, a.n_tasks), ('n_calibration_tasks', k.n_calibration_tasks, a.n_calibration_tasks),
+        ('n_wanted', k.n_wanted, a.n_wanted), ('n_completed_tasks', k.n_completed_tasks, a.n_completed_tasks),
+        ('n_task_runs', k.n_task_runs, a.n_task_runs), ('n_extra', k.n_extra, a.n_extra),
+        ('n_contributors', k.n_contributors, a.n_contributors)) as x (total, kept, actual)
+     where x.kept <> x.actual`.execute(db)
+  return rows
+}
+
+/** Keeps every worker from folding, and the project from being published or deleted, to the end of the transaction. */
+export async function lockTotals(tx: Tx, projectId: number): Promise<void> {
+  await sql`select pg_advisory_xact_lock(${FOLD_LOCK})`.execute(tx)
+  await sql`select from project where id = ${projectId} for no key update`.execute(tx)
+}
+
+/**
+ * Writes a project's locked totals anew from its rows. The changes that are in these rows go in the same statement; one
+ * that is committed later is in neither, and is folded as ever.
+ */
+export async function rewriteTotals(tx: Tx, projectId: number): Promise<void> {
+  await sql`
+    with gone as (
+      delete from project_delta where project_id = ${projectId} returning created, n_task_runs, n_extra),
+    activity as (
+      select greatest(
+        (select max(created) from gone where n_task_runs + n_extra > 0),
+        (select finish_time from task_run where project_id = ${projectId} order by id desc limit 1)) as last)
+    insert into project_total as t
+      (project_id, n_tasks, n_calibration_tasks, n_wanted, n_completed_tasks, n_task_runs, n_extra, n_contributors,
+       last_activity)
+    select p.id, a.*, activity.last from project p, (${actualTotals(projectId)}) a, activity where p.id = ${projectId}
+    on conflict (project_id) do update
+      set n_tasks = excluded.n_tasks, n_calibration_tasks = excluded.n_calibration_tasks,
+          n_wanted = excluded.n_wanted, n_completed_tasks = excluded.n_completed_tasks,
+          n_task_runs = excluded.n_task_runs, n_extra = excluded.n_extra, n_contributors = excluded.n_contributors,
+          last_activity = greatest(t.last_activity, excluded.last_activity)`.execute(tx)
 }

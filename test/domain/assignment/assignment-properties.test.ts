@@ -12,6 +12,7 @@ import {
   sweepLeases,
   withdrawTaskRun,
 } from '../../../src/domain/assignment/assignment-service.ts'
+import { agrees, checkProjects } from '../../../src/domain/assignment/check-service.ts'
 import type { ContributorKey } from '../../../src/domain/contributors/contributor-service.ts'
 import {
   SCHEDULERS,
@@ -306,6 +307,13 @@ async function assertTotals(world: World, facts: TaskFacts[]): Promise<void> {
   assert.deepEqual(wrong, [])
 }
 
+/** What operators ask agrees, also where it looks at more than this test does. */
+async function assertChecked({ project }: World): Promise<void> {
+  await waitForReplica()
+  const options = { only: String(project.id), repair: false }
+  for await (const report of checkProjects(site.app, writer, options)) assert.ok(agrees(report))
+}
+
 test('whatever people and owners do at once, counters equal rows and no task gets more than it wants', async () => {
   await fc.assert(
     fc.asyncProperty(program, async (batches) => {
@@ -316,6 +324,7 @@ test('whatever people and owners do at once, counters equal rows and no task get
         facts.forEach(assertSound)
         await assertTotals(world, facts)
       }
+      await assertChecked(world)
     }),
     { numRuns: PROGRAMS, endOnFailure: PROGRAMS <= 40 },
   )
