@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect, PostgresQueryCompiler } from 'kysely'
 import type { CompiledQuery, Transaction } from 'kysely'
 import pg from 'pg'
 import type { DB } from './schema.ts'
+import { copyingPool } from './copy.ts'
 import { currentRequestId } from './request-context.ts'
 import type { Logger } from './log.ts'
 
@@ -77,12 +78,16 @@ export function createPool({ url, max, maxLifetimeSeconds = 300 }: PoolSettings,
   pool.on('error', (error) => {
     log.warn({ err: error }, 'idle database connection lost')
   })
+  // A client in use tells its statement as well; without a listener the loss would end the process.
+  pool.on('connect', (client) => {
+    client.on('error', () => undefined)
+  })
   return pool
 }
 
 /** Kysely over a pool. */
 export function createKysely(pool: pg.Pool): Db {
-  return new Kysely<DB>({ dialect: new CommentingDialect({ pool }) })
+  return new Kysely<DB>({ dialect: new CommentingDialect({ pool: copyingPool(pool) }) })
 }
 
 /** PostgreSQL's error code of something thrown by a query, such as 23505 (unique violation). */
