@@ -13,7 +13,7 @@ export function zipOf(members: readonly ExportMember[], modified: Date): Readabl
   if (!(output instanceof Readable)) throw new TypeError('yazl gave something else than a Readable')
   for (const { name, content } of members) {
     zip.addReadStreamLazy(name, { mtime: modified, mode: 0o100644 }, (open) => {
-      const source = Readable.from(textBatches(content()), { objectMode: false })
+      const source = Readable.from(textBatches(content(), String), { objectMode: false })
       source.on('error', (error) => output.destroy(error))
       output.on('close', () => source.destroy())
       open(null, source)

@@ -22,18 +22,6 @@ export interface TaskProgress extends Task {
   nExtra: number
 }
 
-export interface TaskRow {
-  info: Json
-  nAnswers: number
-  priority: number
-  calibration: number
-  /** The answer that is known, of a calibration task. */
-  expectedInfo: Json
-  quorum: number
-  /** SHA-256 of the content, in hexadecimal. */
-  hash: string
-}
-
 const COLUMNS = [
   'task.id',
   'task.created',
@@ -46,56 +34,6 @@ const COLUMNS = [
   'task.fav_user_ids as favUserIds',
   'task.info',
 ] as const
-
-/** What was added to a project; calibration tasks are counted apart, and want no task runs. */
-export interface AddedTasks {
-  added: number
-  nCalibration: number
-  nWanted: number
-  firstId: number | null
-}
-
-/**
- * Adds tasks with their scheduling rows, in the order given.
- *
- * @param options.skipKnown leaves out rows whose content the project has already.
- */
-export async function insertTaskRows(
-  tx: Tx,
-  projectId: number,
-  rows: readonly TaskRow[],
-  options: { skipKnown: boolean },
-): Promise<AddedTasks> {
-  // One row for each key stays: for an import the content, else every row for itself.
-  const keyed = rows.map((row, index) => ({ ...row, key: options.skipKnown ? row.hash : String(index) }))
-  const { rows: inserted } = await sql<AddedTasks>`
-    with given as (
-      select * from rows from (
-        jsonb_to_recordset(${JSON.stringify(keyed)}::jsonb)
-          as (info jsonb, "nAnswers" integer, priority double precision, calibration smallint, "expectedInfo" jsonb,
-              quorum integer, hash text, key text)
-      ) with ordinality as g (info, "nAnswers", priority, calibration, "expectedInfo", quorum, hash, key, n)),
-    fresh as (
-      select distinct on (key) * from given
-       where not ${options.skipKnown} or (select 1 from task t where t.project_id = ${projectId}
-                                             and t.info_hash = decode(given.hash, 'hex') limit 1) is null
-       order by key, n),
-    added as (
-      insert into task (project_id, info, n_answers, priority_0, calibration, expected_info, quorum, info_hash)
-      select ${projectId}, info, "nAnswers", priority, calibration, nullif("expectedInfo", 'null'), quorum,
-             decode(hash, 'hex')
-        from fresh order by n
-      returning id, n_answers, priority_0, calibration),
-    scheduled as (
-      insert into task_sched (task_id, project_id, nprio, n_answers, sched, ord, calibrates, open)
-      select a.id, ${projectId}, -a.priority_0, a.n_answers, k.kind, order_key_v1(k.kind, a.id, 0),
-             a.calibration <> 0, a.calibration = 0
-        from added a, (select order_kind_v1(scheduler) as kind from project where id = ${projectId}) k)
-    select count(*)::int as added, (count(*) filter (where calibration <> 0))::int as "nCalibration",
-           coalesce(sum(n_answers) filter (where calibration = 0), 0)::int as "nWanted", min(id) as "firstId"
-      from added`.execute(tx)
-  return inserted[0] ?? { added: 0, nCalibration: 0, nWanted: 0, firstId: null }
-}
 
 /** Notes that tasks were added or removed: totals follow, and cursors begin at the front again. */
 export async function noteTasks(

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { ForbiddenError, InvalidError, NotFoundError } from '../../lib/errors.ts'
-import { contentHash } from '../../lib/canonical-json.ts'
+import { canonicalJson, contentHash, hashOfCanonical } from '../../lib/canonical-json.ts'
 import { fieldErrors } from '../../lib/field-errors.ts'
 import { listRows } from '../../platform/list-store.ts'
 import type { ListQuery } from '../../platform/list-store.ts'
@@ -12,12 +12,13 @@ import type { Json } from '../../platform/schema.ts'
 import type { MaybeViewer } from '../projects/project-policy.ts'
 import { mustEdit } from '../projects/project-service.ts'
 import type { Project } from '../projects/project-service.ts'
+import { copyTaskRows, insertTaskRow } from './task-insert-repository.ts'
+import type { TaskRow } from './task-insert-repository.ts'
 import {
   countTasks,
   deleteTaskRows,
   findTask,
   hasResult,
-  insertTaskRows,
   listSampleTasks,
   listTaskProgress,
   lockTasks,
@@ -31,8 +32,6 @@ export type { Task, TaskChanges, TaskFilter, TaskProgress } from './task-reposit
 
 /** PyBossa's default redundancy. */
 const REDUNDANCY = 30
-/** Rows that go to the database in one statement. */
-const BATCH = 1_000
 
 /** A task before it has an id. */
 export interface TaskInput {
@@ -77,9 +76,7 @@ export async function createTask(
   mustEdit(viewer, project)
   checkSettings(input)
   return db.write(async (tx) => {
-    const { nCalibration, nWanted, firstId } = await insertTaskRows(tx, project.id, [rowOf(input)], {
-      skipKnown: false,
-    })
+    const { nCalibration, nWanted, firstId } = await insertTaskRow(tx, project.id, rowOf(input))
     await noteTasks(tx, project.id, {
       n_tasks: 1 - nCalibration,
       n_calibration_tasks: nCalibration,
@@ -91,15 +88,17 @@ export async function createTask(
   })
 }
 
-function rowOf(input: TaskInput) {
+function rowOf(input: TaskInput): TaskRow {
+  const content = canonicalJson(input.info)
+  const { expectedInfo = null } = input
   return {
-    info: input.info,
+    info: input.info === null ? null : content,
     nAnswers: input.nAnswers ?? REDUNDANCY,
     priority: input.priority ?? 0,
     calibration: input.calibration ?? 0,
-    expectedInfo: input.expectedInfo ?? null,
+    expectedInfo: expectedInfo === null ? null : JSON.stringify(expectedInfo),
     quorum: input.quorum ?? 0,
-    hash: contentHash(input.info),
+    hash: hashOfCanonical(content),
   }
 }
 
@@ -113,24 +112,7 @@ export async function addTasks(
   projectId: number,
   inputs: AsyncIterable<TaskInput>,
 ): Promise<{ added: number; skipped: number }> {
-  let batch: TaskInput[] = []
-  let read = 0
-  let added = 0
-  let nCalibration = 0
-  let nWanted = 0
-  const flush = async () => {
-    const inserted = await insertTaskRows(tx, projectId, batch.map(rowOf), { skipKnown: true })
-    added += inserted.added
-    nCalibration += inserted.nCalibration
-    nWanted += inserted.nWanted
-    batch = []
-  }
-  for await (const input of inputs) {
-    batch.push(input)
-    read += 1
-    if (batch.length === BATCH) await flush()
-  }
-  if (batch.length > 0) await flush()
+  const { read, added, nCalibration, nWanted } = await copyTaskRows(tx, projectId, inputs, rowOf)
   if (added > 0) {
     await noteTasks(tx, projectId, {
       n_tasks: added - nCalibration,

@@ -1,0 +1,112 @@
+import { Readable } from 'node:stream'
+import { sql } from 'kysely'
+import type { RawBuilder } from 'kysely'
+import { slicesOf, textBatches } from '../../lib/text-batches.ts'
+import { copyIn, copyLine } from '../../platform/copy.ts'
+import type { Tx } from '../../platform/postgres.ts'
+
+export interface TaskRow {
+  /** The content as JSON. */
+  info: string | null
+  nAnswers: number
+  priority: number
+  calibration: number
+  /** The answer that is known, of a calibration task. */
+  expectedInfo: string | null
+  quorum: number
+  /** SHA-256 of the content, in hexadecimal. */
+  hash: string
+}
+
+/** What was added to a project; calibration tasks are counted apart, and want no task runs. */
+export interface AddedTasks {
+  added: number
+  nCalibration: number
+  nWanted: number
+  firstId: number | null
+}
+
+/** How much of a source one COPY and one insert take, in texts of 64 kB: both end far within the role's time limit. */
+const SLICE_BATCHES = 32
+
+/** Adds one task with its scheduling row. */
+export async function insertTaskRow(tx: Tx, projectId: number, row: TaskRow): Promise<AddedTasks> {
+  const source = sql`
+    select 1 as n, ${row.info}::jsonb as info, ${row.nAnswers}::integer as n_answers,
+           ${row.priority}::double precision as priority, ${row.calibration}::smallint as calibration,
+           ${row.expectedInfo}::jsonb as expected_info, ${row.quorum}::integer as quorum,
+           decode(${row.hash}, 'hex') as hash`
+  return insertFrom(tx, projectId, source, sql``)
+}
+
+/**
+ * Adds tasks with their scheduling rows in the order given, without those whose content stands further up in the
+ * source or is known to the project. The rows go through COPY into a temporary table and from there into place, slice
+ * by slice: docs/importing.md says why.
+ */
+export async function copyTaskRows<Input>(
+  tx: Tx,
+  projectId: number,
+  inputs: AsyncIterable<Input>,
+  rowOf: (input: Input) => TaskRow,
+): Promise<Omit<AddedTasks, 'firstId'> & { read: number }> {
+  const total = { read: 0, added: 0, nCalibration: 0, nWanted: 0 }
+  await sql`
+    create temporary table if not exists task_source (
+      n integer not null, info jsonb, n_answers integer not null, priority double precision not null,
+      calibration smallint not null, expected_info jsonb, quorum integer not null, hash bytea not null
+    ) on commit drop`.execute(tx)
+  const isNew = sql`
+     where n in (select min(n) from given group by hash)
+       and (select 1 from task t where t.project_id = ${projectId} and t.info_hash = given.hash limit 1) is null`
+  const texts = textBatches(inputs, (input) => {
+    total.read += 1
+    return lineOf(rowOf(input), total.read)
+  })
+  // A stream reads ahead: the next slice is made while the server is busy with this one.
+  const ahead: AsyncIterable<string> = Readable.from(texts, { highWaterMark: SLICE_BATCHES })
+  for await (const slice of slicesOf(ahead, SLICE_BATCHES)) {
+    await copyIn(tx, sql`copy pg_temp.task_source from stdin`, slice)
+    const { added, nCalibration, nWanted } = await insertFrom(
+      tx,
+      projectId,
+      sql`table pg_temp.task_source`,
+      isNew,
+    )
+    total.added += added
+    total.nCalibration += nCalibration
+    total.nWanted += nWanted
+    await sql`truncate pg_temp.task_source`.execute(tx)
+  }
+  return total
+}
+
+/** Tasks with their scheduling rows, of the rows of a source that a condition leaves. */
+async function insertFrom(
+  tx: Tx,
+  projectId: number,
+  source: RawBuilder<unknown>,
+  where: RawBuilder<unknown>,
+): Promise<AddedTasks> {
+  const { rows } = await sql<AddedTasks>`
+    with given as not materialized (${source}),
+    added as (
+      insert into task (project_id, info, n_answers, priority_0, calibration, expected_info, quorum, info_hash)
+      select ${projectId}, info, n_answers, priority, calibration, expected_info, quorum, hash
+        from given ${where} order by n
+      returning id, n_answers, priority_0, calibration),
+    scheduled as (
+      insert into task_sched (task_id, project_id, nprio, n_answers, sched, ord, calibrates, open)
+      select a.id, ${projectId}, -a.priority_0, a.n_answers, k.kind, order_key_v1(k.kind, a.id, 0),
+             a.calibration <> 0, a.calibration = 0
+        from added a, (select order_kind_v1(scheduler) as kind from project where id = ${projectId}) k)
+    select count(*)::int as added, (count(*) filter (where calibration <> 0))::int as "nCalibration",
+           coalesce(sum(n_answers) filter (where calibration = 0), 0)::int as "nWanted", min(id) as "firstId"
+      from added`.execute(tx)
+  return rows[0] ?? { added: 0, nCalibration: 0, nWanted: 0, firstId: null }
+}
+
+function lineOf(row: TaskRow, n: number): string {
+  const { info, nAnswers, priority, calibration, expectedInfo, quorum, hash } = row
+  return copyLine([n, info, nAnswers, priority, calibration, expectedInfo, quorum, `\\x${hash}`])
+}
