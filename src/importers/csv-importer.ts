@@ -49,13 +49,13 @@ export const csvImporter = defineImporter({
 async function* findInCsv(
   source: ImportSource,
   options: Options,
-): AsyncGenerator<ImportFinding, void, undefined> {
+): AsyncGenerator<Iterable<ImportFinding>, void, undefined> {
   const table = new CsvTable(options.columns)
-  for await (const piece of readPieces(source, options.delimiter)) {
-    yield* table.find(piece)
+  for await (const pieces of readPieces(source, options.delimiter)) {
+    yield table.find(pieces)
     if (table.isAbandoned) return
   }
-  yield* table.end()
+  yield table.end()
 }
 
 /** Characters from which the delimiter is detected. */
@@ -64,27 +64,27 @@ const SAMPLE_LENGTH = 65_536
 async function* readPieces(
   source: ImportSource,
   delimiter: Options['delimiter'],
-): AsyncGenerator<CsvPiece | CsvFault, void, undefined> {
+): AsyncGenerator<Iterable<CsvPiece | CsvFault>, void, undefined> {
   let reader: CsvReader | undefined
   let sample = ''
   const begin = (isWhole: boolean) =>
     new CsvReader({ delimiter: delimiter ?? detectDelimiter(sample, isWhole), rowLengthMax: ROW_LENGTH_MAX })
   try {
     for await (const text of decodeText(source())) {
-      if (reader !== undefined) yield* reader.read(text, false)
+      if (reader !== undefined) yield reader.read(text, false)
       else sample += text
       if (reader !== undefined || sample.length < SAMPLE_LENGTH) continue
       reader = begin(false)
-      yield* reader.read(sample, false)
+      yield reader.read(sample, false)
     }
   } catch (error) {
     if (!(error instanceof TextDecodingError)) throw error
     if (reader === undefined) {
       reader = begin(false)
-      yield* reader.read(sample, false)
+      yield reader.read(sample, false)
     }
-    return yield { kind: 'undecodable', error, cell: reader.openCell }
+    return yield [{ kind: 'undecodable', error, cell: reader.openCell }]
   }
-  if (reader === undefined) yield* begin(true).read(sample, true)
-  else yield* reader.read('', true)
+  if (reader === undefined) yield begin(true).read(sample, true)
+  else yield reader.read('', true)
 }

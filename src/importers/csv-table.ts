@@ -37,7 +37,14 @@ export class CsvTable {
     return this.#isAbandoned
   }
 
-  *find(piece: CsvRow | CsvFault): Generator<ImportFinding, void, undefined> {
+  *find(pieces: Iterable<CsvRow | CsvFault>): Generator<ImportFinding, void, undefined> {
+    for (const piece of pieces) {
+      yield* this.#findIn(piece)
+      if (this.#isAbandoned) return
+    }
+  }
+
+  *#findIn(piece: CsvRow | CsvFault): Generator<ImportFinding, void, undefined> {
     if (piece.kind !== 'row') return yield* this.#findFault(piece)
     if (piece.cells.every((cell) => cell.trim() === '')) return
     if (this.#columns === undefined) return yield* this.#begin(piece)

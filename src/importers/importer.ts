@@ -60,6 +60,12 @@ export interface Importer {
    */
   accepts(fileName: string | undefined, head: Uint8Array): boolean
   /**
+   * The columns that stand before the first row: all of a CSV text's. Reads no further.
+   *
+   * @throws InvalidError when the options do not fit the schema.
+   */
+  columns(source: ImportSource, options: unknown): Promise<ImportColumn[]>
+  /**
    * Reads the whole source without keeping it.
    *
    * @throws InvalidError when the options do not fit the schema.
@@ -100,7 +106,8 @@ interface ImporterParts<Options extends z.ZodType> {
   label: string
   options: Options
   accepts: Importer['accepts']
-  find: (source: ImportSource, options: z.infer<Options>) => AsyncIterable<ImportFinding>
+  /** The findings of one piece of text after the other; each is followed to its end before the next is asked for. */
+  find: (source: ImportSource, options: z.infer<Options>) => AsyncIterable<Iterable<ImportFinding>>
 }
 
 /** Characters of one row in the source. */
@@ -119,6 +126,7 @@ export function defineImporter<Options extends z.ZodType>(parts: ImporterParts<O
     label,
     options,
     accepts,
+    columns: async (source, chosen) => readColumns(find(source, parseOptions(options, chosen))),
     inspect: async (source, chosen) => inspectFindings(find(source, parseOptions(options, chosen))),
     read: (source, chosen) => readTasks(find(source, parseOptions(options, chosen))),
   }
@@ -131,18 +139,25 @@ function parseOptions<Options extends z.ZodType>(schema: Options, chosen: unknow
   throw new InvalidError('These import settings cannot be used.', Object.fromEntries(fields))
 }
 
-async function inspectFindings(findings: AsyncIterable<ImportFinding>): Promise<ImportInspection> {
+async function inspectFindings(pieces: AsyncIterable<Iterable<ImportFinding>>): Promise<ImportInspection> {
   const inspection: ImportInspection = { columns: [], rows: [], total: 0, problems: [], isIncomplete: false }
-  for await (const finding of findings) {
-    note(finding, inspection)
-    if (inspection.problems.length < PROBLEMS_MAX) continue
-    inspection.isIncomplete = true
-    break
+  for await (const findings of pieces) {
+    noteAll(findings, inspection)
+    if (inspection.problems.length === PROBLEMS_MAX) break
   }
   for (const { cells } of inspection.rows) {
     while (cells.length < inspection.columns.length) cells.push('')
   }
   return inspection
+}
+
+function noteAll(findings: Iterable<ImportFinding>, inspection: ImportInspection): void {
+  for (const finding of findings) {
+    note(finding, inspection)
+    if (inspection.problems.length < PROBLEMS_MAX) continue
+    inspection.isIncomplete = true
+    return
+  }
 }
 
 function note(finding: ImportFinding, inspection: ImportInspection): void {
@@ -161,9 +176,24 @@ function cutForPreview(text: string): string {
   return `${text.slice(0, PREVIEW_CELL_LENGTH_MAX).replace(/[\ud800-\udbff]$/, '')}…`
 }
 
-async function* readTasks(findings: AsyncIterable<ImportFinding>): AsyncGenerator<NewTask, void, undefined> {
-  for await (const finding of findings) {
-    if (finding.kind === 'problem') throw new ImportError([finding.problem])
-    if (finding.kind === 'task') yield finding.task
+async function* readTasks(
+  pieces: AsyncIterable<Iterable<ImportFinding>>,
+): AsyncGenerator<NewTask, void, undefined> {
+  for await (const findings of pieces) {
+    for (const finding of findings) {
+      if (finding.kind === 'problem') throw new ImportError([finding.problem])
+      if (finding.kind === 'task') yield finding.task
+    }
   }
+}
+
+async function readColumns(pieces: AsyncIterable<Iterable<ImportFinding>>): Promise<ImportColumn[]> {
+  const columns: ImportColumn[] = []
+  for await (const findings of pieces) {
+    for (const finding of findings) {
+      if (finding.kind !== 'column') return columns
+      columns.push(finding.column)
+    }
+  }
+  return columns
 }

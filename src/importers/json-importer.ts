@@ -19,23 +19,23 @@ export const jsonImporter = defineImporter({
   find: findInJson,
 })
 
-async function* findInJson(source: ImportSource): AsyncGenerator<ImportFinding, void, undefined> {
+async function* findInJson(source: ImportSource): AsyncGenerator<Iterable<ImportFinding>, void, undefined> {
   const rows = new JsonRows()
   try {
-    for await (const piece of readPieces(source)) {
-      yield* rows.find(piece)
+    for await (const pieces of readPieces(source)) {
+      yield rows.find(pieces)
       if (rows.isAbandoned) return
     }
   } catch (error) {
     if (!(error instanceof TextDecodingError)) throw error
-    yield { kind: 'problem', problem: { message: error.message, advice: error.advice } }
-    return yield { kind: 'abandoned' }
+    const problem = { message: error.message, advice: error.advice }
+    return yield [{ kind: 'problem', problem }, { kind: 'abandoned' }]
   }
-  yield* rows.end()
+  yield rows.end()
 }
 
-async function* readPieces(source: ImportSource): AsyncGenerator<JsonListPiece, void, undefined> {
+async function* readPieces(source: ImportSource): AsyncGenerator<Iterable<JsonListPiece>, void, undefined> {
   const reader = new JsonListReader({ elementLengthMax: ROW_LENGTH_MAX })
-  for await (const text of decodeText(source())) yield* reader.read(text, false)
-  yield* reader.read('', true)
+  for await (const text of decodeText(source())) yield reader.read(text, false)
+  yield reader.read('', true)
 }

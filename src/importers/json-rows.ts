@@ -65,7 +65,14 @@ export class JsonRows {
     return this.#isAbandoned
   }
 
-  *find(piece: JsonListPiece): Generator<ImportFinding, void, undefined> {
+  *find(pieces: Iterable<JsonListPiece>): Generator<ImportFinding, void, undefined> {
+    for (const piece of pieces) {
+      yield* this.#findIn(piece)
+      if (this.#isAbandoned) return
+    }
+  }
+
+  *#findIn(piece: JsonListPiece): Generator<ImportFinding, void, undefined> {
     if (this.#held !== undefined) {
       const held = this.#held
       this.#held = undefined

@@ -51,7 +51,7 @@ export class CsvReader {
       const attempt = this.#attemptRow(at, isLast)
       if (attempt === undefined) break
       yield this.#toPiece(at, attempt)
-      this.#line += countLineBreaks(this.#text.slice(at, attempt.end))
+      this.#line += countLineBreaks(this.#text, at, attempt.end)
       at = attempt.end
     }
     this.#text = this.#text.slice(at)
@@ -75,7 +75,7 @@ export class CsvReader {
       return { kind: 'row-too-long', line, isFatal: false, isQuoteOpen }
     }
     if ('cells' in attempt) return { kind: 'row', line, cells: attempt.cells }
-    const faultLine = line + countLineBreaks(this.#text.slice(start, attempt.faultAt))
+    const faultLine = line + countLineBreaks(this.#text, start, attempt.faultAt)
     return { kind: attempt.fault, line, cell: attempt.cell, faultLine }
   }
 
@@ -117,10 +117,15 @@ export class CsvReader {
   }
 
   #attemptPlain(start: number, isLast: boolean): CellAttempt | undefined {
+    const text = this.#text
+    const delimiter = this.#delimiterCode
     let end = start
-    while (!this.#endsCell(end)) end++
-    if (end === this.#text.length && !isLast) return undefined
-    return { value: this.#text.slice(start, end), end }
+    for (; end < text.length; end++) {
+      const code = text.charCodeAt(end)
+      if (code === delimiter || code === LF || code === CR) break
+    }
+    if (end === text.length && !isLast) return undefined
+    return { value: text.slice(start, end), end }
   }
 
   #endsCell(at: number): boolean {

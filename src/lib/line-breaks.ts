@@ -1,12 +1,12 @@
 const LF = 10
 const CR = 13
 
-/** Line breaks in a text: LF, CR, and CRLF as one. */
-export function countLineBreaks(text: string): number {
+/** Line breaks in a text, or between two places in it: LF, CR, and CRLF as one. */
+export function countLineBreaks(text: string, from = 0, to = text.length): number {
   let count = 0
-  for (let index = 0; index < text.length; index++) {
+  for (let index = from; index < to; index++) {
     const code = text.charCodeAt(index)
-    if (code === LF || (code === CR && text.charCodeAt(index + 1) !== LF)) count++
+    if (code === LF || (code === CR && (index + 1 === to || text.charCodeAt(index + 1) !== LF))) count++
   }
   return count
 }
