@@ -305,3 +305,14 @@ test('an encoding fault late in a large file names line and column', async () =>
     '10002 / question / Line 10002, character 12 (byte 210025): this is not valid UTF-8 text.',
   ])
 })
+
+test('the columns are known without reading on behind the header', async () => {
+  async function* endless(): AsyncGenerator<Uint8Array> {
+    yield await Promise.resolve(Buffer.from(`n,state\n${'1,\n'.repeat(60_000)}`))
+    throw new Error('read on')
+  }
+  assert.deepEqual(await csvImporter.columns(endless, {}), [
+    { name: 'n', becomes: 'data', key: 'n' },
+    { name: 'state', becomes: 'ignore' },
+  ])
+})

@@ -131,7 +131,7 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
       ctx.redirect(address)
       return
     }
-    const { columns } = await importer.inspect(sourceOfDraft(record), {})
+    const columns = await importer.columns(sourceOfDraft(record), {})
     const options = importer.name === 'csv' ? { columns: mapping(columns, fields) } : {}
     const again = (form: FormView) => showPreview(ctx, owned, { record, importer, options }, form)
     if (fields['check'] !== undefined) {
