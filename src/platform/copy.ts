@@ -1,10 +1,16 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely'
-import type { RawBuilder } from 'kysely'
+import type {
+  PostgresCursor,
+  PostgresPool,
+  PostgresPoolClient,
+  PostgresQueryResult,
+  RawBuilder,
+  Transaction,
+} from 'kysely'
 import type pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
-import type { Tx } from './postgres.ts'
+import type { DB } from './schema.ts'
 
 /** What a column is given: a text as PostgreSQL reads it, or nothing. */
 export type CopyCell = string | number | null
@@ -25,7 +31,7 @@ class CopySource {
  * @param lines made by `copyLine`, one or many in each text.
  */
 export async function copyIn(
-  tx: Tx,
+  tx: Transaction<DB>,
   statement: RawBuilder<unknown>,
   lines: AsyncIterable<string>,
 ): Promise<void> {
