@@ -59,7 +59,10 @@ export async function startTestServers(): Promise<TestServers> {
   mkdirSync(cache, { recursive: true, mode: 0o700 })
   const isMeasured = process.env['MANYHANDS_BROWSER_COVERAGE'] !== undefined
   // Two checkouts that are tested at once must not take each other's.
-  const checkout = createHash('sha256').update(import.meta.url).digest('hex').slice(0, 8)
+  const checkout = createHash('sha256')
+    .update(import.meta.url)
+    .digest('hex')
+    .slice(0, 8)
   const assets = join(cache, `assets${isMeasured ? '-to-measure' : ''}-${checkout}`)
   const [{ primary, replica }, redis] = await Promise.all([
     startDatabases(folder, cache),
