@@ -74,7 +74,8 @@ export function ruleRoutes(app: App, views: Views): Router<RequestState> {
         { rule: 'redundancy', nAnswers },
         { dryRun, caller: 'web' },
       )
-      if (dryRun) show(ctx, owned, { values, errors: {} }, { nAnswers, effect })
+      if (dryRun)
+        show(ctx, owned, { values, errors: {} }, { nAnswers, effect, changesNothing: isEmpty(effect) })
       else ctx.redirect(`${projectUrl(owned.project)}tasks/browse`)
     })
   })
@@ -85,6 +86,11 @@ export function ruleRoutes(app: App, views: Views): Router<RequestState> {
 interface Tried {
   nAnswers: number
   effect: RuleEffect
+  changesNothing: boolean
+}
+
+function isEmpty({ nTasks: _, ...counts }: RuleEffect): boolean {
+  return Object.values(counts).every((count) => count === 0)
 }
 
 function schedulerOf({ scheduler }: Project): Scheduler {
