@@ -261,12 +261,12 @@ test('leases run shorter near the end of a project', async () => {
   await foldTotals(writer())
   assert.ok((await paceLeases(writer())) > 0)
   assert.equal(await renewTasks(site.app, writer(), project.id, person(1), taskIds), 120)
-  const [{ seconds = 0 } = {}] = await rowsOf<{ seconds: number }>(
+  const [longest] = await rowsOf<{ seconds: number }>(
     site,
     'select extract(epoch from max(expires) - now())::int as seconds from lease where project_id = $1',
     [project.id],
   )
-  assert.ok(seconds <= 120)
+  assert.ok(longest && longest.seconds <= 120)
 })
 
 test('a calibration flag that changes moves a task out of the project’s figures and back', async () => {

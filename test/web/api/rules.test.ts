@@ -72,8 +72,8 @@ test('an answer brings the next task along, in the same request', async () => {
   assert.deepEqual([ahead.id, ahead.n_answers], [third, 2])
   assert.equal((await nextOf(second, {})).id, third)
   assert.deepEqual(await nextOf(third, {}), {})
-  const { body } = await who.submit(third).query({ next: 1 }).expect(403)
-  assert.equal((body as { next?: unknown }).next, undefined)
+  const refused = await who.submit(third).query({ next: 1 }).expect(403)
+  assert.equal((refused.body as { next?: unknown }).next, undefined)
 })
 
 test('leases are renewed and given back by whoever holds them', async () => {

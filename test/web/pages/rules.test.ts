@@ -40,7 +40,7 @@ test('an owner chooses the order, the lease time, the undo time and the share of
   const path = `/project/${shortName}/tasks/rules`
   const page = await rulesOf(shortName)
   assert.match(page.text, /value="depth_first" checked/)
-  assert.match(page.text, /name="leaseMinutes" type="text" value="30"/)
+  assert.match(page.text, /name="leaseMinutes" type="number" value="30"/)
   const values = { scheduler: 'random', leaseMinutes: '10', undoSeconds: '0', calibrationPercent: '20' }
   await owner.http.post(path).type('form').send(values).expect(302)
   assert.match((await rulesOf(shortName)).text, /value="random" checked/)
