@@ -66,7 +66,7 @@ test('an answer brings the next task along, in the same request', async () => {
       .submit(taskId)
       .query({ next: 1, ...query })
       .expect(200)
-    return (body as { next: { id?: number; n_answers?: number } }).next
+    return (reply.body as { next: { id?: number; n_answers?: number } }).next
   }
   const ahead = await nextOf(first, { offset: 1 })
   assert.deepEqual([ahead.id, ahead.n_answers], [third, 2])
