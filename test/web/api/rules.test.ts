@@ -62,7 +62,7 @@ test('an answer brings the next task along, in the same request', async () => {
   const [first = 0, second = 0, third = 0] = project.taskIds
   await who.newTask({ limit: 2 }).expect(200)
   const nextOf = async (taskId: number, query: object) => {
-    const { body } = await who
+    const reply = await who
       .submit(taskId)
       .query({ next: 1, ...query })
       .expect(200)
