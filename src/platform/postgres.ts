@@ -78,9 +78,12 @@ export function createPool({ url, max, maxLifetimeSeconds = 300 }: PoolSettings,
   pool.on('error', (error) => {
     log.warn({ err: error }, 'idle database connection lost')
   })
-  // A client in use tells its statement as well; without a listener the loss would end the process.
+  // The pool listens to idle connections only. One that breaks in use tells its query, or else nobody; but an error
+  // event that nobody hears ends the process.
   pool.on('connect', (client) => {
-    client.on('error', () => undefined)
+    client.on('error', (error) => {
+      log.warn({ err: error }, 'database connection lost')
+    })
   })
   return pool
 }
