@@ -10,7 +10,7 @@ const NEW_TASK = `
            'projectId', t.project_id, 'state', t.state, 'quorum', t.quorum, 'calibration', t.calibration,
            'priority', t.priority_0, 'info', t.info, 'nAnswers', t.n_answers, 'favUserIds', t.fav_user_ids)
          order by array_position(n.task_ids, t.id)) from task t where t.id = any (n.task_ids)) as tasks
-    from newtask_v3($1, $2, 1, 0, 200) n`
+    from newtask_v3($1, $2, 1, 0, 100) n`
 const SUBMIT = `select * from submit_v2($1, $2, $3, false, $4, null, null, null, null, null, 'reference')`
 
 const pool = new Pool({ connectionString: process.env['DATABASE_WRITE_URL'], max: 16 })

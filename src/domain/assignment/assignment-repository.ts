@@ -4,8 +4,11 @@ import type { Json } from '../../platform/schema.ts'
 import type { Db } from '../../platform/postgres.ts'
 import type { Task } from '../tasks/task-service.ts'
 
-/** At most this many candidates are examined in one call to the database. */
-const BUDGET = 200
+/**
+ * At most this many candidates are examined in one call to the database. One that the contributor has answered costs
+ * five blocks, and up to seven beside dead rows; a call is to touch fewer than a thousand.
+ */
+export const BUDGET = 100
 
 export interface NewTaskCall {
   projectId: number

@@ -35,7 +35,7 @@ const LEASES_MAX: Record<ContributorKey['kind'], number> = {
 }
 
 /** One question to the database may end before the contributor's circle does; this many of them always suffice. */
-const ROUNDS_MAX = 500
+const ROUNDS_MAX = 1_000
 
 function isAnonymous(who: ContributorKey): boolean {
   return who.kind === 'device' || who.kind === 'address'
