@@ -16,7 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { postgresPlace, socketUrl, startPostgres } from '../../src/bin/local/postgres.ts'
-import type { PostgresRole, PostgresServer } from '../../src/bin/local/postgres.ts'
+import type { PostgresPlace, PostgresRole, PostgresServer } from '../../src/bin/local/postgres.ts'
 import { DATABASE, prepareDatabase } from '../../src/bin/local/postgres-database.ts'
 import { makeServerFolder } from '../../src/bin/local/server-account.ts'
 import { findRedis, startRedis } from '../../src/bin/local/redis.ts'
@@ -55,8 +55,7 @@ async function addresses(): Promise<Addresses> {
 /** Starts a primary, a streaming replica of it and a Redis; makes the migrated template and the browser's files. */
 export async function startTestServers(): Promise<TestServers> {
   const folder = mkdtempSync(join(tmpdir(), 'mh-'))
-  const cache = join(tmpdir(), `manyhands-test-cache-${process.getuid?.() ?? 0}`)
-  mkdirSync(cache, { recursive: true, mode: 0o700 })
+  const cache = cacheFolder()
   const isMeasured = process.env['MANYHANDS_BROWSER_COVERAGE'] !== undefined
   // Two checkouts that are tested at once must not take each other's.
   const checkout = createHash('sha256')
@@ -65,7 +64,7 @@ export async function startTestServers(): Promise<TestServers> {
     .slice(0, 8)
   const assets = join(cache, `assets${isMeasured ? '-to-measure' : ''}-${checkout}`)
   const [{ primary, replica }, redis] = await Promise.all([
-    startDatabases(folder, cache),
+    startDatabases(folder),
     startTestRedis(folder, cache),
     buildAssets({ outDir: assets, minify: !isMeasured }),
   ])
@@ -86,24 +85,11 @@ async function startTestRedis(folder: string, cache: string): Promise<RedisServe
   return startRedis(program, { folder: join(folder, 'redis'), socket: join(folder, 'r.sock'), use: 'queue' })
 }
 
-/**
- * A primary and a replica from a prepared cluster: initdb and the migrations run once for each state of the
- * migrations, afterwards a start is a copy.
- */
-async function startDatabases(
-  folder: string,
-  cache: string,
-): Promise<{ primary: PostgresServer; replica: PostgresServer }> {
-  const place = await postgresPlace(cache)
-  const prepared = join(place.account.folder, `cluster-${migrationsHash()}`)
-  if (!existsSync(prepared)) await prepareCluster(prepared)
+/** A primary and a replica from copies of the same cluster. */
+async function startDatabases(folder: string): Promise<{ primary: PostgresServer; replica: PostgresServer }> {
   const [primaryFolder, replicaFolder] = [join(folder, 'p'), join(folder, 'q')]
-  for (const target of [primaryFolder, replicaFolder]) {
-    makeServerFolder(place.account, target)
-    cpSync(join(prepared, 'cluster'), join(target, 'cluster'), { recursive: true, mode: 0 })
-    // The copy is made with the umask's permissions; PostgreSQL insists on its own.
-    chmodSync(join(target, 'cluster'), 0o700)
-  }
+  const place = await copyMigratedCluster(primaryFolder)
+  await copyMigratedCluster(replicaFolder)
   const settings = { maxConnections: 300, durable: false }
   const primary = await startPostgres(place, {
     ...settings,
@@ -117,6 +103,28 @@ async function startDatabases(
     follow: primary.socketFolder,
   })
   return { primary, replica }
+}
+
+/** Programs and prepared clusters that one test run leaves for the next. */
+export function cacheFolder(): string {
+  const cache = join(tmpdir(), `manyhands-test-cache-${process.getuid?.() ?? 0}`)
+  mkdirSync(cache, { recursive: true, mode: 0o700 })
+  return cache
+}
+
+/**
+ * Makes the folder of a server whose cluster has the roles and the migrated, empty database: initdb and the migrations
+ * run once for each state of the migrations, afterwards this is a copy.
+ */
+export async function copyMigratedCluster(target: string): Promise<PostgresPlace> {
+  const place = await postgresPlace(cacheFolder())
+  const prepared = join(place.account.folder, `cluster-${migrationsHash()}`)
+  if (!existsSync(prepared)) await prepareCluster(prepared)
+  makeServerFolder(place.account, target)
+  cpSync(join(prepared, 'cluster'), join(target, 'cluster'), { recursive: true, mode: 0 })
+  // The copy is made with the umask's permissions; PostgreSQL insists on its own.
+  chmodSync(join(target, 'cluster'), 0o700)
+  return place
 }
 
 async function prepareCluster(prepared: string): Promise<void> {
