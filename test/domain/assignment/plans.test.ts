@@ -145,7 +145,7 @@ async function fillOpen(size: number, scheduler: Scheduler, stage: Stage): Promi
        from walk w join task_sched s using (task_id) join project p on p.id = s.project_id where nth = $6`,
     [keen, project, EARLIER_RUNS, isEnd, isRandom, answered],
   )
-  await db.query('vacuum (analyze) task_sched, task_run, lease, contributor_project')
+  await db.query('vacuum (analyze, index_cleanup on) task_sched, task_run, lease, contributor_project')
 }
 
 interface Touched {
