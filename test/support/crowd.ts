@@ -38,6 +38,8 @@ interface Reply {
 /** One in so many people goes away when a reply to their answer does not come, and somebody else comes. */
 const IMPATIENT = 50
 const PATIENCE_MS = 10_000
+/** More than any outage of a drill takes. */
+const ATTEMPTS_MAX = 200
 
 /** People of another site who answer one project at an address, with an idempotency key for each answer. */
 export function crowdOf(url: string, project: BuiltProject, token: string, history: History): Crowd {
@@ -78,6 +80,7 @@ export function crowdOf(url: string, project: BuiltProject, token: string, histo
       const reply = await once(path, body, key)
       if (reply) return reply
       if (hasEnded) throw new Error('The drill is over')
+      if (attempt === ATTEMPTS_MAX) throw new Error(`${path}: no answer, however often it was asked`)
       if (mayLeave && Math.random() < 1 / IMPATIENT) return undefined
       await sleep(Math.min(400, 5 * 2 ** attempt))
     }

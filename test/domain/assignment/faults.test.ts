@@ -25,7 +25,7 @@ import type { Ending } from '../../support/servers.ts'
 import { freePort, startProgram } from '../../support/started-site.ts'
 
 const NIGHTLY = Boolean(process.env['NIGHTLY'])
-const ANSWERS = Number(process.env['ANSWERS'] ?? (NIGHTLY ? 100_000 : 5_000))
+const ANSWERS = Number(process.env['ANSWERS'] ?? (NIGHTLY ? 100_000 : 3_000))
 const ANSWERS_AMID_CRASHES = NIGHTLY ? 10_000 : 300
 const CRASHES = NIGHTLY ? 12 : 2
 const REDUNDANCY = 3
