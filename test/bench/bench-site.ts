@@ -20,7 +20,9 @@ import type { TaskInput } from '../../src/domain/tasks/task-service.ts'
 import { registerUser } from '../../src/domain/users/user-service.ts'
 import { buildAssets } from '../../src/http/assets.ts'
 import { createApp } from '../../src/platform/app.ts'
+import type { App } from '../../src/platform/app.ts'
 import { loadConfig } from '../../src/platform/config.ts'
+import type { RequestDb } from '../../src/platform/database.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import { migrate } from '../../src/platform/migrate.ts'
 import { BIRDS } from '../support/presenter-project.ts'
@@ -39,18 +41,41 @@ export interface BenchProject {
   readonly firstContributor: number
 }
 
-export interface BenchSite {
+export interface BenchServers {
   readonly database: Pool
   readonly databaseUrl: string
   readonly socketFolder: string
-  readonly projects: readonly [BenchProject, BenchProject, BenchProject]
+  readonly env: Record<string, string>
   readonly web: { url: string; pid: number }
   readonly reference: { url: string; pid: number }
   stop(): Promise<void>
 }
 
-/** PostgreSQL that waits for its disk, Redis, the application's web process and the reference server. */
+export interface BenchSite extends BenchServers {
+  readonly projects: readonly [BenchProject, BenchProject, BenchProject]
+}
+
+/** The servers, and a project for each of the competitors. */
 export async function startBenchSite(): Promise<BenchSite> {
+  const servers = await startBenchServers()
+  try {
+    const addSome = (_app: App, db: () => RequestDb, projectId: number) =>
+      db().write((tx) => addTasks(tx, projectId, tasks()))
+    const [ours, forReference, forPgbench] = await makeProjects(
+      servers,
+      ['for-the-application', 'for-the-reference', 'for-pgbench'],
+      addSome,
+    )
+    if (!ours || !forReference || !forPgbench) throw new Error('A project was not made')
+    return { ...servers, projects: [ours, forReference, forPgbench] }
+  } catch (error) {
+    await servers.stop()
+    throw error
+  }
+}
+
+/** PostgreSQL that waits for its disk, Redis, the application's web process and the reference server. */
+export async function startBenchServers(): Promise<BenchServers> {
   const folder = mkdtempSync(join(tmpdir(), 'mh-'))
   const ends: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })]
   const stop = async () => {
@@ -68,7 +93,7 @@ async function startAll(
   folder: string,
   ends: (() => Promise<unknown>)[],
   stop: () => Promise<void>,
-): Promise<BenchSite> {
+): Promise<BenchServers> {
   const place = await postgresPlace(join(folder, 'p'))
   const socketFolder = join(folder, 's')
   const postgres = await startPostgres(place, {
@@ -124,14 +149,23 @@ async function startAll(
     database,
     databaseUrl: env.DATABASE_WRITE_URL,
     socketFolder,
-    projects: await makeProjects(env, database),
+    env,
     web: { url: env.SITE_URL, pid: pidOf(web) },
     reference: { url: `http://127.0.0.1:${referencePort}`, pid: pidOf(reference) },
     stop,
   }
 }
 
-async function makeProjects(env: Record<string, string>, database: Pool): Promise<BenchSite['projects']> {
+/**
+ * Published projects with CONTRIBUTORS people of another site each.
+ *
+ * @param fill gives a project its tasks.
+ */
+export async function makeProjects(
+  { env, database }: Pick<BenchServers, 'env' | 'database'>,
+  names: readonly string[],
+  fill: (app: App, db: () => RequestDb, projectId: number) => Promise<unknown>,
+): Promise<BenchProject[]> {
   const app = await createApp(loadConfig(env), 'bench', jobs)
   try {
     const db = () => app.database.open({ writes: true })
@@ -141,28 +175,35 @@ async function makeProjects(env: Record<string, string>, database: Pool): Promis
       email: 'bench@example.org',
       password: 'four plain bench words',
     })
-    const make = async (name: string): Promise<BenchProject> => {
+    const made: BenchProject[] = []
+    for (const name of names) {
       const project = await createProject(app, db(), user, {
         name,
         shortName: name,
         description: 'For the bench.',
       })
       const { id: presenterVersionId } = await savePresenter(db(), user, project, BIRDS)
-      await db().write((tx) => addTasks(tx, project.id, tasks()))
+      await fill(app, db, project.id)
       await publishProject(db(), user, { ...project, presenterVersionId })
-      const { rows } = await database.query<{ first: number }>(
-        `with made as (insert into contributor (kind, project_id, external_uid)
-           select 'external', $1, 'c' || n from generate_series(0, $2 - 1) n returning id)
-         select min(id)::int as first from made`,
-        [project.id, CONTRIBUTORS],
-      )
+      const firstContributor = await addContributors(database, project.id, CONTRIBUTORS)
       const token = await tokenOf(env['SITE_URL'] ?? '', name, await openSecretKey(app, project))
-      return { id: project.id, token, firstContributor: rows[0]?.first ?? 0 }
+      made.push({ id: project.id, token, firstContributor })
     }
-    return [await make('for-the-application'), await make('for-the-reference'), await make('for-pgbench')]
+    return made
   } finally {
     await app.close()
   }
+}
+
+/** People of another site, `c0` and on; the id of the first, which the others follow without gaps. */
+async function addContributors(database: Pool, projectId: number, count: number): Promise<number> {
+  const { rows } = await database.query<{ first: number }>(
+    `with made as (insert into contributor (kind, project_id, external_uid)
+       select 'external', $1, 'c' || n from generate_series(0, $2 - 1) n returning id)
+     select min(id)::int as first from made`,
+    [projectId, count],
+  )
+  return rows[0]?.first ?? 0
 }
 
 async function* tasks(): AsyncGenerator<TaskInput> {

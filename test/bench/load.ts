@@ -20,6 +20,9 @@ export interface Call {
   body?: string
 }
 
+/** Sends one request and gives the text of its answer. */
+export type Ask = (call: Call) => Promise<string>
+
 /**
  * Sends requests over CONNECTIONS keep-alive connections, each the next as soon as the last is answered.
  *
@@ -28,33 +31,52 @@ export interface Call {
  * @throws Error when any answer is not a success.
  */
 export async function load(
-  { url, pid }: { url: string; pid: number },
+  server: { url: string; pid: number },
   requests: number,
   next: (n: number) => Call,
 ): Promise<Run> {
-  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS })
   let n = 0
+  return loadTurns(server, requests, (ask) => ask(next(n++)))
+}
+
+/**
+ * The same with turns of one request or several, which may build on each other.
+ *
+ * @param turns how many each connection takes; a run counts turns.
+ * @param take one turn, the `nth` of its `connection`.
+ */
+export async function loadTurns(
+  { url, pid }: { url: string; pid: number },
+  turns: number,
+  take: (ask: Ask, connection: number, nth: number) => Promise<unknown>,
+): Promise<Run> {
+  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS })
   const cpuBefore = cpuSeconds(pid)
   const began = performance.now()
   await Promise.all(
-    Array.from({ length: CONNECTIONS }, async () => {
-      for (let sent = 0; sent < requests; sent += 1) await send(agent, url, next(n++))
+    Array.from({ length: CONNECTIONS }, async (_, connection) => {
+      for (let nth = 0; nth < turns; nth += 1) await take((call) => send(agent, url, call), connection, nth)
     }),
   )
   const seconds = (performance.now() - began) / 1000
   agent.destroy()
-  return { perSecond: n / seconds, cpuMs: ((cpuSeconds(pid) - cpuBefore) / n) * 1000 }
+  const all = turns * CONNECTIONS
+  return { perSecond: all / seconds, cpuMs: ((cpuSeconds(pid) - cpuBefore) / all) * 1000 }
 }
 
 /** Not fetch: it takes several times the processor time of the server that is measured beside it. */
-function send(agent: Agent, url: string, { method, path, headers = {}, body }: Call): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<undefined>()
+export function send(agent: Agent, url: string, { method, path, headers = {}, body }: Call): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>()
   const length = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) }
   request(url + path, { method, headers: { ...headers, ...length }, agent }, (response) => {
-    response.resume().once('end', () => {
-      if (response.statusCode === 200) resolve(undefined)
-      else reject(new Error(`${method} ${path} was answered ${response.statusCode ?? 0}`))
-    })
+    let text = ''
+    response
+      .setEncoding('utf8')
+      .on('data', (part: string) => (text += part))
+      .once('end', () => {
+        if (response.statusCode === 200) resolve(text)
+        else reject(new Error(`${method} ${path} was answered ${response.statusCode ?? 0}: ${text}`))
+      })
   })
     .once('error', reject)
     .end(body)

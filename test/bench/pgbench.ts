@@ -5,7 +5,10 @@ import { CONNECTIONS } from './load.ts'
 import type { Run } from './load.ts'
 
 export interface Pgbench {
-  /** Runs a statement over and over from CONNECTIONS connections, `requests` times on each. */
+  /**
+   * Runs a statement, or a script that ends in one or in `\gset`, over and over from CONNECTIONS connections, `requests` times on
+   * each. A script may count in `:turn`, which begins at -1, and keep a task in `:task`.
+   */
   run(script: string, requests: number): Promise<Run>
 }
 
@@ -47,12 +50,14 @@ function pgbench(
   return {
     async run(script, requests) {
       const file = join(folder, 'pgbench.sql')
-      writeFileSync(file, `${script};\n`)
+      writeFileSync(file, script.endsWith('\\gset') ? `${script}\n` : `${script};\n`)
       const options = [
         '--no-vacuum',
         `--file=${file}`,
         `--client=${CONNECTIONS}`,
         `--transactions=${requests}`,
+        '--define=turn=-1',
+        '--define=task=0',
       ]
       const out = await runProgram(
         command,

@@ -4,14 +4,24 @@ import { text } from 'node:stream/consumers'
 import { Pool } from 'pg'
 
 /** What HTTP figures are compared with: the same statements behind nothing but `node:http` and a pool. */
-const NEW_TASK = `
-  select n.has_more, (select json_agg(json_build_object(
+const tasksJson = (ids: string, project: string) => `(
+  select json_agg(json_build_object(
            'id', t.id, 'created', to_char(t.created, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-           'projectId', t.project_id, 'state', t.state, 'quorum', t.quorum, 'calibration', t.calibration,
-           'priority', t.priority_0, 'info', t.info, 'nAnswers', t.n_answers, 'favUserIds', t.fav_user_ids)
-         order by array_position(n.task_ids, t.id)) from task t where t.id = any (n.task_ids)) as tasks
-    from newtask_v3($1, $2, 1, 0, 100) n`
+           'projectId', t.project_id, 'state', t.state, 'quorum', t.quorum, 'calibration', 0,
+           'priority', t.priority_0, 'nAnswers', t.n_answers, 'favUserIds', t.fav_user_ids,
+           'info', case when p.scheduler = 'incremental' and jsonb_typeof(t.info) = 'object'
+                        then t.info || jsonb_build_object('last_answer', (
+                          select r.info from task_run r where r.task_id = t.id and r.withdrawn is null
+                           order by r.id desc limit 1))
+                        else t.info end)
+         order by array_position(${ids}, t.id))
+    from task t, (select scheduler from project where id = ${project}) p where t.id = any (${ids}))`
+const NEW_TASK = `
+  select n.has_more, ${tasksJson('n.task_ids', '$1')} as tasks from newtask_v3($1, $2, 1, 0, 200) n`
 const SUBMIT = `select * from submit_v2($1, $2, $3, false, $4, null, null, null, null, null, 'reference')`
+const SUBMIT_NEXT = `
+  select s.*, ${tasksJson('s.task_ids', '$1')} as tasks
+    from submit_next_v1($1, $2, $3, false, $4, null, null, null, null, null, 'reference', 1, 0, 200) s`
 
 const pool = new Pool({ connectionString: process.env['DATABASE_WRITE_URL'], max: 16 })
 const server = createServer((request, response) => {
@@ -20,7 +30,7 @@ const server = createServer((request, response) => {
     const query = new URL(request.url ?? '/', 'http://localhost').searchParams
     const { rows } =
       request.method === 'POST'
-        ? await pool.query(SUBMIT, [
+        ? await pool.query(query.has('next') ? SUBMIT_NEXT : SUBMIT, [
             body['project'],
             body['task'],
             body['contributor'],
