@@ -27,11 +27,16 @@ interface Outcome {
   seconds: number | undefined
   late: number
   abandoned: number
+  /** How often somebody asked, and for how long they waited in all. */
+  asked: number
+  waitedMs: number
   taskRuns: number
   extra: number
   surplus: number
   unfinished: number
 }
+
+type Counts = Pick<Outcome, 'late' | 'abandoned' | 'asked' | 'waitedMs'>
 
 /** A person as the simulation sees one: undefined when there is no task for them at the moment. */
 interface Person {
@@ -155,14 +160,14 @@ async function unleased({ database, databaseUrl }: BenchServers, tasks: number, 
 }
 
 async function simulate(database: Pool, scene: Scene, habits: Habits): Promise<Outcome> {
-  const counts = { late: 0, abandoned: 0 }
+  const counts: Counts = { late: 0, abandoned: 0, asked: 0, waitedMs: 0 }
   const state = { over: false }
   const began = performance.now()
   const everybody = Array.from({ length: CROWD }, () => contribute(scene, habits, counts, state))
   const seconds = await untilDone(database, scene, began)
   state.over = true
   await Promise.all(everybody)
-  const { rows } = await database.query<Omit<Outcome, 'seconds' | 'late' | 'abandoned'>>(
+  const { rows } = await database.query<Omit<Outcome, 'seconds' | keyof Counts>>(
     `select coalesce(sum(k), 0)::int as "taskRuns", coalesce(sum(extra), 0)::int as extra,
             coalesce(sum(greatest(k - $2, 0)), 0)::int as surplus,
             (select count(*)::int from task where project_id = $1 and state <> 'completed') as unfinished
@@ -197,38 +202,47 @@ async function untilDone(database: Pool, { projectId, secondsMax }: Scene, began
 async function contribute(
   { newPerson }: Scene,
   { abandon, late }: Habits,
-  counts: { late: number; abandoned: number },
+  counts: Counts,
   state: { over: boolean },
 ): Promise<void> {
   let person = newPerson()
   await sleep(Math.random() * THINK_SECONDS * 500)
-  let task = await person.newTask()
+  let task = await timed(counts, person.newTask())
   while (!state.over) {
     if (task === undefined) {
       await sleep(200 + Math.random() * 300)
-      task = await person.newTask()
+      task = await timed(counts, person.newTask())
       continue
     }
     const dice = Math.random()
     if (dice < abandon) {
       counts.abandoned += 1
       person = newPerson()
-      task = await person.newTask()
+      task = await timed(counts, person.newTask())
       continue
     }
     const isLate = dice < abandon + late
     if (isLate) counts.late += 1
     await sleep(1000 * (isLate ? LEASE_SECONDS * 1.5 : thinkSeconds()))
-    task = await person.submit(task)
+    task = await timed(counts, person.submit(task))
   }
+}
+
+async function timed<T>(counts: Counts, reply: Promise<T>): Promise<T> {
+  const began = performance.now()
+  const value = await reply
+  counts.asked += 1
+  counts.waitedMs += performance.now() - began
+  return value
 }
 
 function thinkSeconds(): number {
   return Math.min(THINK_SECONDS_MAX, THINK_SECONDS * (0.2 - 0.8 * Math.log(1 - Math.random())))
 }
 
-function ofAll({ seconds, taskRuns, surplus }: Outcome, ideal: number): Line[] {
+function ofAll({ seconds, taskRuns, surplus, asked, waitedMs }: Outcome, ideal: number): Line[] {
   return [
+    { name: 'nobody leaves: waited for each reply', value: `${(waitedMs / asked).toFixed(0)} ms on average` },
     {
       name: 'nobody leaves: surplus',
       value: `${surplus} of ${taskRuns}`,

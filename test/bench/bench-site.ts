@@ -78,9 +78,11 @@ export async function startBenchSite(): Promise<BenchSite> {
 export async function startBenchServers(): Promise<BenchServers> {
   const folder = mkdtempSync(join(tmpdir(), 'mh-'))
   const ends: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })]
-  const stop = async () => {
+  let stopping: Promise<void> | undefined
+  const stopAll = async () => {
     for (const end of ends.reverse()) await end()
   }
+  const stop = () => (stopping ??= stopAll())
   try {
     return await startAll(folder, ends, stop)
   } catch (error) {
