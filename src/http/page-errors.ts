@@ -1,4 +1,5 @@
 import type { App } from '../platform/app.ts'
+import { isDatabaseAway } from '../platform/postgres.ts'
 import { AppError } from '../lib/errors.ts'
 import type { ErrorKind } from '../lib/errors.ts'
 import { readTyped } from './form.ts'
@@ -24,11 +25,22 @@ export interface ShownError {
   unsent?: { typed: TypedForm | undefined }
 }
 
+/** A failover takes seconds. */
+const AWAY_SECONDS = 5
+
 /** What a caller is told of a throw: the message of an AppError; of a bug only that there was one. */
 export function shownError(app: Pick<App, 'log'>, error: unknown, ctx: Context): ShownError {
   if (error instanceof AppError) {
     if (error.retryAfter !== undefined) ctx.set('Retry-After', String(error.retryAfter))
     return { status: STATUS[error.kind], message: error.message }
+  }
+  if (isDatabaseAway(error)) {
+    app.log.warn({ err: error, method: ctx.method, path: ctx.path }, 'database away')
+    ctx.set('Retry-After', String(AWAY_SECONDS))
+    return {
+      status: 503,
+      message: 'The site cannot reach its data at the moment. Try again in a few seconds.',
+    }
   }
   app.log.error({ err: error, method: ctx.method, path: ctx.path }, 'unhandled error')
   return { status: 500, message: 'Something went wrong on our side. It has been noted.' }

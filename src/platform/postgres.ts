@@ -98,6 +98,20 @@ export function sqlState(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined
 }
 
+/** What PostgreSQL and the pooler say when they go, are not up yet, or take no more connections. */
+const AWAY_STATES = new Set(['57P01', '57P02', '57P03', '53300'])
+const AWAY_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH'])
+
+/** Whether something was thrown because no database server could be reached, or it went away in the middle. */
+export function isDatabaseAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const state = sqlState(error)
+  if (state !== undefined) return AWAY_STATES.has(state) || state.startsWith('08')
+  const { code, syscall } = error as NodeJS.ErrnoException
+  if (code !== undefined && (AWAY_CODES.has(code) || syscall === 'connect')) return true
+  return /^Connection terminated|^timeout exceeded when trying to connect/.test(error.message)
+}
+
 /** The unique constraint that a thrown query error says was violated. */
 export function violatedUnique(error: unknown): string | undefined {
   return violated(error, '23505')

@@ -391,3 +391,13 @@ test('who leaves gives the place back at once, and a quick person is told to wai
   // Places given back before the own position are found on the next round.
   await sees(3)
 })
+
+test('an answer whose request the site has forgotten is stored by requesting its task anew', async (t) => {
+  const { stored, project, page, sees, choice } = await visit(t, { infos: [1, 2].map(pictureTask) })
+  await sees(1)
+  await rowsOf(site, 'delete from lease where project_id = $1', [project.id])
+  await rowsOf(site, 'update task_sched set n_taken = 0 where project_id = $1', [project.id])
+  await choice('Yes').click()
+  await page.getByText('Saved', { exact: true }).waitFor()
+  assert.deepEqual(await stored(), answers('Yes'))
+})

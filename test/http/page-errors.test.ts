@@ -89,3 +89,17 @@ test('programs that ask for JSON are told as before', async () => {
     'template',
   ])
 })
+
+test('while the database is away pages and API say when to come back', async (t) => {
+  const nowhere = 'postgres://app@127.0.0.1:1/none'
+  const lost = await startTestApp(t, {
+    DATABASE_WRITE_URL: nowhere,
+    DATABASE_READ_URL: nowhere,
+    LOG_LEVEL: 'error',
+  })
+  const page = await lost.http.get('/').expect(503, /cannot reach its data/)
+  assert.ok(Number(page.headers['retry-after']) > 0)
+  const api = await lost.http.get('/api/project').expect(503)
+  assert.equal((api.body as Record<string, unknown>)['exception_cls'], 'ServiceUnavailable')
+  assert.ok(Number(api.headers['retry-after']) > 0)
+})

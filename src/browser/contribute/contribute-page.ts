@@ -1,3 +1,4 @@
+import { NOT_REQUESTED } from '../../lib/api-words.ts'
 import { isId, isObject } from '../../lib/bridge.ts'
 import type { FrameMessage, Json } from '../../lib/bridge.ts'
 import type { AllowedCall } from '../../lib/bridge-allow-list.ts'
@@ -14,7 +15,7 @@ import { createPageView } from './page-view.ts'
 import type { PageView } from './page-view.ts'
 import { hostPresenter } from './presenter-host.ts'
 import type { PresenterHost } from './presenter-host.ts'
-import { callApi, postLease, postTaskRun, postUndo, reasonOf } from './project-gateway.ts'
+import { callApi, postLease, postTaskRun, postUndo, reasonOf, requestTask } from './project-gateway.ts'
 import { createRunQueue } from './run-queue.ts'
 import type { Reply, RunQueue } from './run-queue.ts'
 
@@ -126,7 +127,13 @@ function taskRunQueue(
     storage: localStorageIfAny(),
     async post(body, key) {
       const nextOffset = lookAhead.offset()
-      const reply = await postTaskRun(body, provable(contributor), key, { presenterVersion, nextOffset })
+      const post = () => postTaskRun(body, provable(contributor), key, { presenterVersion, nextOffset })
+      let reply = await post()
+      if (reply.status === 403 && reasonOf(reply.body) === NOT_REQUESTED) {
+        // The request is forgotten: it was long ago, or the site lost its last moments in a crash.
+        await requestTask(project, body.task_id)
+        reply = await post()
+      }
       if (reply.status === 401) view.showNotice(strings.signInToSend, 'warning')
       if (reply.status === 200) offerUndo(settings, view, reply.body)
       return nextOffset === undefined ? reply : { ...reply, body: lookAhead.keep(reply.body, nextOffset) }

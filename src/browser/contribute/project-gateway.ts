@@ -31,6 +31,12 @@ export function postLease(
   return apiFetch(`/api/project/${project.id}/${action}`, contributor, jsonInit({ task_ids: taskIds }))
 }
 
+/** Requests one task anew, as opening it by its address does. Never rejects. */
+export async function requestTask(project: BridgeProject, taskId: number): Promise<void> {
+  const path = `/project/${encodeURIComponent(project.short_name)}/task/${taskId}`
+  await fetch(path, { credentials: 'same-origin', cache: 'no-store' }).catch(() => undefined)
+}
+
 /** Takes the contributor's last task run back. Never rejects. */
 export function postUndo(project: BridgeProject, contributor: string, taskRunId: number): Promise<Reply> {
   return apiFetch(`/api/project/${project.id}/undo`, contributor, jsonInit({ task_run_id: taskRunId }))

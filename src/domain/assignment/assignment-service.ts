@@ -1,3 +1,4 @@
+import { NOT_REQUESTED } from '../../lib/api-words.ts'
 import { AppError, ForbiddenError, UnauthenticatedError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
@@ -22,8 +23,6 @@ import {
 } from './assignment-repository.ts'
 import type { SubmitCall, SubmitOutcome, SubmitReply, WithdrawOutcome } from './assignment-repository.ts'
 
-/** PyBossa's sentence: its clients show it. */
-const NOT_REQUESTED = 'You must request a task first!'
 export const ANONYMOUS_REFUSED = 'This project does not allow anonymous contributors'
 
 /** So many leases may one contributor hold at once: nobody can hold a project. */

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
 import { ForbiddenError, InvalidError, NotFoundError, UnauthenticatedError } from '../../lib/errors.ts'
 import { fieldErrors } from '../../lib/field-errors.ts'
@@ -11,6 +12,7 @@ import type { Tx } from '../../platform/postgres.ts'
 import { currentRequestId } from '../../platform/request-context.ts'
 import type { Json, JsonObject } from '../../platform/schema.ts'
 import { randomToken } from '../../platform/sealing.ts'
+import type { Sealer } from '../../platform/sealing.ts'
 import { mayEditProject, mayReadProject } from './project-policy.ts'
 import type { MaybeViewer, ProjectViewer } from './project-policy.ts'
 import {
@@ -218,6 +220,32 @@ export async function openSecretKey(app: Pick<App, 'sealer'>, project: Project):
  */
 export async function getProject(db: RequestDb, viewer: MaybeViewer, id: number): Promise<Project> {
   return readable(viewer, await db.read((reader) => findProject(reader, id)), id)
+}
+
+/** So long, in milliseconds, may a change of a project take to reach those who ask for tasks and answer them. */
+const SERVED_MS = 1_000
+
+const served = new WeakMap<Sealer, LRUCache<number, Project>>()
+
+/**
+ * A project for those who ask for tasks and answer them, who come by the hundreds a second: a published one may be a
+ * second old. What decides about a task run is asked of the database again.
+ *
+ * @throws NotFoundError; for a draft of somebody else UnauthenticatedError or ForbiddenError.
+ */
+export async function getServedProject(
+  app: Pick<App, 'sealer'>,
+  db: RequestDb,
+  viewer: MaybeViewer,
+  id: number,
+): Promise<Project> {
+  const cache = served.get(app.sealer) ?? new LRUCache<number, Project>({ max: 1_000, ttl: SERVED_MS })
+  served.set(app.sealer, cache)
+  const known = cache.get(id)
+  if (known) return known
+  const project = await getProject(db, viewer, id)
+  if (project.published) cache.set(id, project)
+  return project
 }
 
 /** The same by short name. */

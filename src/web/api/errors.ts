@@ -110,7 +110,7 @@ function classify(
   // Class 22 is what the database says of a value that it cannot cast.
   if (sqlState(error)?.startsWith('22')) return { errorClass: 'DataError', message: messageOf(error) }
   const { status, message } = shownError(app, error, ctx)
-  const errorClass = error instanceof AppError ? CLASS_OF_STATUS[status] : undefined
+  const errorClass = CLASS_OF_STATUS[status]
   return { errorClass: errorClass ?? 'InternalServerError', message }
 }
 

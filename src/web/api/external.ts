@@ -1,7 +1,7 @@
 import { SignJWT, errors as joseErrors, jwtVerify } from 'jose'
 import { LRUCache } from 'lru-cache'
 import type { ContributorKey } from '../../domain/contributors/contributor-service.ts'
-import { getProjectById, openSecretKey } from '../../domain/projects/project-service.ts'
+import { getServedProject, openSecretKey } from '../../domain/projects/project-service.ts'
 import type { Project } from '../../domain/projects/project-service.ts'
 import type { Context } from '../../http/state.ts'
 import type { App } from '../../platform/app.ts'
@@ -80,7 +80,9 @@ export async function answeringContributor(
   if (ofAddress !== undefined && ofAddress !== externalUid)
     throw new ApiError('Forbidden', 'The external_uid of the body is not the one of the address')
   try {
-    return await externalContributor(app, ctx, await getProjectById(ctx.state.db, projectId), externalUid)
+    const { db, viewer } = ctx.state
+    const project = await getServedProject(app, db, viewer, projectId)
+    return await externalContributor(app, ctx, project, externalUid)
   } catch (error) {
     if (error instanceof TokenError) throw new ApiError('Forbidden', error.message)
     throw error

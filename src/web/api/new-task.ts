@@ -8,7 +8,12 @@ import {
   skipTask,
   withdrawTaskRun,
 } from '../../domain/assignment/assignment-service.ts'
-import { getProject, getProjectByShortName, getTotals } from '../../domain/projects/project-service.ts'
+import {
+  getProject,
+  getProjectByShortName,
+  getServedProject,
+  getTotals,
+} from '../../domain/projects/project-service.ts'
 import { writes } from '../../http/state.ts'
 import type { Context, RequestState } from '../../http/state.ts'
 import { UnauthenticatedError } from '../../lib/errors.ts'
@@ -31,7 +36,7 @@ export function newTaskRoutes(app: App): Router<RequestState> {
       return
     }
     const range = { limit: Math.min(countOf(ctx, 'limit', 1), 100), offset: countOf(ctx, 'offset', 0) }
-    const project = await getProject(ctx.state.db, ctx.state.viewer, id)
+    const project = await getServedProject(app, ctx.state.db, ctx.state.viewer, id)
     try {
       const who = await externalContributor(app, ctx, project)
       const tasks = await newTask(app, ctx.state.db, project, who, range)

@@ -29,8 +29,9 @@ declare
   v_count integer;
 begin
   perform set_config('synchronous_commit', 'off', true);
-  perform from contributor_project
-    where contributor_id = p_contributor and project_id = p_project for update;
+  -- Whoever comes back at once finds these tasks again.
+  update contributor_project set empty_until = '-infinity'
+   where contributor_id = p_contributor and project_id = p_project;
   with mine as materialized (
     select task_id, holds_place from lease
      where contributor_id = p_contributor and project_id = p_project and task_id = any (p_tasks)

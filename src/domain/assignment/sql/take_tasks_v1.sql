@@ -77,6 +77,7 @@ begin
   select sched_epoch as epoch, make_interval(secs => coalesce(lease_now, lease_seconds)) as ttl, scheduler,
          calibration_rate
     into p from project where id = p_project;
+  if not found then task_ids := '{}'; return; end if;
 
   insert into contributor_project (contributor_id, project_id, cur_epoch) values (p_contributor, p_project, p.epoch)
   on conflict (contributor_id, project_id) do update set cur_epoch = contributor_project.cur_epoch
