@@ -86,7 +86,9 @@ function comeBackTo(ctx: Context, { next }: View): string {
   const isSeen = ctx.method === 'GET' || ctx.method === 'HEAD'
   const isWorthIt = isSeen && ctx.path !== '/' && !ctx.path.startsWith('/account/')
   const address = isWorthIt ? ctx.url : next
-  return typeof address === 'string' && address !== '/' ? `?next=${encodeURIComponent(address)}` : ''
+  return typeof address === 'string' && address !== '' && address !== '/'
+    ? `?next=${encodeURIComponent(address)}`
+    : ''
 }
 
 function wantsJson(ctx: Context): boolean {

@@ -1,7 +1,7 @@
 import type { App } from '../../platform/app.ts'
 import { shownError } from '../../http/page-errors.ts'
 import type { Context, Handler } from '../../http/state.ts'
-import { AppError, InvalidError, NotFoundError } from '../../lib/errors.ts'
+import { InvalidError, NotFoundError } from '../../lib/errors.ts'
 import { sqlState } from '../../platform/postgres.ts'
 
 /** PyBossa's error classes, which its clients tell errors apart by. */

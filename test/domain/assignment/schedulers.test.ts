@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import {
+  leaveTasks,
   newTask,
   paceLeases,
   renewTasks,
@@ -251,6 +252,15 @@ test('a place given back is taken again by an open page while it is free', async
   assert.equal(await renewTasks(site.app, writer(), project.id, person(0), taskIds), 1800)
   assert.deepEqual(await asks(1), [])
   assert.deepEqual(await asks(0), [0])
+})
+
+test('who leaves and comes back goes on with the same task, whatever the order', async () => {
+  for (const scheduler of ['default', 'breadth_first', 'random'] as const) {
+    const { project, person, asks, taskIds } = await scheduled(scheduler, 8, 1)
+    const [first] = await asks(0, 2)
+    await leaveTasks(site.app, writer(), project.id, person(0), taskIds)
+    assert.deepEqual(await asks(0), [first], scheduler)
+  }
 })
 
 test('leases run shorter near the end of a project', async () => {

@@ -21,19 +21,19 @@ begin
   return true;
 end $$;
 
--- A contributor goes away: the places of these tasks go back at once, and the rows stay as proof of the requests.
--- Returns how many places that were.
+-- A contributor goes away: the places of these tasks go back at once, and the rows stay as proof of the requests. Who
+-- comes back goes on with the first of them. Returns how many places that were.
 create function leave_v1(p_project bigint, p_contributor bigint, p_tasks bigint[]) returns integer
 language plpgsql as $$
 declare
   v_count integer;
+  v_first bigint;
 begin
   perform set_config('synchronous_commit', 'off', true);
-  -- Whoever comes back at once finds these tasks again.
   update contributor_project set empty_until = '-infinity'
    where contributor_id = p_contributor and project_id = p_project;
   with mine as materialized (
-    select task_id, holds_place from lease
+    select task_id, holds_place, seq from lease
      where contributor_id = p_contributor and project_id = p_project and task_id = any (p_tasks)
        and not skipped and (holds_place or expires > now())
      order by task_id for update),
@@ -47,8 +47,13 @@ begin
     update task_sched s
        set n_taken = s.n_taken - 1, open = s.done_by is null,
            ord = case when s.sched = 'b' then s.n_taken - 1 else s.ord end
-      from locked l where s.task_id = l.task_id returning 1)
-  select count(*) into v_count from given_back;
+      from locked l where s.task_id = l.task_id)
+  select count(*), (array_agg(task_id order by seq))[1] into v_count, v_first from mine where holds_place;
+  update contributor_project c
+     set cur_nprio = s.nprio, cur_ord = s.ord, cur_task = s.task_id - 1,
+         cur_lap = (s.ord < order_start_v1(p_project, p_contributor))::int
+    from task_sched s
+   where s.task_id = v_first and c.contributor_id = p_contributor and c.project_id = p_project;
   return v_count;
 end $$;
 

@@ -8,6 +8,12 @@ create function order_key_v1(p_kind "char", p_task bigint, p_taken integer) retu
   select case p_kind when 'b' then p_taken when 'r' then hashint8(p_task) else 0 end
 $$;
 
+-- Where a contributor begins the circle under `random`: the same for good; anything evenly spread will do. Never the
+-- smallest integer, so that one can be taken from it.
+create function order_start_v1(p_project bigint, p_contributor bigint) returns integer language sql immutable as $$
+  select greatest(hashint8(p_contributor * 1000003 + p_project), -2147483647)
+$$;
+
 -- Rewrites the order keys of at most p_batch tasks after p_after that are not in the order of their project's
 -- scheduler yet. Nobody waits for more than one batch. Returns the last task looked at, null at the end.
 create function reorder_v1(p_project bigint, p_after bigint, p_batch integer) returns bigint language plpgsql as $$

@@ -100,8 +100,7 @@ begin
     end loop;
 
     v_is_random := p.scheduler = 'random';
-    -- The same for a contributor and project for good; anything evenly spread will do.
-    v_start := greatest(hashint8(p_contributor * 1000003 + p_project), -2147483647);
+    v_start := order_start_v1(p_project, p_contributor);
     -- From the front again when the rules changed, and now and then for places given back before the cursor.
     if c.cur_epoch <> p.epoch or c.cur_reset < now() - interval '5 minutes' then
       c.cur_nprio := '-Infinity'; c.cur_ord := -2147483648; c.cur_task := 0; c.cur_lap := 2; c.cur_done := 0;
