@@ -19,7 +19,7 @@ import type { ExportFormat, ExportNoun } from '../../src/domain/exports/export-s
 import { beginExport } from '../../src/domain/exports/export-work.ts'
 import { listMailsFor } from '../../src/domain/mails/mail-service.ts'
 import type { Project } from '../../src/domain/projects/project-service.ts'
-import { deleteProject, getProjectById } from '../../src/domain/projects/project-service.ts'
+import { deleteProject } from '../../src/domain/projects/project-service.ts'
 import { listTasks, updateTask } from '../../src/domain/tasks/task-service.ts'
 import type { User } from '../../src/domain/users/user-service.ts'
 import { ForbiddenError, NotFoundError, UnauthenticatedError } from '../../src/lib/errors.ts'
@@ -329,13 +329,12 @@ test('asking again while an export waits for its turn gives the same one, to eac
   const [owner, other] = [await newOwner(job), await newOwner(job)]
   const project = await newProject(job, owner, [{ a: 1 }])
   await job.sql('insert into project_owner (project_id, user_id) values ($1, $2)', [project.id, other.id])
-  const shared = await getProjectById(job.db(), project.id)
   const ask = (who: User, format: ExportFormat) =>
     requestExport(
       job.app,
       job.db(),
       who,
-      { ...shared, ownerIds: [owner.id, other.id] },
+      { ...project, ownerIds: [owner.id, other.id] },
       { what: 'task', format },
     )
 

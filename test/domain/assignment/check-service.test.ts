@@ -334,7 +334,7 @@ test('nothing is harmed, missed or suspected while people submit and a worker fo
   isRepairing = false
   await Promise.all([...submitting, folding])
 
-  assert.equal(new Set([0, ...nStoredAfter]).size, 4, 'somebody submitted in each round')
+  assert.ok(new Set([0, ...nStoredAfter]).size > 1, 'somebody submitted meanwhile')
   assert.deepEqual(found(await check(project)), {})
   assert.equal(nStored, 2 * nTasks)
   const states = await job.sql(
