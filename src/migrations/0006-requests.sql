@@ -1,5 +1,3 @@
--- include ../domain/assignment/sql/newtask_v2.sql
--- include ../domain/assignment/sql/request_task_v2.sql
 -- A request is forgotten a day after its lease ended, and a lease may have been renewed for long.
 create index lease_ended on lease (greatest(requested, expires)) where not holds_place;
 drop index lease_proof_age;

@@ -37,6 +37,6 @@ update task_sched s set calibrates = true, open = false from task t where t.id =
 -- include ../domain/assignment/sql/take_tasks_v1.sql
 -- include ../domain/assignment/sql/submit_v2.sql
 -- include ../domain/assignment/sql/give_back_v1.sql
--- include ../domain/assignment/sql/request_task_v3.sql
+-- include ../domain/assignment/sql/request_task_v2.sql
 -- include ../domain/assignment/sql/withdraw_v1.sql
 -- include ../domain/assignment/sql/reconcile_v1.sql

@@ -111,7 +111,7 @@ function contributorFor(who: Who, { walkers, busy }: FilledProject, sample: numb
 }
 
 function newTaskQuery(project: number, contributor: number): string {
-  return `select * from newtask_v3(${project}, ${contributor}, 1, 0, 100)`
+  return `select * from newtask_v2(${project}, ${contributor}, 1, 0, 100)`
 }
 
 /** Rolled back, so that a project stays at its begin, or its end. */

@@ -94,10 +94,10 @@ async function runPgbench(
   turns: number,
 ): Promise<Round> {
   const who = `\\set turn :turn + 1\n\\set c ${firstContributor} + :client_id * ${turns} + :turn\n`
-  const take = `select coalesce(task_ids[1], 0) as task from newtask_v3(${id}, :c, 1, 0, 100) \\gset\n`
+  const take = `select coalesce(task_ids[1], 0) as task from newtask_v2(${id}, :c, 1, 0, 100) \\gset\n`
   return {
     newtask: await pgbench.run(
-      `${who}select n.has_more, t.* from newtask_v3(${id}, :c, 1, 0, 100) n left join task t on t.id = any (n.task_ids)`,
+      `${who}select n.has_more, t.* from newtask_v2(${id}, :c, 1, 0, 100) n left join task t on t.id = any (n.task_ids)`,
       turns,
     ),
     submit: await pgbench.run(
@@ -297,7 +297,7 @@ async function runAt(pgbench: Pgbench, { first, count }: Projects, turns: number
   asked += turns * CONNECTIONS
   const { perSecond } = await pgbench.run(
     `\\set turn :turn + 1\n\\set c ${asked} + :client_id * ${turns} + :turn\n\\set p ${first} + random(0, ${count - 1})
-     select task_ids from newtask_v3(:p, :c, 1, 0, 100)`,
+     select task_ids from newtask_v2(:p, :c, 1, 0, 100)`,
     turns,
   )
   return perSecond
@@ -311,7 +311,7 @@ async function cycleAt(
 ): Promise<number> {
   const { perSecond } = await pgbench.run(
     `\\set turn :turn + 1\n\\set c ${people} + :client_id * ${turns} + :turn\n\\set p ${first} + random(0, ${count - 1})
-     select coalesce(task_ids[1], 0) as task from newtask_v3(:p, :c, 1, 0, 100) \\gset
+     select coalesce(task_ids[1], 0) as task from newtask_v2(:p, :c, 1, 0, 100) \\gset
      select * from submit_v2(:p, :task, :c, ${SUBMIT_ARGUMENTS})`,
     turns,
   )

@@ -115,7 +115,7 @@ async function ofPgbench(
     .query(`drop sequence if exists bench_turn; create sequence bench_turn minvalue 0 cache 1;
     grant usage on sequence bench_turn to app_rw`)
   const newtask = await pgbench.run(
-    `select n.has_more, t.* from newtask_v3(${id}, ${firstContributor} + nextval('bench_turn') % ${CONTRIBUTORS}, 1, 0, 100) n
+    `select n.has_more, t.* from newtask_v2(${id}, ${firstContributor} + nextval('bench_turn') % ${CONTRIBUTORS}, 1, 0, 100) n
        left join task t on t.id = any (n.task_ids)`,
     REQUESTS,
   )

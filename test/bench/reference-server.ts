@@ -17,7 +17,7 @@ const tasksJson = (ids: string, project: string) => `(
          order by array_position(${ids}, t.id))
     from task t, (select scheduler from project where id = ${project}) p where t.id = any (${ids}))`
 const NEW_TASK = `
-  select n.has_more, ${tasksJson('n.task_ids', '$1')} as tasks from newtask_v3($1, $2, 1, 0, 100) n`
+  select n.has_more, ${tasksJson('n.task_ids', '$1')} as tasks from newtask_v2($1, $2, 1, 0, 100) n`
 const SUBMIT = `select * from submit_v2($1, $2, $3, false, $4, null, null, null, null, null, 'reference')`
 const SUBMIT_NEXT = `
   select s.*, ${tasksJson('s.task_ids', '$1')} as tasks

@@ -47,11 +47,11 @@ function tasksJson(ids: RawBuilder<unknown>, projectId: number): RawBuilder<Task
 export async function callNewTask(db: Db, call: NewTaskCall): Promise<NewTaskReply> {
   const { rows } = await sql<{ hasMore: boolean; tasks: Task[] | null }>`
     select n.has_more as "hasMore", ${tasksJson(sql`n.task_ids`, call.projectId)} as tasks
-      from newtask_v3(${call.projectId}, ${call.contributorId}, ${call.limit}, ${call.offset}, ${BUDGET}) n`.execute(
+      from newtask_v2(${call.projectId}, ${call.contributorId}, ${call.limit}, ${call.offset}, ${BUDGET}) n`.execute(
     db,
   )
   const [row] = rows
-  if (!row) throw new Error('newtask_v3 gave no row')
+  if (!row) throw new Error('newtask_v2 gave no row')
   return { tasks: row.tasks ?? [], hasMore: row.hasMore }
 }
 
@@ -126,7 +126,7 @@ export async function callRequestTask(
   call: { projectId: number; taskId: number; contributorId: number; leasesMax: number },
 ): Promise<boolean> {
   const { rows } = await sql<{ holds: boolean }>`
-    select request_task_v3(${call.projectId}, ${call.taskId}, ${call.contributorId}, ${call.leasesMax}) as holds`.execute(
+    select request_task_v2(${call.projectId}, ${call.taskId}, ${call.contributorId}, ${call.leasesMax}) as holds`.execute(
     db,
   )
   return rows[0]?.holds === true

@@ -188,7 +188,7 @@ async function readsOfTaskRun(): Promise<{ scans: number; rows: number }> {
   return rows[0] ?? { scans: 0, rows: 0 }
 }
 
-const newtask = (who: number) => `select * from newtask_v3(${ids.project}, ${who}, 1, 0, ${BUDGET})`
+const newtask = (who: number) => `select * from newtask_v2(${ids.project}, ${who}, 1, 0, ${BUDGET})`
 
 async function firstTask(who: number): Promise<string> {
   const { rows } = await db.query<{ task_ids: string[] }>(newtask(who))

@@ -8,7 +8,8 @@ declare
   v_ttl interval;
 begin
   perform set_config('synchronous_commit', 'off', true);
-  select sched_epoch, make_interval(secs => lease_seconds) into v_epoch, v_ttl from project where id = p_project;
+  select sched_epoch, make_interval(secs => coalesce(lease_now, lease_seconds)) into v_epoch, v_ttl
+    from project where id = p_project;
   insert into contributor_project (contributor_id, project_id, cur_epoch) values (p_contributor, p_project, v_epoch)
   on conflict (contributor_id, project_id) do update set cur_epoch = contributor_project.cur_epoch;
   if exists (select from task_run where task_id = p_task and contributor_id = p_contributor and withdrawn is null)
@@ -20,7 +21,7 @@ begin
        where contributor_id = p_contributor and project_id = p_project and holds_place) < p_leases_max then
     perform from task_sched where task_id = p_task and project_id = p_project and open for update;
     if found then
-      perform take_place_v1(p_project, p_task, p_contributor, v_ttl);
+      perform take_place_v2(p_project, p_task, p_contributor, v_ttl);
       return true;
     end if;
   end if;

@@ -216,7 +216,7 @@ begin
            order by seq offset p_offset limit p_limit) x;
 end $$;
 
-create function newtask_v3(
+create function newtask_v2(
   p_project bigint, p_contributor bigint, p_limit integer, p_offset integer, p_budget integer,
   out task_ids bigint[], out has_more boolean
 ) language plpgsql as $$
