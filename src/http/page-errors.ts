@@ -1,5 +1,5 @@
 import type { App } from '../platform/app.ts'
-import { isDatabaseAway } from '../platform/postgres.ts'
+import { isDatabaseAway, isDatabaseBusy } from '../platform/postgres.ts'
 import { AppError } from '../lib/errors.ts'
 import type { ErrorKind } from '../lib/errors.ts'
 import { readTyped } from './form.ts'
@@ -41,6 +41,11 @@ export function shownError(app: Pick<App, 'log'>, error: unknown, ctx: Context):
       status: 503,
       message: 'The site cannot reach its data at the moment. Try again in a few seconds.',
     }
+  }
+  if (isDatabaseBusy(error)) {
+    app.log.warn({ err: error, method: ctx.method, path: ctx.path }, 'database busy')
+    ctx.set('Retry-After', '1')
+    return { status: 503, message: 'The site is busy with this at the moment. Try again in a few seconds.' }
   }
   app.log.error({ err: error, method: ctx.method, path: ctx.path }, 'unhandled error')
   return { status: 500, message: 'Something went wrong on our side. It has been noted.' }

@@ -52,6 +52,7 @@ function tooMany(reset: number): AppError {
 
 /** People at the contribute page make two requests a task, and quick ones answer several tasks a second. */
 const OWN_PAGE_FACTOR = 10
+const OWN_PAGE_GROUPS = new Set(['newtask', 'taskrun', 'skip', 'userprogress'])
 
 /**
  * Counts requests per identity and route group, as PyBossa does (the request that reaches the limit is refused), and
@@ -65,7 +66,11 @@ export function rateLimit(app: App, group: (ctx: Context) => string): Handler {
   const { seconds } = limit
 
   return async (ctx, next) => {
-    const isOwnPage = ctx.state.isOurs && ctx.get(CONTRIBUTOR_HEADER) !== ''
+    const isOwnPage =
+      ctx.state.isOurs &&
+      ctx.state.authenticatedBy !== 'key' &&
+      ctx.get(CONTRIBUTOR_HEADER) !== '' &&
+      OWN_PAGE_GROUPS.has(group(ctx))
     const requests = isOwnPage ? limit.requests * OWN_PAGE_FACTOR : limit.requests
     const name = `${isOwnPage ? 'page-' : ''}${group(ctx)}:${callerOf(ctx, app)}`
     const { hits, reset } = app.config.rateLimit

@@ -30,9 +30,6 @@ alter table contributor_project
 alter table project_delta add column n_calibration_tasks integer not null default 0;
 alter table project_total add column n_calibration_tasks bigint not null default 0;
 
--- Tasks that were marked for calibration before they were treated so.
-update task_sched s set calibrates = true, open = false from task t where t.id = s.task_id and t.calibration <> 0;
-
 -- include ../domain/assignment/sql/order_v1.sql
 -- include ../domain/assignment/sql/take_tasks_v1.sql
 -- include ../domain/assignment/sql/submit_v2.sql
@@ -40,3 +37,14 @@ update task_sched s set calibrates = true, open = false from task t where t.id =
 -- include ../domain/assignment/sql/request_task_v2.sql
 -- include ../domain/assignment/sql/withdraw_v1.sql
 -- include ../domain/assignment/sql/reconcile_v1.sql
+
+-- Tasks that were marked for calibration before they were treated so.
+do $$
+declare
+  k record;
+begin
+  for k in select project_id, array_agg(id) as ids from task where calibration <> 0 group by 1 loop
+    perform lock_tasks_v1(k.ids);
+    perform reconcile_v1(k.project_id, k.ids, null);
+  end loop;
+end $$;

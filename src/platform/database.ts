@@ -159,7 +159,8 @@ function openFor(user: DatabaseUser, servers: Servers): RequestDb {
 
     async call(statement, { silent = false } = {}) {
       mustWrite()
-      const value = await statement(primary)
+      // One statement leaves nothing behind when it fails, so it may be tried again.
+      const value = await retried(2, () => statement(primary))
       if (!silent) noteCommit()
       return value
     },

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 
 /** Any number that no other advisory lock of this database uses. */
@@ -12,9 +13,15 @@ export async function listApplied(client: pg.ClientBase): Promise<Set<string>> {
   return new Set(rows.map(({ name }) => name))
 }
 
+async function hasLocked(client: pg.ClientBase): Promise<boolean> {
+  const { rows } = await client.query<{ mine: boolean }>('select pg_try_advisory_lock($1) as mine', [LOCK])
+  return rows[0]?.mine === true
+}
+
 /** Runs `work` while no other process migrates the same database; the lock goes with the connection. */
 export async function whileLocked<T>(client: pg.ClientBase, work: () => Promise<T>): Promise<T> {
-  await client.query('select pg_advisory_lock($1)', [LOCK])
+  // Asked for again and again: who waits within a statement would stop an index from being built concurrently.
+  while (!(await hasLocked(client))) await sleep(200)
   try {
     return await work()
   } finally {

@@ -112,6 +112,14 @@ export function isDatabaseAway(error: unknown): boolean {
   return /^Connection terminated|^timeout exceeded when trying to connect/.test(error.message)
 }
 
+/** Lock and statement time limits, deadlocks, conflicts: the same may work in a moment. */
+const BUSY_STATES = new Set(['55P03', '57014', '40P01', '40001'])
+
+/** Whether something was thrown because others were at the same rows for too long. */
+export function isDatabaseBusy(error: unknown): boolean {
+  return BUSY_STATES.has(sqlState(error) ?? '')
+}
+
 /** The unique constraint that a thrown query error says was violated. */
 export function violatedUnique(error: unknown): string | undefined {
   return violated(error, '23505')

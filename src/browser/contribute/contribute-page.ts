@@ -30,7 +30,7 @@ export function startContributePage(): void {
   const view = createPageView(settings)
   const lookAhead = createLookAhead()
   const leases = keepLeases(leaseGateway(settings))
-  const queue = taskRunQueue(settings, { view, lookAhead }, () => host)
+  const queue = taskRunQueue(settings, { view, lookAhead, leases }, () => host)
   const visit = createVisit(settings, view)
   const host: PresenterHost = hostPresenter({
     settings,
@@ -118,7 +118,7 @@ function leaseGateway({ project, contributor }: PageSettings): LeaseGateway {
 
 function taskRunQueue(
   settings: PageSettings,
-  { view, lookAhead }: Pick<Parts, 'view' | 'lookAhead'>,
+  { view, lookAhead, leases }: Omit<Parts, 'queue'>,
   host: () => PresenterHost,
 ): RunQueue {
   const { strings, project, contributor, presenterVersion } = settings
@@ -131,12 +131,14 @@ function taskRunQueue(
       let reply = await post()
       if (reply.status === 403 && reasonOf(reply.body) === NOT_REQUESTED) {
         // The request is forgotten: it was long ago, or the site lost its last moments in a crash.
-        await requestTask(project, body.task_id)
+        await requestTask(project, provable(contributor), body.task_id)
         reply = await post()
       }
       if (reply.status === 401) view.showNotice(strings.signInToSend, 'warning')
       if (reply.status === 200) offerUndo(settings, view, reply.body)
-      return nextOffset === undefined ? reply : { ...reply, body: lookAhead.keep(reply.body, nextOffset) }
+      if (nextOffset === undefined) return reply
+      leases.hold(idsIn(isObject(reply.body) ? (reply.body['next'] ?? null) : null))
+      return { ...reply, body: lookAhead.keep(reply.body, nextOffset) }
     },
     onChange(state) {
       view.showCounts(state)

@@ -32,9 +32,8 @@ export function postLease(
 }
 
 /** Requests one task anew, as opening it by its address does. Never rejects. */
-export async function requestTask(project: BridgeProject, taskId: number): Promise<void> {
-  const path = `/project/${encodeURIComponent(project.short_name)}/task/${taskId}`
-  await fetch(path, { credentials: 'same-origin', cache: 'no-store' }).catch(() => undefined)
+export function requestTask(project: BridgeProject, contributor: string, taskId: number): Promise<Reply> {
+  return apiFetch(`/api/project/${project.id}/request`, contributor, jsonInit({ task_id: taskId }))
 }
 
 /** Takes the contributor's last task run back. Never rejects. */

@@ -157,12 +157,11 @@ export async function callLeave(
 /** Prolongs the leases of these tasks; for how long leases run, in seconds. */
 export async function callRenew(
   db: Db,
-  call: { projectId: number; contributorId: number; taskIds: readonly number[] },
+  call: { projectId: number; contributorId: number; taskIds: readonly number[]; leasesMax: number },
 ): Promise<number> {
   const { rows } = await sql<{ seconds: number }>`
-    select renew_v1(${call.projectId}, ${call.contributorId}, ${[...call.taskIds]}::bigint[]) as seconds`.execute(
-    db,
-  )
+    select renew_v1(${call.projectId}, ${call.contributorId}, ${[...call.taskIds]}::bigint[],
+                    ${call.leasesMax}) as seconds`.execute(db)
   return rows[0]?.seconds ?? 0
 }
 

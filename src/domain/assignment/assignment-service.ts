@@ -184,7 +184,7 @@ function storedRun(reply: SubmitReply): StoredTaskRun {
   if (refusal) throw refusal()
   const { runId, created, finishTime, counted } = reply
   if (runId === null || created === null || finishTime === null || counted === null) {
-    throw new Error(`submit_v1 answered ${reply.outcome} without a task run`)
+    throw new Error(`submit_v2 answered ${reply.outcome} without a task run`)
   }
   return { id: runId, created, finishTime, counted, completed: reply.outcome === 'completed' }
 }
@@ -236,7 +236,10 @@ export async function renewTasks(
   taskIds: readonly number[],
 ): Promise<number> {
   const contributorId = await resolveContributor(app, db, who)
-  return db.call((primary) => callRenew(primary, { projectId, contributorId, taskIds }), { silent: true })
+  const leasesMax = LEASES_MAX[who.kind]
+  return db.call((primary) => callRenew(primary, { projectId, contributorId, taskIds, leasesMax }), {
+    silent: true,
+  })
 }
 
 const NOT_WITHDRAWN: Record<Exclude<WithdrawOutcome, 'withdrawn'>, string> = {

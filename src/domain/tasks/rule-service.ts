@@ -11,6 +11,7 @@ import {
   findTaskIds,
   findTasksOfRuns,
   fitRedundancyToRuns,
+  lockContributorsOf,
   lockTasks,
   reconcileTasks,
   reorderTasks,
@@ -104,6 +105,7 @@ async function applyRule(
     change.rule === 'withdraw-runs'
       ? await findTasksOfRuns(tx, projectId, change.runIds)
       : await findTaskIds(tx, projectId, tasks)
+  if (change.rule === 'withdraw-runs') await lockContributorsOf(tx, projectId, { runIds: change.runIds })
   await lockTasks(tx, ids)
   let nWithdrawn = 0
   switch (change.rule) {

@@ -219,6 +219,26 @@ export async function withdrawRuns(
   return { nWithdrawn: rows[0]?.nWithdrawn ?? 0, taskIds: rows[0]?.taskIds ?? [] }
 }
 
+/**
+ * Locks the counters of everybody who gave these runs, or runs of these tasks. Comes before `lockTasks`: whoever submits
+ * takes them in this order too.
+ */
+export async function lockContributorsOf(
+  tx: Tx,
+  projectId: number,
+  of: { runIds: readonly number[] } | { taskIds: readonly number[] },
+): Promise<void> {
+  const these =
+    'runIds' in of
+      ? sql`id = any (${[...of.runIds]}::bigint[])`
+      : sql`task_id = any (${[...of.taskIds]}::bigint[])`
+  await sql`
+    select from contributor_project
+     where project_id = ${projectId}
+       and contributor_id in (select contributor_id from task_run where project_id = ${projectId} and ${these})
+     order by contributor_id for update`.execute(tx)
+}
+
 /** The tasks that these task runs belong to. */
 export async function findTasksOfRuns(
   tx: Tx,

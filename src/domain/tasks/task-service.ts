@@ -21,6 +21,7 @@ import {
   hasResult,
   listSampleTasks,
   listTaskProgress,
+  lockContributorsOf,
   lockTasks,
   noteTasks,
   reconcileTasks,
@@ -198,6 +199,8 @@ export async function deleteTask(
     if (!editor.isAdmin && (await hasResult(tx, task.id))) {
       throw new ForbiddenError('This task has a result: only an admin can delete it.')
     }
+    await lockContributorsOf(tx, project.id, { taskIds: [task.id] })
+    await lockTasks(tx, [task.id])
     const gone = await deleteTaskRows(tx, task.id)
     if (!gone) throw new NotFoundError('task', task.id)
     await noteTasks(tx, project.id, {

@@ -89,17 +89,19 @@ export async function answeringContributor(
   }
 }
 
-/** Tokens that were verified, with the sealed key they were verified by: another site sends one for all its people. */
-const verified = new LRUCache<string, string>({ max: 10_000 })
+/** Tokens that were verified, with the sealed key they were verified by and when they end: another site sends one for all its people. */
+const verified = new LRUCache<string, { sealedKey: string; expires: number }>({ max: 10_000 })
 
 async function verifyToken(app: App, ctx: Context, project: Project): Promise<void> {
   const token = bearerToken(ctx.get('Authorization'))
   const name = `${project.id} ${project.shortName} ${token}`
-  if (verified.get(name) === project.secretKeySealed) return
+  const before = verified.get(name)
+  if (before?.sealedKey === project.secretKeySealed && Date.now() < before.expires) return
   try {
     const { payload } = await jwtVerify(token, await keyOf(app, project), { algorithms: ['HS256'] })
     if (payload['project_id'] === project.id && payload['short_name'] === project.shortName) {
-      verified.set(name, project.secretKeySealed)
+      const expires = payload.exp === undefined ? Infinity : payload.exp * 1000
+      verified.set(name, { sealedKey: project.secretKeySealed, expires })
       return
     }
   } catch (error) {

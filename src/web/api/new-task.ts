@@ -5,6 +5,7 @@ import {
   newTask,
   ownProgress,
   renewTasks,
+  requestTask,
   skipTask,
   withdrawTaskRun,
 } from '../../domain/assignment/assignment-service.ts'
@@ -24,7 +25,7 @@ import { countOf, idOf, integerOf, readObject } from './input.ts'
 import { toWire } from './output.ts'
 import { TASK_NAMES } from './task.ts'
 
-/** /api/project/<id>/newtask, userprogress, skip, renew, leave and undo; /api/app/… is PyBossa's old name. */
+/** /api/project/<id>/newtask, userprogress, skip, request, renew, leave and undo; /api/app/… is PyBossa's old name. */
 export function newTaskRoutes(app: App): Router<RequestState> {
   const router = new Router<RequestState>()
 
@@ -70,6 +71,15 @@ export function newTaskRoutes(app: App): Router<RequestState> {
     const taskId = integerOf((await readObject(ctx))['task_id'], 'task_id') ?? 0
     const who = await answeringContributor(app, ctx, projectId)
     await skipTask(app, ctx.state.db, { id: taskId, projectId }, who)
+    ctx.status = 204
+  })
+
+  router.post('/project/:id/request', async (ctx) => {
+    const projectId = idOf(ctx)
+    const taskId = integerOf((await readObject(ctx))['task_id'], 'task_id') ?? 0
+    const who = await answeringContributor(app, ctx, projectId)
+    await getServedProject(app, ctx.state.db, ctx.state.viewer, projectId)
+    await requestTask(app, ctx.state.db, { id: taskId, projectId }, who)
     ctx.status = 204
   })
 

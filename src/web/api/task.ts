@@ -1,4 +1,5 @@
 import { Router } from '@koa/router'
+import { mayEditProject } from '../../domain/projects/project-policy.ts'
 import { getProject } from '../../domain/projects/project-service.ts'
 import {
   createTask,
@@ -8,11 +9,11 @@ import {
   updateTask,
 } from '../../domain/tasks/task-service.ts'
 import type { Task, TaskChanges } from '../../domain/tasks/task-service.ts'
-import type { RequestState } from '../../http/state.ts'
+import type { Context, RequestState } from '../../http/state.ts'
 import type { App } from '../../platform/app.ts'
 import type { JsonObject } from '../../platform/schema.ts'
 import { ApiError } from './errors.ts'
-import { checkKeys, idOf, integerOf, numberOf, readObject } from './input.ts'
+import { argument, checkKeys, idOf, integerOf, numberOf, readObject } from './input.ts'
 import { listArguments, refuseUnknownArguments } from './list-arguments.ts'
 import { link, toWire } from './output.ts'
 
@@ -31,7 +32,8 @@ export const TASK_NAMES = {
 
 const KEYS = {
   noun: 'Task',
-  known: Object.keys(TASK_NAMES),
+  // The answer that is known of a calibration task is taken and never shown.
+  known: [...Object.keys(TASK_NAMES), 'expected_info'],
   reserved: ['id', 'created', 'state', 'fav_user_ids'],
 }
 
@@ -48,13 +50,18 @@ export function taskRoutes(app: App): Router<RequestState> {
 
   router.get('/', async (ctx) => {
     const query = listArguments(ctx, { className: 'Task', names: TASK_NAMES, hasOwnership: true })
-    ctx.body = (await listTaskRecords(ctx.state.db, query)).map(withLinks)
+    // The list holds the caller's own tasks only, or else those of everybody.
+    const mayKnow = query.ownerId !== undefined || ctx.state.viewer?.isAdmin === true
+    if (!mayKnow && ['calibration', 'orderby'].some((name) => revealsCalibration(ctx, name)))
+      throw new ApiError('Forbidden', 'Which tasks are for calibration is known to owners only')
+    const tasks = await listTaskRecords(ctx.state.db, query)
+    ctx.body = tasks.map((task) => withLinks(mayKnow ? task : { ...task, calibration: 0 }))
   })
 
   router.get('/:id', async (ctx) => {
     const task = await getTask(ctx.state.db, idOf(ctx))
-    await getProject(ctx.state.db, ctx.state.viewer, task.projectId)
-    ctx.body = withLinks(task)
+    const project = await getProject(ctx.state.db, ctx.state.viewer, task.projectId)
+    ctx.body = withLinks(mayEditProject(ctx.state.viewer, project) ? task : { ...task, calibration: 0 })
   })
 
   router.post('/', async (ctx) => {
@@ -96,12 +103,19 @@ export function taskRoutes(app: App): Router<RequestState> {
   return router
 }
 
+/** Whether a list would be chosen or ordered by what contributors must not know. */
+function revealsCalibration(ctx: Context, name: string): boolean {
+  const value = argument(ctx, name)
+  return name === 'calibration' ? value !== undefined : value === 'calibration'
+}
+
 function settingsOf(body: JsonObject): Omit<TaskChanges, 'info'> {
   const settings = {
     nAnswers: integerOf(body['n_answers'], 'n_answers'),
     priority: numberOf(body['priority_0'], 'priority_0'),
     quorum: integerOf(body['quorum'], 'quorum'),
     calibration: integerOf(body['calibration'], 'calibration'),
+    expectedInfo: body['expected_info'],
   }
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined))
 }

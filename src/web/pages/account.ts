@@ -86,7 +86,8 @@ export function accountRoutes(app: App, views: Views): Router<RequestState> {
     }
     await orShowAgain(ctx, values, again, async () => {
       await tryFromAddress(ctx.ip)
-      await tryAccount(email.trim().toLowerCase())
+      // From this address only: nobody can shut somebody else out.
+      await tryAccount(`${ctx.ip} ${email.trim().toLowerCase()}`)
       await welcome(
         ctx,
         await signIn(ctx.state.db, { email, password }, ctx.get('User-Agent')),

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Test } from 'supertest'
 import { assertRefused, by } from '../../support/api.ts'
 import { startTestApp } from '../../support/app.ts'
 import { externalContributor, keyContributor, publishedProject } from '../../support/builders.ts'
 import type { BuiltProject } from '../../support/builders.ts'
 import { untilFileEnds } from '../../support/file-ending.ts'
+import { waitForReplica } from '../../support/servers.ts'
 
 const site = await startTestApp(untilFileEnds())
 const owner = await site.user()
@@ -74,6 +76,38 @@ test('an answer brings the next task along, in the same request', async () => {
   assert.deepEqual(await nextOf(third, {}), {})
   const refused = await who.submit(third).query({ next: 1 }).expect(403)
   assert.equal((refused.body as { next?: unknown }).next, undefined)
+})
+
+test('which tasks are for calibration is known to owners only, and their runs are scored by what they expect', async () => {
+  const project = await publishedProject(site, owner)
+  const known = { project_id: project.id, info: { n: 2 }, calibration: 1, expected_info: { kind: 'bird' } }
+  const task = (await by(owner, site.http.post('/api/task').send(known)).expect(200)).body as { id: number }
+  const path = `/api/task/${task.id}`
+  const calibrationOf = async (request: Test) =>
+    ((await request.expect(200)).body as { calibration: number }).calibration
+  await waitForReplica()
+  assert.equal(await calibrationOf(by(owner, site.http.get(path))), 1)
+  assert.equal(await calibrationOf(site.http.get(path)), 0)
+  const listed = (await site.http.get('/api/task').query({ project_id: project.id }).expect(200))
+    .body as object[]
+  assert.deepEqual(
+    listed.map((one) => (one as { calibration: number }).calibration),
+    [0, 0],
+  )
+  const query = { project_id: project.id, calibration: 1 }
+  await assertRefused(site.http.get('/api/task').query(query), [403, 'Forbidden', /known to owners only/])
+  const own = (await by(owner, site.http.get('/api/task').query(query)).expect(200)).body as object[]
+  assert.equal(own.length, 1)
+
+  await by(owner, site.http.post(`/api/project/${project.id}/request`).send({ task_id: task.id })).expect(204)
+  await keyContributor(site, project, owner)
+    .submit(task.id, { info: { kind: 'bird' } })
+    .expect(200)
+  const { rows } = await site.app.database.pools.write.query(
+    'select score from task_run where task_id = $1',
+    [task.id],
+  )
+  assert.deepEqual(rows, [{ score: 1 }])
 })
 
 test('leases are renewed and given back by whoever holds them', async () => {

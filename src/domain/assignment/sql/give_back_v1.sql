@@ -15,7 +15,7 @@ begin
    where contributor_id = p_contributor and project_id = p_project and task_id = p_task;
   if v_held then
     update task_sched
-       set n_taken = n_taken - 1, open = done_by is null, ord = case when sched = 'b' then n_taken - 1 else ord end
+       set n_taken = n_taken - 1, open = not calibrates and done_by is null, ord = case when sched = 'b' then n_taken - 1 else ord end
      where task_id = p_task;
   end if;
   return true;
@@ -45,23 +45,24 @@ begin
      order by s.task_id for update of s),
   given_back as (
     update task_sched s
-       set n_taken = s.n_taken - 1, open = s.done_by is null,
+       set n_taken = s.n_taken - 1, open = not s.calibrates and s.done_by is null,
            ord = case when s.sched = 'b' then s.n_taken - 1 else s.ord end
       from locked l where s.task_id = l.task_id)
   select count(*), (array_agg(task_id order by seq))[1] into v_count, v_first from mine where holds_place;
   update contributor_project c
      set cur_nprio = s.nprio, cur_ord = s.ord, cur_task = s.task_id - 1,
-         cur_lap = (s.ord < order_start_v1(p_project, p_contributor))::int
+         cur_lap = (s.ord < order_start_v1(p_project, p_contributor))::int, cur_from_front = false
     from task_sched s
    where s.task_id = v_first and c.contributor_id = p_contributor and c.project_id = p_project;
   return v_count;
 end $$;
 
 -- A contributor still has these tasks before their eyes: leases are prolonged, and a place that was given back
--- meanwhile is taken again if one is free. Returns for how long the leases run from now on, in seconds.
-create function renew_v1(p_project bigint, p_contributor bigint, p_tasks bigint[]) returns integer
-language plpgsql as $$
+-- meanwhile is taken again if one is free and they hold fewer than p_leases_max. Returns for how long the leases run from now on, in seconds.
+create function renew_v1(p_project bigint, p_contributor bigint, p_tasks bigint[], p_leases_max integer)
+returns integer language plpgsql as $$
 declare
+  v_held integer;
   v_seconds integer;
   v_ttl interval;
   k record;
@@ -71,6 +72,8 @@ begin
   v_ttl := make_interval(secs => v_seconds);
   perform from contributor_project
     where contributor_id = p_contributor and project_id = p_project for update;
+  select count(*) into v_held from lease
+   where contributor_id = p_contributor and project_id = p_project and holds_place;
   for k in
     select task_id, holds_place, expires from lease
      where contributor_id = p_contributor and project_id = p_project and task_id = any (p_tasks) and not skipped
@@ -78,8 +81,11 @@ begin
   loop
     if not k.holds_place then
       -- Nobody is waited for: while the row is locked its place is about to go to somebody else.
-      perform from task_sched where task_id = k.task_id and open for update skip locked;
-      if found then
+      perform from task_sched where task_id = k.task_id and open and v_held < p_leases_max for update skip locked;
+      if not found and k.expires <= now() then
+        continue;
+      elsif found then
+        v_held := v_held + 1;
         update task_sched
            set n_taken = n_taken + 1, open = n_taken + 1 < n_answers,
                ord = case when sched = 'b' then n_taken + 1 else ord end
@@ -113,7 +119,7 @@ begin
     select s.task_id, p.n from task_sched s join per_task p using (task_id) order by s.task_id for update of s),
   given_back as (
     update task_sched s
-       set n_taken = s.n_taken - locked.n, open = s.done_by is null,
+       set n_taken = s.n_taken - locked.n, open = not s.calibrates and s.done_by is null,
            ord = case when s.sched = 'b' then s.n_taken - locked.n else s.ord end
       from locked where s.task_id = locked.task_id returning 1)
   select count(*) into v_count from gone;

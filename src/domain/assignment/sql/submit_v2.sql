@@ -78,6 +78,9 @@ begin
 
   -- The contended row comes last.
   select * into s from task_sched where task_id = p_task for update;
+  if not found then
+    raise exception 'the task was deleted at this moment' using errcode = '40001';
+  end if;
   run_counted := not s.calibrates and (v_lease.holds_place or s.n_taken < s.n_answers);
   v_new_place := case when run_counted and not v_lease.holds_place then 1 else 0 end;
   v_completes := run_counted and s.done_by is null and s.n_runs + 1 >= s.n_answers;

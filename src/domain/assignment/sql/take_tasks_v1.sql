@@ -83,15 +83,22 @@ begin
   on conflict (contributor_id, project_id) do update set cur_epoch = contributor_project.cur_epoch
   returning * into c;
 
-  update lease set expires = now() + p.ttl
-   where contributor_id = p_contributor and project_id = p_project
-     and (holds_place or (expires > now() and not skipped)) and expires < now() + p.ttl / 2;
+  -- Never waited for: whoever has one locked may be waiting for a task_sched row that our caller holds.
+  update lease l set expires = now() + p.ttl
+    from (select task_id from lease
+           where contributor_id = p_contributor and project_id = p_project
+             and (holds_place or (expires > now() and not skipped)) and expires < now() + p.ttl / 2
+             for update skip locked) mine
+   where l.contributor_id = p_contributor and l.project_id = p_project and l.task_id = mine.task_id;
   select p_limit + p_offset - count(*) into v_need from lease
    where contributor_id = p_contributor and project_id = p_project
      and (holds_place or (expires > now() and not skipped));
 
   if v_need > 0 and not (c.empty_until > now() and c.cur_epoch = p.epoch) then
-    for i in 1..(case when p.calibration_rate > 0 then v_need else 0 end) loop
+    -- None at the end of a project, where nothing else would be left.
+    for i in 1..(case when p.calibration_rate > 0
+                       and exists (select from task_sched where project_id = p_project and open)
+                      then v_need else 0 end) loop
       continue when random() >= p.calibration_rate;
       v_task := pick_calibration_v1(p_project, p_contributor);
       exit when v_task is null;
@@ -114,6 +121,8 @@ begin
            where project_id = p_project and open and nprio > c.cur_nprio order by nprio limit 1;
           if found then
             c.cur_nprio := v_next; c.cur_ord := v_start; c.cur_task := 0; c.cur_lap := 0;
+          else
+            c.cur_ord := 2147483647; c.cur_task := 9223372036854775807;
           end if;
         end if;
         v_hi_nprio := c.cur_nprio;
@@ -182,10 +191,7 @@ begin
          where s.project_id = p_project and not s.calibrates and s.task_id > c.cur_done
          order by s.task_id limit p_budget
       loop
-        if v_seen >= p_budget then
-          has_more := true;
-          exit;
-        end if;
+        exit when v_seen >= p_budget;
         v_seen := v_seen + 1;
         c.cur_done := k.task_id;
         continue when k.done_by is null
@@ -198,6 +204,7 @@ begin
         v_got := v_got + 1;
         exit when v_got >= v_need;
       end loop;
+      has_more := v_got < v_need and v_seen >= p_budget;
     end if;
 
     update contributor_project
