@@ -303,6 +303,7 @@ test('page and template have no accessibility faults, light and dark', async (t)
 
 test("the script and style of the page's part and the template's are at most 60 kB, compressed", async (t) => {
   const { page, sees } = await visit(t)
+  await sees(1)
   const sizes = new Map<string, Promise<number>>()
   page.on('response', (response) => {
     const { pathname } = new URL(response.url())

@@ -58,7 +58,8 @@ begin
 end $$;
 
 -- A contributor still has these tasks before their eyes: leases are prolonged, and a place that was given back
--- meanwhile is taken again if one is free and they hold fewer than p_leases_max. Returns for how long the leases run from now on, in seconds.
+-- meanwhile is taken again if one is free and they hold fewer than p_leases_max. Returns for how long the leases run
+-- from now on, in seconds.
 create function renew_v1(p_project bigint, p_contributor bigint, p_tasks bigint[], p_leases_max integer)
 returns integer language plpgsql as $$
 declare
