@@ -40,9 +40,14 @@ function createCounter(app: App): (name: string, seconds: number) => Promise<Cou
   }
 
   return async (name, seconds) => {
-    const reset = (Math.floor(Date.now() / 1000 / seconds) + 1) * seconds
+    const reset = windowEnd(seconds)
     return { hits: await hitsOf(`${app.config.redis.prefix}:rate:${name}:${reset}`, reset), reset }
   }
+}
+
+/** When the present window ends, in seconds since 1970. */
+function windowEnd(seconds: number): number {
+  return (Math.floor(Date.now() / 1000 / seconds) + 1) * seconds
 }
 
 function tooMany(reset: number): AppError {
@@ -66,16 +71,17 @@ export function rateLimit(app: App, group: (ctx: Context) => string): Handler {
   const { seconds } = limit
 
   return async (ctx, next) => {
+    const groupName = group(ctx)
     const isOwnPage =
       ctx.state.isOurs &&
       ctx.state.authenticatedBy !== 'key' &&
       ctx.get(CONTRIBUTOR_HEADER) !== '' &&
-      OWN_PAGE_GROUPS.has(group(ctx))
+      OWN_PAGE_GROUPS.has(groupName)
     const requests = isOwnPage ? limit.requests * OWN_PAGE_FACTOR : limit.requests
-    const name = `${isOwnPage ? 'page-' : ''}${group(ctx)}:${callerOf(ctx, app)}`
+    const name = `${isOwnPage ? 'page-' : ''}${groupName}:${callerOf(ctx, app)}`
     const { hits, reset } = app.config.rateLimit
       ? await count(name, seconds)
-      : { hits: 1, reset: (Math.floor(Date.now() / 1000 / seconds) + 1) * seconds }
+      : { hits: 1, reset: windowEnd(seconds) }
     ctx.set('X-RateLimit-Limit', String(requests))
     ctx.set('X-RateLimit-Remaining', String(requests - Math.min(hits, requests)))
     ctx.set('X-RateLimit-Reset', String(reset))

@@ -5,8 +5,7 @@ import type { RuleChange } from '../../domain/tasks/rule-service.ts'
 import type { RequestState } from '../../http/state.ts'
 import { ApiError } from './errors.ts'
 import { booleanOf, idOf, integerOf, numberOf, readObject, textOf } from './input.ts'
-import type { JsonObject } from '../../platform/schema.ts'
-import type { Json } from '../../platform/schema.ts'
+import type { Json, JsonObject } from '../../platform/schema.ts'
 
 /**
  * POST /api/project/<id>/rules: changes the rules of many tasks at once, or says by `dry_run` what that would do.

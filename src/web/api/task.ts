@@ -52,7 +52,7 @@ export function taskRoutes(app: App): Router<RequestState> {
     const query = listArguments(ctx, { className: 'Task', names: TASK_NAMES, hasOwnership: true })
     // The list holds the caller's own tasks only, or else those of everybody.
     const mayKnow = query.ownerId !== undefined || ctx.state.viewer?.isAdmin === true
-    if (!mayKnow && ['calibration', 'orderby'].some((name) => revealsCalibration(ctx, name)))
+    if (!mayKnow && asksForCalibration(ctx))
       throw new ApiError('Forbidden', 'Which tasks are for calibration is known to owners only')
     const tasks = await listTaskRecords(ctx.state.db, query)
     ctx.body = tasks.map((task) => withLinks(mayKnow ? task : { ...task, calibration: 0 }))
@@ -104,9 +104,8 @@ export function taskRoutes(app: App): Router<RequestState> {
 }
 
 /** Whether a list would be chosen or ordered by what contributors must not know. */
-function revealsCalibration(ctx: Context, name: string): boolean {
-  const value = argument(ctx, name)
-  return name === 'calibration' ? value !== undefined : value === 'calibration'
+function asksForCalibration(ctx: Context): boolean {
+  return argument(ctx, 'calibration') !== undefined || argument(ctx, 'orderby') === 'calibration'
 }
 
 function settingsOf(body: JsonObject): Omit<TaskChanges, 'info'> {
