@@ -26,14 +26,23 @@ function methodsOf(methods: readonly string[]): readonly string[] {
   return methods.includes('TRACE') ? ['ALL'] : methods.filter((method) => method !== 'HEAD')
 }
 
-/** Tells `listener` of the route that answered each request. */
-export function noteRoute(listener: (method: string, path: string) => void): Handler {
+/** A request that a route answered, and what with. */
+export interface Answered {
+  readonly method: string
+  /** The pattern of the route. */
+  readonly path: string
+  readonly status: number
+  readonly body: unknown
+}
+
+/** Tells `listener` of each request that a route answered. */
+export function noteRoute(listener: (answered: Answered) => void): Handler {
   return async (ctx, next) => {
     try {
       await next()
     } finally {
       const path: unknown = ctx['_matchedRoute']
-      if (typeof path === 'string') listener(ctx.method, path)
+      if (typeof path === 'string') listener({ method: ctx.method, path, status: ctx.status, body: ctx.body })
     }
   }
 }

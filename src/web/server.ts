@@ -15,13 +15,16 @@ import { createViews } from '../http/views.ts'
 import type { App } from '../platform/app.ts'
 import { apiRoutes } from './api/api-routes.ts'
 import { apiErrors } from './api/errors.ts'
+import { oldNames } from './api/old-names.ts'
 import { directory } from './directory.ts'
 import { healthRoutes } from './health.ts'
 import { oneSlash } from '../http/one-slash.ts'
 import { pageRoutes } from './pages/page-routes.ts'
 import { presenterHost } from './presenter/presenter-host.ts'
 import { listRoutes, noteRoute } from './route-list.ts'
-import type { Route } from './route-list.ts'
+import type { Answered, Route } from './route-list.ts'
+
+export type { Answered } from './route-list.ts'
 
 export interface Server {
   /** The request handler, for a server of one's own. */
@@ -34,8 +37,8 @@ export interface Server {
 }
 
 export interface ServerOptions {
-  /** Told of each route that answered a request. */
-  onRoute?: (method: string, path: string) => void
+  /** Told of each request that a route answered. */
+  onRoute?: (answered: Answered) => void
 }
 
 /** Builds the web application: every path of the site, its API and its presenter hosts. */
@@ -61,6 +64,7 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
   koa.use(staticFiles(assets))
   koa.use(securityHeaders(app.config))
   koa.use(oneSlash)
+  koa.use(oldNames)
   koa.use(markOrigin(app.config.site.url))
   koa.use(pageErrors(app, views.error))
   koa.use(apiErrors(app))

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer as createHttpServer } from 'node:http'
@@ -13,7 +14,10 @@ import type { User } from '../../src/domain/users/user-service.ts'
 import { createApp } from '../../src/platform/app.ts'
 import type { App } from '../../src/platform/app.ts'
 import { loadConfig } from '../../src/platform/config.ts'
+import { apiOperations } from '../../src/web/api/api-routes.ts'
+import { openApiDocument } from '../../src/web/api/openapi.ts'
 import { createServer } from '../../src/web/server.ts'
+import { compareWith } from './api-document.ts'
 import { noteRouteUse, noteRoutes } from './route-log.ts'
 import { assetsFolder, createTestDatabase, testRedis } from './servers.ts'
 import type { Ending } from './servers.ts'
@@ -70,7 +74,15 @@ export async function startTestApp(t: Ending, settings: Record<string, string> =
     ...settings,
   }
   const app = await createApp(loadConfig(env), 'test', jobs)
-  const server = await createServer(app, { onRoute: noteRouteUse })
+  const compare = compareWith(openApiDocument(apiOperations(app), app.config.site))
+  const unlike: string[] = []
+  const server = await createServer(app, {
+    onRoute(answered) {
+      noteRouteUse(answered.method, answered.path)
+      const difference = compare(answered)
+      if (difference !== undefined) unlike.push(difference)
+    },
+  })
   noteRoutes(server.routes)
   listener.on('request', (request, response) => void server.callback(request, response))
 
@@ -79,6 +91,7 @@ export async function startTestApp(t: Ending, settings: Record<string, string> =
     await new Promise((resolve) => listener.close(resolve))
     await app.close()
     await rm(data, { recursive: true, force: true })
+    assert.deepEqual(unlike, [], 'Answers of the API are not as its document says')
   }
 
   const url = env.SITE_URL

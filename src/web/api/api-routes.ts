@@ -2,15 +2,18 @@ import { Router } from '@koa/router'
 import { rateLimit } from '../../http/rate-limit.ts'
 import type { Context, Handler, RequestState } from '../../http/state.ts'
 import type { App } from '../../platform/app.ts'
-import { categoryRoutes } from './category.ts'
+import { categoryOperations } from './category.ts'
 import { ApiError } from './errors.ts'
-import { newTaskRoutes } from './new-task.ts'
-import { projectRoutes } from './project.ts'
-import { resultRoutes } from './result.ts'
-import { ruleRoutes } from './rules.ts'
-import { taskRunRoutes } from './task-run.ts'
-import { taskRoutes } from './task.ts'
-import { tokenRoutes } from './token.ts'
+import { newTaskOperations } from './new-task.ts'
+import { registerOperations } from './operation.ts'
+import type { Operation } from './operation.ts'
+import { openApiDocument } from './openapi.ts'
+import { projectOperations } from './project.ts'
+import { resultOperations } from './result.ts'
+import { ruleOperations } from './rules.ts'
+import { taskRunOperations } from './task-run.ts'
+import { taskOperations } from './task.ts'
+import { tokenOperations } from './token.ts'
 
 /** Everything below /api: PyBossa's paths and shapes. */
 export function apiRoutes(app: App): Router<RequestState> {
@@ -20,18 +23,13 @@ export function apiRoutes(app: App): Router<RequestState> {
     ctx.type = 'text/plain'
     ctx.body = `The ${app.config.site.name} API`
   })
-  for (const routes of [
-    newTaskRoutes(app),
-    ruleRoutes(),
-    tokenRoutes(app),
-    projectRoutes(app),
-    taskRoutes(app),
-    taskRunRoutes(app),
-    resultRoutes(app),
-    categoryRoutes(app),
-  ]) {
-    router.use(routes.routes())
-  }
+  const operations = apiOperations(app)
+  registerOperations(router, operations)
+  const document = JSON.stringify(openApiDocument(operations, app.config.site))
+  router.get('/openapi.json', (ctx) => {
+    ctx.type = 'application/json'
+    ctx.body = document
+  })
   router.options('/{*path}', (ctx) => {
     ctx.body = ''
   })
@@ -43,6 +41,20 @@ export function apiRoutes(app: App): Router<RequestState> {
     throw new ApiError('NotFound', '404 Not Found: there is no such address')
   })
   return router
+}
+
+/** Everything that the API can do. */
+export function apiOperations(app: App): Operation[] {
+  return [
+    ...newTaskOperations(app),
+    ...ruleOperations(),
+    ...tokenOperations(app),
+    ...projectOperations(app),
+    ...taskOperations(app),
+    ...taskRunOperations(app),
+    ...resultOperations(app),
+    ...categoryOperations(app),
+  ]
 }
 
 /** Readable from everywhere, without credentials; the rate limit headers too. */

@@ -1,48 +1,40 @@
-import { Router } from '@koa/router'
 import { listCategoryRecords } from '../../domain/categories/category-service.ts'
-import type { RequestState } from '../../http/state.ts'
 import { NotFoundError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
-import { idOf } from './input.ts'
-import { listArguments } from './list-arguments.ts'
-import { link, toWire } from './output.ts'
+import { defineNoun } from './noun.ts'
+import type { Operation } from './operation.ts'
+import { resource } from './resource.ts'
+import { integer, jsonObject, text, time } from './values.ts'
 
-const NAMES = {
-  id: 'id',
-  name: 'name',
-  short_name: 'shortName',
-  description: 'description',
-  created: 'created',
-  info: 'info',
-} as const
+const CATEGORY = defineNoun({
+  path: 'category',
+  className: 'Category',
+  hasOwnership: false,
+  attributes: {
+    id: { field: 'id', schema: integer, use: 'reserved' },
+    name: { field: 'name', schema: text },
+    short_name: { field: 'shortName', schema: text },
+    description: { field: 'description', schema: text },
+    created: { field: 'created', schema: time, use: 'reserved' },
+    info: { field: 'info', schema: jsonObject },
+  },
+})
 
 /** /api/category */
-export function categoryRoutes(app: App): Router<RequestState> {
-  const router = new Router<RequestState>({ prefix: '/category' })
-
-  const withLink = (category: Record<string, unknown>) => ({
-    ...toWire(category, NAMES),
-    link: link(app.config.site.url, 'category', category['id']),
+export function categoryOperations(app: App): Operation[] {
+  return resource(app, CATEGORY, {
+    list: (ctx, query) => listCategoryRecords(ctx.state.db, query),
+    async read(ctx, id) {
+      const [category] = await listCategoryRecords(ctx.state.db, {
+        filters: [{ field: 'id', values: [String(id)] }],
+        orderBy: 'id',
+        desc: false,
+        limit: 1,
+        offset: 0,
+        readableBy: 'everything',
+      })
+      if (!category) throw new NotFoundError('category', id)
+      return category
+    },
   })
-
-  router.get('/', async (ctx) => {
-    const query = listArguments(ctx, { className: 'Category', names: NAMES, hasOwnership: false })
-    ctx.body = (await listCategoryRecords(ctx.state.db, query)).map(withLink)
-  })
-
-  router.get('/:id', async (ctx) => {
-    const id = idOf(ctx)
-    const [category] = await listCategoryRecords(ctx.state.db, {
-      filters: [{ field: 'id', values: [String(id)] }],
-      orderBy: 'id',
-      desc: false,
-      limit: 1,
-      offset: 0,
-      readableBy: 'everything',
-    })
-    if (!category) throw new NotFoundError('category', id)
-    ctx.body = withLink(category)
-  })
-
-  return router
 }

@@ -5,7 +5,7 @@ import { InvalidError, NotFoundError } from '../../lib/errors.ts'
 import { sqlState } from '../../platform/postgres.ts'
 
 /** PyBossa's error classes, which its clients tell errors apart by. */
-type ErrorClass =
+export type ErrorClass =
   | 'BadRequest'
   | 'Unauthorized'
   | 'Forbidden'
@@ -118,11 +118,10 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-const TARGETS = new Set(['project', 'task', 'taskrun', 'result', 'category', 'user', 'app'])
+const TARGETS = new Set(['project', 'task', 'taskrun', 'result', 'category', 'user'])
 
 function targetOf(ctx: Context): string {
   const [, noun = ''] = ctx.path.split('/').filter(Boolean)
-  if (noun === 'app') return 'project'
   return TARGETS.has(noun) ? noun : ctx.path
 }
 

@@ -53,74 +53,14 @@ function parse(text: string): Json {
   }
 }
 
-/**
- * Refuses reserved keys, then keys that the noun does not have; `link` and `links` are what GET added and are dropped.
- *
- * @throws ApiError BadRequest or TypeError
- */
-export function checkKeys(
-  body: JsonObject,
-  { noun, known, reserved }: { noun: string; known: readonly string[]; reserved: readonly string[] },
-): JsonObject {
-  const { link: _, links: __, ...rest } = body
-  const keys = Object.keys(rest)
-  if (keys.some((key) => reserved.includes(key))) throw new ApiError('BadRequest', 'Reserved keys in payload')
-  const unknown = keys.find((key) => !known.includes(key))
-  if (unknown !== undefined)
-    throw new ApiError('TypeError', `'${unknown}' is an invalid keyword argument for ${noun}`)
-  return rest
-}
-
-/** A whole number given as one or as its text, as PyBossa's tools send it. */
-export function integerOf(value: Json | undefined, name: string): number | undefined {
-  if (value === undefined || value === null) return undefined
-  const number = typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value
-  if (typeof number !== 'number' || !Number.isSafeInteger(number)) {
-    throw new ApiError('DataError', `invalid input for ${name}: a whole number is wanted`)
-  }
-  return number
-}
-
-/** A number given as one or as its text. */
-export function numberOf(value: Json | undefined, name: string): number | undefined {
-  if (value === undefined || value === null) return undefined
-  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
-  if (typeof number !== 'number' || !Number.isFinite(number)) {
-    throw new ApiError('DataError', `invalid input for ${name}: a number is wanted`)
-  }
-  return number
-}
-
-/** A text; numbers are taken as their text. */
-export function textOf(value: Json | undefined, name: string): string | undefined {
-  if (value === undefined || value === null) return undefined
-  if (typeof value === 'number') return String(value)
-  if (typeof value !== 'string')
-    throw new ApiError('DataError', `invalid input for ${name}: a text is wanted`)
-  return value
-}
-
-/** True or false, also as text or number. */
-export function booleanOf(value: Json | undefined, name: string): boolean | undefined {
-  if (value === undefined || value === null) return undefined
-  const text = typeof value === 'object' ? '' : String(value).toLowerCase()
-  if (['true', 't', '1', 'yes', 'on'].includes(text)) return true
-  if (['false', 'f', '0', 'no', 'off'].includes(text)) return false
-  throw new ApiError('DataError', `invalid input for ${name}: true or false is wanted`)
-}
-
-/** An object. */
-export function objectOf(value: Json | undefined, name: string): JsonObject | undefined {
-  if (value === undefined || value === null) return undefined
-  if (typeof value !== 'object' || Array.isArray(value)) {
-    throw new ApiError('DataError', `invalid input for ${name}: an object is wanted`)
-  }
-  return value
+/** What stands in a path in the place of an id. */
+export function nameOf(ctx: Context, name = 'id'): string {
+  return String((ctx['params'] as Record<string, string>)[name])
 }
 
 /** The id in a path. @throws ApiError NotFound for anything that is not a whole number. */
 export function idOf(ctx: Context, name = 'id'): number {
-  const text = String((ctx['params'] as Record<string, string>)[name])
+  const text = nameOf(ctx, name)
   if (!/^\d{1,15}$/.test(text)) throw new ApiError('NotFound', '404 Not Found: ids are whole numbers')
   return Number(text)
 }

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { Context, Handler } from '../../http/state.ts'
 import type { ListFilter, ListQuery } from '../../platform/list-store.ts'
 import { ApiError } from './errors.ts'
@@ -30,10 +31,26 @@ export type NameMap = Readonly<Record<string, string>>
 
 export interface ListRules {
   /** PyBossa's class, for messages. */
-  className: string
-  names: NameMap
+  readonly className: string
+  readonly names: NameMap
   /** Rows belong to projects, so a signed-in caller sees only own ones unless all=1. */
-  hasOwnership: boolean
+  readonly hasOwnership: boolean
+}
+
+/** The query arguments that `listArguments` takes. */
+export function listQueryOf({ names }: Pick<ListRules, 'names'>): Record<string, z.ZodType> {
+  const attribute = z.string().meta({ description: 'Only objects of which this attribute is equal.' })
+  return {
+    ...Object.fromEntries(Object.keys(names).map((name) => [name, attribute])),
+    limit: z.string().meta({ description: `How many, ${LIMIT} when left out and at most ${LIMIT_MAX}.` }),
+    offset: z.string().meta({ description: 'How many to pass over.' }),
+    last_id: z
+      .string()
+      .meta({ description: 'Only greater ids, in ascending order: the way to read a long list.' }),
+    orderby: z.string().meta({ description: 'An attribute; id when left out.' }),
+    desc: z.string().meta({ description: 'true for descending order.' }),
+    all: z.string().meta({ description: '1 lists the projects of others too, for callers with a key.' }),
+  }
 }
 
 /**

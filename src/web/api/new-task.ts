@@ -1,4 +1,4 @@
-import { Router } from '@koa/router'
+import { z } from 'zod'
 import {
   ANONYMOUS_REFUSED,
   leaveTasks,
@@ -15,112 +15,165 @@ import {
   getServedProject,
   getTotals,
 } from '../../domain/projects/project-service.ts'
-import { writes } from '../../http/state.ts'
-import type { Context, RequestState } from '../../http/state.ts'
+import type { Context } from '../../http/state.ts'
 import { UnauthenticatedError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import { ApiError } from './errors.ts'
 import { TokenError, answeringContributor, externalContributor, externalUidOf } from './external.ts'
-import { countOf, idOf, integerOf, readObject } from './input.ts'
+import { countOf, idOf, nameOf } from './input.ts'
+import { readAs } from './noun.ts'
+import type { Operation } from './operation.ts'
 import { toWire } from './output.ts'
-import { TASK_NAMES } from './task.ts'
+import { TASK } from './task.ts'
+import { integer, text } from './values.ts'
 
-/** /api/project/<id>/newtask, userprogress, skip, request, renew, leave and undo; /api/app/… is PyBossa's old name. */
-export function newTaskRoutes(app: App): Router<RequestState> {
-  const router = new Router<RequestState>()
+const who = { external_uid: text.meta({ description: 'Whom another site speaks for, by its token.' }) }
+const OneRun = z.strictObject({ task_run_id: integer })
+const OneTask = z.strictObject({ task_id: integer })
+const UP_TO_100 = 'a list of at most 100 ids is wanted'
+const SeveralTasks = z.strictObject({ task_ids: z.array(integer, UP_TO_100).max(100, UP_TO_100) })
 
-  router.get(['/project/:id/newtask', '/app/:id/newtask'], writes, async (ctx) => {
-    const id = projectIdOf(ctx)
-    // A link preview or a probe takes no lease.
-    if (ctx.method === 'HEAD') {
-      ctx.body = {}
-      return
-    }
-    const range = { limit: Math.min(countOf(ctx, 'limit', 1), 100), offset: countOf(ctx, 'offset', 0) }
-    const project = await getServedProject(app, ctx.state.db, ctx.state.viewer, id)
-    try {
-      const who = await externalContributor(app, ctx, project)
-      const tasks = await newTask(app, ctx.state.db, project, who, range)
-      const wired = tasks.map((task) => toWire(task, TASK_NAMES))
-      ctx.body = wired.length > 1 ? wired : (wired[0] ?? {})
-    } catch (error) {
-      answerRefusal(ctx, error)
-    }
-  })
-
-  router.get(['/project/:id/userprogress', '/app/:id/userprogress'], async (ctx) => {
-    const name = String(ctx.params['id'])
-    const { db, viewer } = ctx.state
-    const project = /^\d+$/.test(name)
-      ? await getProject(db, viewer, Number(name))
-      : await getProjectByShortName(db, viewer, name)
-    const externalUid = externalUidOf(ctx)
-    const who =
-      externalUid === undefined
-        ? ctx.state.contributor
-        : ({ kind: 'external', projectId: project.id, externalUid } as const)
-    const [done, { nTasks, nCalibrationTasks }] = await Promise.all([
-      ownProgress(app, db, project.id, who),
-      getTotals(db, project.id),
-    ])
-    ctx.body = { done, total: nTasks + nCalibrationTasks }
-  })
-
-  router.post('/project/:id/skip', async (ctx) => {
-    const projectId = idOf(ctx)
-    const taskId = integerOf((await readObject(ctx))['task_id'], 'task_id') ?? 0
-    const who = await answeringContributor(app, ctx, projectId)
-    await skipTask(app, ctx.state.db, { id: taskId, projectId }, who)
-    ctx.status = 204
-  })
-
-  router.post('/project/:id/request', async (ctx) => {
-    const projectId = idOf(ctx)
-    const taskId = integerOf((await readObject(ctx))['task_id'], 'task_id') ?? 0
-    const who = await answeringContributor(app, ctx, projectId)
-    await getServedProject(app, ctx.state.db, ctx.state.viewer, projectId)
-    await requestTask(app, ctx.state.db, { id: taskId, projectId }, who)
-    ctx.status = 204
-  })
-
-  router.post('/project/:id/renew', async (ctx) => {
-    const projectId = idOf(ctx)
-    const taskIds = await taskIdsOf(ctx)
-    const who = await answeringContributor(app, ctx, projectId)
-    ctx.body = { lease_seconds: await renewTasks(app, ctx.state.db, projectId, who, taskIds) }
-  })
-
-  router.post('/project/:id/leave', async (ctx) => {
-    const projectId = idOf(ctx)
-    const taskIds = await taskIdsOf(ctx)
-    const who = await answeringContributor(app, ctx, projectId)
-    await leaveTasks(app, ctx.state.db, projectId, who, taskIds)
-    ctx.status = 204
-  })
-
-  router.post('/project/:id/undo', async (ctx) => {
-    const projectId = idOf(ctx)
-    const runId = integerOf((await readObject(ctx))['task_run_id'], 'task_run_id') ?? 0
-    const who = await answeringContributor(app, ctx, projectId)
-    ctx.body = { task_id: await withdrawTaskRun(app, ctx.state.db, projectId, who, runId) }
-  })
-
-  return router
+/** What contributors ask of a project: tasks, their progress, and what becomes of tasks they hold. */
+export function newTaskOperations(app: App): Operation[] {
+  const contributor = (ctx: Context) => answeringContributor(app, ctx, idOf(ctx))
+  return [
+    {
+      method: 'get',
+      path: '/project/:id/newtask',
+      summary: 'Ask for tasks to work on; one is an object, several an array, none an empty object',
+      query: {
+        ...who,
+        limit: text.meta({ description: 'How many, 1 when left out and at most 100.' }),
+        offset: text.meta({ description: 'How many of the next ones to pass over.' }),
+        orderby: text.meta({ description: 'Without effect: the scheduler of the project decides.' }),
+        desc: text.meta({ description: 'Without effect.' }),
+      },
+      shown: z.union([TASK.shown, z.array(TASK.shown), z.strictObject({})]),
+      refusals: { 401: z.strictObject({ code: z.string(), description: z.string() }) },
+      writes: true,
+      handle: (ctx) => giveTasks(app, ctx),
+    },
+    {
+      method: 'get',
+      path: '/project/:id/userprogress',
+      summary: 'How many tasks the caller has done, of how many; the id may be the short name',
+      query: who,
+      shown: z.strictObject({ done: z.int(), total: z.int() }),
+      handle: (ctx) => giveProgress(app, ctx),
+    },
+    {
+      method: 'post',
+      path: '/project/:id/skip',
+      summary: 'Give a task back without a task run',
+      query: who,
+      body: OneTask,
+      shown: 'nothing',
+      async handle(ctx) {
+        const { task_id: id } = await readAs(ctx, OneTask)
+        await skipTask(app, ctx.state.db, { id, projectId: idOf(ctx) }, await contributor(ctx))
+        ctx.status = 204
+      },
+    },
+    {
+      method: 'post',
+      path: '/project/:id/request',
+      summary: 'Ask for one certain task',
+      query: who,
+      body: OneTask,
+      shown: 'nothing',
+      async handle(ctx) {
+        const projectId = idOf(ctx)
+        const { task_id: id } = await readAs(ctx, OneTask)
+        const asking = await contributor(ctx)
+        await getServedProject(app, ctx.state.db, ctx.state.viewer, projectId)
+        await requestTask(app, ctx.state.db, { id, projectId }, asking)
+        ctx.status = 204
+      },
+    },
+    {
+      method: 'post',
+      path: '/project/:id/renew',
+      summary: 'Keep tasks for another lease time, while their page is open',
+      query: who,
+      body: SeveralTasks,
+      shown: z.strictObject({ lease_seconds: z.number() }),
+      async handle(ctx) {
+        const { task_ids: ids } = await readAs(ctx, SeveralTasks)
+        const seconds = await renewTasks(app, ctx.state.db, idOf(ctx), await contributor(ctx), ids)
+        ctx.body = { lease_seconds: seconds }
+      },
+    },
+    {
+      method: 'post',
+      path: '/project/:id/leave',
+      summary: 'Give tasks back when their page is closed',
+      query: who,
+      body: SeveralTasks,
+      shown: 'nothing',
+      async handle(ctx) {
+        const { task_ids: ids } = await readAs(ctx, SeveralTasks)
+        await leaveTasks(app, ctx.state.db, idOf(ctx), await contributor(ctx), ids)
+        ctx.status = 204
+      },
+    },
+    {
+      method: 'post',
+      path: '/project/:id/undo',
+      summary: 'Withdraw the last task run',
+      query: who,
+      body: OneRun,
+      shown: z.strictObject({ task_id: z.int() }),
+      async handle(ctx) {
+        const { task_run_id: runId } = await readAs(ctx, OneRun)
+        const taskId = await withdrawTaskRun(app, ctx.state.db, idOf(ctx), await contributor(ctx), runId)
+        ctx.body = { task_id: taskId }
+      },
+    },
+  ]
 }
 
-/** @throws ApiError DataError */
-async function taskIdsOf(ctx: Context): Promise<number[]> {
-  const { task_ids: ids } = await readObject(ctx)
-  if (!Array.isArray(ids) || ids.length > 100)
-    throw new ApiError('DataError', 'task_ids: a list of at most 100 ids is wanted')
-  return ids.map((id) => integerOf(id, 'task_ids') ?? 0)
+async function giveTasks(app: App, ctx: Context): Promise<void> {
+  const id = projectIdOf(ctx)
+  // A link preview or a probe takes no lease.
+  if (ctx.method === 'HEAD') {
+    ctx.body = {}
+    return
+  }
+  const range = { limit: Math.min(countOf(ctx, 'limit', 1), 100), offset: countOf(ctx, 'offset', 0) }
+  const project = await getServedProject(app, ctx.state.db, ctx.state.viewer, id)
+  try {
+    const asking = await externalContributor(app, ctx, project)
+    const tasks = await newTask(app, ctx.state.db, project, asking, range)
+    const wired = tasks.map((task) => toWire(task, TASK.names))
+    ctx.body = wired.length > 1 ? wired : (wired[0] ?? {})
+  } catch (error) {
+    answerRefusal(ctx, error)
+  }
+}
+
+async function giveProgress(app: App, ctx: Context): Promise<void> {
+  const name = nameOf(ctx)
+  const { db, viewer } = ctx.state
+  const project = /^\d+$/.test(name)
+    ? await getProject(db, viewer, Number(name))
+    : await getProjectByShortName(db, viewer, name)
+  const externalUid = externalUidOf(ctx)
+  const asking =
+    externalUid === undefined
+      ? ctx.state.contributor
+      : ({ kind: 'external', projectId: project.id, externalUid } as const)
+  const [done, { nTasks, nCalibrationTasks }] = await Promise.all([
+    ownProgress(app, db, project.id, asking),
+    getTotals(db, project.id),
+  ])
+  ctx.body = { done, total: nTasks + nCalibrationTasks }
 }
 
 /** Only an id names a project here: PyBossa's database refuses to cast a short name. */
 function projectIdOf(ctx: Context): number {
-  const text = String((ctx['params'] as Record<string, string>)['id'])
-  if (!/^\d{1,15}$/.test(text)) throw new ApiError('DataError', `invalid input syntax for integer: "${text}"`)
-  return Number(text)
+  const name = nameOf(ctx)
+  if (!/^\d{1,15}$/.test(name)) throw new ApiError('DataError', `invalid input syntax for integer: "${name}"`)
+  return Number(name)
 }
 
 /** PyBossa answers these two refusals in shapes of their own, which its clients know. */
@@ -131,7 +184,7 @@ function answerRefusal(ctx: Context, error: unknown): void {
     return
   }
   if (error instanceof UnauthenticatedError && error.message === ANONYMOUS_REFUSED) {
-    ctx.body = { ...toWire({}, TASK_NAMES), info: { error: ANONYMOUS_REFUSED } }
+    ctx.body = { ...toWire({}, TASK.names), info: { error: ANONYMOUS_REFUSED } }
     return
   }
   throw error

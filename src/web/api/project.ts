@@ -1,5 +1,4 @@
-import { Router } from '@koa/router'
-import type { Context, RequestState } from '../../http/state.ts'
+import type { Context } from '../../http/state.ts'
 import { addPresenterVersion, findPresentersOf } from '../../domain/presenters/presenter-service.ts'
 import type { CodePresenter, PresenterVersion } from '../../domain/presenters/presenter-service.ts'
 import { mayEditProject } from '../../domain/projects/project-policy.ts'
@@ -19,29 +18,47 @@ import { UnauthenticatedError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { JsonObject } from '../../platform/schema.ts'
 import { ApiError } from './errors.ts'
-import { booleanOf, checkKeys, idOf, integerOf, objectOf, readObject, textOf } from './input.ts'
-import { listArguments, refuseUnknownArguments } from './list-arguments.ts'
-import { link, toWire } from './output.ts'
+import { checkValue, defineNoun } from './noun.ts'
+import type { BodyOf } from './noun.ts'
+import type { Operation } from './operation.ts'
+import { toWire } from './output.ts'
+import { resource } from './resource.ts'
+import { boolean, integer, integers, jsonObject, text, time } from './values.ts'
 
-const NAMES = {
-  id: 'id',
-  created: 'created',
-  updated: 'updated',
-  name: 'name',
-  short_name: 'shortName',
-  description: 'description',
-  long_description: 'longDescription',
-  webhook: 'webhook',
-  allow_anonymous_contributors: 'allowAnonymousContributors',
-  published: 'published',
-  featured: 'featured',
-  zip_download: 'zipDownload',
-  contacted: 'contacted',
-  owner_id: 'ownerId',
-  category_id: 'categoryId',
-  owners_ids: 'ownerIds',
-  info: 'info',
-} as const
+const PROJECT = defineNoun({
+  path: 'project',
+  className: 'Project',
+  hasOwnership: true,
+  parents: { category_id: 'category' },
+  attributes: {
+    id: { field: 'id', schema: integer, use: 'reserved' },
+    created: { field: 'created', schema: time, use: 'reserved' },
+    updated: { field: 'updated', schema: time, use: 'reserved' },
+    name: { field: 'name', schema: text },
+    short_name: { field: 'shortName', schema: text },
+    description: { field: 'description', schema: text },
+    long_description: { field: 'longDescription', schema: text },
+    webhook: { field: 'webhook', schema: text, isPrivate: true },
+    allow_anonymous_contributors: { field: 'allowAnonymousContributors', schema: boolean, isPrivate: true },
+    published: {
+      field: 'published',
+      schema: boolean,
+      use: 'reserved',
+      isPrivate: true,
+      refusal: ['Forbidden', 'You cannot publish a project via the API'],
+    },
+    featured: { field: 'featured', schema: boolean, use: 'ignored' },
+    zip_download: { field: 'zipDownload', schema: boolean, isPrivate: true },
+    contacted: { field: 'contacted', schema: boolean, use: 'reserved', isPrivate: true },
+    owner_id: { field: 'ownerId', schema: integer, use: 'ignored' },
+    category_id: { field: 'categoryId', schema: integer },
+    owners_ids: { field: 'ownerIds', schema: integers, use: 'ignored' },
+    info: { field: 'info', schema: jsonObject },
+    secret_key: { field: 'secretKey', schema: text, use: 'reserved', isComputed: true, isPrivate: true },
+  },
+})
+
+type ProjectBody = BodyOf<typeof PROJECT.attributes>
 
 /** What everybody may see; owners and admins see all of it and the secret key. */
 const PUBLIC = new Set([
@@ -67,71 +84,49 @@ const PUBLIC_INFO = new Set([
   'sched',
 ])
 
-const RESERVED = ['id', 'created', 'updated', 'completed', 'contacted', 'secret_key']
-const KNOWN = [...Object.keys(NAMES), 'secret_key']
-
 /** /api/project */
-export function projectRoutes(app: App): Router<RequestState> {
-  const router = new Router<RequestState>({ prefix: '/project' })
-  router.use(refuseUnknownArguments('Project', KNOWN))
+export function projectOperations(app: App): Operation[] {
+  return resource(app, PROJECT, {
+    list: (ctx, query) => listProjectRecords(ctx.state.db, query),
 
-  router.get('/', async (ctx) => {
-    const query = listArguments(ctx, { className: 'Project', names: NAMES, hasOwnership: true })
-    const records = await listProjectRecords(ctx.state.db, query)
-    ctx.body = await wire(app, ctx, records, true)
+    read: (ctx, id) => getProject(ctx.state.db, ctx.state.viewer, id),
+
+    create(ctx, body) {
+      const owner = ctx.state.viewer
+      if (!owner) throw new UnauthenticatedError('You have to send an API key.')
+      const { info, presenter } = splitInfo(body.info ?? {}, undefined)
+      const input = {
+        name: body.name ?? '',
+        shortName: body.short_name ?? '',
+        description: body.description ?? '',
+        longDescription: body.long_description ?? null,
+        categoryId: body.category_id ?? undefined,
+        allowAnonymousContributors: body.allow_anonymous_contributors ?? undefined,
+        webhook: body.webhook ?? null,
+        info,
+      }
+      const alongside = presenter && presenterChange(presenter, owner)
+      return createProject(app, ctx.state.db, owner, input, alongside).catch(throwInPybossaClass)
+    },
+
+    async update(ctx, id, read) {
+      const { db, viewer } = ctx.state
+      const project = await getProject(db, viewer, id)
+      const editor = mustEdit(viewer, project)
+      const body = await read()
+      const split = body.info ? splitInfo(body.info, await currentPresenter(ctx, project)) : undefined
+      const changes = { ...changesOf(body), ...(split ? { info: split.info } : {}) }
+      const alongside = split?.presenter && presenterChange(split.presenter, editor)
+      return updateProject(db, editor, project, changes, 'api', alongside).catch(throwInPybossaClass)
+    },
+
+    async remove(ctx, id) {
+      const project = await getProject(ctx.state.db, ctx.state.viewer, id)
+      await deleteProject(ctx.state.db, ctx.state.viewer, project)
+    },
+
+    show: (ctx, projects) => shown(app, ctx, projects),
   })
-
-  router.get('/:id', async (ctx) => {
-    const project = await getProject(ctx.state.db, ctx.state.viewer, idOf(ctx))
-    ;[ctx.body] = await wire(app, ctx, [project], true)
-  })
-
-  router.post('/', async (ctx) => {
-    const body = projectBody(await readObject(ctx))
-    if (!ctx.state.viewer) throw new UnauthenticatedError('You have to send an API key.')
-    const { info, presenter } = splitInfo(objectOf(body['info'], 'info') ?? {}, undefined)
-    const owner = ctx.state.viewer
-    const input = {
-      name: textOf(body['name'], 'name') ?? '',
-      shortName: textOf(body['short_name'], 'short_name') ?? '',
-      description: textOf(body['description'], 'description') ?? '',
-      longDescription: textOf(body['long_description'], 'long_description') ?? null,
-      categoryId: integerOf(body['category_id'], 'category_id'),
-      allowAnonymousContributors: booleanOf(
-        body['allow_anonymous_contributors'],
-        'allow_anonymous_contributors',
-      ),
-      webhook: textOf(body['webhook'], 'webhook') ?? null,
-      info,
-    }
-    const alongside = presenter && presenterChange(presenter, owner)
-    const project = await createProject(app, ctx.state.db, owner, input, alongside).catch(throwInPybossaClass)
-    ;[ctx.body] = await wire(app, ctx, [project], false)
-  })
-
-  router.put('/:id', async (ctx) => {
-    const project = await getProject(ctx.state.db, ctx.state.viewer, idOf(ctx))
-    mustEdit(ctx.state.viewer, project)
-    const body = projectBody(await readObject(ctx))
-    const current = await currentPresenter(ctx, project)
-    const given = objectOf(body['info'], 'info')
-    const split = given && splitInfo(given, current)
-    const changes = { ...changesOf(body), ...(split ? { info: split.info } : {}) }
-    const editor = mustEdit(ctx.state.viewer, project)
-    const alongside = split?.presenter && presenterChange(split.presenter, editor)
-    const updated = await updateProject(ctx.state.db, editor, project, changes, 'api', alongside).catch(
-      throwInPybossaClass,
-    )
-    ;[ctx.body] = await wire(app, ctx, [updated], false)
-  })
-
-  router.delete('/:id', async (ctx) => {
-    const project = await getProject(ctx.state.db, ctx.state.viewer, idOf(ctx))
-    await deleteProject(ctx.state.db, ctx.state.viewer, project)
-    ctx.status = 204
-  })
-
-  return router
 }
 
 /** What PyBossa finds before its database does has a class of its own there. */
@@ -143,35 +138,24 @@ function throwInPybossaClass(error: unknown): never {
   throw error
 }
 
-/** @throws ApiError BadRequest, Forbidden or TypeError for keys that may not be given. */
-function projectBody(body: JsonObject): JsonObject {
-  if ('published' in body) throw new ApiError('Forbidden', 'You cannot publish a project via the API')
-  return checkKeys(body, { noun: 'Project', known: KNOWN, reserved: RESERVED })
-}
-
 /** What a PUT changes; computed and protected fields that GET returned are taken back without effect. */
-function changesOf(body: JsonObject): ProjectChanges {
-  const longDescription = textOf(body['long_description'], 'long_description')
-  const webhook = textOf(body['webhook'], 'webhook')
+function changesOf(body: ProjectBody): ProjectChanges {
   const candidates = {
-    name: requiredText(body, 'name'),
-    shortName: requiredText(body, 'short_name'),
-    description: requiredText(body, 'description'),
-    longDescription: 'long_description' in body ? (longDescription ?? null) : undefined,
-    webhook: 'webhook' in body ? (webhook ?? null) : undefined,
-    categoryId: integerOf(body['category_id'], 'category_id'),
-    allowAnonymousContributors: booleanOf(
-      body['allow_anonymous_contributors'],
-      'allow_anonymous_contributors',
-    ),
-    zipDownload: booleanOf(body['zip_download'], 'zip_download'),
+    name: required(body.name),
+    shortName: required(body.short_name),
+    description: required(body.description),
+    longDescription: body.long_description,
+    webhook: body.webhook,
+    categoryId: body.category_id ?? undefined,
+    allowAnonymousContributors: body.allow_anonymous_contributors ?? undefined,
+    zipDownload: body.zip_download ?? undefined,
   }
   return Object.fromEntries(Object.entries(candidates).filter(([, value]) => value !== undefined))
 }
 
 /** A text that a project cannot be without: null is as empty as no letters, and refused like them. */
-function requiredText(body: JsonObject, name: string): string | undefined {
-  return name in body ? (textOf(body[name], name) ?? '') : undefined
+function required(value: string | null | undefined): string | undefined {
+  return value === null ? '' : value
 }
 
 async function currentPresenter(ctx: Context, project: Project): Promise<PresenterVersion | undefined> {
@@ -188,32 +172,25 @@ function splitInfo(
   current: PresenterVersion | undefined,
 ): { info: JsonObject; presenter: CodePresenter | undefined } {
   const { task_presenter: code, tutorial: tutorialText, ...rest } = info
-  const tutorial = textOf(tutorialText, 'tutorial') ?? null
+  const tutorial = checkValue(text.nullish(), tutorialText, 'tutorial') ?? null
   if (typeof code !== 'string' || code === '') return { info: rest, presenter: undefined }
   const isSame = current?.kind === 'code' && current.code === code && current.tutorial === tutorial
   return { info: rest, presenter: isSame ? undefined : { kind: 'code', code, tutorial } }
 }
 
 /** Projects in the API's shape, as much of them as the caller may see. */
-async function wire(
+async function shown(
   app: App,
   ctx: Context,
-  projects: Project[],
-  isGet: boolean,
+  projects: readonly Project[],
 ): Promise<Record<string, unknown>[]> {
   const presenters = await findPresentersOf(ctx.state.db, projects)
   return Promise.all(
     projects.map(async (project) => {
-      const presenter = presenters.get(project.id)
-      const whole = { ...toWire(project, NAMES), info: infoWith(project, presenter) }
-      const links = {
-        link: link(app.config.site.url, 'project', project.id),
-        links: [link(app.config.site.url, 'category', project.categoryId, 'category')],
-      }
-      const shown = mayEditProject(ctx.state.viewer, project)
-        ? { ...whole, secret_key: await openSecretKey(app, project) }
-        : publicPart(whole)
-      return isGet ? { ...shown, ...links } : shown
+      const info = infoWith(project, presenters.get(project.id))
+      const whole = { ...toWire(project, PROJECT.names), info }
+      if (!mayEditProject(ctx.state.viewer, project)) return publicPart(whole)
+      return { ...whole, secret_key: await openSecretKey(app, project) }
     }),
   )
 }

@@ -1,4 +1,4 @@
-import { Router } from '@koa/router'
+import { z } from 'zod'
 import { submitForNext, submitTaskRun } from '../../domain/assignment/assignment-service.ts'
 import type { NewTaskRun } from '../../domain/assignment/assignment-service.ts'
 import { madeUpIpOf } from '../../domain/contributors/contributor-service.ts'
@@ -6,103 +6,114 @@ import type { ContributorKey } from '../../domain/contributors/contributor-servi
 import { getProject } from '../../domain/projects/project-service.ts'
 import { getTaskRun, listTaskRunRecords } from '../../domain/task-runs/task-run-service.ts'
 import type { Task } from '../../domain/tasks/task-service.ts'
-import type { Context, RequestState } from '../../http/state.ts'
+import type { Context } from '../../http/state.ts'
 import type { App } from '../../platform/app.ts'
 import { answeringContributor } from './external.ts'
-import { argument, checkKeys, countOf, idOf, integerOf, readObject, textOf } from './input.ts'
-import { listArguments, refuseUnknownArguments } from './list-arguments.ts'
-import { link, toWire, wireTime } from './output.ts'
-import { TASK_NAMES } from './task.ts'
+import { argument, countOf } from './input.ts'
+import { checkValue, defineNoun, readBody } from './noun.ts'
+import type { Operation } from './operation.ts'
+import { toWire, wireTime } from './output.ts'
+import { resource } from './resource.ts'
+import { TASK } from './task.ts'
+import { integer, json, text, time } from './values.ts'
 
-const NAMES = {
-  id: 'id',
-  created: 'created',
-  project_id: 'projectId',
-  task_id: 'taskId',
-  user_id: 'userId',
-  user_ip: 'userIp',
-  finish_time: 'finishTime',
-  timeout: 'timeout',
-  calibration: 'calibration',
-  external_uid: 'externalUid',
-  media_url: 'mediaUrl',
-  info: 'info',
-} as const
-
-const KEYS = { noun: 'TaskRun', known: Object.keys(NAMES), reserved: ['id', 'created', 'finish_time'] }
+const TASK_RUN = defineNoun({
+  path: 'taskrun',
+  className: 'TaskRun',
+  hasOwnership: true,
+  parents: { project_id: 'project', task_id: 'task' },
+  attributes: {
+    id: { field: 'id', schema: integer, use: 'reserved' },
+    created: { field: 'created', schema: time, use: 'reserved' },
+    project_id: { field: 'projectId', schema: integer },
+    task_id: { field: 'taskId', schema: integer },
+    // Whoever is named in the body has to be who asks: only a token says so, never a user_id or an address.
+    user_id: { field: 'userId', schema: integer, use: 'ignored' },
+    user_ip: { field: 'userIp', schema: text, use: 'ignored' },
+    finish_time: { field: 'finishTime', schema: time, use: 'reserved' },
+    timeout: { field: 'timeout', schema: integer },
+    calibration: { field: 'calibration', schema: integer },
+    external_uid: { field: 'externalUid', schema: text },
+    media_url: { field: 'mediaUrl', schema: text },
+    info: { field: 'info', schema: json },
+  },
+})
 
 /** /api/taskrun */
-export function taskRunRoutes(app: App): Router<RequestState> {
-  const router = new Router<RequestState>({ prefix: '/taskrun' })
-  router.use(refuseUnknownArguments('TaskRun', KEYS.known))
+export function taskRunOperations(app: App): Operation[] {
+  return [
+    ...resource(app, TASK_RUN, {
+      list: (ctx, query): Promise<object[]> => listTaskRunRecords(ctx.state.db, query),
+      async read(ctx, id) {
+        const run = await getTaskRun(ctx.state.db, id)
+        await getProject(ctx.state.db, ctx.state.viewer, run.projectId)
+        return run
+      },
+    }),
+    {
+      method: 'post',
+      path: '/taskrun',
+      summary: 'Store a task run; with `next` in the address the next task comes in the same round trip',
+      query: {
+        external_uid: text,
+        next: text.meta({ description: 'Any value: the answer holds the next task as `next`.' }),
+        offset: text.meta({ description: 'How many of the next tasks to pass over.' }),
+      },
+      body: TASK_RUN.body,
+      shown: z.intersection(TASK_RUN.shown, z.looseObject({ next: z.looseObject({}).optional() })),
+      refuses: TASK_RUN,
+      async handle(ctx) {
+        ctx.body = await submit(app, ctx)
+      },
+    },
+  ]
+}
 
-  const withLinks = (run: { id?: unknown; projectId?: unknown; taskId?: unknown }) => ({
-    ...toWire(run, NAMES),
-    link: link(app.config.site.url, 'taskrun', run.id),
-    links: [
-      link(app.config.site.url, 'project', run.projectId, 'parent'),
-      link(app.config.site.url, 'task', run.taskId, 'parent'),
-    ],
-  })
-
-  router.get('/', async (ctx) => {
-    const query = listArguments(ctx, { className: 'TaskRun', names: NAMES, hasOwnership: true })
-    ctx.body = (await listTaskRunRecords(ctx.state.db, query)).map(withLinks)
-  })
-
-  router.get('/:id', async (ctx) => {
-    const run = await getTaskRun(ctx.state.db, idOf(ctx))
-    await getProject(ctx.state.db, ctx.state.viewer, run.projectId)
-    ctx.body = withLinks(run)
-  })
-
-  router.post('/', async (ctx) => {
-    const body = checkKeys(await readObject(ctx), KEYS)
-    const projectId = integerOf(body['project_id'], 'project_id') ?? 0
-    const taskId = integerOf(body['task_id'], 'task_id') ?? 0
-    // Whoever is named in the body has to be who asks: only the token says so, never a user_id or address.
-    const externalUid = textOf(body['external_uid'], 'external_uid')
-    const who = await answeringContributor(app, ctx, projectId, externalUid)
-    const info = body['info'] ?? null
-    const run = {
-      projectId,
-      taskId,
-      info,
-      idempotencyKey: ctx.get('Idempotency-Key').slice(0, 200) || undefined,
-      presenterVersion: integerOf(ctx.get('X-Presenter-Version') || null, 'X-Presenter-Version'),
-      timeout: integerOf(body['timeout'], 'timeout'),
-      calibration: integerOf(body['calibration'], 'calibration'),
-      mediaUrl: textOf(body['media_url'], 'media_url'),
-    }
-    const { stored, next } = await store(ctx, who, run)
-    ctx.body = {
-      id: stored.id,
-      created: wireTime(stored.created),
-      project_id: projectId,
-      task_id: taskId,
-      user_id: who.kind === 'user' ? who.userId : null,
-      user_ip: madeUpIpOf(app, who),
-      finish_time: wireTime(stored.finishTime),
-      timeout: run.timeout ?? null,
-      calibration: run.calibration ?? null,
-      external_uid: who.kind === 'external' ? who.externalUid : null,
-      media_url: run.mediaUrl ?? null,
-      info,
-      ...nextTask(next),
-    }
-  })
-
-  /** With `next` in the address the contributor's next task comes in the same round trip; `offset` looks further. */
-  async function store(ctx: Context, who: ContributorKey, run: NewTaskRun) {
-    const { db, requestId } = ctx.state
-    if (argument(ctx, 'next') === undefined)
-      return { stored: await submitTaskRun(app, db, who, run, requestId), next: undefined }
-    return submitForNext(app, db, who, run, { limit: 1, offset: countOf(ctx, 'offset', 0) }, requestId)
+async function submit(app: App, ctx: Context): Promise<Record<string, unknown>> {
+  const body = await readBody(ctx, TASK_RUN)
+  const projectId = body.project_id ?? 0
+  const who = await answeringContributor(app, ctx, projectId, body.external_uid ?? undefined)
+  const run = {
+    projectId,
+    taskId: body.task_id ?? 0,
+    info: body.info ?? null,
+    idempotencyKey: ctx.get('Idempotency-Key').slice(0, 200) || undefined,
+    presenterVersion: presenterVersionOf(ctx),
+    timeout: body.timeout ?? undefined,
+    calibration: body.calibration ?? undefined,
+    mediaUrl: body.media_url ?? undefined,
   }
+  const { stored, next } = await store(app, ctx, who, run)
+  return {
+    id: stored.id,
+    created: wireTime(stored.created),
+    project_id: projectId,
+    task_id: run.taskId,
+    user_id: who.kind === 'user' ? who.userId : null,
+    user_ip: madeUpIpOf(app, who),
+    finish_time: wireTime(stored.finishTime),
+    timeout: run.timeout ?? null,
+    calibration: run.calibration ?? null,
+    external_uid: who.kind === 'external' ? who.externalUid : null,
+    media_url: run.mediaUrl ?? null,
+    info: run.info,
+    ...nextTask(next),
+  }
+}
 
-  return router
+function presenterVersionOf(ctx: Context): number | undefined {
+  const header = ctx.get('X-Presenter-Version')
+  return header ? checkValue(integer, header, 'X-Presenter-Version') : undefined
+}
+
+/** With `next` in the address the contributor's next task comes in the same round trip; `offset` looks further. */
+async function store(app: App, ctx: Context, who: ContributorKey, run: NewTaskRun) {
+  const { db, requestId } = ctx.state
+  if (argument(ctx, 'next') === undefined)
+    return { stored: await submitTaskRun(app, db, who, run, requestId), next: undefined }
+  return submitForNext(app, db, who, run, { limit: 1, offset: countOf(ctx, 'offset', 0) }, requestId)
 }
 
 function nextTask(next: Task[] | undefined) {
-  return next ? { next: next[0] ? toWire(next[0], TASK_NAMES) : {} } : {}
+  return next ? { next: next[0] ? toWire(next[0], TASK.names) : {} } : {}
 }

@@ -1,6 +1,5 @@
-import { Router } from '@koa/router'
-import { mayEditProject } from '../../domain/projects/project-policy.ts'
 import { getProject } from '../../domain/projects/project-service.ts'
+import { mayEditProject } from '../../domain/projects/project-policy.ts'
 import {
   createTask,
   deleteTask,
@@ -8,99 +7,95 @@ import {
   listTaskRecords,
   updateTask,
 } from '../../domain/tasks/task-service.ts'
-import type { Task, TaskChanges } from '../../domain/tasks/task-service.ts'
-import type { Context, RequestState } from '../../http/state.ts'
+import type { TaskChanges } from '../../domain/tasks/task-service.ts'
+import type { Context } from '../../http/state.ts'
 import type { App } from '../../platform/app.ts'
-import type { JsonObject } from '../../platform/schema.ts'
 import { ApiError } from './errors.ts'
-import { argument, checkKeys, idOf, integerOf, numberOf, readObject } from './input.ts'
-import { listArguments, refuseUnknownArguments } from './list-arguments.ts'
-import { link, toWire } from './output.ts'
+import { argument } from './input.ts'
+import { defineNoun } from './noun.ts'
+import type { BodyOf } from './noun.ts'
+import type { Operation } from './operation.ts'
+import { resource } from './resource.ts'
+import { integer, integers, json, number, text, time } from './values.ts'
 
-export const TASK_NAMES = {
-  id: 'id',
-  created: 'created',
-  project_id: 'projectId',
-  state: 'state',
-  quorum: 'quorum',
-  calibration: 'calibration',
-  priority_0: 'priority',
-  info: 'info',
-  n_answers: 'nAnswers',
-  fav_user_ids: 'favUserIds',
-} as const
+export const TASK = defineNoun({
+  path: 'task',
+  className: 'Task',
+  hasOwnership: true,
+  parents: { project_id: 'project' },
+  attributes: {
+    id: { field: 'id', schema: integer, use: 'reserved' },
+    created: { field: 'created', schema: time, use: 'reserved' },
+    project_id: { field: 'projectId', schema: integer },
+    state: { field: 'state', schema: text, use: 'reserved' },
+    quorum: { field: 'quorum', schema: integer },
+    calibration: { field: 'calibration', schema: integer },
+    priority_0: { field: 'priority', schema: number },
+    info: { field: 'info', schema: json },
+    n_answers: { field: 'nAnswers', schema: integer },
+    fav_user_ids: { field: 'favUserIds', schema: integers, use: 'reserved' },
+    // What is known of a calibration task.
+    expected_info: { field: 'expectedInfo', schema: json, use: 'write-only' },
+  },
+})
 
-const KEYS = {
-  noun: 'Task',
-  // The answer that is known of a calibration task is taken and never shown.
-  known: [...Object.keys(TASK_NAMES), 'expected_info'],
-  reserved: ['id', 'created', 'state', 'fav_user_ids'],
-}
+type TaskBody = BodyOf<typeof TASK.attributes>
 
 /** /api/task */
-export function taskRoutes(app: App): Router<RequestState> {
-  const router = new Router<RequestState>({ prefix: '/task' })
-  router.use(refuseUnknownArguments('Task', KEYS.known))
+export function taskOperations(app: App): Operation[] {
+  return resource(app, TASK, {
+    async list(ctx, query): Promise<object[]> {
+      // The list holds the caller's own tasks only, or else those of everybody.
+      const mayKnow = query.ownerId !== undefined || ctx.state.viewer?.isAdmin === true
+      if (!mayKnow && asksForCalibration(ctx))
+        throw new ApiError('Forbidden', 'Which tasks are for calibration is known to owners only')
+      const tasks = await listTaskRecords(ctx.state.db, query)
+      return mayKnow ? tasks : tasks.map(withoutCalibration)
+    },
 
-  const withLinks = (task: Record<string, unknown> | Task) => ({
-    ...toWire(task, TASK_NAMES),
-    link: link(app.config.site.url, 'task', task.id),
-    links: [link(app.config.site.url, 'project', task.projectId, 'parent')],
+    async read(ctx, id) {
+      const { task, project } = await find(ctx, id)
+      return mayEditProject(ctx.state.viewer, project) ? task : withoutCalibration(task)
+    },
+
+    async create(ctx, body) {
+      const { project_id: projectId, info } = body
+      if (projectId == null) throw new ApiError('DBIntegrityError', 'project_id is required')
+      const { db, viewer } = ctx.state
+      const project = await getProject(db, viewer, projectId)
+      return createTask(db, viewer, project, { ...settingsOf(body), info: info ?? null })
+    },
+
+    async update(ctx, id, read) {
+      const { task, project } = await find(ctx, id)
+      const body = await read()
+      if (body.project_id != null && body.project_id !== task.projectId)
+        throw new ApiError('BadRequest', 'A task stays in its project')
+      const changes: TaskChanges = {
+        ...settingsOf(body),
+        ...('info' in body ? { info: body.info ?? null } : {}),
+      }
+      // A null redundancy asks for the default, as the tools' manual promises.
+      if (body.n_answers === null) changes.nAnswers = 30
+      return updateTask(ctx.state.db, ctx.state.viewer, project, task, changes)
+    },
+
+    async remove(ctx, id) {
+      const { task, project } = await find(ctx, id)
+      await deleteTask(ctx.state.db, ctx.state.viewer, project, task)
+    },
   })
+}
 
-  router.get('/', async (ctx) => {
-    const query = listArguments(ctx, { className: 'Task', names: TASK_NAMES, hasOwnership: true })
-    // The list holds the caller's own tasks only, or else those of everybody.
-    const mayKnow = query.ownerId !== undefined || ctx.state.viewer?.isAdmin === true
-    if (!mayKnow && asksForCalibration(ctx))
-      throw new ApiError('Forbidden', 'Which tasks are for calibration is known to owners only')
-    const tasks = await listTaskRecords(ctx.state.db, query)
-    ctx.body = tasks.map((task) => withLinks(mayKnow ? task : { ...task, calibration: 0 }))
-  })
+async function find(ctx: Context, id: number) {
+  const { db, viewer } = ctx.state
+  const task = await getTask(db, id)
+  return { task, project: await getProject(db, viewer, task.projectId) }
+}
 
-  router.get('/:id', async (ctx) => {
-    const task = await getTask(ctx.state.db, idOf(ctx))
-    const project = await getProject(ctx.state.db, ctx.state.viewer, task.projectId)
-    ctx.body = withLinks(mayEditProject(ctx.state.viewer, project) ? task : { ...task, calibration: 0 })
-  })
-
-  router.post('/', async (ctx) => {
-    const body = checkKeys(await readObject(ctx), KEYS)
-    const projectId = integerOf(body['project_id'], 'project_id')
-    if (projectId === undefined) throw new ApiError('DBIntegrityError', 'project_id is required')
-    const project = await getProject(ctx.state.db, ctx.state.viewer, projectId)
-    const task = await createTask(ctx.state.db, ctx.state.viewer, project, {
-      ...settingsOf(body),
-      info: body['info'] ?? null,
-    })
-    ctx.body = toWire(task, TASK_NAMES)
-  })
-
-  router.put('/:id', async (ctx) => {
-    const task = await getTask(ctx.state.db, idOf(ctx))
-    const project = await getProject(ctx.state.db, ctx.state.viewer, task.projectId)
-    const body = checkKeys(await readObject(ctx), KEYS)
-    const projectId = integerOf(body['project_id'], 'project_id')
-    if (projectId !== undefined && projectId !== task.projectId) {
-      throw new ApiError('BadRequest', 'A task stays in its project')
-    }
-    const changes: TaskChanges = {
-      ...settingsOf(body),
-      ...('info' in body ? { info: body['info'] ?? null } : {}),
-    }
-    // A null redundancy asks for the default, as the tools' manual promises.
-    if ('n_answers' in body && body['n_answers'] === null) changes.nAnswers = 30
-    ctx.body = toWire(await updateTask(ctx.state.db, ctx.state.viewer, project, task, changes), TASK_NAMES)
-  })
-
-  router.delete('/:id', async (ctx) => {
-    const task = await getTask(ctx.state.db, idOf(ctx))
-    const project = await getProject(ctx.state.db, ctx.state.viewer, task.projectId)
-    await deleteTask(ctx.state.db, ctx.state.viewer, project, task)
-    ctx.status = 204
-  })
-
-  return router
+/** Contributors must not know which tasks are for calibration. */
+function withoutCalibration<T extends object>(task: T): T & { calibration: number } {
+  return { ...task, calibration: 0 }
 }
 
 /** Whether a list would be chosen or ordered by what contributors must not know. */
@@ -108,13 +103,13 @@ function asksForCalibration(ctx: Context): boolean {
   return argument(ctx, 'calibration') !== undefined || argument(ctx, 'orderby') === 'calibration'
 }
 
-function settingsOf(body: JsonObject): Omit<TaskChanges, 'info'> {
+function settingsOf(body: TaskBody): Omit<TaskChanges, 'info'> {
   const settings = {
-    nAnswers: integerOf(body['n_answers'], 'n_answers'),
-    priority: numberOf(body['priority_0'], 'priority_0'),
-    quorum: integerOf(body['quorum'], 'quorum'),
-    calibration: integerOf(body['calibration'], 'calibration'),
-    expectedInfo: body['expected_info'],
+    nAnswers: body.n_answers ?? undefined,
+    priority: body.priority_0 ?? undefined,
+    quorum: body.quorum ?? undefined,
+    calibration: body.calibration ?? undefined,
+    expectedInfo: body.expected_info,
   }
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined))
 }
