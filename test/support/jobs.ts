@@ -135,7 +135,7 @@ export async function startOwnRedis(): Promise<OwnRedis> {
 }
 
 /** Takes jobs in this process until the test ends. */
-export function work({ app, after }: JobApp, catalogue: JobCatalogue = jobs) {
+export function work({ app, after }: Pick<JobApp, 'app' | 'after'>, catalogue: JobCatalogue = jobs) {
   const relay = startLoop('relay the outbox', 50, () => app.queue.sweep().then(() => false), app.log)
   const runner = startJobs(app, catalogue)
   let isStopped = false

@@ -217,6 +217,18 @@ export async function waitForReplica(): Promise<void> {
   })
 }
 
+/** Keeps the replica so many milliseconds behind the primary, until the test ends. */
+export async function lagReplica(t: Ending, milliseconds: number): Promise<void> {
+  const { replica } = await addresses()
+  const delay = (value: string) =>
+    asSuperuser(replica, 'postgres', async (client) => {
+      await client.query(`alter system set recovery_min_apply_delay = '${value}'`)
+      await client.query('select pg_reload_conf()')
+    })
+  await delay(`${milliseconds}ms`)
+  t.after(() => delay('0'))
+}
+
 async function asSuperuser<T>(
   folder: string,
   database: string,

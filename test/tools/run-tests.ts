@@ -84,10 +84,10 @@ async function runTests(args: readonly string[], env: NodeJS.ProcessEnv = {}): P
   return isBroken ? { ...counts, failed: 1 } : counts
 }
 
-/** The drills and the cluster's tests take longer and have commands of their own. */
+/** The drills, the cluster's and the clients' tests take longer and have commands of their own. */
 function allTestFiles(): string[] {
   return globSync('test/**/*.test.ts', {
-    exclude: ['test/bench/**', 'test/drills/**', 'test/cluster/**'],
+    exclude: ['test/bench/**', 'test/drills/**', 'test/cluster/**', 'test/conformance/**'],
   }).sort()
 }
 

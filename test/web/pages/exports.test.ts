@@ -8,32 +8,13 @@ import { publishedProject, rowsOf } from '../../support/builders.ts'
 import { untilFileEnds } from '../../support/file-ending.ts'
 import { eventually } from '../../support/jobs.ts'
 import { waitForReplica } from '../../support/servers.ts'
-import { readZip } from '../../support/zip.ts'
+import { download, readZip } from '../../support/zip.ts'
 
 const site = await startTestApp(untilFileEnds())
 const owner = await site.user()
 const stranger = await site.user()
 const project = await publishedProject(site, owner, { tasks: 2 })
 const path = `/project/${project.shortName}/tasks/export`
-
-/** Downloads a file whole. */
-async function bytesOf(address: string): Promise<Buffer> {
-  const response = await owner.http
-    .get(address)
-    .buffer(true)
-    .parse((stream, done) => {
-      const parts: Buffer[] = []
-      stream
-        .on('data', (part: Buffer) => parts.push(part))
-        .on('end', () => {
-          done(null, Buffer.concat(parts))
-        })
-    })
-    .expect(200)
-    .expect('Cache-Control', 'private, no-store')
-  assert.match(String(response.headers['content-disposition']), /attachment; filename=.*\.zip/)
-  return response.body as Buffer
-}
 
 test('an owner asks for an export, watches it come, and downloads it', async (t) => {
   const choices = await owner.http.get(path).expect(200, /Answers/)
@@ -61,7 +42,11 @@ test('an owner asks for an export, watches it come, and downloads it', async (t)
   await waitForReplica()
   const page = await owner.http.get(path).expect(200)
   const [, address = ''] = /href="([^"]+\/tasks\/export\/\d+)"/.exec(page.text) ?? []
-  const files = await readZip(await bytesOf(address))
+  const asked = owner.http
+    .get(address)
+    .expect('Cache-Control', 'private, no-store')
+    .expect('Content-Disposition', /attachment; filename=.*\.zip/)
+  const files = await readZip(await download(asked))
   assert.deepEqual(
     [...files.keys()].map((name) => name.split('_').at(-1)),
     ['task.csv', 'only.csv'],
