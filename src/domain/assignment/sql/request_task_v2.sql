@@ -10,6 +10,10 @@ begin
   perform set_config('synchronous_commit', 'off', true);
   select sched_epoch, make_interval(secs => coalesce(lease_now, lease_seconds)) into v_epoch, v_ttl
     from project where id = p_project;
+  -- The caller may remember a project that was deleted a moment ago.
+  if not found then
+    return false;
+  end if;
   insert into contributor_project (contributor_id, project_id, cur_epoch) values (p_contributor, p_project, v_epoch)
   on conflict (contributor_id, project_id) do update set cur_epoch = contributor_project.cur_epoch;
   if exists (select from task_run where task_id = p_task and contributor_id = p_contributor and withdrawn is null)
