@@ -69,6 +69,7 @@ export function rateLimit(app: App, group: (ctx: Context) => string): Handler {
   const count = createCounter(app)
   const limit = app.config.rateLimit ?? { requests: 1_000_000, seconds: 900 }
   const { seconds } = limit
+  const callerOf = createCallerNames(app)
 
   return async (ctx, next) => {
     const groupName = group(ctx)
@@ -78,7 +79,7 @@ export function rateLimit(app: App, group: (ctx: Context) => string): Handler {
       ctx.get(CONTRIBUTOR_HEADER) !== '' &&
       OWN_PAGE_GROUPS.has(groupName)
     const requests = isOwnPage ? limit.requests * OWN_PAGE_FACTOR : limit.requests
-    const name = `${isOwnPage ? 'page-' : ''}${groupName}:${callerOf(ctx, app)}`
+    const name = `${isOwnPage ? 'page-' : ''}${groupName}:${callerOf(ctx)}`
     const { hits, reset } = app.config.rateLimit
       ? await count(name, seconds)
       : { hits: 1, reset: windowEnd(seconds) }
@@ -104,12 +105,21 @@ export function limitTries(app: App, group: string, limit: Limit): (name: string
   }
 }
 
-/** Key or session, else device, else address: one classroom behind one address is not one caller. */
-function callerOf(ctx: Context, app: App): string {
-  const { contributor } = ctx.state
-  if (contributor.kind === 'user') return `user-${contributor.userId}`
-  if (contributor.kind === 'device') return `device-${contributor.deviceId}`
-  return `address-${hashed(app, ctx.ip)}`
+/**
+ * Names callers by key or session, else device, else address: one classroom behind one address is not one caller.
+ * Other sites send the requests of all their people from one address, so the hashes of addresses are remembered.
+ */
+function createCallerNames(app: App): (ctx: Context) => string {
+  const hashes = new LRUCache<string, string>({
+    max: 10_000,
+    memoMethod: (address) => hashed(app, address),
+  })
+  return (ctx) => {
+    const { contributor } = ctx.state
+    if (contributor.kind === 'user') return `user-${contributor.userId}`
+    if (contributor.kind === 'device') return `device-${contributor.deviceId}`
+    return `address-${hashes.memo(ctx.ip)}`
+  }
 }
 
 /** Addresses of people are not kept in the cache. */
