@@ -3,8 +3,8 @@ import type { Config } from './config.ts'
 import type { Logger } from './log.ts'
 import { catchesUp, createPositionReader } from './position.ts'
 import type { PositionMemory } from './position.ts'
-import { createKysely, createPool, sqlState } from './postgres.ts'
-import type { Db, Tx } from './postgres.ts'
+import { createDirectCall, createKysely, createPool, sqlState } from './postgres.ts'
+import type { Db, DirectCall, Tx } from './postgres.ts'
 import { askAnything } from './readiness-store.ts'
 
 /** Who reads and writes, as far as the choice of a server is concerned. */
@@ -38,7 +38,7 @@ export interface RequestDb {
    *
    * @param options.silent nothing that a later read of this caller must see: costs no position.
    */
-  call<T>(statement: (db: Db) => Promise<T>, options?: { silent?: boolean }): Promise<T>
+  call<T>(statement: (db: Db, direct: DirectCall) => Promise<T>, options?: { silent?: boolean }): Promise<T>
   /** The position of the last commit, after which a replica shows it; undefined when nothing was written. */
   position(): Promise<string | undefined>
 }
@@ -58,12 +58,21 @@ export function createDatabase(config: Config['database'], positions: PositionMe
   const readPool = createPool({ url: config.readUrl, max: config.poolMax }, log)
   const primary = createKysely(writePool)
   const replica = createKysely(readPool)
+  const direct = createDirectCall(writePool)
   const readPosition = createPositionReader(primary)
   const effects = new WeakMap<Tx, (() => void)[]>()
 
   return {
     open: (user) =>
-      openFor(user, { primary, replica, hasReplicas: config.hasReplicas, positions, readPosition, effects }),
+      openFor(user, {
+        primary,
+        direct,
+        replica,
+        hasReplicas: config.hasReplicas,
+        positions,
+        readPosition,
+        effects,
+      }),
     afterCommitOf(tx, effect) {
       effects.set(tx, [...(effects.get(tx) ?? []), effect])
     },
@@ -84,6 +93,7 @@ export function createDatabase(config: Config['database'], positions: PositionMe
 
 interface Servers {
   primary: Db
+  direct: DirectCall
   replica: Db
   hasReplicas: boolean
   positions: PositionMemory
@@ -160,7 +170,7 @@ function openFor(user: DatabaseUser, servers: Servers): RequestDb {
     async call(statement, { silent = false } = {}) {
       mustWrite()
       // One statement leaves nothing behind when it fails, so it may be tried again.
-      const value = await retried(2, () => statement(primary))
+      const value = await retried(2, () => statement(primary, servers.direct))
       if (!silent) noteCommit()
       return value
     },

@@ -38,12 +38,16 @@ function isoTime(value: string): string {
   return `${time}.${decimals.padEnd(6, '0')}Z`
 }
 
-/** Adds the request id to each statement, so that a slow query in the database's log leads back to its request. */
+/** Adds the request id to a statement, so that a slow query in the database's log leads back to its request. */
+function commented(text: string): string {
+  const id = currentRequestId()
+  return id === undefined ? text : `${text} /* ${id} */`
+}
+
 class CommentingCompiler extends PostgresQueryCompiler {
   override compileQuery(...parameters: Parameters<PostgresQueryCompiler['compileQuery']>): CompiledQuery {
     const query = super.compileQuery(...parameters)
-    const id = currentRequestId()
-    return id === undefined ? query : { ...query, sql: `${query.sql} /* ${id} */` }
+    return { ...query, sql: commented(query.sql) }
   }
 }
 
@@ -91,6 +95,22 @@ export function createPool({ url, max, maxLifetimeSeconds = 300 }: PoolSettings,
 /** Kysely over a pool. */
 export function createKysely(pool: pg.Pool): Db {
   return new Kysely<DB>({ dialect: new CommentingDialect({ pool: copyingPool(pool) }) })
+}
+
+/** Runs a statement whose text is already there; the one row that it gives. */
+export type DirectCall = <Row extends object>(text: string, values: unknown[]) => Promise<Row>
+
+/**
+ * Calls over a pool without Kysely, for the few that each task run needs: to compose a statement takes this process
+ * longer than to send it.
+ */
+export function createDirectCall(pool: pg.Pool): DirectCall {
+  return async <Row extends object>(text: string, values: unknown[]) => {
+    const { rows } = await pool.query<Row>(commented(text), values)
+    const [row] = rows
+    if (!row) throw new Error('A call gave no row')
+    return row
+  }
 }
 
 /** PostgreSQL's error code of something thrown by a query, such as 23505 (unique violation). */

@@ -7,6 +7,7 @@ import type { PositionMemory } from '../../src/platform/position.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import { sqlState } from '../../src/platform/postgres.ts'
 import type { Db } from '../../src/platform/postgres.ts'
+import { runInContext } from '../../src/platform/request-context.ts'
 import { createTestDatabase } from '../support/servers.ts'
 
 /** Positions kept in this process. */
@@ -111,6 +112,28 @@ test('an effect happens after the commit, and not when it fails', async (t) => {
     }),
   )
   assert.deepEqual(happened, ['first', 'second'])
+})
+
+test('every statement names the request that it is for', async (t) => {
+  const { database } = await setUp(t)
+  const db = database.open({ writes: true })
+  const own = 'select query from pg_stat_activity where pid = pg_backend_pid()'
+  const composed = async (any: Db) => (await sql<{ query: string }>`${sql.raw(own)}`.execute(any)).rows[0]
+  const asked = () =>
+    Promise.all([
+      db.read(composed),
+      db.call(composed),
+      db.call((_, direct) => direct<{ query: string }>(own, [])),
+    ])
+  const found = await runInContext({ requestId: 'a-request' }, asked)
+  assert.deepEqual(
+    found.map((row) => row?.query),
+    Array.from({ length: 3 }, () => `${own} /* a-request */`),
+  )
+  assert.deepEqual(
+    (await asked()).map((row) => row?.query),
+    [own, own, own],
+  )
 })
 
 test('it is ready when both servers answer', async (t) => {

@@ -1,7 +1,6 @@
 import { sql } from 'kysely'
-import type { RawBuilder } from 'kysely'
 import type { Json } from '../../platform/schema.ts'
-import type { Db } from '../../platform/postgres.ts'
+import type { Db, DirectCall } from '../../platform/postgres.ts'
 import type { Task } from '../tasks/task-service.ts'
 
 /**
@@ -24,12 +23,11 @@ export interface NewTaskReply {
 
 /**
  * A task as its contributor sees it: nothing tells whether it is for calibration. Under `incremental` it carries what
- * the contributor before answered, as PyBossa's clients expect.
+ * the contributor before answered, as PyBossa's clients expect. The project is the statement's first parameter.
  *
  * @param ids the tasks, in the order wanted.
  */
-function tasksJson(ids: RawBuilder<unknown>, projectId: number): RawBuilder<Task[] | null> {
-  return sql`(
+const tasksJson = (ids: string) => `(
     select json_agg(json_build_object(
              'id', t.id, 'created', to_char(t.created, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
              'projectId', t.project_id, 'state', t.state, 'quorum', t.quorum, 'calibration', 0,
@@ -40,19 +38,24 @@ function tasksJson(ids: RawBuilder<unknown>, projectId: number): RawBuilder<Task
                              order by r.id desc limit 1))
                           else t.info end)
            order by array_position(${ids}, t.id))
-      from task t, (select scheduler from project where id = ${projectId}) p where t.id = any (${ids}))`
-}
+      from task t, (select scheduler from project where id = $1) p where t.id = any (${ids}))`
+
+const NEW_TASK = `
+  select n.has_more as "hasMore", ${tasksJson('n.task_ids')} as tasks from newtask_v2($1, $2, $3, $4, $5) n`
 
 /** Leases and returns tasks: one statement. */
-export async function callNewTask(db: Db, call: NewTaskCall): Promise<NewTaskReply> {
-  const { rows } = await sql<{ hasMore: boolean; tasks: Task[] | null }>`
-    select n.has_more as "hasMore", ${tasksJson(sql`n.task_ids`, call.projectId)} as tasks
-      from newtask_v2(${call.projectId}, ${call.contributorId}, ${call.limit}, ${call.offset}, ${BUDGET}) n`.execute(
-    db,
-  )
-  const [row] = rows
-  if (!row) throw new Error('newtask_v2 gave no row')
-  return { tasks: row.tasks ?? [], hasMore: row.hasMore }
+export async function callNewTask(
+  direct: DirectCall,
+  { projectId, contributorId, limit, offset }: NewTaskCall,
+): Promise<NewTaskReply> {
+  const { tasks, hasMore } = await direct<{ hasMore: boolean; tasks: Task[] | null }>(NEW_TASK, [
+    projectId,
+    contributorId,
+    limit,
+    offset,
+    BUDGET,
+  ])
+  return { tasks: tasks ?? [], hasMore }
 }
 
 export interface SubmitCall {
@@ -87,36 +90,48 @@ export interface SubmitReply {
   counted: boolean | null
 }
 
-/** Stores a task run by all the rules: one statement. */
-export async function callSubmit(db: Db, call: SubmitCall): Promise<SubmitReply> {
-  const { rows } = await sql<SubmitReply>`
-    select outcome, run_id as "runId", run_created as "created", run_finish_time as "finishTime",
-           run_counted as "counted"
-      from submit_v2(${submitArguments(call)})`.execute(db)
-  const [row] = rows
-  if (!row) throw new Error('submit_v2 gave no row')
-  return row
+const SUBMIT_REPLY = `
+  outcome, run_id as "runId", run_created as "created", run_finish_time as "finishTime", run_counted as "counted"`
+const SUBMIT_PARAMETERS = '$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11'
+const SUBMIT = `select ${SUBMIT_REPLY} from submit_v2(${SUBMIT_PARAMETERS})`
+const SUBMIT_NEXT = `
+  select ${SUBMIT_REPLY}, has_more as "hasMore", ${tasksJson('s.task_ids')} as tasks
+    from submit_next_v1(${SUBMIT_PARAMETERS}, $12, $13, $14) s`
+
+/** In the order of SUBMIT_PARAMETERS. */
+function submitValues(call: SubmitCall): unknown[] {
+  return [
+    call.projectId,
+    call.taskId,
+    call.contributorId,
+    call.isAnonymous,
+    call.info === undefined ? null : JSON.stringify(call.info),
+    call.idempotencyKey,
+    call.presenterVersion,
+    call.timeout,
+    call.calibration,
+    call.mediaUrl,
+    call.requestId,
+  ]
 }
 
-function submitArguments(call: SubmitCall): RawBuilder<unknown> {
-  return sql`${call.projectId}, ${call.taskId}, ${call.contributorId}, ${call.isAnonymous},
-        ${call.info === undefined ? null : JSON.stringify(call.info)}::jsonb, ${call.idempotencyKey ?? null},
-        ${call.presenterVersion ?? null}, ${call.timeout ?? null}, ${call.calibration ?? null}::smallint,
-        ${call.mediaUrl ?? null}, ${call.requestId}`
+/** Stores a task run by all the rules: one statement. */
+export function callSubmit(direct: DirectCall, call: SubmitCall): Promise<SubmitReply> {
+  return direct<SubmitReply>(SUBMIT, submitValues(call))
 }
 
 /** Stores a task run, and leases and returns the contributor's next tasks besides: one statement. */
 export async function callSubmitNext(
-  db: Db,
+  direct: DirectCall,
   call: SubmitCall,
   range: { limit: number; offset: number },
 ): Promise<SubmitReply & NewTaskReply> {
-  const { rows } = await sql<SubmitReply & { hasMore: boolean | null; tasks: Task[] | null }>`
-    select outcome, run_id as "runId", run_created as "created", run_finish_time as "finishTime",
-           run_counted as "counted", has_more as "hasMore", ${tasksJson(sql`s.task_ids`, call.projectId)} as tasks
-      from submit_next_v1(${submitArguments(call)}, ${range.limit}, ${range.offset}, ${BUDGET}) s`.execute(db)
-  const [row] = rows
-  if (!row) throw new Error('submit_next_v1 gave no row')
+  const row = await direct<SubmitReply & { hasMore: boolean | null; tasks: Task[] | null }>(SUBMIT_NEXT, [
+    ...submitValues(call),
+    range.limit,
+    range.offset,
+    BUDGET,
+  ])
   return { ...row, tasks: row.tasks ?? [], hasMore: row.hasMore === true }
 }
 

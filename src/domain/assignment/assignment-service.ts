@@ -60,7 +60,7 @@ export async function newTask(
   if (limit <= 0) return []
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
     const { tasks, hasMore } = await db.call(
-      (primary) => callNewTask(primary, { projectId: project.id, contributorId, limit, offset }),
+      (_, direct) => callNewTask(direct, { projectId: project.id, contributorId, limit, offset }),
       { silent: true },
     )
     if (!hasMore) return tasks
@@ -128,7 +128,7 @@ export async function submitTaskRun(
   requestId: string,
 ): Promise<StoredTaskRun> {
   const call = await submitCall(app, db, who, run, requestId)
-  return storedRun(await db.call((primary) => callSubmit(primary, call)))
+  return storedRun(await db.call((_, direct) => callSubmit(direct, call)))
 }
 
 /**
@@ -145,7 +145,7 @@ export async function submitForNext(
   requestId: string,
 ): Promise<{ stored: StoredTaskRun; next: Task[] | undefined }> {
   const call = await submitCall(app, db, who, run, requestId)
-  const reply = await db.call((primary) => callSubmitNext(primary, call, allowedRange(who, range)))
+  const reply = await db.call((_, direct) => callSubmitNext(direct, call, allowedRange(who, range)))
   return { stored: storedRun(reply), next: reply.hasMore ? undefined : reply.tasks }
 }
 
