@@ -1,6 +1,8 @@
--- Takes a place of a task whose task_sched row the caller has locked and found open.
+-- Takes a place of a task whose task_sched row the caller has locked and found open. In plpgsql, which keeps the plans
+-- of its statements; a function in SQL plans them in each call.
 create function take_place_v2(p_project bigint, p_task bigint, p_contributor bigint, p_ttl interval)
-returns void language sql as $$
+returns void language plpgsql as $$
+begin
   update task_sched
      set n_taken = n_taken + 1, open = n_taken + 1 < n_answers,
          ord = case when sched = 'b' then n_taken + 1 else ord end
@@ -9,16 +11,17 @@ returns void language sql as $$
   values (p_contributor, p_project, p_task, now() + p_ttl, true)
   on conflict (contributor_id, project_id, task_id)
   do update set holds_place = true, skipped = false, expires = excluded.expires, requested = now(), seq = default;
-$$;
+end $$;
 
 -- Requests a task without a place: a calibration task, or a further answer to a finished one.
 create function take_request_v1(p_project bigint, p_task bigint, p_contributor bigint, p_ttl interval)
-returns void language sql as $$
+returns void language plpgsql as $$
+begin
   insert into lease (contributor_id, project_id, task_id, expires, holds_place)
   values (p_contributor, p_project, p_task, now() + p_ttl, false)
   on conflict (contributor_id, project_id, task_id)
   do update set skipped = false, expires = excluded.expires, requested = now(), seq = default;
-$$;
+end $$;
 
 -- A calibration task that the contributor has not been given yet, from a random place of their circle on; null when
 -- there is none among the 50 looked at.
@@ -62,6 +65,7 @@ declare
   c contributor_project%rowtype;
   p record;
   v_need integer;
+  v_ageing integer;
   v_seen integer := 0;
   v_got integer := 0;
   v_locked bigint[] := '{}';
@@ -79,20 +83,28 @@ begin
     into p from project where id = p_project;
   if not found then task_ids := '{}'; return; end if;
 
-  insert into contributor_project (contributor_id, project_id, cur_epoch) values (p_contributor, p_project, p.epoch)
-  on conflict (contributor_id, project_id) do update set cur_epoch = contributor_project.cur_epoch
-  returning * into c;
+  -- Made on first sight; else only locked, because a row written twice in one call costs twice.
+  select * into c from contributor_project
+   where contributor_id = p_contributor and project_id = p_project for update;
+  if not found then
+    insert into contributor_project (contributor_id, project_id, cur_epoch) values (p_contributor, p_project, p.epoch)
+    on conflict (contributor_id, project_id) do update set cur_epoch = contributor_project.cur_epoch
+    returning * into c;
+  end if;
 
-  -- Never waited for: whoever has one locked may be waiting for a task_sched row that our caller holds.
-  update lease l set expires = now() + p.ttl
-    from (select task_id from lease
-           where contributor_id = p_contributor and project_id = p_project
-             and (holds_place or (expires > now() and not skipped)) and expires < now() + p.ttl / 2
-             for update skip locked) mine
-   where l.contributor_id = p_contributor and l.project_id = p_project and l.task_id = mine.task_id;
-  select p_limit + p_offset - count(*) into v_need from lease
+  select p_limit + p_offset - count(*), count(*) filter (where expires < now() + p.ttl / 2)
+    into v_need, v_ageing from lease
    where contributor_id = p_contributor and project_id = p_project
      and (holds_place or (expires > now() and not skipped));
+  if v_ageing > 0 then
+    -- Never waited for: whoever has one locked may be waiting for a task_sched row that our caller holds.
+    update lease l set expires = now() + p.ttl
+      from (select task_id from lease
+             where contributor_id = p_contributor and project_id = p_project
+               and (holds_place or (expires > now() and not skipped)) and expires < now() + p.ttl / 2
+               for update skip locked) mine
+     where l.contributor_id = p_contributor and l.project_id = p_project and l.task_id = mine.task_id;
+  end if;
 
   if v_need > 0 and not (c.empty_until > now() and c.cur_epoch = p.epoch) then
     -- None at the end of a project, where nothing else would be left.
