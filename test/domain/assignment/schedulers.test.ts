@@ -254,6 +254,32 @@ test('a place given back is taken again by an open page while it is free', async
   assert.deepEqual(await asks(0), [0])
 })
 
+test('asking again prolongs a lease of which half has run, and no other', async () => {
+  const { project, asks } = await scheduled('default', 2, 1)
+  const endsIn = (seconds: number) =>
+    rowsOf(site, `update lease set expires = now() + make_interval(secs => $2) where project_id = $1`, [
+      project.id,
+      seconds,
+    ])
+  const secondsLeft = async () => {
+    const [row] = await rowsOf<{ seconds: number }>(
+      site,
+      'select round(extract(epoch from expires - now()), -2)::int as seconds from lease where project_id = $1',
+      [project.id],
+    )
+    return row?.seconds
+  }
+  await asks(0)
+  for (const [left, after] of [
+    [1000, 1000],
+    [800, 1800],
+  ] as const) {
+    await endsIn(left)
+    assert.deepEqual(await asks(0), [0])
+    assert.equal(await secondsLeft(), after)
+  }
+})
+
 test('who leaves and comes back goes on with the same task, whatever the order', async () => {
   for (const scheduler of ['default', 'breadth_first', 'random'] as const) {
     const { project, person, asks, taskIds } = await scheduled(scheduler, 8, 1)
