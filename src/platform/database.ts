@@ -36,6 +36,7 @@ export interface RequestDb {
   /**
    * One autocommitted statement on the primary: one round trip.
    *
+   * @param statement composes it with `db`, or sends a ready text by `direct`.
    * @param options.silent nothing that a later read of this caller must see: costs no position.
    */
   call<T>(statement: (db: Db, direct: DirectCall) => Promise<T>, options?: { silent?: boolean }): Promise<T>
