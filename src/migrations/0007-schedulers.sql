@@ -24,6 +24,8 @@ alter table contributor_project
   add column cur_lap smallint not null default 2,
   -- under depth_first_all: the last finished task looked at
   add column cur_done bigint not null default 0,
+  -- when the front was last looked at
+  add column cur_peeked timestamptz not null default now(),
   add column n_scored integer not null default 0,
   add column score_sum double precision not null default 0;
 

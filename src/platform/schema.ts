@@ -81,6 +81,7 @@ export interface ContributorProject {
   cur_lap: Generated<number>
   cur_nprio: Generated<number>
   cur_ord: Generated<number>
+  cur_peeked: Generated<string>
   cur_reset: Generated<string>
   cur_task: Generated<number>
   empty_until: Generated<string>

@@ -61,8 +61,10 @@ export async function costFigures(database: Pool, options: CostOptions): Promise
     }
   }
   await database.query(INDEX)
-  // However long the filling took: a cursor older than five minutes goes back to the front.
-  await database.query("update contributor_project set cur_reset = now() + interval '1 day'")
+  // However long the filling took: every cursor goes on from where it is.
+  await database.query(
+    "update contributor_project set cur_reset = now() + interval '1 day', cur_peeked = now() + interval '1 day'",
+  )
   await database.query('vacuum analyze')
   const client = await database.connect()
   try {

@@ -223,9 +223,16 @@ async function check(what: string, who: number): Promise<string> {
     async () => db.query(submit(who, await firstTask(who))),
     () => Promise.resolve(newtask(who)),
   )
-  const longAgo = `update contributor_project set cur_reset = now() - interval '6 minutes' where contributor_id = ${who}`
+  const longAgo = (column: string) =>
+    db.query(
+      `update contributor_project set ${column} = now() - interval '2 hours' where contributor_id = ${who}`,
+    )
+  const peeking = await worstOf(
+    () => longAgo('cur_peeked'),
+    () => Promise.resolve(newtask(who)),
+  )
   const front = await worstOf(
-    () => db.query(longAgo),
+    () => longAgo('cur_reset'),
     () => Promise.resolve(newtask(who)),
   )
   const submitted = await worstOf(
@@ -233,11 +240,15 @@ async function check(what: string, who: number): Promise<string> {
     async () => submit(who, await firstTask(who)),
   )
   assert.ok(cursor.blocks < WITH_CURSOR, `${what}: newtask touches ${cursor.blocks}`)
+  assert.ok(
+    peeking.blocks < FROM_FRONT,
+    `${what}: newtask with a look at the front touches ${peeking.blocks}`,
+  )
   assert.ok(front.blocks < FROM_FRONT, `${what}: newtask from the front touches ${front.blocks}`)
   assert.ok(submitted.blocks < SUBMIT, `${what}: submit touches ${submitted.blocks}`)
-  for (const { scans, rows } of [cursor, front, submitted]) {
+  for (const { scans, rows } of [cursor, peeking, front, submitted]) {
     assert.equal(scans, 0, `${what}: all task runs were read`)
     assert.ok(rows <= 2 * BUDGET, `${what}: ${rows} task runs were read`)
   }
-  return `newtask ${cursor.blocks}, from the front ${front.blocks}, submit ${submitted.blocks}`
+  return `newtask ${cursor.blocks}, with a look at the front ${peeking.blocks}, from the front ${front.blocks}, submit ${submitted.blocks}`
 }

@@ -5,6 +5,7 @@ import {
   newTask,
   paceLeases,
   renewTasks,
+  requestTask,
   submitForNext,
   submitTaskRun,
   sweepLeases,
@@ -107,6 +108,34 @@ test('random keeps to the priorities, round and round within each', async () => 
       `${given.join()} begins with the urgent ones`,
     )
   }
+})
+
+test('who has gone far looks at the front every five minutes, and begins there once in an hour', async () => {
+  const { project, taskIds, person, asks, submits } = await scheduled('depth_first', 130)
+  const [front = 0, middle = 0] = [taskIds[0], taskIds[80]]
+  for (const n of [1, 2])
+    for (const id of [front, middle])
+      await requestTask(site.app, writer(), { id, projectId: project.id }, person(n))
+  const goesOn = async () => {
+    const [number = -1] = await asks(0)
+    await submits(0, taskIds[number] ?? 0)
+    return number
+  }
+  for (let n = 0; n < 118; n += 1) await goesOn()
+  assert.equal(await goesOn(), 120)
+
+  for (const n of [1, 2]) await leaveTasks(site.app, writer(), project.id, person(n), [front, middle])
+  assert.equal(await goesOn(), 121)
+  const longAgo = (column: string) =>
+    rowsOf(
+      site,
+      `update contributor_project set ${column} = now() - interval '61 minutes' where project_id = $1`,
+      [project.id],
+    )
+  await longAgo('cur_peeked')
+  assert.deepEqual([await goesOn(), await goesOn(), await goesOn()], [0, 122, 123])
+  await longAgo('cur_reset')
+  assert.deepEqual([await goesOn(), await goesOn()], [80, 124])
 })
 
 test('depth first all goes on with finished tasks, whose further answers are extra', async () => {

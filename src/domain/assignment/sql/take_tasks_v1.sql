@@ -55,6 +55,10 @@ $$;
 -- priority from a start of their own. At most p_budget candidates are examined; has_more says that the slice is not
 -- full and the circle not finished: the caller asks again.
 --
+-- Places are given back before the cursor, too. Every five minutes, and whenever nothing was left, the first half of the
+-- budget goes to the front of the circle and the cursor stays; every hour, and when the rules changed, the cursor
+-- begins at the front.
+--
 -- Lock order, shared with submit_v2: contributor_project, lease, task_sched. Rows of task_sched are never waited for
 -- while another one is held, so p_wait is for callers that hold none.
 create function take_tasks_v1(
@@ -63,6 +67,9 @@ create function take_tasks_v1(
 ) language plpgsql as $$
 declare
   c contributor_project%rowtype;
+  v_back contributor_project%rowtype;
+  v_peeks boolean := false;
+  v_limit integer := p_budget;
   p record;
   v_need integer;
   v_ageing integer;
@@ -120,10 +127,12 @@ begin
 
     v_is_random := p.scheduler = 'random';
     v_start := order_start_v1(p_project, p_contributor);
-    -- From the front again when the rules changed, and now and then for places given back before the cursor.
-    if c.cur_epoch <> p.epoch or c.cur_reset < now() - interval '5 minutes' then
+    if c.cur_epoch <> p.epoch or c.cur_reset < now() - interval '1 hour' then
       c.cur_nprio := '-Infinity'; c.cur_ord := -2147483648; c.cur_task := 0; c.cur_lap := 2; c.cur_done := 0;
-      c.cur_from_front := true; c.cur_reset := now();
+      c.cur_from_front := true; c.cur_reset := now(); c.cur_peeked := now();
+    elsif c.cur_peeked < now() - interval '5 minutes' or c.empty_until > '-infinity' then
+      v_peeks := true; v_limit := p_budget / 2; v_back := c;
+      c.cur_nprio := '-Infinity'; c.cur_ord := -2147483648; c.cur_task := 0; c.cur_lap := 2;
     end if;
     while v_need > 0 loop
       if v_is_random then
@@ -146,9 +155,9 @@ begin
            and (s.nprio, s.ord, s.task_id) > (c.cur_nprio, c.cur_ord, c.cur_task)
            and (s.nprio, s.ord) <= (v_hi_nprio, v_hi_ord)
          order by s.nprio, s.ord, s.task_id
-         limit p_budget
+         limit v_limit
       loop
-        exit when v_seen >= p_budget;
+        exit when v_seen >= v_limit;
         v_seen := v_seen + 1;
         c.cur_nprio := k.nprio; c.cur_ord := k.ord; c.cur_task := k.task_id;
         continue when exists (select from task_run r
@@ -166,20 +175,26 @@ begin
         exit when v_got >= v_need;
       end loop;
       if v_got >= v_need then
+        -- There may be more at the front: the next call looks there as well.
+        if v_peeks then c := v_back; c.cur_peeked := '-infinity'; end if;
         c.cur_from_front := false;
         exit;
+      end if;
+      if v_seen < v_limit and v_is_random and c.cur_lap < 2 then
+        c.cur_lap := c.cur_lap + 1; c.cur_ord := -2147483648; c.cur_task := 0;
+        continue;
+      end if;
+      if v_peeks then
+        c := v_back; c.cur_peeked := now(); v_peeks := false; v_limit := p_budget;
+        continue;
       end if;
       if v_seen >= p_budget then
         has_more := true;
         exit;
       end if;
-      if v_is_random and c.cur_lap < 2 then
-        c.cur_lap := c.cur_lap + 1; c.cur_ord := -2147483648; c.cur_task := 0;
-        continue;
-      end if;
       exit when c.cur_from_front;
       c.cur_nprio := '-Infinity'; c.cur_ord := -2147483648; c.cur_task := 0; c.cur_lap := 2;
-      c.cur_from_front := true; c.cur_reset := now();
+      c.cur_from_front := true; c.cur_reset := now(); c.cur_peeked := now();
     end loop;
 
     -- SKIP LOCKED may pass over the only open task while somebody else just touches it. Before saying "nothing",
@@ -222,7 +237,7 @@ begin
     update contributor_project
        set cur_nprio = c.cur_nprio, cur_ord = c.cur_ord, cur_task = c.cur_task, cur_epoch = p.epoch,
            cur_lap = c.cur_lap, cur_done = c.cur_done,
-           cur_from_front = c.cur_from_front and v_got = 0, cur_reset = c.cur_reset,
+           cur_from_front = c.cur_from_front and v_got = 0, cur_reset = c.cur_reset, cur_peeked = c.cur_peeked,
            empty_until = case when v_need > 0 and v_got = 0 and not has_more
                               then now() + interval '1 second' else '-infinity' end
      where contributor_id = p_contributor and project_id = p_project;
