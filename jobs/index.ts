@@ -1,4 +1,5 @@
 import type { JobCatalogue } from '../src/platform/job.ts'
+import { changeRules } from './change-rules.ts'
 import { cleanUp } from './clean-up.ts'
 import { exportProject } from './export-project.ts'
 import { noteTaskCompleted } from './note-task-completed.ts'
@@ -7,6 +8,7 @@ import { sendMail } from './send-mail.ts'
 
 /** Every background job. One that is missing here does not compile. */
 export const jobs = {
+  'change-rules': changeRules,
   'clean-up': cleanUp,
   'export-project': exportProject,
   'note-task-completed': noteTaskCompleted,

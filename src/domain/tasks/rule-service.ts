@@ -2,16 +2,20 @@ import { z } from 'zod'
 import { InvalidError } from '../../lib/errors.ts'
 import { fieldErrors } from '../../lib/field-errors.ts'
 import { currentRequestId } from '../../platform/request-context.ts'
+import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import type { MaybeViewer } from '../projects/project-policy.ts'
 import { mustEdit, recordChange } from '../projects/project-service.ts'
 import type { Project } from '../projects/project-service.ts'
+import { previewRules } from './rule-preview-repository.ts'
+import type { PreviewedRules } from './rule-preview-repository.ts'
 import {
   findTaskIds,
   findTasksOfRuns,
   fitRedundancyToRuns,
   lockContributorsOf,
+  lockPlaces,
   lockTasks,
   reconcileTasks,
   reorderTasks,
@@ -21,7 +25,7 @@ import {
 import type { Reconciled } from './task-repository.ts'
 
 /** A change of the rules by which tasks are handed out and finished, or of what was answered. */
-const RuleChange = z.discriminatedUnion('rule', [
+export const RuleChange = z.discriminatedUnion('rule', [
   z.strictObject({
     rule: z.literal('redundancy'),
     nAnswers: z
@@ -47,53 +51,100 @@ export interface RuleEffect extends Reconciled {
   nWithdrawn: number
 }
 
-/** Carries the effect of a dry run out of its transaction, which is rolled back. */
-class DryRun extends Error {
-  readonly effect: RuleEffect
-
-  constructor(effect: RuleEffect) {
-    super('Only tried')
-    this.effect = effect
-  }
+/** A change that somebody may make, and who. */
+export interface RuleOrder {
+  projectId: number
+  tasks: readonly number[] | 'all'
+  change: RuleChange
+  userId: number
+  caller: 'web' | 'api'
 }
 
+/** More tasks than these are changed by a worker: nobody waits that long for a reply. */
+const AT_ONCE_MAX = 20_000
+
 /**
- * Changes the rules of tasks while people work on them, all or nothing. A dry run does the same and takes it back: what
- * it says is what would happen at that moment.
+ * Changes the rules of tasks while people work on them, all or nothing. A dry run only reads: it says what would happen
+ * at that moment.
  *
  * @param tasks the tasks to change; those of other projects are left alone. Withdrawing runs finds its own.
+ * @returns what happened, or would; `isQueued` when a worker makes the change soon, because it is a large one.
  * @throws InvalidError for a change that is out of range; UnauthenticatedError or ForbiddenError for others than owners.
  */
 export async function changeRules(
+  app: Pick<App, 'queue'>,
   db: RequestDb,
   viewer: MaybeViewer,
   project: Project,
   tasks: readonly number[] | 'all',
   change: RuleChange,
   options: { dryRun: boolean; caller: 'web' | 'api' },
-): Promise<RuleEffect> {
+): Promise<RuleEffect & { isQueued: boolean }> {
   const editor = mustEdit(viewer, project)
   const parsed = RuleChange.safeParse(change)
   if (!parsed.success) throw new InvalidError('This change is not possible.', fieldErrors(parsed.error))
-  const work = async (tx: Tx) => {
-    const effect = await applyRule(tx, project.id, tasks, parsed.data)
-    if (options.dryRun) throw new DryRun(effect)
-    const { rule, ...after } = parsed.data
-    await recordChange(tx, project, {
-      userId: editor.id,
-      caller: options.caller,
-      attribute: `tasks.${rule}`,
-      after: { ...after, tasks: tasks === 'all' ? 'all' : [...tasks] },
-    })
-    return effect
+  const preview = await db.readPrimary((reader) =>
+    previewRules(reader, project.id, tasks, previewed(parsed.data)),
+  )
+  if (options.dryRun) return { ...preview, isQueued: false }
+  const order: RuleOrder = {
+    projectId: project.id,
+    tasks,
+    change: parsed.data,
+    userId: editor.id,
+    caller: options.caller,
   }
-  try {
-    return await db.write(work, { retries: 3 })
-  } catch (error) {
-    if (error instanceof DryRun) return error.effect
-    throw error
+  if (preview.nTasks > AT_ONCE_MAX) {
+    await db.write((tx) => app.queue.enqueue(tx, 'change-rules', { ...order, tasks: listed(tasks) }))
+    return { ...preview, isQueued: true }
+  }
+  return { ...(await carryOut(db, order)), isQueued: false }
+}
+
+function listed(tasks: readonly number[] | 'all'): number[] | 'all' {
+  return tasks === 'all' ? 'all' : [...tasks]
+}
+
+function previewed(change: RuleChange): PreviewedRules {
+  switch (change.rule) {
+    case 'redundancy':
+      return { nAnswers: change.nAnswers }
+    case 'priority':
+      return {}
+    case 'calibration':
+      return { calibration: change.calibration }
+    case 'state':
+      return { moreThanRuns: change.state === 'completed' ? 0 : 1 }
+    case 'withdraw-runs':
+      return { withdrawnRunIds: change.runIds }
   }
 }
+
+/**
+ * Makes a change in one transaction, however many tasks it has. Who answers one of them meanwhile waits, or is asked to
+ * try again.
+ */
+export async function carryOut(
+  db: RequestDb,
+  { projectId, tasks, change, userId, caller }: RuleOrder,
+): Promise<RuleEffect> {
+  return db.write(
+    async (tx) => {
+      const effect = await applyRule(tx, projectId, tasks, change)
+      const { rule, ...after } = change
+      await recordChange(
+        tx,
+        { id: projectId },
+        { userId, caller, attribute: `tasks.${rule}`, after: { ...after, tasks: listed(tasks) } },
+      )
+      return effect
+    },
+    { retries: 3 },
+  )
+}
+
+/** Tasks that one statement changes, far within the role's time limit. */
+const SLICE = 10_000
 
 async function applyRule(
   tx: Tx,
@@ -101,13 +152,35 @@ async function applyRule(
   tasks: readonly number[] | 'all',
   change: RuleChange,
 ): Promise<RuleEffect> {
-  const ids =
-    change.rule === 'withdraw-runs'
-      ? await findTasksOfRuns(tx, projectId, change.runIds)
-      : await findTaskIds(tx, projectId, tasks)
-  if (change.rule === 'withdraw-runs') await lockContributorsOf(tx, projectId, { runIds: change.runIds })
-  await lockTasks(tx, ids)
-  let nWithdrawn = 0
+  const withdraws = change.rule === 'withdraw-runs'
+  const ids = withdraws
+    ? await findTasksOfRuns(tx, projectId, change.runIds)
+    : await findTaskIds(tx, projectId, tasks)
+  const slices = Array.from({ length: Math.ceil(ids.length / SLICE) }, (_, n) =>
+    ids.slice(n * SLICE, (n + 1) * SLICE),
+  )
+  if (withdraws) await lockContributorsOf(tx, projectId, { runIds: change.runIds })
+  // All places before the first task: a sweep that has locked a place may be waiting for any task.
+  for (const slice of slices) await lockPlaces(tx, slice)
+  for (const slice of slices) await lockTasks(tx, slice)
+  const nWithdrawn = withdraws ? (await withdrawRuns(tx, projectId, change.runIds, 'owner')).nWithdrawn : 0
+  const effect = {
+    ...{ nTasks: ids.length, nWithdrawn },
+    ...{ nClosed: 0, nReopened: 0, nBecameExtra: 0, nBecameCounted: 0, nPlacesBack: 0 },
+  }
+  for (const slice of slices) {
+    await writeRule(tx, slice, change)
+    const reconciled = await reconcileTasks(tx, projectId, slice, currentRequestId())
+    effect.nClosed += reconciled.nClosed
+    effect.nReopened += reconciled.nReopened
+    effect.nBecameExtra += reconciled.nBecameExtra
+    effect.nBecameCounted += reconciled.nBecameCounted
+    effect.nPlacesBack += reconciled.nPlacesBack
+  }
+  return effect
+}
+
+async function writeRule(tx: Tx, ids: readonly number[], change: RuleChange): Promise<void> {
   switch (change.rule) {
     case 'redundancy':
       await updateTaskColumns(tx, ids, { nAnswers: change.nAnswers })
@@ -122,11 +195,8 @@ async function applyRule(
       await fitRedundancyToRuns(tx, ids, change.state === 'completed' ? 0 : 1)
       break
     case 'withdraw-runs':
-      ;({ nWithdrawn } = await withdrawRuns(tx, projectId, change.runIds, 'owner'))
       break
   }
-  const reconciled = await reconcileTasks(tx, projectId, ids, currentRequestId())
-  return { ...reconciled, nTasks: ids.length, nWithdrawn }
 }
 
 /** Tasks whose order keys one statement rewrites: short, so that nobody waits for it. */

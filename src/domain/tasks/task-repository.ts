@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import type { RawBuilder } from 'kysely'
 import type { Db, Tx } from '../../platform/postgres.ts'
 import type { Json } from '../../platform/schema.ts'
 
@@ -147,6 +148,13 @@ function jsonOrNull(value: Json): string | null {
   return value === null ? null : JSON.stringify(value)
 }
 
+/** Locks the places that are held of these tasks. */
+export async function lockPlaces(tx: Tx, taskIds: readonly number[]): Promise<void> {
+  await sql`
+    select from lease where task_id = any (${[...taskIds]}::bigint[]) and holds_place
+     order by task_id, contributor_id for update`.execute(tx)
+}
+
 /** Locks tasks against newtask, submit and sweep, before their rules are changed. */
 export async function lockTasks(tx: Tx, taskIds: readonly number[]): Promise<void> {
   await sql`select lock_tasks_v1(${[...taskIds]}::bigint[])`.execute(tx)
@@ -167,6 +175,11 @@ export async function reorderTasks(
   return rows[0]?.last ?? undefined
 }
 
+/** The condition that a task is one of these. */
+export function amongTasks(id: RawBuilder<unknown>, tasks: readonly number[] | 'all'): RawBuilder<unknown> {
+  return tasks === 'all' ? sql`` : sql`and ${id} = any (${[...tasks]}::bigint[])`
+}
+
 /** The project's tasks among these ids, or all of them; in id order. */
 export async function findTaskIds(
   tx: Tx,
@@ -175,7 +188,7 @@ export async function findTaskIds(
 ): Promise<number[]> {
   const { rows } = await sql<{ id: number }>`
     select id from task
-     where project_id = ${projectId} ${ids === 'all' ? sql`` : sql`and id = any (${[...ids]}::bigint[])`}
+     where project_id = ${projectId} ${amongTasks(sql`id`, ids)}
      order by id`.execute(tx)
   return rows.map(({ id }) => id)
 }

@@ -47,7 +47,7 @@ export function apiRoutes(app: App): Router<RequestState> {
 export function apiOperations(app: App): Operation[] {
   return [
     ...newTaskOperations(app),
-    ...ruleOperations(),
+    ...ruleOperations(app),
     ...tokenOperations(app),
     ...projectOperations(app),
     ...taskOperations(app),

@@ -85,6 +85,7 @@ function described({
   isUpload,
   query = {},
   shown,
+  mayQueue,
   refusals = {},
 }: Operation): Described {
   return {
@@ -93,7 +94,7 @@ function described({
     summary,
     parameters: [...pathParameters(path), ...queryParameters(query)],
     ...(body ? { requestBody: requestBody(body, isUpload === true) } : {}),
-    responses: { ...success(shown), ...failures(refusals) },
+    responses: { ...success(shown), ...(mayQueue ? queued(shown) : {}), ...failures(refusals) },
   }
 }
 
@@ -134,6 +135,11 @@ function success(shown: Operation['shown']): Record<string, DescribedResponse> {
       ? { 'text/plain': { schema: { type: 'string' } } }
       : { 'application/json': { schema: schemaOf(shown, 'output') } }
   return { 200: { description: 'Done', headers: HEADERS, content } }
+}
+
+function queued(shown: Operation['shown']): Record<string, DescribedResponse> {
+  const { 200: done } = success(shown)
+  return done ? { 202: { ...done, description: 'A worker will do it' } } : {}
 }
 
 const HEADERS = Object.fromEntries(

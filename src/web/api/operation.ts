@@ -18,6 +18,8 @@ export interface Operation {
   readonly isUpload?: boolean
   /** What success looks like: JSON of this shape, else text, else nothing (204). */
   readonly shown: z.ZodType | 'text' | 'nothing'
+  /** The work may be left to a worker: then the status is 202. */
+  readonly mayQueue?: boolean
   /** Refusals in a shape of their own, by their status. */
   readonly refusals?: Readonly<Record<number, z.ZodType>>
   /** It writes although its method is GET. */

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { getProject } from '../../domain/projects/project-service.ts'
 import { changeRules } from '../../domain/tasks/rule-service.ts'
 import type { RuleChange } from '../../domain/tasks/rule-service.ts'
+import type { App } from '../../platform/app.ts'
 import { ApiError } from './errors.ts'
 import { idOf } from './input.ts'
 import { readAs } from './noun.ts'
@@ -25,6 +26,7 @@ const Change = z.strictObject({
 })
 
 const Effect = z.strictObject({
+  queued: z.boolean(),
   tasks: z.int(),
   closed: z.int(),
   reopened: z.int(),
@@ -34,8 +36,11 @@ const Effect = z.strictObject({
   withdrawn: z.int(),
 })
 
-/** POST /api/project/<id>/rules: changes the rules of many tasks at once, or says by `dry_run` what that would do. */
-export function ruleOperations(): Operation[] {
+/**
+ * POST /api/project/<id>/rules: changes the rules of many tasks at once, or says by `dry_run` what that would do. A
+ * worker makes a very large change: then the reply is 202, with what the change would do.
+ */
+export function ruleOperations(app: Pick<App, 'queue'>): Operation[] {
   return [
     {
       method: 'post',
@@ -43,13 +48,16 @@ export function ruleOperations(): Operation[] {
       summary: 'Change one rule of many tasks at once, or say what that would do',
       body: Change,
       shown: Effect,
+      mayQueue: true,
       async handle(ctx) {
         const { db, viewer } = ctx.state
         const project = await getProject(db, viewer, idOf(ctx))
         const { tasks, dry_run: dryRun, ...named } = await readAs(ctx, Change)
         const options = { dryRun: dryRun ?? false, caller: 'api' } as const
-        const effect = await changeRules(db, viewer, project, tasks ?? 'all', changeIn(named), options)
+        const effect = await changeRules(app, db, viewer, project, tasks ?? 'all', changeIn(named), options)
+        if (effect.isQueued) ctx.status = 202
         ctx.body = {
+          queued: effect.isQueued,
           tasks: effect.nTasks,
           closed: effect.nClosed,
           reopened: effect.nReopened,

@@ -67,6 +67,7 @@ export function ruleRoutes(app: App, views: Views): Router<RequestState> {
       const nAnswers = wholeNumber(values, 'nAnswers')
       const dryRun = values['step'] !== 'do'
       const effect = await changeRules(
+        app,
         ctx.state.db,
         ctx.state.viewer,
         owned.project,

@@ -200,7 +200,10 @@ function effect({ project, taskIds }: World, one: Step): Promise<unknown> {
     case 'reorder':
       return reorderProject(writer, project.id)
     case 'rule':
-      return changeRules(writer(), owner, project, 'all', one.change, { dryRun: one.dryRun, caller: 'api' })
+      return changeRules(site.app, writer(), owner, project, 'all', one.change, {
+        dryRun: one.dryRun,
+        caller: 'api',
+      })
     case 'expire':
       return rowsOf(site, `update lease set expires = now() - interval '1 s' where project_id = $1`, [
         project.id,

@@ -282,7 +282,7 @@ test('what owners take away leaves everything in agreement', async () => {
   const [run] = await job.sql('select id from task_run where task_id = $1', [begun])
   const options = { dryRun: false, caller: 'api' } as const
   const change: RuleChange = { rule: 'withdraw-runs', runIds: [Number(run?.['id'])] }
-  await changeRules(job.db(), owner, project, [], change, options)
+  await changeRules(job.app, job.db(), owner, project, [], change, options)
   await waitForReplica()
   await deleteTask(job.db(), { ...owner, isAdmin: true }, project, await getTask(job.db(), done))
   const report = await check(project)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
+import { sql } from 'kysely'
 import {
   leaveTasks,
   newTask,
@@ -11,11 +12,14 @@ import {
   sweepLeases,
 } from '../../../src/domain/assignment/assignment-service.ts'
 import type { ContributorKey } from '../../../src/domain/contributors/contributor-service.ts'
+import { BUDGET } from '../../../src/domain/assignment/assignment-repository.ts'
 import { changeScheduler, getProject, updateProject } from '../../../src/domain/projects/project-service.ts'
 import type { Project, Scheduler } from '../../../src/domain/projects/project-service.ts'
-import { changeRules, reorderProject } from '../../../src/domain/tasks/rule-service.ts'
-import type { RuleChange } from '../../../src/domain/tasks/rule-service.ts'
+import { carryOut, changeRules, reorderProject } from '../../../src/domain/tasks/rule-service.ts'
+import type { RuleChange, RuleOrder } from '../../../src/domain/tasks/rule-service.ts'
 import { createTask, updateTask } from '../../../src/domain/tasks/task-service.ts'
+import type { Tx } from '../../../src/platform/postgres.ts'
+import { eventually } from '../../support/jobs.ts'
 import { foldTotals } from '../../../src/domain/totals/total-service.ts'
 import { startTestApp } from '../../support/app.ts'
 import type { TestApp, TestUser } from '../../support/app.ts'
@@ -99,7 +103,15 @@ test('random starts everybody somewhere else on the same circle, and everybody g
 test('random keeps to the priorities, round and round within each', async () => {
   const { project, taskIds, answersAll } = await scheduled('random', 12, 30)
   const options = { dryRun: false, caller: 'api' } as const
-  await changeRules(writer(), owner, project, taskIds.slice(6), { rule: 'priority', priority: 1 }, options)
+  await changeRules(
+    site.app,
+    writer(),
+    owner,
+    project,
+    taskIds.slice(6),
+    { rule: 'priority', priority: 1 },
+    options,
+  )
   for (const n of [0, 1, 2]) {
     const given = await answersAll(n)
     assert.equal(given.length, 12)
@@ -237,7 +249,10 @@ test('a dry run says what a change would do, and does nothing', async () => {
       [project.id],
     )
   const before_ = await state()
-  const tried = await changeRules(writer(), owner, project, 'all', less, { dryRun: true, caller: 'web' })
+  const tried = await changeRules(site.app, writer(), owner, project, 'all', less, {
+    dryRun: true,
+    caller: 'web',
+  })
   assert.deepEqual(await state(), before_)
   assert.deepEqual(tried, {
     nTasks: 4,
@@ -247,8 +262,12 @@ test('a dry run says what a change would do, and does nothing', async () => {
     nBecameCounted: 0,
     nPlacesBack: 2,
     nWithdrawn: 0,
+    isQueued: false,
   })
-  const done = await changeRules(writer(), owner, project, 'all', less, { dryRun: false, caller: 'web' })
+  const done = await changeRules(site.app, writer(), owner, project, 'all', less, {
+    dryRun: false,
+    caller: 'web',
+  })
   assert.deepEqual(done, tried)
   const [change] = await rowsOf<{ attribute: string; after: unknown }>(
     site,
@@ -258,13 +277,109 @@ test('a dry run says what a change would do, and does nothing', async () => {
   assert.deepEqual(change, { attribute: 'tasks.redundancy', after: { nAnswers: 1, tasks: 'all' } })
 })
 
+test('a dry run says exactly what the change does, whatever the tasks are in, and locks nothing', async () => {
+  const { project, taskIds, asks, submits } = await scheduled('default', 8, 2)
+  const runIds: number[] = []
+  for (const n of [0, 1, 2]) {
+    for (const number of await asks(n, 4)) {
+      if ((number + n) % 3 > 0) runIds.push((await submits(n, taskIds[number] ?? 0)).id)
+    }
+  }
+  // Leases that ran out, and answers that came too late.
+  await rowsOf(site, "update lease set expires = now() - interval '1 second' where project_id = $1", [
+    project.id,
+  ])
+  await sweepLeases(writer())
+  for (const n of [3, 4]) await asks(n, 3)
+  for (const n of [0, 1, 2])
+    for (const taskId of taskIds.slice(0, 6)) await submits(n, taskId).catch(() => undefined)
+
+  const someTasks = taskIds.filter((_, n) => n % 2 === 0)
+  const changes: [readonly number[] | 'all', RuleChange][] = [
+    ['all', { rule: 'redundancy', nAnswers: 1 }],
+    [someTasks, { rule: 'calibration', calibration: 1 }],
+    ['all', { rule: 'redundancy', nAnswers: 3 }],
+    [someTasks, { rule: 'priority', priority: 0.5 }],
+    [someTasks, { rule: 'calibration', calibration: 0 }],
+    ['all', { rule: 'state', state: 'completed' }],
+    [[], { rule: 'withdraw-runs', runIds: runIds.slice(0, 3) }],
+    ['all', { rule: 'state', state: 'ongoing' }],
+  ]
+  const seen: Record<string, number> = {}
+  for (const [tasks, change] of changes) {
+    const apply = (dryRun: boolean) =>
+      changeRules(site.app, writer(), owner, project, tasks, change, { dryRun, caller: 'web' })
+    const tried = await writer().write(async (tx) => {
+      await sql`select from task_sched where project_id = ${project.id} for update`.execute(tx)
+      return apply(true)
+    })
+    assert.deepEqual(await apply(false), tried, JSON.stringify(change))
+    for (const [key, value] of Object.entries(tried)) seen[key] = (seen[key] ?? 0) + Number(value)
+  }
+  const { isQueued: _, ...counts } = seen
+  assert.ok(
+    Object.values(counts).every((count) => count > 0),
+    `not all was tried: ${JSON.stringify(counts)}`,
+  )
+})
+
+test('who asks while the rules of all tasks are changed waits for them, and does not pass all tasks', async () => {
+  const { project, asks } = await scheduled('depth_first', 2 * BUDGET)
+  let asked: Promise<number[]> | undefined
+  await writer().write(async (tx) => {
+    await sql`select from task_sched where project_id = ${project.id} for update`.execute(tx)
+    asked = asks(0)
+    await untilSomebodyWaits(tx)
+  })
+  assert.deepEqual(await asked, [0])
+})
+
+async function untilSomebodyWaits(tx: Tx): Promise<void> {
+  await eventually(async () => {
+    const { rows } = await sql`
+      select from pg_locks where not granted and pid <> pg_backend_pid()
+         and pg_backend_pid() = any (pg_blocking_pids(pid))`.execute(tx)
+    return rows.length > 0 ? true : undefined
+  })
+}
+
+test('very many tasks are changed by a worker, all at once', async () => {
+  const { project } = await scheduled('default', 1)
+  await rowsOf(
+    site,
+    `with made as (insert into task (project_id, n_answers, info) select $1, 2, '{}' from generate_series(1, 20000)
+                   returning id)
+     insert into task_sched (task_id, project_id, n_answers) select id, $1, 2 from made`,
+    [project.id],
+  )
+  const change: RuleChange = { rule: 'redundancy', nAnswers: 3 }
+  const options = { dryRun: false, caller: 'api' } as const
+  const effect = await changeRules(site.app, writer(), owner, project, 'all', change, options)
+  assert.deepEqual([effect.isQueued, effect.nTasks], [true, 20_001])
+  const wanted = () =>
+    rowsOf(
+      site,
+      'select n_answers as n, count(*)::int as tasks from task_sched where project_id = $1 group by 1',
+      [project.id],
+    )
+  assert.deepEqual(await wanted(), [{ n: 2, tasks: 20_001 }])
+  const [order] = await rowsOf<{ payload: RuleOrder }>(
+    site,
+    "select payload from outbox where job = 'change-rules' and (payload ->> 'projectId')::bigint = $1",
+    [project.id],
+  )
+  assert.ok(order)
+  await carryOut(writer(), order.payload)
+  assert.deepEqual(await wanted(), [{ n: 3, tasks: 20_001 }])
+})
+
 test('the owner withdraws answers: their tasks are open again, and the answers stay as history', async () => {
   const { project, taskIds, asks, submits } = await scheduled('default', 2, 1)
   await asks(0)
   const run = await submits(0, taskIds[0] ?? 0)
   const change: RuleChange = { rule: 'withdraw-runs', runIds: [run.id] }
   const options = { dryRun: false, caller: 'web' } as const
-  const effect = await changeRules(writer(), owner, project, 'all', change, options)
+  const effect = await changeRules(site.app, writer(), owner, project, 'all', change, options)
   assert.deepEqual([effect.nWithdrawn, effect.nReopened], [1, 1])
   assert.deepEqual(await asks(1), [0])
   const [kept] = await rowsOf<{ by: string }>(site, 'select withdrawn_by as by from task_run where id = $1', [

@@ -71,7 +71,7 @@ test('a contributor whose last task run is withdrawn or deleted is counted no mo
 
   const first = await submitNext()
   const withdrawal: RuleChange = { rule: 'withdraw-runs', runIds: [first.runId] }
-  await changeRules(job.db(), owner, project, [], withdrawal, { dryRun: false, caller: 'api' })
+  await changeRules(job.app, job.db(), owner, project, [], withdrawal, { dryRun: false, caller: 'api' })
   assert.equal(await contributors(), 0)
   const second = await submitNext()
   assert.equal(await contributors(), 1)

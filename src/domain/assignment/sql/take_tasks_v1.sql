@@ -198,13 +198,15 @@ begin
     end loop;
 
     -- SKIP LOCKED may pass over the only open task while somebody else just touches it. Before saying "nothing",
-    -- wait for those rows; safe while this call holds no other task_sched row.
-    if p_wait and v_got = 0 and not has_more then
+    -- wait for those rows; safe while this call holds no other task_sched row. Where most rows are locked the rules of
+    -- the project are being changed: waiting costs less than passing all of them.
+    if p_wait and v_got = 0 and (not has_more or cardinality(v_locked) >= p_budget / 2) then
       foreach v_task in array v_locked[1:20] loop
         perform from task_sched s where s.task_id = v_task and s.open for update;
         if found then
           perform take_place_v2(p_project, v_task, p_contributor, p.ttl);
           v_got := 1;
+          has_more := v_got < v_need and has_more;
           exit;
         end if;
       end loop;
