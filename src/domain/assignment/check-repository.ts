@@ -61,7 +61,12 @@ export async function inspectTasks(
   eventDays: number,
 ): Promise<TaskFindings> {
   const { rows } = await sql<TaskFindings>`
-    with batch as materialized (
+    with scheduler as (select order_kind_v1(scheduler) as kind from project where id = ${projectId}),
+    -- After a change of the scheduler a job brings the keys into order.
+    reordering as materialized (
+      select exists (select from outbox where job = 'reorder-tasks' and done is null and failed is null
+                        and (payload ->> 'projectId')::bigint = ${projectId}) as is_under_way),
+    batch as materialized (
       select id, n_answers, (-priority_0)::real as nprio, calibration <> 0 as calibrates, state = 'completed' as closed
         from task where project_id = ${projectId} and ${within(sql`id`, part)}),
     facts as (
@@ -86,7 +91,9 @@ export async function inspectTasks(
                case when s.open <> (f.runs + f.held < f.wanted) then 'open' end,
                case when (s.done_by is not null) <> f.complete
                       or s.done_by is not null and not s.done_by = any (f.ids) then 'done_by' end,
-               case when s.ord <> order_key_v1(s.sched, f.id, f.runs + f.held) then 'ord' end,
+               case when s.ord <> order_key_v1(s.sched, f.id, f.runs + f.held)
+                      or s.sched <> (select kind from scheduler) and not (select is_under_way from reordering)
+                    then 'ord' end,
                case when f.closed <> f.complete then 'state' end,
                case when f.listed is distinct from case when f.complete then f.ids end then 'result' end
              ], null) end as problems,

@@ -11,6 +11,7 @@ import type { Project } from '../projects/project-service.ts'
 import { previewRules } from './rule-preview-repository.ts'
 import type { PreviewedRules } from './rule-preview-repository.ts'
 import {
+  REORDER_BATCH,
   findTaskIds,
   findTasksOfRuns,
   fitRedundancyToRuns,
@@ -198,9 +199,6 @@ async function writeRule(tx: Tx, ids: readonly number[], change: RuleChange): Pr
       break
   }
 }
-
-/** Tasks whose order keys one statement rewrites: short, so that nobody waits for it. */
-const REORDER_BATCH = 2_000
 
 /** Brings a project's tasks into the order of its scheduler, batch by batch; safe to run twice and side by side. */
 export async function reorderProject(openDb: () => RequestDb, projectId: number): Promise<void> {

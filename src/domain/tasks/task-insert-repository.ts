@@ -49,8 +49,14 @@ export async function copyTaskRows<Input>(
   projectId: number,
   inputs: AsyncIterable<Input>,
   rowOf: (input: Input) => TaskRow,
-): Promise<Omit<AddedTasks, 'firstId'> & { read: number }> {
-  const total = { read: 0, added: 0, nCalibration: 0, nWanted: 0 }
+): Promise<AddedTasks & { read: number }> {
+  const total: AddedTasks & { read: number } = {
+    read: 0,
+    added: 0,
+    nCalibration: 0,
+    nWanted: 0,
+    firstId: null,
+  }
   await sql`
     create temporary table if not exists task_source (
       n integer not null, info jsonb, n_answers integer not null, priority double precision not null,
@@ -67,7 +73,7 @@ export async function copyTaskRows<Input>(
   const ahead: AsyncIterable<string> = Readable.from(texts, { highWaterMark: SLICE_BATCHES })
   for await (const slice of slicesOf(ahead, SLICE_BATCHES)) {
     await copyIn(tx, sql`copy pg_temp.task_source from stdin`, slice)
-    const { added, nCalibration, nWanted } = await insertFrom(
+    const { added, nCalibration, nWanted, firstId } = await insertFrom(
       tx,
       projectId,
       sql`table pg_temp.task_source`,
@@ -76,6 +82,7 @@ export async function copyTaskRows<Input>(
     total.added += added
     total.nCalibration += nCalibration
     total.nWanted += nWanted
+    total.firstId ??= firstId
     await sql`truncate pg_temp.task_source`.execute(tx)
   }
   return total
@@ -104,6 +111,18 @@ async function insertFrom(
            coalesce(sum(n_answers) filter (where calibration = 0), 0)::int as "nWanted", min(id) as "firstId"
       from added`.execute(tx)
   return rows[0] ?? { added: 0, nCalibration: 0, nWanted: 0, firstId: null }
+}
+
+/**
+ * Whether tasks from an id on are in another order than their project's scheduler has. Asked with the project's row
+ * locked: then nobody changes the scheduler any more before this transaction ends.
+ */
+export async function isInOldOrder(tx: Tx, projectId: number, firstId: number): Promise<boolean> {
+  const { rows } = await sql<{ isOld: boolean }>`
+    select exists (select from task_sched s where s.project_id = p.id and s.task_id >= ${firstId}
+                      and s.sched <> order_kind_v1(p.scheduler)) as "isOld"
+      from project p where p.id = ${projectId}`.execute(tx)
+  return rows[0]?.isOld === true
 }
 
 function lineOf(row: TaskRow, n: number): string {

@@ -160,6 +160,9 @@ export async function lockTasks(tx: Tx, taskIds: readonly number[]): Promise<voi
   await sql`select lock_tasks_v1(${[...taskIds]}::bigint[])`.execute(tx)
 }
 
+/** Tasks whose order keys one statement rewrites: short, so that nobody waits for it. */
+export const REORDER_BATCH = 2_000
+
 /**
  * Brings the order keys of at most `batch` tasks after `afterId` into the order of the project's scheduler; the last one
  * looked at, undefined at the end.

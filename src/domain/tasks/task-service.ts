@@ -12,9 +12,10 @@ import type { Json } from '../../platform/schema.ts'
 import type { MaybeViewer } from '../projects/project-policy.ts'
 import { mustEdit } from '../projects/project-service.ts'
 import type { Project } from '../projects/project-service.ts'
-import { copyTaskRows, insertTaskRow } from './task-insert-repository.ts'
-import type { TaskRow } from './task-insert-repository.ts'
+import { copyTaskRows, insertTaskRow, isInOldOrder } from './task-insert-repository.ts'
+import type { AddedTasks, TaskRow } from './task-insert-repository.ts'
 import {
+  REORDER_BATCH,
   countTasks,
   deleteTaskRows,
   findTask,
@@ -25,6 +26,7 @@ import {
   lockTasks,
   noteTasks,
   reconcileTasks,
+  reorderTasks,
   updateTaskColumns,
 } from './task-repository.ts'
 import type { Task, TaskChanges, TaskFilter, TaskProgress } from './task-repository.ts'
@@ -77,13 +79,9 @@ export async function createTask(
   mustEdit(viewer, project)
   checkSettings(input)
   return db.write(async (tx) => {
-    const { nCalibration, nWanted, firstId } = await insertTaskRow(tx, project.id, rowOf(input))
-    await noteTasks(tx, project.id, {
-      n_tasks: 1 - nCalibration,
-      n_calibration_tasks: nCalibration,
-      n_wanted: nWanted,
-    })
-    const task = await findTask(tx, firstId ?? 0)
+    const added = await insertTaskRow(tx, project.id, rowOf(input))
+    await noteAdded(tx, project.id, added)
+    const task = await findTask(tx, added.firstId ?? 0)
     if (!task) throw new Error('A new task was not stored')
     return task
   })
@@ -113,15 +111,26 @@ export async function addTasks(
   projectId: number,
   inputs: AsyncIterable<TaskInput>,
 ): Promise<{ added: number; skipped: number }> {
-  const { read, added, nCalibration, nWanted } = await copyTaskRows(tx, projectId, inputs, rowOf)
-  if (added > 0) {
-    await noteTasks(tx, projectId, {
-      n_tasks: added - nCalibration,
-      n_calibration_tasks: nCalibration,
-      n_wanted: nWanted,
-    })
-  }
-  return { added, skipped: read - added }
+  const { read, ...added } = await copyTaskRows(tx, projectId, inputs, rowOf)
+  await noteAdded(tx, projectId, added)
+  return { added: added.added, skipped: read - added.added }
+}
+
+/** Notes that tasks were added, and brings them into the order that the project has by now. */
+async function noteAdded(
+  tx: Tx,
+  projectId: number,
+  { added, nCalibration, nWanted, firstId }: AddedTasks,
+): Promise<void> {
+  if (firstId === null) return
+  await noteTasks(tx, projectId, {
+    n_tasks: added - nCalibration,
+    n_calibration_tasks: nCalibration,
+    n_wanted: nWanted,
+  })
+  if (!(await isInOldOrder(tx, projectId, firstId))) return
+  let last: number | undefined = firstId - 1
+  while (last !== undefined) last = await reorderTasks(tx, projectId, last, REORDER_BATCH)
 }
 
 /** @throws NotFoundError */

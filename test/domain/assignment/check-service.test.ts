@@ -123,6 +123,11 @@ const DAMAGES: readonly Damage[] = [
     by: sched('done_by = (select max(id) from task_run r where r.task_id = task_sched.task_id)', DONE),
     finds: { done_by: 1 },
   },
+  {
+    name: 'the order of another scheduler',
+    by: sched("sched = 'b', ord = n_taken", BEGUN),
+    finds: { ord: 1 },
+  },
   { name: 'an order key', by: sched('ord = 9', BEGUN), finds: { ord: 1 } },
   {
     name: 'a state',

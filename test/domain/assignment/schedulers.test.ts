@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import { sql } from 'kysely'
+import pg from 'pg'
 import {
   leaveTasks,
   newTask,
@@ -17,7 +18,7 @@ import { changeScheduler, getProject, updateProject } from '../../../src/domain/
 import type { Project, Scheduler } from '../../../src/domain/projects/project-service.ts'
 import { carryOut, changeRules, reorderProject } from '../../../src/domain/tasks/rule-service.ts'
 import type { RuleChange, RuleOrder } from '../../../src/domain/tasks/rule-service.ts'
-import { createTask, updateTask } from '../../../src/domain/tasks/task-service.ts'
+import { addTasks, createTask, updateTask } from '../../../src/domain/tasks/task-service.ts'
 import type { Tx } from '../../../src/platform/postgres.ts'
 import { eventually } from '../../support/jobs.ts'
 import { foldTotals } from '../../../src/domain/totals/total-service.ts'
@@ -321,6 +322,33 @@ test('a dry run says exactly what the change does, whatever the tasks are in, an
     Object.values(counts).every((count) => count > 0),
     `not all was tried: ${JSON.stringify(counts)}`,
   )
+})
+
+test('tasks that are being added while the scheduler changes are in the order of the new one', async (t) => {
+  const { project } = await scheduled('default', 3)
+  const migrator = new pg.Client({ connectionString: site.env['DATABASE_DIRECT_URL'] ?? '' })
+  await migrator.connect()
+  t.after(() => migrator.end())
+  const newest = async () => {
+    const { rows } = await migrator.query<{ id: string }>('select last_value as id from task_id_seq')
+    return rows[0]?.id
+  }
+  const before_ = await newest()
+  async function* inputs() {
+    // More than one slice of the import; numbers are given out in sight of everybody.
+    for (let n = 1; n <= 40; n += 1) yield { info: { n, text: 'x'.repeat(70_000) } }
+    await eventually(async () => ((await newest()) === before_ ? undefined : true))
+    await changeScheduler(site.app, writer(), owner, project, 'random', { caller: 'web' })
+    yield { info: { n: 41 } }
+  }
+  await writer().write((tx) => addTasks(tx, project.id, inputs()))
+  const orders = await rowsOf(
+    site,
+    `select s.sched, s.ord = hashint8(s.task_id) as fits, count(*)::int as n from task_sched s
+      where project_id = $1 and task_id > $2 group by 1, 2`,
+    [project.id, before_],
+  )
+  assert.deepEqual(orders, [{ sched: 'r', fits: true, n: 41 }])
 })
 
 test('who asks while the rules of all tasks are changed waits for them, and does not pass all tasks', async () => {
