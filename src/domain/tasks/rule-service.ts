@@ -145,7 +145,7 @@ export async function carryOut(
 }
 
 /** Tasks that one statement changes, far within the role's time limit. */
-const SLICE = 10_000
+const SLICE = 2_000
 
 async function applyRule(
   tx: Tx,
