@@ -180,7 +180,7 @@ function unwrap(row: JsonObject): Row | BadRow {
 }
 
 function applyField(field: TaskField, value: unknown, settings: TaskSettings): BadRow | undefined {
-  const text = scalarText(value)
+  const text = field === 'expected_info' ? JSON.stringify(value) : scalarText(value)
   const read = text === undefined ? undefined : readTaskField(field, text)
   if (read !== undefined) {
     Object.assign(settings, read)

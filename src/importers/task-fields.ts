@@ -1,5 +1,8 @@
-/** PyBossa's names of what a source may say about a task beside its data. */
-export const TASK_FIELDS = ['n_answers', 'priority_0', 'calibration', 'quorum'] as const
+import { InvalidError } from '../lib/errors.ts'
+import { parseStrictJson } from '../lib/strict-json.ts'
+
+/** PyBossa's names, and one of ours, of what a source may say about a task beside its data. */
+export const TASK_FIELDS = ['n_answers', 'priority_0', 'calibration', 'expected_info', 'quorum'] as const
 
 export type TaskField = (typeof TASK_FIELDS)[number]
 
@@ -10,6 +13,8 @@ export interface TaskSettings {
   /** 0 to 1; the highest is asked first. */
   priority?: number
   calibration?: boolean
+  /** The answer that is known, as JSON has it. */
+  expectedInfo?: unknown
   /** 0 to 1000. */
   quorum?: number
 }
@@ -33,6 +38,10 @@ const RULES: Record<TaskField, FieldRule> = {
   calibration: {
     wanted: '0 or 1, or true or false',
     read: (text) => ifDefined(CALIBRATION.get(text.toLowerCase()), (calibration) => ({ calibration })),
+  },
+  expected_info: {
+    wanted: 'an answer as JSON, such as {"answer": "Yes"}, or a plain text',
+    read: (text) => ifDefined(expectedInfoOf(text), (expectedInfo) => ({ expectedInfo })),
   },
   quorum: {
     wanted: 'a whole number from 0 to 1000',
@@ -60,6 +69,16 @@ export function readTaskField(field: TaskField, text: string): TaskSettings | un
 /** The field's rule in words, to follow "must be". */
 export function wantedOf(field: TaskField): string {
   return RULES[field].wanted
+}
+
+/** What is no JSON is a text, except where it was plainly meant to be JSON. */
+function expectedInfoOf(text: string): unknown {
+  try {
+    return parseStrictJson(text)
+  } catch (error) {
+    if (error instanceof InvalidError) return /^[[{"]|^-?\d+$/.test(text) ? undefined : text
+    throw error
+  }
 }
 
 function wholeNumber(text: string, min: number, max: number): number | undefined {

@@ -26,6 +26,18 @@ test('beside a wrapped info stand PyBossa’s task fields', async () => {
   ])
 })
 
+test('a known answer beside info is taken as it is', async () => {
+  const rows = [{ answer: 'Yes' }, ['a', 1], 'Yes', null].map((known) => ({
+    info: { n: 1 },
+    expected_info: known,
+  }))
+  const tasks = await readAll(jsonImporter, textSource(JSON.stringify(rows)))
+  assert.deepEqual(
+    tasks.map(({ expectedInfo }) => expectedInfo),
+    [{ answer: 'Yes' }, ['a', 1], 'Yes', null],
+  )
+})
+
 test('a task that PyBossa exported becomes a new, open one', async () => {
   const inspection = await jsonImporter.inspect(fileSource('exported-tasks.json'), {})
   assert.deepEqual(

@@ -32,7 +32,15 @@ const FILE_BYTES_MAX = 50 * 1024 * 1024
 const HEAD_BYTES = 4_096
 const REDUNDANCY = 3
 
-const BECOMES = ['data', 'n_answers', 'priority_0', 'calibration', 'quorum', 'ignore'] as const
+const BECOMES = [
+  'data',
+  'n_answers',
+  'priority_0',
+  'calibration',
+  'expected_info',
+  'quorum',
+  'ignore',
+] as const
 
 interface Draft {
   record: TaskImport
@@ -209,12 +217,13 @@ function redundancyOf(fields: Readonly<Record<string, string>>): number {
 }
 
 async function* inputsOf(tasks: AsyncIterable<NewTask>, redundancy: number): AsyncGenerator<TaskInput> {
-  for await (const { info, nAnswers = redundancy, priority, calibration, quorum } of tasks) {
+  for await (const { info, nAnswers = redundancy, priority, calibration, expectedInfo, quorum } of tasks) {
     yield {
       info: info as Json,
       nAnswers,
       priority,
       calibration: calibration === undefined ? undefined : Number(calibration),
+      expectedInfo: expectedInfo as Json | undefined,
       quorum,
     }
   }

@@ -214,16 +214,17 @@ test('imports belong to their project and its owners', async () => {
 test('a list of thousands is added whole, with its calibration tasks', async () => {
   const project = await draftProject(site, owner, { tasks: 0 })
   const path = `/project/${project.shortName}/tasks/import`
-  const rows = Array.from({ length: 2_000 }, (_, n) => `${n},${n % 2}`)
-  const draft = await preview(path, { file: `n,calibration\n${rows.join('\n')}\n` })
+  const rows = Array.from({ length: 2_000 }, (_, n) => `${n},${n % 2},${n % 2 ? 'Yes' : ''}`)
+  const draft = await preview(path, { file: `n,calibration,expected_info\n${rows.join('\n')}\n` })
   await owner.http.get(draft).expect(200, /Add 2,000 tasks/)
   await owner.http.post(draft).type('form').send({}).expect(302)
-  const [counts] = await rowsOf<{ n: number; calibration: number }>(
+  const [counts] = await rowsOf<{ n: number; calibration: number; known: number }>(
     site,
-    'select count(*)::int as n, sum(calibration)::int as calibration from task where project_id = $1',
+    `select count(*)::int as n, sum(calibration)::int as calibration,
+            (count(*) filter (where expected_info = '"Yes"'))::int as known from task where project_id = $1`,
     [project.id],
   )
-  assert.deepEqual(counts, { n: 2_000, calibration: 1_000 })
+  assert.deepEqual(counts, { n: 2_000, calibration: 1_000, known: 1_000 })
 })
 
 test('a preview says how many rows it shows and what a column can become', async () => {
