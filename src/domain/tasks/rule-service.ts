@@ -12,6 +12,7 @@ import { previewRules } from './rule-preview-repository.ts'
 import type { PreviewedRules } from './rule-preview-repository.ts'
 import {
   REORDER_BATCH,
+  findRunsOfTasks,
   findTaskIds,
   findTasksOfRuns,
   fitRedundancyToRuns,
@@ -100,6 +101,19 @@ export async function changeRules(
     return { ...preview, isQueued: true }
   }
   return { ...(await carryOut(db, order)), isQueued: false }
+}
+
+/** The task runs of some of a project's tasks that are not withdrawn, for withdrawing them. */
+export async function listRunsOf(
+  db: RequestDb,
+  viewer: MaybeViewer,
+  project: Project,
+  taskIds: readonly number[],
+): Promise<number[]> {
+  mustEdit(viewer, project)
+  const runIds = await db.readPrimary((reader) => findRunsOfTasks(reader, project.id, taskIds))
+  if (runIds.length === 0) throw new InvalidError('These tasks have no answers.')
+  return runIds
 }
 
 function listed(tasks: readonly number[] | 'all'): number[] | 'all' {

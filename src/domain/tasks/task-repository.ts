@@ -267,6 +267,19 @@ export async function findTasksOfRuns(
   return rows.map(({ taskId }) => taskId)
 }
 
+/** The task runs of tasks that are not withdrawn. */
+export async function findRunsOfTasks(
+  db: Db,
+  projectId: number,
+  taskIds: readonly number[],
+): Promise<number[]> {
+  const { rows } = await sql<{ id: number }>`
+    select id from task_run
+     where project_id = ${projectId} and task_id = any (${[...taskIds]}::bigint[]) and withdrawn is null
+     order by id`.execute(db)
+  return rows.map(({ id }) => id)
+}
+
 /** What a change of rules did. */
 export interface Reconciled {
   nClosed: number

@@ -1,12 +1,12 @@
 import { Router } from '@koa/router'
 import { SCHEDULERS, changeScheduler, updateProject } from '../../domain/projects/project-service.ts'
 import type { Project, ProjectWithTotals, Scheduler } from '../../domain/projects/project-service.ts'
-import { changeRules } from '../../domain/tasks/rule-service.ts'
-import type { RuleEffect } from '../../domain/tasks/rule-service.ts'
+import { changeRules, listRunsOf } from '../../domain/tasks/rule-service.ts'
+import type { RuleChange, RuleEffect } from '../../domain/tasks/rule-service.ts'
 import { readForm } from '../../http/form.ts'
 import type { Context, RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
-import { InvalidError } from '../../lib/errors.ts'
+import { InvalidError, NotFoundError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import { orShowAgain } from './form-view.ts'
 import type { FormView } from './form-view.ts'
@@ -32,6 +32,7 @@ export function ruleRoutes(app: App, views: Views): Router<RequestState> {
       form: { values: { ...valuesOf(owned.project), ...form.values }, errors: form.errors },
       schedulers: OFFERED,
       tried,
+      isQueued: ctx.query['queued'] !== undefined,
     })
   }
 
@@ -57,26 +58,26 @@ export function ruleRoutes(app: App, views: Views): Router<RequestState> {
     })
   })
 
-  router.post('/redundancy', async (ctx) => {
+  router.post('/:rule', async (ctx) => {
+    const rule = RULES.find((name) => name === ctx.params['rule'])
+    if (!rule) throw new NotFoundError('rule', ctx.params['rule'] ?? '')
     const owned = await ownedProjectOf(ctx)
     const values = await readForm(ctx)
     const again = (form: FormView) => {
       show(ctx, owned, form)
     }
     await orShowAgain(ctx, values, again, async () => {
-      const nAnswers = wholeNumber(values, 'nAnswers')
+      const { db, viewer } = ctx.state
+      const tasks = tasksIn(values, rule)
+      const change =
+        rule === 'withdraw-runs'
+          ? { rule, runIds: await listRunsOf(db, viewer, owned.project, tasks === 'all' ? [] : tasks) }
+          : changeIn(values, rule)
       const dryRun = values['step'] !== 'do'
-      const effect = await changeRules(
-        app,
-        ctx.state.db,
-        ctx.state.viewer,
-        owned.project,
-        'all',
-        { rule: 'redundancy', nAnswers },
-        { dryRun, caller: 'web' },
-      )
-      if (dryRun)
-        show(ctx, owned, { values, errors: {} }, { nAnswers, effect, changesNothing: isEmpty(effect) })
+      const options = { dryRun, caller: 'web' } as const
+      const effect = await changeRules(app, db, viewer, owned.project, tasks, change, options)
+      if (dryRun) show(ctx, owned, { values, errors: {} }, { rule, effect, changesNothing: isEmpty(effect) })
+      else if (effect.isQueued) ctx.redirect(`${projectUrl(owned.project)}tasks/rules?queued=yes`)
       else ctx.redirect(`${projectUrl(owned.project)}tasks/browse`)
     })
   })
@@ -84,14 +85,46 @@ export function ruleRoutes(app: App, views: Views): Router<RequestState> {
   return router
 }
 
+const RULES = ['redundancy', 'priority', 'state', 'calibration', 'withdraw-runs'] as const
+type Rule = (typeof RULES)[number]
+
 interface Tried {
-  nAnswers: number
+  rule: Rule
   effect: RuleEffect
   changesNothing: boolean
 }
 
-function isEmpty({ nTasks: _, ...counts }: RuleEffect): boolean {
-  return Object.values(counts).every((count) => count === 0)
+function isEmpty(effect: RuleEffect): boolean {
+  const { nClosed, nReopened, nBecameExtra, nBecameCounted, nPlacesBack, nWithdrawn } = effect
+  return nClosed + nReopened + nBecameExtra + nBecameCounted + nPlacesBack + nWithdrawn === 0
+}
+
+/** Where whole projects make no sense, some tasks must be named. */
+const NEEDS_TASKS: ReadonlySet<Rule> = new Set(['calibration', 'withdraw-runs'])
+
+/** The tasks that are named in the rule's own field: ids with anything between them. */
+function tasksIn(values: Record<string, string>, rule: Rule): number[] | 'all' {
+  const name = `${rule}-tasks`
+  const text = values[name]?.trim() ?? ''
+  if (text === '' && !NEEDS_TASKS.has(rule)) return 'all'
+  if (!/^\d{1,15}([\s,;]+\d{1,15})*$/.test(text))
+    throw new InvalidError('Some fields need another look.', {
+      [name]: 'Write the numbers of tasks with commas between them.',
+    })
+  return text.split(/[\s,;]+/).map(Number)
+}
+
+function changeIn(values: Record<string, string>, rule: Exclude<Rule, 'withdraw-runs'>): RuleChange {
+  switch (rule) {
+    case 'redundancy':
+      return { rule, nAnswers: wholeNumber(values, 'nAnswers') }
+    case 'priority':
+      return { rule, priority: numberIn(values, 'priority') }
+    case 'state':
+      return { rule, state: values['state'] === 'ongoing' ? 'ongoing' : 'completed' }
+    case 'calibration':
+      return { rule, calibration: values['calibration'] === '0' ? 0 : 1 }
+  }
 }
 
 function schedulerOf({ scheduler }: Project): Scheduler {
@@ -114,7 +147,7 @@ function settingsIn(values: Record<string, string>) {
     throw new InvalidError('Some fields need another look.', { scheduler: 'Choose one of the orders.' })
   return {
     scheduler,
-    leaseSeconds: Math.round(positiveNumber(values, 'leaseMinutes') * 60),
+    leaseSeconds: Math.round(numberIn(values, 'leaseMinutes') * 60),
     undoSeconds: wholeNumber(values, 'undoSeconds'),
     calibrationRate: wholeNumber(values, 'calibrationPercent') / 100,
   }
@@ -127,8 +160,9 @@ function wholeNumber(values: Record<string, string>, name: string): number {
   return Number(text)
 }
 
-function positiveNumber(values: Record<string, string>, name: string): number {
+function numberIn(values: Record<string, string>, name: string): number {
   const number = Number(values[name]?.trim() || 'none')
-  if (!(number > 0)) throw new InvalidError('Some fields need another look.', { [name]: 'Use a number.' })
+  if (Number.isNaN(number))
+    throw new InvalidError('Some fields need another look.', { [name]: 'Use a number.' })
   return number
 }
