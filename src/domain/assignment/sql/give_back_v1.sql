@@ -1,3 +1,14 @@
+-- Places of tasks go back, one each time a task is named. Whoever calls this has taken them from their leases.
+create function give_back_v1(p_tasks bigint[]) returns void language sql as $$
+  with places as (select id, count(*)::int as n from unnest(p_tasks) as t (id) group by 1),
+  locked as materialized (
+    select s.task_id, p.n from task_sched s join places p on p.id = s.task_id order by s.task_id for update of s)
+  update task_sched s
+     set n_taken = s.n_taken - l.n, open = not s.calibrates and s.done_by is null,
+         ord = case when s.sched = 'b' then s.n_taken - l.n else s.ord end
+    from locked l where s.task_id = l.task_id
+$$;
+
 -- A contributor passes on a task: its place goes back, the row stays as proof of the request, and the task is
 -- not offered to this contributor again while the row lives.
 create function skip_v2(p_project bigint, p_task bigint, p_contributor bigint) returns boolean
@@ -13,11 +24,7 @@ begin
   if not found then return false; end if;
   update lease set holds_place = false, skipped = true, expires = least(expires, now())
    where contributor_id = p_contributor and project_id = p_project and task_id = p_task;
-  if v_held then
-    update task_sched
-       set n_taken = n_taken - 1, open = not calibrates and done_by is null, ord = case when sched = 'b' then n_taken - 1 else ord end
-     where task_id = p_task;
-  end if;
+  if v_held then perform give_back_v1(array[p_task]); end if;
   return true;
 end $$;
 
@@ -26,8 +33,7 @@ end $$;
 create function leave_v1(p_project bigint, p_contributor bigint, p_tasks bigint[]) returns integer
 language plpgsql as $$
 declare
-  v_count integer;
-  v_first bigint;
+  v_held bigint[];
 begin
   perform set_config('synchronous_commit', 'off', true);
   update contributor_project set empty_until = '-infinity'
@@ -39,22 +45,15 @@ begin
      order by task_id for update),
   ended as (
     update lease l set holds_place = false, expires = now() from mine m
-     where l.contributor_id = p_contributor and l.project_id = p_project and l.task_id = m.task_id),
-  locked as materialized (
-    select s.task_id from task_sched s join mine m using (task_id) where m.holds_place
-     order by s.task_id for update of s),
-  given_back as (
-    update task_sched s
-       set n_taken = s.n_taken - 1, open = not s.calibrates and s.done_by is null,
-           ord = case when s.sched = 'b' then s.n_taken - 1 else s.ord end
-      from locked l where s.task_id = l.task_id)
-  select count(*), (array_agg(task_id order by seq))[1] into v_count, v_first from mine where holds_place;
+     where l.contributor_id = p_contributor and l.project_id = p_project and l.task_id = m.task_id)
+  select coalesce(array_agg(task_id order by seq), '{}') into v_held from mine where holds_place;
+  perform give_back_v1(v_held);
   update contributor_project c
      set cur_nprio = s.nprio, cur_ord = s.ord, cur_task = s.task_id - 1,
          cur_lap = (s.ord < order_start_v1(p_project, p_contributor))::int, cur_from_front = false
     from task_sched s
-   where s.task_id = v_first and c.contributor_id = p_contributor and c.project_id = p_project;
-  return v_count;
+   where s.task_id = v_held[1] and c.contributor_id = p_contributor and c.project_id = p_project;
+  return cardinality(v_held);
 end $$;
 
 -- A contributor still has these tasks before their eyes: leases are prolonged, and a place that was given back
@@ -106,7 +105,7 @@ end $$;
 -- Returns how many.
 create function sweep_v2(p_batch integer) returns integer language plpgsql as $$
 declare
-  v_count integer;
+  v_tasks bigint[];
 begin
   with gone as materialized (
     select contributor_id, project_id, task_id from lease
@@ -114,15 +113,8 @@ begin
   freed as (
     update lease l set holds_place = false from gone g
      where l.contributor_id = g.contributor_id and l.project_id = g.project_id and l.task_id = g.task_id
-    returning l.task_id),
-  per_task as (select task_id, count(*)::int as n from freed group by task_id),
-  locked as materialized (
-    select s.task_id, p.n from task_sched s join per_task p using (task_id) order by s.task_id for update of s),
-  given_back as (
-    update task_sched s
-       set n_taken = s.n_taken - locked.n, open = not s.calibrates and s.done_by is null,
-           ord = case when s.sched = 'b' then s.n_taken - locked.n else s.ord end
-      from locked where s.task_id = locked.task_id returning 1)
-  select count(*) into v_count from gone;
-  return v_count;
+    returning l.task_id)
+  select coalesce(array_agg(task_id), '{}') into v_tasks from freed;
+  perform give_back_v1(v_tasks);
+  return cardinality(v_tasks);
 end $$;
