@@ -35,6 +35,8 @@ import { waitForReplica } from '../../support/servers.ts'
 
 /** Programs tried; nightly runs ask for thousands. */
 const PROGRAMS = Number(process.env['PROGRAMS'] ?? 40)
+/** Printed, so that a run can be repeated. */
+const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const N_TASKS = 3
 const N_CONTRIBUTORS = 4
 
@@ -317,7 +319,8 @@ async function assertChecked({ project }: World): Promise<void> {
   for await (const report of checkProjects(site.app, writer, options)) assert.ok(agrees(report))
 }
 
-test('whatever people and owners do at once, counters equal rows and no task gets more than it wants', async () => {
+test('whatever people and owners do at once, counters equal rows and no task gets more than it wants', async (t) => {
+  t.diagnostic(`SEED=${SEED} PROGRAMS=${PROGRAMS}`)
   await fc.assert(
     fc.asyncProperty(program, async (batches) => {
       const world = await newWorld()
@@ -329,11 +332,12 @@ test('whatever people and owners do at once, counters equal rows and no task get
       }
       await assertChecked(world)
     }),
-    { numRuns: PROGRAMS, endOnFailure: PROGRAMS <= 40 },
+    { seed: SEED, numRuns: PROGRAMS, endOnFailure: PROGRAMS <= 40 },
   )
 })
 
-test('people who only answer finish everything exactly, however their requests interleave', async () => {
+test('people who only answer finish everything exactly, however their requests interleave', async (t) => {
+  t.diagnostic(`SEED=${SEED} PROGRAMS=${PROGRAMS}`)
   const circle = fc.array(fc.array(who, { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 6 })
   await fc.assert(
     fc.asyncProperty(circle, async (rounds) => {
@@ -347,7 +351,7 @@ test('people who only answer finish everything exactly, however their requests i
         assert.deepEqual([facts.counted, facts.extra, facts.state], [2, 0, 'completed'])
       }
     }),
-    { numRuns: Math.ceil(PROGRAMS / 3), endOnFailure: PROGRAMS <= 40 },
+    { seed: SEED, numRuns: Math.ceil(PROGRAMS / 3), endOnFailure: PROGRAMS <= 40 },
   )
 })
 
