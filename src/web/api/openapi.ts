@@ -33,6 +33,7 @@ const FAILURES: Readonly<Record<string, string>> = {
   413: 'The body is too large',
   415: 'A key, argument or value that cannot be understood',
   429: 'Too many requests; X-RateLimit-Reset says when the next may be sent',
+  500: 'A fault of the site, which has been noted',
   503: 'Not possible for the moment; Retry-After says when to try again',
 }
 

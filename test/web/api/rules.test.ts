@@ -16,6 +16,7 @@ const rules = (project: BuiltProject, body: object, user = owner) =>
   by(user, site.http.post(`/api/project/${project.id}/rules`).send(body))
 
 const nothing = {
+  queued: false,
   closed: 0,
   reopened: 0,
   became_extra: 0,
