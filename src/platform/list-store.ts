@@ -18,6 +18,8 @@ export interface ListSource {
   fields: Readonly<Record<string, ListedField>>
   /** SQL of the project's id, where rows belong to projects. */
   projectId?: string
+  /** SQL of whether a row is shown to others than owners (of its project, or admins where there is none). */
+  published?: string
   /** A condition that always holds. */
   where?: string
 }
@@ -62,12 +64,14 @@ export async function listRows<Row = Record<string, unknown>>(
     ...query.filters.map((filter) => filterCondition(source, filter)),
     ...standing(source, query),
   ]
-  const order = fieldOf(source, query.orderBy).sql
+  const column = fieldOf(source, query.orderBy).sql
   const direction = query.desc && query.lastId === undefined ? 'desc' : 'asc'
+  // An id is never null: without `nulls last` its index gives the descending order too.
+  const first = column === source.id ? '' : `${column} ${direction} nulls last, `
   const { rows } = await sql<Row>`
     select ${selection(source)} from ${sql.raw(source.from)}
      where ${conditions.length === 0 ? sql`true` : sql.join(conditions, sql` and `)}
-     order by ${sql.raw(`${order} ${direction} nulls last, ${source.id} ${direction}`)}
+     order by ${sql.raw(`${first}${source.id} ${direction}`)}
      limit ${query.limit} offset ${query.lastId === undefined ? query.offset : 0}`.execute(db)
   return rows
 }
@@ -84,14 +88,19 @@ function standing(source: ListSource, query: ListQuery): RawBuilder<unknown>[] {
   const conditions: RawBuilder<unknown>[] = []
   if (source.where !== undefined) conditions.push(sql.raw(source.where))
   if (query.lastId !== undefined) conditions.push(sql`${sql.raw(source.id)} > ${query.lastId}`)
-  if (source.projectId === undefined) return conditions
+  const { published = 'true' } = source
+  if (source.projectId === undefined) {
+    if (query.readableBy !== 'everything') conditions.push(sql.raw(published))
+    return conditions
+  }
   const projectId = sql.raw(source.projectId)
   if (query.ownerId !== undefined) {
     conditions.push(sql`${projectId} in (select id from project where owner_id = ${query.ownerId})`)
   }
   if (query.readableBy !== 'everything') {
     conditions.push(sql`
-      (exists (select from project readable where readable.id = ${projectId} and readable.published)
+      (exists (select from project readable where readable.id = ${projectId} and readable.published
+                                                 and ${sql.raw(published)})
        or exists (select from project_owner mine
                    where mine.project_id = ${projectId} and mine.user_id = ${query.readableBy ?? null}))`)
   }

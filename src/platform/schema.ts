@@ -27,6 +27,18 @@ export type JsonPrimitive = boolean | number | string | null
 
 export type JsonValue = JsonArray | JsonObject | JsonPrimitive
 
+export interface Announcement {
+  body: string
+  created: Generated<string>
+  id: Generated<number>
+  info: Generated<Json>
+  media_url: string | null
+  published: Generated<boolean>
+  title: string
+  updated: Generated<string>
+  user_id: number
+}
+
 export interface ApiKey {
   created: Generated<string>
   hint: string
@@ -35,6 +47,19 @@ export interface ApiKey {
   last_used: string | null
   name: string
   revoked: string | null
+  user_id: number
+}
+
+export interface Blogpost {
+  body: string
+  created: Generated<string>
+  id: Generated<number>
+  info: Generated<Json>
+  media_url: string | null
+  project_id: number
+  published: Generated<boolean>
+  title: string
+  updated: Generated<string>
   user_id: number
 }
 
@@ -89,6 +114,15 @@ export interface ContributorProject {
   n_scored: Generated<number>
   project_id: number
   score_sum: Generated<number>
+}
+
+export interface HelpingMaterial {
+  created: Generated<string>
+  id: Generated<number>
+  info: Generated<Json>
+  media_url: string | null
+  priority: Generated<number>
+  project_id: number
 }
 
 export interface Lease {
@@ -213,6 +247,15 @@ export interface ProjectOwner {
   user_id: number
 }
 
+export interface ProjectPage {
+  created: Generated<string>
+  id: Generated<number>
+  info: Generated<Json>
+  media_url: string | null
+  project_id: number
+  slug: string
+}
+
 export interface ProjectTotal {
   last_activity: string | null
   n_calibration_tasks: Generated<number>
@@ -317,6 +360,15 @@ export interface TaskSched {
   task_id: number
 }
 
+export interface Upload {
+  container: string
+  created: Generated<string>
+  file_name: string
+  id: Generated<number>
+  noun: string | null
+  object_id: number | null
+}
+
 export interface UserAccount {
   created: Generated<string>
   email: string
@@ -331,11 +383,14 @@ export interface UserAccount {
 }
 
 export interface DB {
+  announcement: Announcement
   api_key: ApiKey
+  blogpost: Blogpost
   category: Category
   change: Change
   contributor: Contributor
   contributor_project: ContributorProject
+  helping_material: HelpingMaterial
   lease: Lease
   mail: Mail
   outbox: Outbox
@@ -344,6 +399,7 @@ export interface DB {
   project_delta: ProjectDelta
   project_export: ProjectExport
   project_owner: ProjectOwner
+  project_page: ProjectPage
   project_total: ProjectTotal
   result: Result
   schedule_slot: ScheduleSlot
@@ -352,5 +408,6 @@ export interface DB {
   task_import: TaskImport
   task_run: TaskRun
   task_sched: TaskSched
+  upload: Upload
   user_account: UserAccount
 }

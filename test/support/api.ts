@@ -12,7 +12,7 @@ export function by(user: TestUser, request: Test): Test {
 /** What a call is refused with, which must have PyBossa's shape: its status, class and message. */
 export async function refusal(
   request: Test,
-): Promise<{ status: number; errorClass: unknown; message: string }> {
+): Promise<{ status: number; errorClass: unknown; message: string; target: unknown; action: unknown }> {
   const response = await request
   const body = response.body as Body
   assert.deepEqual(Object.keys(body).sort(), [
@@ -29,6 +29,8 @@ export async function refusal(
     status: response.status,
     errorClass: body['exception_cls'],
     message: String(body['exception_msg']),
+    target: body['target'],
+    action: body['action'],
   }
 }
 
@@ -40,4 +42,14 @@ export async function assertRefused(
   const got = await refusal(request)
   assert.deepEqual([got.status, got.errorClass], [status, errorClass], got.message)
   if (message) assert.match(got.message, message)
+}
+
+/** The object that a call answers with. */
+export async function bodyOf(request: Test): Promise<Body> {
+  return (await request.expect(200)).body as Body
+}
+
+/** The objects that a call lists. */
+export async function listOf(request: Test): Promise<Body[]> {
+  return (await request.expect(200)).body as Body[]
 }

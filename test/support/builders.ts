@@ -145,3 +145,9 @@ function contributorBy(
     progress: () => http.get(`/api/project/${id}/userprogress`).query(identity).set(headers),
   }
 }
+
+/** Makes somebody an owner of a project besides the one who created it. */
+export async function addOwner(site: TestApp, project: BuiltProject, user: TestUser): Promise<void> {
+  await rowsOf(site, 'insert into project_owner (project_id, user_id) values ($1, $2)', [project.id, user.id])
+  await waitForReplica()
+}
