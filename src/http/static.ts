@@ -6,7 +6,7 @@ import type { Assets } from './assets.ts'
 import type { Context, Handler } from './state.ts'
 
 const demo = fileURLToPath(new URL('../demo', import.meta.url))
-const YEAR = 'public, max-age=31536000, immutable'
+export const YEAR = 'public, max-age=31536000, immutable'
 const DAY = 'public, max-age=86400'
 
 /**
@@ -61,7 +61,7 @@ async function sendDemoMedia(ctx: Context): Promise<void> {
   ctx.body = createReadStream(path)
 }
 
-function openToPresenters(ctx: Context, caching: string): void {
+export function openToPresenters(ctx: Context, caching: string): void {
   ctx.set({
     'Cache-Control': caching,
     'Access-Control-Allow-Origin': '*',
@@ -71,7 +71,7 @@ function openToPresenters(ctx: Context, caching: string): void {
 }
 
 /** Whether the browser's copy is the same, and then says so: a reload asks in spite of the year. */
-function isUnchanged(ctx: Context): boolean {
+export function isUnchanged(ctx: Context): boolean {
   ctx.status = 200
   if (ctx.fresh) ctx.status = 304
   return ctx.status === 304

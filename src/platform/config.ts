@@ -54,6 +54,8 @@ const Variables = z.object({
   RATE_LIMIT: z
     .union([z.literal('off'), z.string().regex(/^\d+\/\d+$/, 'is "off" or "requests/seconds", e.g. 300/900')])
     .default('300/900'),
+  UPLOAD_EXTENSIONS: text.default('js css png jpg jpeg gif zip'),
+  UPLOAD_MB_MAX: z.coerce.number().int().min(1).max(10_000).default(16),
   WORKER_JOBS: text.optional(),
   FILES_DIR: text.optional(),
   ASSETS_DIR: text.optional(),
@@ -88,6 +90,8 @@ export interface Config {
   readonly mail: { readonly smtpUrl: string | undefined; readonly from: string }
   /** Undefined lifts the limits. */
   readonly rateLimit: { readonly requests: number; readonly seconds: number } | undefined
+  /** Files that come in through the API: how their names may end, in small letters, and how large they may be. */
+  readonly uploads: { readonly extensions: readonly string[]; readonly bytesMax: number }
   readonly jobs: { readonly only: readonly string[] | undefined }
   readonly folders: { readonly data: string; readonly files: string; readonly assets: string }
   readonly log: { readonly level: string }
@@ -127,6 +131,10 @@ export function loadConfig(env: Environment): Config {
     secrets: { appKeys: appKeys(v.APP_KEYS, v.APP_KEYS_FILE) },
     mail: { smtpUrl: v.MAIL_URL, from: v.MAIL_FROM },
     rateLimit: rateLimit(v.RATE_LIMIT),
+    uploads: {
+      extensions: v.UPLOAD_EXTENSIONS.toLowerCase().split(/[\s,]+/),
+      bytesMax: v.UPLOAD_MB_MAX * 1024 * 1024,
+    },
     jobs: { only: v.WORKER_JOBS?.split(',').map((name) => name.trim()) },
     folders: {
       data,

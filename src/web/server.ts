@@ -11,6 +11,7 @@ import { markOrigin, refuseForeignWrites } from '../http/same-origin.ts'
 import { securityHeaders } from '../http/security-headers.ts'
 import type { RequestState } from '../http/state.ts'
 import { staticFiles } from '../http/static.ts'
+import { uploadedFiles } from '../http/uploads.ts'
 import { createViews } from '../http/views.ts'
 import type { App } from '../platform/app.ts'
 import { apiRoutes } from './api/api-routes.ts'
@@ -62,6 +63,7 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
   koa.use(health.routes())
   koa.use(presenterHost(app, assets))
   koa.use(staticFiles(assets))
+  koa.use(uploadedFiles(app.files))
   koa.use(securityHeaders(app.config))
   koa.use(oneSlash)
   koa.use(oldNames)

@@ -179,6 +179,54 @@ test('old slots of schedules go, except the last one of each', async (t) => {
   ])
 })
 
+test('uploads go whose object is gone, or that no object took within a day', async (t) => {
+  const job = await startJobApp(t)
+  work(job)
+  const owner = await newOwner(job)
+  const stays = await newProject(job, owner, [{ a: 1 }], 'stays')
+  const goes = await newProject(job, owner, [{ a: 1 }], 'goes')
+  for (const project of [stays, goes]) {
+    for (const [noun, values] of Object.entries(OF_PROJECTS)) {
+      const [row] = await job.sql(`insert into ${noun} ${values} returning id`, [project.id])
+      await keepFile(job, `${project.shortName}-${noun}.png`, noun, row?.['id'])
+    }
+  }
+  const [run] = await job.sql(
+    `with c as (insert into contributor (kind, external_uid, project_id) values ('external', 'e', $1) returning id)
+     insert into task_run (project_id, task_id, contributor_id, created, counted)
+     select $1, 1, id, now(), true from c returning id`,
+    [stays.id],
+  )
+  await keepFile(job, 'run.png', 'task_run', run?.['id'])
+  await keepFile(job, 'no-run.png', 'task_run', 999)
+  await keepFile(job, 'no-announcement.png', 'announcement', 999)
+  await keepFile(job, 'fresh.png')
+  await keepFile(job, 'old.png')
+  await job.sql(`update upload set created = now() - interval '25 hours' where file_name = 'old.png'`)
+  await deleteProject(job.db(), owner, goes)
+  await cleanUp(job)
+
+  const left = ['fresh.png', 'run.png', ...Object.keys(OF_PROJECTS).map((noun) => `stays-${noun}.png`)].sort()
+  assert.deepEqual((await storedFiles(job)).sort(), left)
+  const rows = await job.sql('select file_name as name from upload')
+  assert.deepEqual(rows.map(({ name }) => name).sort(), left)
+})
+
+const OF_PROJECTS = {
+  blogpost: `(project_id, user_id, title, body) select $1, min(id), 't', 'b' from user_account`,
+  helping_material: '(project_id) values ($1)',
+  project_page: `(project_id, slug) values ($1, 's')`,
+}
+
+async function keepFile(job: JobApp, name: string, noun?: string, id?: unknown): Promise<void> {
+  await job.app.files.put(`uploads/user_1/${name}`, Readable.from([Buffer.from('x')]))
+  await job.sql(`insert into upload (container, file_name, noun, object_id) values ('user_1', $1, $2, $3)`, [
+    name,
+    noun ?? null,
+    id ?? null,
+  ])
+}
+
 test('what killed processes left on disk goes after a day', async (t) => {
   const job = await startJobApp(t)
   work(job)

@@ -50,6 +50,8 @@ test('every setting reaches its part', (t) => {
     REDIS_QUEUE_SENTINELS: 'c.example',
     MAIL_URL: 'smtps://mail.example',
     RATE_LIMIT: 'off',
+    UPLOAD_EXTENSIONS: 'PNG, webp',
+    UPLOAD_MB_MAX: '2',
     WORKER_JOBS: 'send-mail, clean-up',
     FILES_DIR: '/srv/files',
     ASSETS_DIR: '/srv/assets',
@@ -71,6 +73,7 @@ test('every setting reaches its part', (t) => {
     sentinels: [{ host: 'c.example', port: 26_379 }],
   })
   assert.equal(config.rateLimit, undefined)
+  assert.deepEqual(config.uploads, { extensions: ['png', 'webp'], bytesMax: 2_097_152 })
   assert.deepEqual(config.jobs.only, ['send-mail', 'clean-up'])
   assert.deepEqual([config.folders.files, config.folders.assets], ['/srv/files', '/srv/assets'])
 })

@@ -1,0 +1,90 @@
+import { sql } from 'kysely'
+import type { Db, Tx } from '../../platform/postgres.ts'
+
+/** What an upload can belong to. */
+export type UploadNoun = 'announcement' | 'blogpost' | 'helping_material' | 'project_page' | 'task_run'
+
+/** The object that an upload belongs to. */
+export interface UploadOwner {
+  readonly noun: UploadNoun
+  readonly id: number
+}
+
+/** A file that came in. */
+export interface Upload {
+  readonly id: number
+  /** Whose files it is kept with. */
+  readonly container: string
+  readonly fileName: string
+}
+
+const COLUMNS = ['id', 'container', 'file_name as fileName'] as const
+
+export async function insertUpload(db: Db, container: string, fileName: string): Promise<Upload> {
+  return db
+    .insertInto('upload')
+    .values({ container, file_name: fileName })
+    .returning(COLUMNS)
+    .executeTakeFirstOrThrow()
+}
+
+/** Gives an upload to an object that has none. */
+export async function attach(tx: Tx, upload: Upload, { noun, id }: UploadOwner): Promise<void> {
+  await tx.updateTable('upload').set({ noun, object_id: id }).where('id', '=', upload.id).execute()
+}
+
+/** Takes the upload of an object from it, when it has one. */
+export async function detach(tx: Tx, { noun, id }: UploadOwner): Promise<Upload | undefined> {
+  return tx
+    .updateTable('upload')
+    .set({ noun: null, object_id: null })
+    .where('noun', '=', noun)
+    .where('object_id', '=', id)
+    .returning(COLUMNS)
+    .executeTakeFirst()
+}
+
+/** Gives an upload to an object unless it has one: the one that it has now. In one statement. */
+export async function attachFirst(db: Db, upload: Upload, { noun, id }: UploadOwner): Promise<Upload> {
+  const { rows } = await sql<Upload>`
+    with before as (
+      select id, container, file_name from upload where noun = ${noun} and object_id = ${id}),
+    attached as (
+      update upload set noun = ${noun}, object_id = ${id}
+       where id = ${upload.id} and not exists (select from before)
+      returning id, container, file_name)
+    select id, container, file_name as "fileName" from (table before union all table attached) now`.execute(
+    db,
+  )
+  return rows[0] ?? upload
+}
+
+/** Whether an upload belongs to nothing. */
+export async function isUnattached(db: Db, upload: Upload): Promise<boolean> {
+  const row = await db
+    .selectFrom('upload')
+    .select('id')
+    .where('id', '=', upload.id)
+    .where('noun', 'is', null)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+export async function deleteUpload(db: Db, upload: Upload): Promise<void> {
+  await db.deleteFrom('upload').where('id', '=', upload.id).execute()
+}
+
+/** Uploads after an id whose object is gone, or that nothing took within a day. */
+export async function listUnused(db: Db, afterId: number, limit: number): Promise<Upload[]> {
+  const { rows } = await sql<Upload>`
+    select id, container, file_name as "fileName" from upload u
+     where id > ${afterId}
+       and case noun when 'announcement' then not exists (select from announcement o where o.id = u.object_id)
+                     when 'blogpost' then not exists (select from blogpost o where o.id = u.object_id)
+                     when 'helping_material' then not exists (select from helping_material o where o.id = u.object_id)
+                     when 'project_page' then not exists (select from project_page o where o.id = u.object_id)
+                     when 'task_run' then not exists (select from task_run o where o.id = u.object_id)
+                     else created < now() - interval '1 day' end
+     order by id limit ${limit}`.execute(db)
+  return rows
+}

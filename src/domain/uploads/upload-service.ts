@@ -1,0 +1,145 @@
+import { randomBytes } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import anyAscii from 'any-ascii'
+import { InvalidError } from '../../lib/errors.ts'
+import type { App } from '../../platform/app.ts'
+import type { RequestDb } from '../../platform/database.ts'
+import type { Tx } from '../../platform/postgres.ts'
+import type { Json } from '../../platform/schema.ts'
+import {
+  attach,
+  attachFirst,
+  deleteUpload,
+  detach,
+  insertUpload,
+  isUnattached,
+  listUnused,
+} from './upload-repository.ts'
+import type { Upload, UploadOwner } from './upload-repository.ts'
+
+export type { Upload, UploadNoun } from './upload-repository.ts'
+
+/** A file that somebody sends, on this machine for the moment. */
+export interface NewFile {
+  readonly path: string
+  readonly name: string
+}
+
+/** So much of a file's own name is kept. */
+const STEM_CHARS_MAX = 60
+
+/**
+ * Keeps a file for the object that `work` gives it to. When `work` throws, or gives it to nothing, it is removed again.
+ *
+ * @param container whose files it is kept with, such as user_5.
+ * @param file nothing is kept when it is undefined.
+ * @throws InvalidError for a kind of file that this site does not take.
+ */
+export async function keepingUpload<T>(
+  app: Pick<App, 'config' | 'files' | 'log'>,
+  db: RequestDb,
+  container: string,
+  file: NewFile | undefined,
+  work: (upload: Upload | undefined) => Promise<T>,
+): Promise<T> {
+  if (!file) return work(undefined)
+  const fileName = storedName(app, file.name)
+  // The row comes first: a file that a killed process leaves is known, and cleaned up some day.
+  const upload = await db.call((primary) => insertUpload(primary, container, fileName), { silent: true })
+  try {
+    await app.files.put(keyOf(upload), createReadStream(file.path))
+    return await work(upload)
+  } finally {
+    await removeIfUnattached(app, db, upload)
+  }
+}
+
+/** The name a file is kept under: no other file ever has it, and it says what it was called. */
+function storedName({ config }: Pick<App, 'config'>, name: string): string {
+  const { extensions } = config.uploads
+  const [, stem = '', extension = ''] = /([^/\\]*)\.([^./\\]*)$/.exec(name) ?? []
+  if (!extensions.includes(extension.toLowerCase())) {
+    const message = `A file of this kind is not taken: its name has to end in .${extensions.join(', .')}`
+    throw new InvalidError(message, { file: message })
+  }
+  const readable = anyAscii(stem)
+    .replace(/[^A-Za-z0-9-]+/g, '_')
+    .slice(0, STEM_CHARS_MAX)
+    .replace(/^_+|_+$/g, '')
+  const parts = [randomBytes(12).toString('hex'), readable].filter((part) => part !== '')
+  return `${parts.join('-')}.${extension.toLowerCase()}`
+}
+
+function keyOf({ container, fileName }: Upload): string {
+  return `uploads/${container}/${fileName}`
+}
+
+/** The address of a file. */
+export function mediaUrlOf({ config }: Pick<App, 'config'>, { container, fileName }: Upload): string {
+  return `${config.site.url}/uploads/${container}/${fileName}`
+}
+
+/** An info with PyBossa's two words for the object's file; one that is no object has no place for them. */
+export function infoWithFile(info: Json, { container, fileName }: Upload): Json {
+  if (typeof info !== 'object' || Array.isArray(info)) return info
+  return { ...info, container, file_name: fileName }
+}
+
+/** Gives an upload to an object, in its transaction: the one it had before, for `forgetUpload` after the commit. */
+export async function attachUpload(tx: Tx, upload: Upload, to: UploadOwner): Promise<Upload | undefined> {
+  const before = await detach(tx, to)
+  await attach(tx, upload, to)
+  return before
+}
+
+/** Gives an upload to an object unless it has one already: the one that it has now. */
+export async function attachFirstUpload(db: RequestDb, upload: Upload, to: UploadOwner): Promise<Upload> {
+  return db.call((primary) => attachFirst(primary, upload, to))
+}
+
+/** Takes an object's upload from it, in the transaction that removes it; for `forgetUpload` after the commit. */
+export async function detachUpload(tx: Tx, from: UploadOwner): Promise<Upload | undefined> {
+  return detach(tx, from)
+}
+
+/** Removes the file of an upload that belongs to nothing any more. */
+export async function forgetUpload(
+  app: Pick<App, 'files' | 'log'>,
+  db: RequestDb,
+  upload: Upload | undefined,
+): Promise<void> {
+  if (upload) await removeIfUnattached(app, db, upload)
+}
+
+/** What fails here is left to the nightly clean-up: what the request was for is done, or was refused. */
+async function removeIfUnattached(
+  app: Pick<App, 'files' | 'log'>,
+  db: RequestDb,
+  upload: Upload,
+): Promise<void> {
+  try {
+    if (await db.readPrimary((primary) => isUnattached(primary, upload))) await remove(app, db, upload)
+  } catch (error) {
+    app.log.warn({ err: error, upload: upload.id }, 'upload not removed')
+  }
+}
+
+/** The file goes before the row that names it. */
+async function remove(app: Pick<App, 'files'>, db: RequestDb, upload: Upload): Promise<void> {
+  await app.files.remove(keyOf(upload))
+  await db.call((primary) => deleteUpload(primary, upload), { silent: true })
+}
+
+const UNUSED_BATCH = 1_000
+
+/** Removes files whose object is gone with its project, and those that no object took; how many. */
+export async function removeUnusedUploads(app: Pick<App, 'files'>, openDb: () => RequestDb): Promise<number> {
+  let total = 0
+  for (let afterId = 0; ;) {
+    const unused = await openDb().readPrimary((primary) => listUnused(primary, afterId, UNUSED_BATCH))
+    for (const upload of unused) await remove(app, openDb(), upload)
+    total += unused.length
+    afterId = unused.at(-1)?.id ?? afterId
+    if (unused.length < UNUSED_BATCH) return total
+  }
+}
