@@ -276,7 +276,8 @@ function readable(viewer: MaybeViewer, project: Project | undefined, name: numbe
   return project
 }
 
-function refusal(viewer: MaybeViewer, message: string): Error {
+/** Why somebody may not: a way to sign in helps only who has not. */
+export function refusal(viewer: MaybeViewer, message: string): Error {
   return viewer ? new ForbiddenError(message) : new UnauthenticatedError(message)
 }
 

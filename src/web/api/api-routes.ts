@@ -2,12 +2,17 @@ import { Router } from '@koa/router'
 import { rateLimit } from '../../http/rate-limit.ts'
 import type { Context, Handler, RequestState } from '../../http/state.ts'
 import type { App } from '../../platform/app.ts'
+import { announcementOperations } from './announcement.ts'
+import { blogpostOperations } from './blogpost.ts'
 import { categoryOperations } from './category.ts'
 import { ApiError } from './errors.ts'
+import { favouriteOperations } from './favourite.ts'
+import { helpingMaterialOperations } from './helping-material.ts'
 import { newTaskOperations } from './new-task.ts'
 import { registerOperations } from './operation.ts'
 import type { Operation } from './operation.ts'
 import { openApiDocument } from './openapi.ts'
+import { pageOperations } from './page.ts'
 import { projectOperations } from './project.ts'
 import { resultOperations } from './result.ts'
 import { ruleOperations } from './rules.ts'
@@ -54,6 +59,11 @@ export function apiOperations(app: App): Operation[] {
     ...taskRunOperations(app),
     ...resultOperations(app),
     ...categoryOperations(app),
+    ...announcementOperations(app),
+    ...blogpostOperations(app),
+    ...helpingMaterialOperations(app),
+    ...pageOperations(app),
+    ...favouriteOperations(app),
   ]
 }
 

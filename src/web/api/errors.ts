@@ -118,13 +118,27 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-const TARGETS = new Set(['project', 'task', 'taskrun', 'result', 'category', 'user'])
+const TARGETS = new Set([
+  'project',
+  'task',
+  'taskrun',
+  'result',
+  'category',
+  'user',
+  'announcement',
+  'blogpost',
+  'helpingmaterial',
+  'page',
+])
 
 function targetOf(ctx: Context): string {
   const [, noun = ''] = ctx.path.split('/').filter(Boolean)
+  // Favourites are tasks.
+  if (noun === 'favorites') return 'task'
   return TARGETS.has(noun) ? noun : ctx.path
 }
 
 function actionOf(ctx: Context): string {
-  return ctx.path.startsWith('/api/auth/') ? 'AUTH_JWT_PROJECT' : ctx.method
+  if (ctx.path.startsWith('/api/auth/')) return 'AUTH_JWT_PROJECT'
+  return ctx.method === 'DELETE' && /^\/+api\/+favorites\//.test(ctx.path) ? 'DEL' : ctx.method
 }

@@ -16,7 +16,7 @@ const BODY_BYTES_MAX = 10 * 1024 * 1024
  * what is not UTF-8 or cannot be stored; AppError too-large above 10 MB.
  */
 export async function readObject(ctx: Context): Promise<JsonObject> {
-  const value = parse(await readText(ctx))
+  const value = parseJson(await readText(ctx), 'The body')
   if (Array.isArray(value)) throw new ApiError('AttributeError', "'list' object has no attribute 'keys'")
   if (typeof value !== 'object' || value === null)
     throw new ApiError('ValueError', 'The body is not a JSON object')
@@ -42,14 +42,15 @@ async function readBytes(ctx: Context): Promise<Buffer> {
   }
 }
 
-function parse(text: string): Json {
+/** JSON in words of PyBossa's errors. @throws ApiError ValueError for what is none, DataError for what cannot be stored */
+export function parseJson(text: string, name: string): Json {
   try {
     // parseStrictJson gives only what JSON holds.
     return parseStrictJson(text) as Json
   } catch (error) {
     if (!(error instanceof InvalidError)) throw error
     const isSyntax = error.message.startsWith('is not valid JSON')
-    throw new ApiError(isSyntax ? 'ValueError' : 'DataError', `The body ${error.message}`)
+    throw new ApiError(isSyntax ? 'ValueError' : 'DataError', `${name} ${error.message}`)
   }
 }
 

@@ -90,7 +90,10 @@ export async function readBody<A extends Attributes>(ctx: Context, noun: Noun<A>
 }
 
 /** The same of an object that was read already. */
-function checkBody<A extends Attributes>(given: Readonly<Record<string, unknown>>, noun: Noun<A>): BodyOf<A> {
+export function checkBody<A extends Attributes>(
+  given: Readonly<Record<string, unknown>>,
+  noun: Noun<A>,
+): BodyOf<A> {
   const { link: _, links: __, ...rest } = given
   const keys = Object.keys(rest)
   for (const key of keys) {

@@ -101,10 +101,10 @@ export function resource<A extends Attributes, R extends object>(
   return operations.filter((operation) => operation !== undefined)
 }
 
-const Links = z.looseObject({ link: z.string().optional(), links: z.array(z.string()).optional() })
+export const Links = z.looseObject({ link: z.string().optional(), links: z.array(z.string()).optional() })
 
 /** PyBossa's hypermedia: the object itself, and those whose ids it holds. */
-function linksOf(app: App, { path, parents }: Noun, object: Record<string, unknown>) {
+export function linksOf(app: Pick<App, 'config'>, { path, parents }: Noun, object: Record<string, unknown>) {
   const to = (noun: string, id: unknown, rel: string) => link(app.config.site.url, noun, id, rel)
   const own = { link: to(path, object['id'], 'self') }
   if (!parents) return own

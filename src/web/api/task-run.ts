@@ -6,15 +6,25 @@ import type { ContributorKey } from '../../domain/contributors/contributor-servi
 import { getProject } from '../../domain/projects/project-service.ts'
 import { getTaskRun, listTaskRunRecords } from '../../domain/task-runs/task-run-service.ts'
 import type { Task } from '../../domain/tasks/task-service.ts'
+import {
+  attachFirstUpload,
+  infoWithFile,
+  keepingUpload,
+  mediaUrlOf,
+} from '../../domain/uploads/upload-service.ts'
+import type { NewFile, Upload } from '../../domain/uploads/upload-service.ts'
 import type { Context } from '../../http/state.ts'
 import type { App } from '../../platform/app.ts'
+import type { Json } from '../../platform/schema.ts'
 import { answeringContributor } from './external.ts'
 import { argument, countOf } from './input.ts'
-import { checkValue, defineNoun, readBody } from './noun.ts'
+import { checkValue, defineNoun } from './noun.ts'
+import type { BodyOf } from './noun.ts'
 import type { Operation } from './operation.ts'
 import { toWire, wireTime } from './output.ts'
 import { resource } from './resource.ts'
 import { TASK } from './task.ts'
+import { withFile } from './upload.ts'
 import { integer, json, text, time } from './values.ts'
 
 const TASK_RUN = defineNoun({
@@ -60,17 +70,26 @@ export function taskRunOperations(app: App): Operation[] {
         offset: text.meta({ description: 'How many of the next tasks to pass over.' }),
       },
       body: TASK_RUN.body,
+      isUpload: true,
       shown: z.intersection(TASK_RUN.shown, z.looseObject({ next: z.looseObject({}).optional() })),
       refuses: TASK_RUN,
       async handle(ctx) {
-        ctx.body = await submit(app, ctx)
+        ctx.body = await withFile(app, ctx, TASK_RUN, async (read, file) =>
+          submit(app, ctx, await read(), file),
+        )
       },
     },
   ]
 }
 
-async function submit(app: App, ctx: Context): Promise<Record<string, unknown>> {
-  const body = await readBody(ctx, TASK_RUN)
+type TaskRunBody = BodyOf<typeof TASK_RUN.attributes>
+
+async function submit(
+  app: App,
+  ctx: Context,
+  body: TaskRunBody,
+  file: NewFile | undefined,
+): Promise<Record<string, unknown>> {
   const projectId = body.project_id ?? 0
   const who = await answeringContributor(app, ctx, projectId, body.external_uid ?? undefined)
   const run = {
@@ -83,7 +102,7 @@ async function submit(app: App, ctx: Context): Promise<Record<string, unknown>> 
     calibration: body.calibration ?? undefined,
     mediaUrl: body.media_url ?? undefined,
   }
-  const { stored, next } = await store(app, ctx, who, run)
+  const { stored, next, media } = await storeWithFile(app, ctx, who, run, file)
   return {
     id: stored.id,
     created: wireTime(stored.created),
@@ -95,10 +114,37 @@ async function submit(app: App, ctx: Context): Promise<Record<string, unknown>> 
     timeout: run.timeout ?? null,
     calibration: run.calibration ?? null,
     external_uid: who.kind === 'external' ? who.externalUid : null,
-    media_url: run.mediaUrl ?? null,
-    info: run.info,
+    media_url: media.mediaUrl ?? null,
+    info: media.info,
     ...nextTask(next),
   }
+}
+
+/** A repeated request has the file that it brought the first time. */
+async function storeWithFile(
+  app: App,
+  ctx: Context,
+  who: ContributorKey,
+  run: NewTaskRun & { info: Json },
+  file: NewFile | undefined,
+) {
+  const { db } = ctx.state
+  const container = who.kind === 'user' ? `user_${who.userId}` : 'anonymous'
+  return keepingUpload(app, db, container, file && named(file), async (upload) => {
+    if (!upload) return { ...(await store(app, ctx, who, run)), media: run }
+    const submitted = await store(app, ctx, who, { ...run, ...mediaOf(app, run.info, upload) })
+    const kept = await attachFirstUpload(db, upload, { noun: 'task_run', id: submitted.stored.id })
+    return { ...submitted, media: mediaOf(app, run.info, kept) }
+  })
+}
+
+function mediaOf(app: App, info: Json, upload: Upload): { mediaUrl: string; info: Json } {
+  return { mediaUrl: mediaUrlOf(app, upload), info: infoWithFile(info, upload) }
+}
+
+/** A canvas sends its picture without a name of its own: browsers call it blob. */
+function named(file: NewFile): NewFile {
+  return file.name === 'blob' ? { ...file, name: 'blob.png' } : file
 }
 
 function presenterVersionOf(ctx: Context): number | undefined {

@@ -1,0 +1,357 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
+import { test } from 'node:test'
+import type { Test } from 'supertest'
+import { assertRefused, bodyOf, by } from '../../support/api.ts'
+import type { Body } from '../../support/api.ts'
+import { startTestApp } from '../../support/app.ts'
+import type { TestUser } from '../../support/app.ts'
+import {
+  addOwner,
+  externalContributor,
+  keyContributor,
+  publishedProject,
+  rowsOf,
+} from '../../support/builders.ts'
+import { untilFileEnds } from '../../support/file-ending.ts'
+import { waitForReplica } from '../../support/servers.ts'
+
+const MB = 1024 * 1024
+
+const site = await startTestApp(untilFileEnds(), {
+  UPLOAD_EXTENSIONS: 'js css png jpg jpeg gif zip html svg',
+  UPLOAD_MB_MAX: '1',
+})
+const admin = await site.user()
+const owner = await site.user()
+const coOwner = await site.user()
+const stranger = await site.user()
+const project = await publishedProject(site, owner)
+await addOwner(site, project, coOwner)
+
+const NOUNS: { path: string; fields: Record<string, string>; writer: TestUser; container: string }[] = [
+  {
+    path: 'announcement',
+    fields: { title: 't', body: 'b', published: 'true' },
+    writer: admin,
+    container: `user_${admin.id}`,
+  },
+  ...[
+    { path: 'blogpost', fields: { title: 't', body: 'b', published: 'true' } },
+    { path: 'helpingmaterial', fields: {} },
+    { path: 'page', fields: { slug: 's' } },
+  ].map(({ path, fields }) => ({
+    path,
+    fields: { ...fields, project_id: String(project.id) },
+    // Whoever of its owners writes: the files of a project stay together.
+    writer: coOwner,
+    container: `user_${owner.id}`,
+  })),
+]
+
+function withFields(request: Test, fields: Record<string, string>): Test {
+  for (const [name, value] of Object.entries(fields)) void request.field(name, value)
+  return request
+}
+
+function uploaded(
+  { path, fields, writer }: (typeof NOUNS)[number],
+  file: { name: string; content: Buffer },
+  more: Record<string, string> = {},
+): Test {
+  const request = withFields(by(writer, site.http.post(`/api/${path}`)), { ...fields, ...more })
+  return request.attach('file', file.content, { filename: file.name })
+}
+
+const material = (file: { name: string; content: Buffer }, more: Record<string, string> = {}) => {
+  const noun = NOUNS.find(({ path }) => path === 'helpingmaterial')
+  assert.ok(noun)
+  return uploaded(noun, file, more)
+}
+
+async function storedFiles(): Promise<string[]> {
+  const entries = await readdir(site.app.config.folders.files, { recursive: true, withFileTypes: true })
+  return entries.filter((entry) => entry.isFile()).map(({ name }) => name)
+}
+
+/** The path of a file in the address that an object tells. */
+function pathOf(object: Body): string {
+  const url = new URL(String(object['media_url']))
+  assert.equal(url.origin, site.url)
+  return url.pathname
+}
+
+const png = () => ({ name: 'bird.png', content: randomBytes(100_000) })
+
+async function assertServed(object: Body, content: Buffer): Promise<void> {
+  const response = await site.http.get(pathOf(object)).buffer().responseType('blob').expect(200)
+  assert.ok(content.equals(response.body as Buffer))
+}
+
+/** Asserts that nothing is left of what `work` sent. */
+async function assertNothingKept(work: () => Promise<unknown>): Promise<void> {
+  const uploads = async () => rowsOf(site, 'select id from upload order by id')
+  const before = [await storedFiles(), await uploads()]
+  await work()
+  assert.deepEqual([await storedFiles(), await uploads()], before)
+}
+
+for (const noun of NOUNS) {
+  const { path, writer, container } = noun
+
+  test(`the file of a ${path} is kept byte for byte, changed, and goes with it`, async () => {
+    const [first, second] = [png(), { name: 'Other Bird.JPG', content: randomBytes(5) }]
+    const made = await bodyOf(uploaded(noun, first, { info: '{"a": 1}' }))
+    assert.equal(typeof made['id'], 'number')
+    const info = made['info'] as Body
+    assert.match(String(info['file_name']), /^[0-9a-f]{24}-bird\.png$/)
+    assert.deepEqual(info, { a: 1, container, file_name: info['file_name'] })
+    assert.equal(pathOf(made), `/uploads/${container}/${String(info['file_name'])}`)
+    await assertServed(made, first.content)
+
+    // A new info keeps the words that name the file.
+    const address = `/api/${path}/${String(made['id'])}`
+    const put = () => by(writer, site.http.put(address))
+    const renamed = await bodyOf(put().send({ info: { b: 2 } }))
+    assert.deepEqual(renamed['info'], { container, file_name: info['file_name'], b: 2 })
+    assert.equal(renamed['media_url'], made['media_url'])
+
+    // A form with a file changes the file alone.
+    const changed = await bodyOf(
+      put().field('title', 'new').field('slug', 'new').attach('file', second.content, second.name),
+    )
+    const { info: changedInfo, media_url: _, updated: __, ...rest } = changed
+    const { info: ___, media_url: ____, updated: _____, ...same } = renamed
+    assert.deepEqual(rest, same)
+    assert.match(String((changedInfo as Body)['file_name']), /^[0-9a-f]{24}-Other_Bird\.jpg$/)
+    assert.equal((changedInfo as Body)['b'], 2)
+    await assertServed(changed, second.content)
+    await site.http.get(pathOf(made)).expect(404)
+
+    await waitForReplica()
+    await by(writer, site.http.delete(address)).expect(204)
+    await site.http.get(pathOf(changed)).expect(404)
+    assert.deepEqual(await rowsOf(site, `select id from upload where object_id is null`), [])
+  })
+
+  test(`nothing is kept of a file for a ${path} that is refused`, async () => {
+    const { fields } = noun
+    const post = (who?: TestUser) => {
+      const request = site.http.post(`/api/${path}`)
+      return withFields(who ? by(who, request) : request, fields)
+    }
+    await assertNothingKept(async () => {
+      const { content } = png()
+      await assertRefused(post().attach('file', content, 'a.png'), [401, 'Unauthorized'])
+      await assertRefused(post(stranger).attach('file', content, 'a.png'), [403, 'Forbidden'])
+      const own = (name: string) => post(writer).attach('file', content, name)
+      await assertRefused(own('a.exe'), [415, 'DBIntegrityError', /has to end in \.js, \.css, \.png/])
+      await assertRefused(own('png'), [415, 'DBIntegrityError', /has to end in/])
+      await assertRefused(post(writer).attach('other', content, 'a.png'), [415, 'AttributeError', /no file/])
+      await assertRefused(post(writer), [415, 'AttributeError', /no file/])
+      await assertRefused(own('a.png').field('info', '{no'), [415, 'ValueError', /info is not valid JSON/])
+      await assertRefused(own('a.png').field('info', '[]'), [415, 'DataError', /info/])
+      await assertRefused(own('a.png').field('info', '"\\u0000"'), [415, 'DataError'])
+      await assertRefused(own('a.png').field('id', '1'), [400, 'BadRequest', /Reserved/])
+      await assertRefused(own('a.png').field('colour', 'red'), [415, 'TypeError', /colour/])
+      const large = post(writer).attach('file', randomBytes(2 * MB), 'a.png')
+      await assertRefused(large, [413, 'RequestEntityTooLarge', /1 MB is the most/])
+    })
+  })
+}
+
+test('a refused file leaves the object with the one it has', async () => {
+  const file = png()
+  const made = await bodyOf(material(file))
+  const put = () => site.http.put(`/api/helpingmaterial/${String(made['id'])}`)
+  await assertNothingKept(async () => {
+    await assertRefused(by(owner, put()).attach('file', file.content, 'a.exe'), [415, 'DBIntegrityError'])
+    await assertRefused(by(stranger, put()).attach('file', file.content, 'a.png'), [403, 'Forbidden'])
+    await assertRefused(put().attach('file', file.content, 'a.png'), [401, 'Unauthorized'])
+    await assertRefused(by(owner, put()).attach('file', randomBytes(2 * MB), 'a.png'), [
+      413,
+      'RequestEntityTooLarge',
+    ])
+  })
+  await assertServed(made, file.content)
+})
+
+test('a broken form is refused', async () => {
+  await assertNothingKept(async () => {
+    const broken = by(owner, site.http.post('/api/helpingmaterial'))
+      .set('Content-Type', 'multipart/form-data; boundary=x')
+      .send('--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\nhalf')
+    await assertRefused(broken, [415, 'DBIntegrityError', /broken off/])
+    const unbound = by(owner, site.http.post('/api/helpingmaterial'))
+      .set('Content-Type', 'multipart/form-data')
+      .send('nothing')
+    await assertRefused(unbound, [415, 'DBIntegrityError', /broken off/])
+    const nul = material(png(), { media_url: 'a\0b' })
+    await assertRefused(nul, [415, 'DataError', /cannot be stored/])
+  })
+})
+
+test('a file name of any kind becomes a harmless one of its own', async () => {
+  const names: [string, RegExp][] = [
+    ['../../../../etc/passwd.png', /^[0-9a-f]{24}-passwd\.png$/],
+    ['..\\..\\windows\\win.png', /^[0-9a-f]{24}-win\.png$/],
+    ['..png', /^[0-9a-f]{24}\.png$/],
+    ['.png', /^[0-9a-f]{24}\.png$/],
+    [`${'x'.repeat(300)}.png`, /^[0-9a-f]{24}-x{60}\.png$/],
+    ['Größe и птица 🐦.png', /^[0-9a-f]{24}-Grosse_i_ptitsa_bird\.png$/],
+    ['птица.png', /^[0-9a-f]{24}-ptitsa\.png$/],
+    ['a b;c"d\'e<f>&g.png', /^[0-9a-f]{24}-[a-g_0-9]+\.png$/],
+    ['a.html.png', /^[0-9a-f]{24}-a_html\.png$/],
+    ['-rf.png', /^[0-9a-f]{24}--rf\.png$/],
+  ]
+  for (const [name, expected] of names) {
+    const content = Buffer.from(name)
+    const made = await bodyOf(material({ name, content }))
+    assert.match(String((made['info'] as Body)['file_name']), expected, name)
+    await assertServed(made, content)
+  }
+  await assertNothingKept(async () => {
+    await assertRefused(material({ name: 'a.png\0.exe', content: Buffer.from('x') }), [
+      415,
+      'DBIntegrityError',
+    ])
+  })
+})
+
+test('two files of one name are two files', async () => {
+  const [first, second] = [png(), png()]
+  const one = await bodyOf(material(first))
+  const two = await bodyOf(material(second))
+  assert.notEqual(one['media_url'], two['media_url'])
+  await assertServed(one, first.content)
+  await assertServed(two, second.content)
+})
+
+test('an object that names the file of another does not take it along when it goes', async () => {
+  const file = png()
+  const made = await bodyOf(material(file))
+  const copy = await bodyOf(
+    by(owner, site.http.post('/api/helpingmaterial')).send({
+      project_id: project.id,
+      info: made['info'],
+      media_url: made['media_url'],
+    }),
+  )
+  assert.deepEqual(copy['info'], made['info'])
+  await waitForReplica()
+  await by(owner, site.http.delete(`/api/helpingmaterial/${String(copy['id'])}`)).expect(204)
+  await assertServed(made, file.content)
+})
+
+test('a file is served so that nothing of it can run on the site', async () => {
+  const kinds: [string, RegExp, string | undefined][] = [
+    ['a.png', /^image\/png$/, undefined],
+    ['a.jpeg', /^image\/jpeg$/, undefined],
+    ['a.svg', /^image\/svg\+xml/, undefined],
+    ['a.js', /^text\/javascript/, undefined],
+    ['a.css', /^text\/css/, undefined],
+    ['a.html', /^text\/html/, 'attachment'],
+    ['a.zip', /^application\/zip$/, 'attachment'],
+  ]
+  for (const [name, type, disposition] of kinds) {
+    const content = Buffer.from('alert(document.domain)')
+    const made = await bodyOf(material({ name, content }))
+    const { headers } = await site.http.get(pathOf(made)).expect(200)
+    assert.match(headers['content-type'] ?? '', type, name)
+    assert.equal(headers['content-disposition'], disposition, name)
+    assert.equal(headers['content-security-policy'], "sandbox; default-src 'none'")
+    assert.equal(headers['x-content-type-options'], 'nosniff')
+    assert.equal(headers['access-control-allow-origin'], '*')
+    assert.equal(headers['cross-origin-resource-policy'], 'cross-origin')
+    assert.equal(headers['cache-control'], 'public, max-age=31536000, immutable')
+    assert.equal(headers['set-cookie'], undefined)
+    assert.equal(headers['content-length'], String(content.length))
+  }
+})
+
+test('the site’s own pages get no script or style of a file; presenters do', async () => {
+  const path = pathOf(await bodyOf(material({ name: 'a.js', content: Buffer.from('run()') })))
+  const asked = (from: string, purpose: string) =>
+    site.http.get(path).set({ 'Sec-Fetch-Site': from, 'Sec-Fetch-Dest': purpose })
+  for (const purpose of ['script', 'style', 'worker', 'serviceworker', 'iframe', 'object', 'embed'])
+    await asked('same-origin', purpose).expect(404)
+  for (const purpose of ['image', 'document', 'empty']) await asked('same-origin', purpose).expect(200)
+  for (const from of ['cross-site', 'same-site', 'none']) await asked(from, 'script').expect(200)
+  const { headers } = await asked('cross-site', 'script')
+  assert.match(headers['vary'] ?? '', /Sec-Fetch-Site/)
+})
+
+test('an address of no file is not found; HEAD and a known copy cost no content', async () => {
+  const path = pathOf(await bodyOf(material(png())))
+  const strange = [
+    '/uploads/',
+    '/uploads/x',
+    '/uploads/x/y.png',
+    '/uploads/..%2f..%2fpackage.json',
+    `${path}/`,
+  ]
+  for (const none of [...strange, '/uploads/user_1/../../exports/1.zip', '/uploads/user_1/.hidden'])
+    await site.http.get(none).expect(404)
+  const head = await site.http.head(path).expect(200).expect('Content-Length', '100000')
+  assert.equal(head.text, undefined)
+  await site.http
+    .get(path)
+    .set('If-None-Match', head.headers['etag'] ?? '')
+    .expect(304)
+  await site.http.post(path).expect(404)
+})
+
+test('a task run may bring a file', async () => {
+  const answered = await publishedProject(site, owner, { tasks: 3 })
+  const [known, unnamed, anonymous] = answered.taskIds
+  const send = (taskId: number | undefined, fileName: string, content: Buffer) =>
+    site.http
+      .post('/api/taskrun')
+      .field('project_id', String(answered.id))
+      .field('task_id', String(taskId))
+      .attach('file', content, { filename: fileName })
+
+  const content = randomBytes(50_000)
+  const user = keyContributor(site, answered, stranger)
+  await user.newTask({ limit: 2 }).expect(200)
+  const info = JSON.stringify({ seen: 'bird' })
+  const first = await bodyOf(by(stranger, send(known, 'song.gif', content)).field('info', info))
+  const container = `user_${stranger.id}`
+  assert.deepEqual({ ...(first['info'] as Body), file_name: '' }, { seen: 'bird', container, file_name: '' })
+  await assertServed(first, content)
+  await waitForReplica()
+  const read = await bodyOf(site.http.get(`/api/taskrun/${String(first['id'])}`))
+  assert.deepEqual([read['media_url'], read['info']], [first['media_url'], first['info']])
+
+  // A canvas has no file name of its own; an answer that is no object stays what it is.
+  const blob = await bodyOf(by(stranger, send(unnamed, 'blob', content)).field('info', '"word"'))
+  assert.match(pathOf(blob), /\.png$/)
+  assert.equal(blob['info'], 'word')
+
+  const guest = await externalContributor(site, answered, 'guest')
+  const task = await bodyOf(guest.newTask())
+  assert.equal(task['id'], anonymous)
+  const { text: token } = await site.http
+    .get(`/api/auth/project/${answered.shortName}/token`)
+    .set('Authorization', answered.secretKey)
+  const repeated = async (bytes: Buffer) => {
+    const request = send(anonymous, 'a.png', bytes).query({ external_uid: 'guest' })
+    const response = await request
+      .field('external_uid', 'guest')
+      .set({ Authorization: `Bearer ${token}`, 'Idempotency-Key': 'once' })
+      .expect(200)
+    return response.body as Body
+  }
+  const once = await repeated(content)
+  assert.match(pathOf(once), /^\/uploads\/anonymous\//)
+  assert.deepEqual(Object.keys(once['info'] as Body).sort(), ['container', 'file_name'])
+  await assertNothingKept(async () => {
+    // Sent again, it is the first task run with its first file.
+    assert.deepEqual(await repeated(randomBytes(10)), once)
+    await assertRefused(by(stranger, send(known, 'a.png', content)), [403, 'Forbidden', /already/])
+    await assertRefused(send(known, 'a.png', content), [403, 'Forbidden'])
+    await assertRefused(by(stranger, send(known, 'a.exe', content)), [415, 'DBIntegrityError'])
+  })
+  await assertServed(once, content)
+})
