@@ -54,7 +54,9 @@ const Variables = z.object({
   RATE_LIMIT: z
     .union([z.literal('off'), z.string().regex(/^\d+\/\d+$/, 'is "off" or "requests/seconds", e.g. 300/900')])
     .default('300/900'),
-  UPLOAD_EXTENSIONS: text.default('js css png jpg jpeg gif zip'),
+  UPLOAD_EXTENSIONS: text
+    .regex(/^[a-z0-9]+([\s,]+[a-z0-9]+)*$/i, 'is a list such as "png jpg", without dots')
+    .default('js css png jpg jpeg gif zip'),
   UPLOAD_MB_MAX: z.coerce.number().int().min(1).max(10_000).default(16),
   WORKER_JOBS: text.optional(),
   FILES_DIR: text.optional(),

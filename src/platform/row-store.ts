@@ -53,6 +53,11 @@ export async function findRow<Row extends object>(
   return row
 }
 
+/** Keeps others from changing a row until the transaction ends. */
+export async function lockRow(tx: Tx, table: Table, id: number): Promise<void> {
+  await sql`select from ${sql.table(table.name)} where id = ${id} for update`.execute(tx)
+}
+
 /** Adds a row; the columns that `values` leaves out have their defaults. */
 export async function insertRow(
   tx: Tx,

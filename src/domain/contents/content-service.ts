@@ -4,7 +4,7 @@ import type { RequestDb } from '../../platform/database.ts'
 import { listRows } from '../../platform/list-store.ts'
 import type { ListQuery } from '../../platform/list-store.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
-import { deleteRow, findRow, insertRow, updateRow } from '../../platform/row-store.ts'
+import { deleteRow, findRow, insertRow, lockRow, updateRow } from '../../platform/row-store.ts'
 import type { Table } from '../../platform/row-store.ts'
 import type { Json, JsonObject } from '../../platform/schema.ts'
 import { mayEditProject } from '../projects/project-policy.ts'
@@ -91,8 +91,12 @@ type AnyContent = Content & { projectId?: number } & Record<string, unknown>
 
 async function findContent(db: Db, noun: ContentNoun, id: number): Promise<AnyContent> {
   const content = await findRow<Content>(db, tableOfNoun(noun), id)
-  if (!content) throw new NotFoundError(noun.replace('_', ' '), id)
+  if (!content) throw notFound(noun, id)
   return content as AnyContent
+}
+
+function notFound(noun: ContentNoun, id: number): NotFoundError {
+  return new NotFoundError(noun.replace('_', ' '), id)
 }
 
 /** Who may write a content: found out before what they write is read. */
@@ -178,6 +182,8 @@ export async function updateContent(
   const checked = stored(noun, { ...values, projectId: undefined })
   const { content, replaced } = await keepingUpload(app, db, container, file, (upload) =>
     db.write(async (tx) => {
+      // Another change at the same moment would leave the words of one file beside the address of the other.
+      await lockRow(tx, tableOfNoun(noun), id)
       const before = await findContent(tx, noun, id)
       await updateRow(tx, tableOfNoun(noun), id, { ...checked, ...fileAfter(app, before, values, upload) })
       const old = upload && (await attachUpload(tx, upload, { noun, id }))
@@ -217,7 +223,7 @@ export async function deleteContent(
 }
 
 async function deleteWithUpload(tx: Tx, noun: ContentNoun, id: number): Promise<Upload | undefined> {
-  if (!(await deleteRow(tx, tableOfNoun(noun), id))) throw new NotFoundError(noun.replace('_', ' '), id)
+  if (!(await deleteRow(tx, tableOfNoun(noun), id))) throw notFound(noun, id)
   return detachUpload(tx, { noun, id })
 }
 

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Db, Tx } from '../../platform/postgres.ts'
+import type { Json } from '../../platform/schema.ts'
 
 /** What an upload can belong to. */
 export type UploadNoun = 'announcement' | 'blogpost' | 'helping_material' | 'project_page' | 'task_run'
@@ -44,19 +45,23 @@ export async function detach(tx: Tx, { noun, id }: UploadOwner): Promise<Upload 
     .executeTakeFirst()
 }
 
-/** Gives an upload to an object unless it has one: the one that it has now. In one statement. */
-export async function attachFirst(db: Db, upload: Upload, { noun, id }: UploadOwner): Promise<Upload> {
-  const { rows } = await sql<Upload>`
-    with before as (
-      select id, container, file_name from upload where noun = ${noun} and object_id = ${id}),
+/** What a task run says of its file. */
+export interface RunMedia {
+  readonly mediaUrl: string | null
+  readonly info: Json
+}
+
+/** Gives an upload to the task run that names its address, in one statement; what the task run says. */
+export async function attachToRun(db: Db, upload: Upload, url: string, runId: number): Promise<RunMedia> {
+  const { rows } = await sql<RunMedia>`
+    with run as (select id, media_url, info from task_run where id = ${runId}),
     attached as (
-      update upload set noun = ${noun}, object_id = ${id}
-       where id = ${upload.id} and not exists (select from before)
-      returning id, container, file_name)
-    select id, container, file_name as "fileName" from (table before union all table attached) now`.execute(
-    db,
-  )
-  return rows[0] ?? upload
+      update upload set noun = 'task_run', object_id = run.id
+        from run where upload.id = ${upload.id} and run.media_url = ${url})
+    select media_url as "mediaUrl", info from run`.execute(db)
+  const [run] = rows
+  if (!run) throw new Error(`Task run ${runId} is gone`)
+  return run
 }
 
 /** Whether an upload belongs to nothing. */

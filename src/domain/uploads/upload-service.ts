@@ -8,16 +8,16 @@ import type { Tx } from '../../platform/postgres.ts'
 import type { Json } from '../../platform/schema.ts'
 import {
   attach,
-  attachFirst,
+  attachToRun,
   deleteUpload,
   detach,
   insertUpload,
   isUnattached,
   listUnused,
 } from './upload-repository.ts'
-import type { Upload, UploadOwner } from './upload-repository.ts'
+import type { RunMedia, Upload, UploadOwner } from './upload-repository.ts'
 
-export type { Upload, UploadNoun } from './upload-repository.ts'
+export type { Upload } from './upload-repository.ts'
 
 /** A file that somebody sends, on this machine for the moment. */
 export interface NewFile {
@@ -92,9 +92,19 @@ export async function attachUpload(tx: Tx, upload: Upload, to: UploadOwner): Pro
   return before
 }
 
-/** Gives an upload to an object unless it has one already: the one that it has now. */
-export async function attachFirstUpload(db: RequestDb, upload: Upload, to: UploadOwner): Promise<Upload> {
-  return db.call((primary) => attachFirst(primary, upload, to))
+/**
+ * Gives an upload to the task run that was stored with it, when it was: a request that is repeated brings its file once
+ * more.
+ *
+ * @returns what the task run says of its file.
+ */
+export async function attachRunUpload(
+  app: Pick<App, 'config'>,
+  db: RequestDb,
+  upload: Upload,
+  runId: number,
+): Promise<RunMedia> {
+  return db.call((primary) => attachToRun(primary, upload, mediaUrlOf(app, upload), runId))
 }
 
 /** Takes an object's upload from it, in the transaction that removes it; for `forgetUpload` after the commit. */

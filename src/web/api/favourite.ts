@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { addFavourite, listFavourites, removeFavourite } from '../../domain/favourites/favourite-service.ts'
+import { addFavourite, listFavourites, removeFavourite } from '../../domain/tasks/favourite-service.ts'
 import { requireViewer } from '../../http/guards.ts'
 import type { Context } from '../../http/state.ts'
 import { NotFoundError } from '../../lib/errors.ts'

@@ -7,12 +7,12 @@ import { getProject } from '../../domain/projects/project-service.ts'
 import { getTaskRun, listTaskRunRecords } from '../../domain/task-runs/task-run-service.ts'
 import type { Task } from '../../domain/tasks/task-service.ts'
 import {
-  attachFirstUpload,
+  attachRunUpload,
   infoWithFile,
   keepingUpload,
   mediaUrlOf,
 } from '../../domain/uploads/upload-service.ts'
-import type { NewFile, Upload } from '../../domain/uploads/upload-service.ts'
+import type { NewFile } from '../../domain/uploads/upload-service.ts'
 import type { Context } from '../../http/state.ts'
 import type { App } from '../../platform/app.ts'
 import type { Json } from '../../platform/schema.ts'
@@ -132,14 +132,10 @@ async function storeWithFile(
   const container = who.kind === 'user' ? `user_${who.userId}` : 'anonymous'
   return keepingUpload(app, db, container, file && named(file), async (upload) => {
     if (!upload) return { ...(await store(app, ctx, who, run)), media: run }
-    const submitted = await store(app, ctx, who, { ...run, ...mediaOf(app, run.info, upload) })
-    const kept = await attachFirstUpload(db, upload, { noun: 'task_run', id: submitted.stored.id })
-    return { ...submitted, media: mediaOf(app, run.info, kept) }
+    const ofFile = { mediaUrl: mediaUrlOf(app, upload), info: infoWithFile(run.info, upload) }
+    const submitted = await store(app, ctx, who, { ...run, ...ofFile })
+    return { ...submitted, media: await attachRunUpload(app, db, upload, submitted.stored.id) }
   })
-}
-
-function mediaOf(app: App, info: Json, upload: Upload): { mediaUrl: string; info: Json } {
-  return { mediaUrl: mediaUrlOf(app, upload), info: infoWithFile(info, upload) }
 }
 
 /** A canvas sends its picture without a name of its own: browsers call it blob. */

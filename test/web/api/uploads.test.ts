@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { test } from 'node:test'
 import type { Test } from 'supertest'
 import { assertRefused, bodyOf, by } from '../../support/api.ts'
@@ -175,6 +177,29 @@ test('a refused file leaves the object with the one it has', async () => {
     ])
   })
   await assertServed(made, file.content)
+})
+
+test('who sends far too much is told so, also when they read the answer only after they have sent it all', async () => {
+  // More than the buffers of a connection hold.
+  const bytes = 40 * MB
+  const part = '--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
+  const { hostname, port } = new URL(site.url)
+  const socket = connect(Number(port), hostname)
+  await assertNothingKept(async () => {
+    socket.write(
+      `POST /api/helpingmaterial?api_key=${owner.apiKey} HTTP/1.1\r\nHost: ${hostname}\r\n` +
+        `Content-Type: multipart/form-data; boundary=x\r\nContent-Length: ${part.length + bytes}\r\n\r\n${part}`,
+    )
+    await new Promise((resolve, reject) => {
+      socket.once('error', reject)
+      socket.write(Buffer.alloc(bytes), resolve)
+    })
+    const [answer] = (await once(socket, 'data')).map(String)
+    socket.destroy()
+    assert.ok(answer)
+    assert.match(answer, /^HTTP\/1\.1 413 /)
+    assert.match(answer, /"exception_cls":"RequestEntityTooLarge"/)
+  })
 })
 
 test('a broken form is refused', async () => {

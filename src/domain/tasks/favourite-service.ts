@@ -4,8 +4,8 @@ import { listRows } from '../../platform/list-store.ts'
 import type { ListQuery } from '../../platform/list-store.ts'
 import type { ProjectViewer } from '../projects/project-policy.ts'
 import { getProject } from '../projects/project-service.ts'
-import { getTask } from '../tasks/task-service.ts'
-import type { Task } from '../tasks/task-service.ts'
+import { getTask } from './task-service.ts'
+import type { Task } from './task-service.ts'
 import { deleteFavourite, favouriteList, insertFavourite } from './favourite-repository.ts'
 
 /** A page of the tasks that a person has marked, as records of the task list's fields. */

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { ListSource } from '../../platform/list-store.ts'
 import type { Tx } from '../../platform/postgres.ts'
-import { taskList } from '../tasks/task-list-repository.ts'
+import { taskList } from './task-list-repository.ts'
 
 /** The tasks that a person has marked, as lists of tasks show them. */
 export function favouriteList(userId: number): ListSource {
