@@ -25,6 +25,7 @@ test('names and descriptions of one long word leave every page as wide as a phon
     `insert into mail (recipient, subject, text_body, html_body) values ($1, $2, $2, '<p>x</p>')`,
     [`${owner.name}@example.org`, `Your export of ${word} is ready`],
   )
+  await rowsOf(site, 'update api_key set name = $1', [word.slice(0, 60)])
   await owner.http
     .post(`/project/${shortName}/tasks/export`)
     .type('form')
@@ -43,6 +44,7 @@ test('names and descriptions of one long word leave every page as wide as a phon
   ]
   const paths = [
     ...['/', '/project/', own, `${own}newtask`, '/account/projects', '/account/profile', '/account/mail'],
+    ...['/account/keys', `/account/${owner.name}/resetapikey`, `${own}resetsecretkey`],
     ...[...workbench, 'tasks/taskpresentereditor', 'update'].map((path) => own + path),
   ]
   const context = await browser.newContext({ viewport: { width: 360, height: 740 } })

@@ -31,7 +31,7 @@ async function signedIn(t: TestContext, user: TestUser, path: string): Promise<P
 }
 
 test('a new API key is copied by a press', async (t) => {
-  const page = await signedIn(t, await site.user(), '/account/profile')
+  const page = await signedIn(t, await site.user(), '/account/keys')
   await page.getByLabel('Name of a new key').fill('laptop')
   await page.getByRole('button', { name: 'Make a key' }).click()
   const key = await page.locator('#new-key').innerText()

@@ -217,6 +217,15 @@ export async function updateProjectColumns(tx: Tx, id: number, changes: ProjectC
     .execute()
 }
 
+/** Replaces the sealed secret key, which every token for the project is signed with. */
+export async function updateSecretKey(tx: Tx, id: number, secretKeySealed: string): Promise<void> {
+  await tx
+    .updateTable('project')
+    .set({ secret_key_sealed: secretKeySealed, updated: sql`now()` })
+    .where('id', '=', id)
+    .execute()
+}
+
 /** A record without the keys that say nothing. */
 export function withoutUndefined<T extends object>(record: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as {

@@ -32,6 +32,7 @@ import {
   raiseEpoch,
   resetDraft,
   updateProjectColumns,
+  updateSecretKey,
   withoutUndefined,
 } from './project-repository.ts'
 import type { Project, ProjectChanges, ProjectPage, ProjectTotals } from './project-repository.ts'
@@ -157,7 +158,7 @@ export async function createProject(
   const parsed = NewProjectForm.safeParse({ ...input, longDescription: input.longDescription ?? '' })
   if (!parsed.success) throw new InvalidError('Some fields need another look.', fieldErrors(parsed.error))
   refuseReserved(parsed.data.shortName)
-  const secretKeySealed = await app.sealer.seal('project-secret', randomToken(), Infinity)
+  const secretKeySealed = await sealSecretKey(app, randomToken())
   return orRefused(() =>
     db.write(async (tx) => {
       const id = await insertProject(tx, {
@@ -204,6 +205,36 @@ async function orRefused<T>(work: () => Promise<T>): Promise<T> {
     }
     throw error
   }
+}
+
+function sealSecretKey(app: Pick<App, 'sealer'>, key: string): Promise<string> {
+  return app.sealer.seal('project-secret', key, Infinity)
+}
+
+/**
+ * Gives a project a new secret key, and the audit log a line without it: tokens that were signed with the old one are
+ * refused from then on.
+ *
+ * @throws UnauthenticatedError or ForbiddenError for others than owners.
+ */
+export async function resetSecretKey(
+  app: Pick<App, 'sealer'>,
+  db: RequestDb,
+  viewer: MaybeViewer,
+  project: Project,
+): Promise<string> {
+  const editor = mustEdit(viewer, project)
+  const key = randomToken()
+  const sealed = await sealSecretKey(app, key)
+  await db.write(async (tx) => {
+    await updateSecretKey(tx, project.id, sealed)
+    await insertChanges(
+      tx,
+      { projectId: project.id, userId: editor.id, caller: 'web', requestId: currentRequestId() },
+      [{ attribute: 'secret_key', before: undefined, after: undefined }],
+    )
+  })
+  return key
 }
 
 /** The project's secret key, with which other sites sign for their people. For owners only. */

@@ -154,6 +154,16 @@ export async function revokeApiKey(tx: Tx, userId: number, keyId: number): Promi
   return numUpdatedRows > 0n
 }
 
+/** Revokes all keys of a user. */
+export async function revokeApiKeys(tx: Tx, userId: number): Promise<void> {
+  await tx
+    .updateTable('api_key')
+    .set({ revoked: sql`now()` })
+    .where('user_id', '=', userId)
+    .where('revoked', 'is', null)
+    .execute()
+}
+
 /** Notes that keys were used today; at most one write per key and hour. */
 export async function touchApiKey(db: Db, keyId: number): Promise<void> {
   await db

@@ -17,6 +17,7 @@ import {
   insertUser,
   listApiKeys,
   revokeApiKey,
+  revokeApiKeys,
   revokeSession,
   touchApiKey,
 } from './user-repository.ts'
@@ -179,15 +180,34 @@ export async function createApiKey(db: RequestDb, user: { id: number }, name: st
   if (!parsed.success)
     throw new InvalidError('Name the key.', { keyName: parsed.error.issues[0]?.message ?? '' })
   const key = randomToken()
-  await db.write((tx) =>
-    insertApiKey(tx, { userId: user.id, name: parsed.data, hash: hashKey(key), hint: key.slice(-4) }),
-  )
+  await db.write((tx) => insertApiKey(tx, newKey(user, parsed.data, key)))
   return key
+}
+
+/** Revokes every key of a user, who may have lost one, and makes a new one that is shown once. */
+export async function replaceApiKeys(db: RequestDb, user: { id: number }): Promise<string> {
+  const key = randomToken()
+  await db.write(async (tx) => {
+    await revokeApiKeys(tx, user.id)
+    await insertApiKey(tx, newKey(user, 'Replacement', key))
+  })
+  return key
+}
+
+function newKey(user: { id: number }, name: string, key: string) {
+  return { userId: user.id, name, hash: hashKey(key), hint: key.slice(-4) }
 }
 
 /** A user's keys that still work, without the keys themselves. */
 export async function listKeys(db: RequestDb, user: { id: number }): Promise<ApiKey[]> {
   return db.readPrimary((primary) => listApiKeys(primary, user.id))
+}
+
+/** One of a user's keys that still work. @throws NotFoundError */
+export async function getKey(db: RequestDb, user: { id: number }, keyId: number): Promise<ApiKey> {
+  const key = (await listKeys(db, user)).find(({ id }) => id === keyId)
+  if (!key) throw new NotFoundError('API key', keyId)
+  return key
 }
 
 /** @throws NotFoundError when the user has no such key. */

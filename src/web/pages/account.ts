@@ -1,20 +1,12 @@
 import { Router } from '@koa/router'
 import { listOwnedProjects } from '../../domain/projects/project-service.ts'
-import {
-  createApiKey,
-  listKeys,
-  registerUser,
-  revokeKey,
-  signIn,
-  signOut,
-} from '../../domain/users/user-service.ts'
+import { registerUser, signIn, signOut } from '../../domain/users/user-service.ts'
 import type { User } from '../../domain/users/user-service.ts'
 import type { FieldErrors } from '../../lib/errors.ts'
 import { leaveFlash } from '../../http/flash.ts'
 import { readForm } from '../../http/form.ts'
 import { requireViewer } from '../../http/guards.ts'
 import { limitTries } from '../../http/rate-limit.ts'
-import { pathId } from '../../http/request-values.ts'
 import { createSessionCookie } from '../../http/sessions.ts'
 import type { Context, RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
@@ -102,35 +94,13 @@ export function accountRoutes(app: App, views: Views): Router<RequestState> {
     ctx.redirect('/')
   })
 
-  async function showProfile(ctx: Context, extra: { newKey?: string; errors?: FieldErrors } = {}) {
-    const viewer = requireViewer(ctx)
-    views.render(ctx, 'pages/account/profile.html', {
-      user: viewer,
-      keys: await listKeys(ctx.state.db, viewer),
-      newKey: extra.newKey,
-      form: { values: {}, errors: extra.errors ?? {} },
-    })
-  }
-
   router.get('/projects', async (ctx) => {
     const owned = await listOwnedProjects(ctx.state.db, requireViewer(ctx))
     views.render(ctx, 'pages/account/projects.html', { projects: owned.map(projectCard) })
   })
 
-  router.get('/profile', (ctx) => showProfile(ctx))
-
-  router.post('/keys', async (ctx) => {
-    const viewer = requireViewer(ctx)
-    const { keyName = '' } = await readForm(ctx)
-    const again = ({ errors }: FormView) => showProfile(ctx, { errors })
-    await orShowAgain(ctx, {}, again, async () => {
-      await showProfile(ctx, { newKey: await createApiKey(ctx.state.db, viewer, keyName) })
-    })
-  })
-
-  router.post('/keys/:id/revoke', async (ctx) => {
-    await revokeKey(ctx.state.db, requireViewer(ctx), pathId(ctx, 'id'))
-    ctx.redirect('/account/profile')
+  router.get('/profile', (ctx) => {
+    views.render(ctx, 'pages/account/profile.html', { user: requireViewer(ctx) })
   })
 
   return router

@@ -6,6 +6,7 @@ import { accountRoutes } from './account.ts'
 import { contributeRoutes } from './contribute.ts'
 import { exportRoutes } from './exports.ts'
 import { importRoutes } from './imports.ts'
+import { keyRoutes } from './keys.ts'
 import { mailRoutes } from './mail.ts'
 import { presenterRoutes } from './presenter.ts'
 import { projectRoutes } from './projects.ts'
@@ -19,6 +20,7 @@ export function pageRoutes(app: App, views: Views): Router<RequestState> {
   for (const routes of [
     siteRoutes(app, views),
     accountRoutes(app, views),
+    keyRoutes(app, views),
     mailRoutes(app, views),
     projectRoutes(app, views),
     importRoutes(app, views),

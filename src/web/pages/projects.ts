@@ -7,6 +7,7 @@ import {
   listPublishedProjects,
   mustEdit,
   publishProject,
+  resetSecretKey,
   updateProject,
 } from '../../domain/projects/project-service.ts'
 import type { Project, ProjectTotals, ProjectWithTotals } from '../../domain/projects/project-service.ts'
@@ -126,6 +127,17 @@ export function projectRoutes(app: App, views: Views): Router<RequestState> {
     await publishProject(ctx.state.db, ctx.state.viewer, project)
     leaveFlash(ctx, app, 'project-published', { address: `${app.config.site.url}${projectUrl(project)}` })
     ctx.redirect(`${projectUrl(project)}tasks/`)
+  })
+
+  router.get('/:shortName/resetsecretkey', async (ctx) => {
+    views.render(ctx, 'pages/projects/secret-key.html', { project: projectCard(await ownedProjectOf(ctx)) })
+  })
+
+  router.post('/:shortName/resetsecretkey', async (ctx) => {
+    const owned = await ownedProjectOf(ctx)
+    const { db, viewer } = ctx.state
+    const newKey = await resetSecretKey(app, db, viewer, owned.project)
+    views.render(ctx, 'pages/projects/secret-key.html', { project: projectCard(owned), newKey })
   })
 
   function showSettings(ctx: Context, owned: ProjectWithTotals, form: FormView) {

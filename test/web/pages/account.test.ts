@@ -149,35 +149,6 @@ test('signing in from another site’s form is refused; signing out needs no ses
   assert.equal(new URL(String(tab.headers['location']), site.url).host, new URL(site.url).host)
 })
 
-test('API keys are named, shown once, listed with their last use, and revoked', async () => {
-  const user = await site.user()
-  const made = await user.http.post('/account/keys').type('form').send({ keyName: 'laptop' }).expect(200)
-  const [, key = ''] = /<pre id="new-key"[^>]*>([^<]+)</.exec(made.text) ?? []
-  await site.http.get('/api/project').query({ api_key: key, all: 1 }).expect(200)
-  await site.http.post('/api/task').query({ api_key: key }).send({}).expect(415)
-  await waitForReplica()
-  const page = await user.http.get('/account/profile').expect(200, /laptop/)
-  assert.ok(!page.text.includes(key))
-  await user.http
-    .post('/account/keys')
-    .type('form')
-    .send({ keyName: 'x'.repeat(300) })
-    .expect(422)
-
-  const [row] = await rowsOf<{ id: number }>(site, `select id from api_key where name = 'laptop'`)
-  const stranger = await site.user()
-  await stranger.http.post(`/account/keys/${row?.id ?? 0}/revoke`)
-  await site.http.post('/api/task').query({ api_key: key }).send({}).expect(415)
-  await user.http.post(`/account/keys/${row?.id ?? 0}/revoke`).expect(302)
-  const [{ revoked } = { revoked: null }] = await rowsOf<{ revoked: string | null }>(
-    site,
-    'select revoked from api_key where id = $1',
-    [row?.id],
-  )
-  assert.notEqual(revoked, null)
-  await user.http.post('/account/keys/999999/revoke').expect(404)
-})
-
 test('mails to a person are readable on a page, with their links, by that person alone', async () => {
   const user = await site.user()
   const stranger = await site.user()
