@@ -119,9 +119,16 @@ function deviceOf(ctx: Context, app: App): string | undefined {
 /**
  * Makes this browser a contributor of its own, unless it is one or somebody is signed in. Only the contribute page
  * calls it: no other answer sets the device cookie.
+ *
+ * @param countNew bounds how many devices one address brings; each would have a rate limit of its own.
  */
-export function ensureDevice(ctx: Context, app: App): void {
+export async function ensureDevice(
+  ctx: Context,
+  app: App,
+  countNew: (address: string) => Promise<void>,
+): Promise<void> {
   if (ctx.state.viewer || deviceOf(ctx, app) !== undefined) return
+  await countNew(ctx.ip)
   const deviceId = randomUUID()
   setCookie(ctx, DEVICE_COOKIE, app.sealer.sign('device', deviceId), {
     seconds: DEVICE_SECONDS,

@@ -1,13 +1,9 @@
 import { LRUCache } from 'lru-cache'
 import type { App } from '../platform/app.ts'
+import type { RateLimit } from '../platform/config.ts'
 import { AppError } from '../lib/errors.ts'
 import { CONTRIBUTOR_HEADER } from './identify.ts'
-import type { Context, Handler } from './state.ts'
-
-interface Limit {
-  readonly requests: number
-  readonly seconds: number
-}
+import type { Context } from './state.ts'
 
 interface Count {
   hits: number
@@ -50,64 +46,87 @@ function windowEnd(seconds: number): number {
   return (Math.floor(Date.now() / 1000 / seconds) + 1) * seconds
 }
 
-function tooMany(reset: number): AppError {
-  const wait = reset - Math.floor(Date.now() / 1000)
-  return new AppError('too-many', `Too many requests. Try again in ${wait} seconds.`, { retryAfter: wait })
+/** The limit of a group of routes: its own, else that of all; undefined while limits are lifted. */
+function limitOf(app: Pick<App, 'config'>, group: string): RateLimit | undefined {
+  const { rateLimit } = app.config
+  return rateLimit?.groups.get(group) ?? rateLimit
 }
+
+function tooMany(reset: number, reason: string): AppError {
+  const wait = reset - Math.floor(Date.now() / 1000)
+  return new AppError('too-many', `${reason} Try again in ${wait} seconds.`, { retryAfter: wait })
+}
+
+const TOO_MANY = 'Too many requests.'
 
 /** People at the contribute page make two requests a task, and quick ones answer several tasks a second. */
 const OWN_PAGE_FACTOR = 10
 const OWN_PAGE_GROUPS = new Set(['newtask', 'taskrun', 'skip', 'userprogress'])
 
+/** What the headers of an answer tell while limits are lifted. */
+const LIFTED: RateLimit = { requests: 1_000_000, seconds: 900 }
+
+const LIMIT_HEADER = 'X-RateLimit-Limit'
+
 /**
  * Counts requests per identity and route group, as PyBossa does (the request that reaches the limit is refused), and
  * says so in its headers: plain integers, the reset always in the future.
  *
- * @param group routes that share a counter.
+ * @param groupOf names the routes that share a counter.
+ * @returns counts a request, only once if it is called again. It throws AppError too-many.
  */
-export function rateLimit(app: App, group: (ctx: Context) => string): Handler {
+export function rateLimit(app: App, groupOf: (ctx: Context) => string): (ctx: Context) => Promise<void> {
   const count = createCounter(app)
-  const limit = app.config.rateLimit ?? { requests: 1_000_000, seconds: 900 }
-  const { seconds } = limit
   const callerOf = createCallerNames(app)
 
-  return async (ctx, next) => {
-    const groupName = group(ctx)
-    const isOwnPage =
-      ctx.state.isOurs &&
-      ctx.state.authenticatedBy !== 'key' &&
-      ctx.get(CONTRIBUTOR_HEADER) !== '' &&
-      OWN_PAGE_GROUPS.has(groupName)
-    const requests = isOwnPage ? limit.requests * OWN_PAGE_FACTOR : limit.requests
-    const name = `${isOwnPage ? 'page-' : ''}${groupName}:${callerOf(ctx)}`
-    const { hits, reset } = app.config.rateLimit
-      ? await count(name, seconds)
-      : { hits: 1, reset: windowEnd(seconds) }
-    ctx.set('X-RateLimit-Limit', String(requests))
+  return async (ctx) => {
+    if (ctx.response.get(LIMIT_HEADER)) return
+    const group = groupOf(ctx)
+    const isOwnPage = isOwnPageAsking(ctx, group)
+    const limit = limitOf(app, group)
+    const { requests: most, seconds } = limit ?? LIFTED
+    const requests = isOwnPage ? most * OWN_PAGE_FACTOR : most
+    const name = `${isOwnPage ? 'page-' : ''}${group}:${callerOf(ctx)}`
+    const { hits, reset } = limit ? await count(name, seconds) : { hits: 1, reset: windowEnd(seconds) }
+    ctx.set(LIMIT_HEADER, String(requests))
     ctx.set('X-RateLimit-Remaining', String(requests - Math.min(hits, requests)))
     ctx.set('X-RateLimit-Reset', String(reset))
-    if (hits >= requests) throw tooMany(reset)
-    await next()
+    if (hits >= requests) throw tooMany(reset, TOO_MANY)
   }
+}
+
+function isOwnPageAsking(ctx: Context, group: string): boolean {
+  const { isOurs, authenticatedBy } = ctx.state
+  const isPage = isOurs && authenticatedBy !== 'key' && ctx.get(CONTRIBUTOR_HEADER) !== ''
+  return isPage && OWN_PAGE_GROUPS.has(group)
 }
 
 /**
  * Bounds how often something may be tried under a name, such as a password for one account; `RATE_LIMIT=off` lifts it.
  *
+ * @param limit when left out that of the group, which `RATE_LIMIT` may name.
+ * @param reason what is said first when there were too many.
  * @returns counts one try. It throws AppError too-many when there were more than `limit.requests` in the window.
  */
-export function limitTries(app: App, group: string, limit: Limit): (name: string) => Promise<void> {
+export function limitTries(
+  app: App,
+  group: string,
+  limit = limitOf(app, group),
+  reason = TOO_MANY,
+): (name: string) => Promise<void> {
   const count = createCounter(app)
   return async (name) => {
-    if (!app.config.rateLimit) return
+    if (!app.config.rateLimit || !limit) return
     const { hits, reset } = await count(`${group}:${hashed(app, name)}`, limit.seconds)
-    if (hits > limit.requests) throw tooMany(reset)
+    if (hits > limit.requests) throw tooMany(reset, reason)
   }
 }
 
 /**
- * Names callers by key or session, else device, else address: one classroom behind one address is not one caller.
- * Other sites send the requests of all their people from one address, so the hashes of addresses are remembered.
+/**
+ * Names callers by key, else session, else device, else address: one classroom behind one address is not one caller.
+ * All keys of a person are one caller, or else each new key would lift the limit. Other sites send the requests of all
+ * their people from one address, so the hashes of addresses are remembered.
  */
 function createCallerNames(app: App): (ctx: Context) => string {
   const hashes = new LRUCache<string, string>({
@@ -115,9 +134,10 @@ function createCallerNames(app: App): (ctx: Context) => string {
     memoMethod: (address) => hashed(app, address),
   })
   return (ctx) => {
-    const { contributor } = ctx.state
-    if (contributor.kind === 'user') return `user-${contributor.userId}`
-    if (contributor.kind === 'device') return `device-${contributor.deviceId}`
+    // A request that failed before anybody knew whose it is has no contributor.
+    const { contributor, authenticatedBy }: Partial<Context['state']> = ctx.state
+    if (contributor?.kind === 'user') return `${authenticatedBy}-${contributor.userId}`
+    if (contributor?.kind === 'device') return `device-${contributor.deviceId}`
     return `address-${hashes.memo(ctx.ip)}`
   }
 }

@@ -52,7 +52,15 @@ const Variables = z.object({
   MAIL_URL: z.url({ protocol: /^smtps?$/ }).optional(),
   MAIL_FROM: text.default('Manyhands <no-reply@localhost>'),
   RATE_LIMIT: z
-    .union([z.literal('off'), z.string().regex(/^\d+\/\d+$/, 'is "off" or "requests/seconds", e.g. 300/900')])
+    .union([
+      z.literal('off'),
+      z
+        .string()
+        .regex(
+          /^[1-9]\d*\/[1-9]\d*(, *[a-z]+=[1-9]\d*\/[1-9]\d*)*$/,
+          'is "off" or "requests/seconds" with exceptions behind it, e.g. 300/900,newtask=1000/900',
+        ),
+    ])
     .default('300/900'),
   UPLOAD_EXTENSIONS: text
     .regex(/^[a-z0-9]+([\s,]+[a-z0-9]+)*$/i, 'is a list such as "png jpg", without dots')
@@ -75,6 +83,17 @@ export interface AppKey {
   key: Buffer
 }
 
+/** So many requests in a window of so many seconds. */
+export interface RateLimit {
+  readonly requests: number
+  readonly seconds: number
+}
+
+/** What holds for every group of routes, and what for some by their name instead. */
+export interface RateLimits extends RateLimit {
+  readonly groups: ReadonlyMap<string, RateLimit>
+}
+
 /** Every setting of every process, grouped by who reads it. Read once, never changed. */
 export interface Config {
   readonly site: { readonly name: string; readonly url: string; readonly presenterOrigin: string }
@@ -91,7 +110,7 @@ export interface Config {
   readonly secrets: { readonly appKeys: readonly AppKey[] }
   readonly mail: { readonly smtpUrl: string | undefined; readonly from: string }
   /** Undefined lifts the limits. */
-  readonly rateLimit: { readonly requests: number; readonly seconds: number } | undefined
+  readonly rateLimit: RateLimits | undefined
   /** Files that come in through the API: how their names may end, in small letters, and how large they may be. */
   readonly uploads: { readonly extensions: readonly string[]; readonly bytesMax: number }
   readonly jobs: { readonly only: readonly string[] | undefined }
@@ -214,8 +233,17 @@ function appKeys(list: string | undefined, file: string | undefined): AppKey[] {
   return parsed.data.map(({ id, key }) => ({ id, key: Buffer.from(key, 'base64url') }))
 }
 
-function rateLimit(value: string): Config['rateLimit'] {
+function rateLimit(value: string): RateLimits | undefined {
   if (value === 'off') return undefined
-  const [requests = '', seconds = ''] = value.split('/')
+  const [rest = '', ...named] = value.split(/, */)
+  const groups = named.map((text): [string, RateLimit] => {
+    const [name = '', limit = ''] = text.split('=')
+    return [name, oneLimit(limit)]
+  })
+  return { ...oneLimit(rest), groups: new Map(groups) }
+}
+
+function oneLimit(text: string): RateLimit {
+  const [requests = '', seconds = ''] = text.split('/')
   return { requests: Number(requests), seconds: Number(seconds) }
 }

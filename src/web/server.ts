@@ -3,9 +3,11 @@ import type { Server as HttpServer } from 'node:http'
 import Koa from 'koa'
 import type { DefaultContext } from 'koa'
 import { loadAssets } from '../http/assets.ts'
+import { answerBrokenRequest } from '../http/broken-request.ts'
 import { finalSlash } from '../http/final-slash.ts'
 import { identify } from '../http/identify.ts'
 import { pageErrors } from '../http/page-errors.ts'
+import { rateLimit } from '../http/rate-limit.ts'
 import { requestId } from '../http/request-id.ts'
 import { markOrigin, refuseForeignWrites } from '../http/same-origin.ts'
 import { securityHeaders } from '../http/security-headers.ts'
@@ -14,9 +16,11 @@ import { staticFiles } from '../http/static.ts'
 import { uploadedFiles } from '../http/uploads.ts'
 import { createViews } from '../http/views.ts'
 import type { App } from '../platform/app.ts'
-import { apiRoutes } from './api/api-routes.ts'
+import { apiOperations, apiRoutes } from './api/api-routes.ts'
 import { apiErrors } from './api/errors.ts'
+import { counted, openToAll } from './api/front.ts'
 import { oldNames } from './api/old-names.ts'
+import { rateGroups } from './api/rate-groups.ts'
 import { directory } from './directory.ts'
 import { healthRoutes } from './health.ts'
 import { oneSlash } from '../http/one-slash.ts'
@@ -48,7 +52,9 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
   const views = createViews(app, assets)
   const koa = new Koa<RequestState, DefaultContext>({ proxy: app.config.http.trustProxy })
   const health = healthRoutes(app)
-  const api = apiRoutes(app)
+  const operations = apiOperations(app)
+  const api = apiRoutes(app, operations)
+  const countRequest = rateLimit(app, rateGroups(app, operations))
   const pages = pageRoutes(app, views)
 
   let isClosing = false
@@ -69,8 +75,10 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
   koa.use(oldNames)
   koa.use(markOrigin(app.config.site.url))
   koa.use(pageErrors(app, views.error))
-  koa.use(apiErrors(app))
+  koa.use(openToAll)
+  koa.use(apiErrors(app, countRequest))
   koa.use(identify(app, directory(app)))
+  koa.use(counted(countRequest))
   koa.use(api.routes())
   koa.use(refuseForeignWrites)
   koa.use(pages.routes())
@@ -88,6 +96,8 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
       void callback(request, response)
     },
   )
+
+  server.on('clientError', answerBrokenRequest)
 
   return {
     callback,

@@ -20,7 +20,7 @@ test('what is needed is enough; the rest has defaults', () => {
     url: 'http://localhost:3000',
     presenterOrigin: 'http://p{id}.presenter.localhost:3000',
   })
-  assert.deepEqual(config.rateLimit, { requests: 300, seconds: 900 })
+  assert.deepEqual(config.rateLimit, { requests: 300, seconds: 900, groups: new Map() })
   assert.equal(config.database.readUrl, config.database.writeUrl)
   assert.equal(config.database.hasReplicas, false)
   assert.deepEqual(
@@ -125,4 +125,22 @@ test('everything that is missing or wrong is named at once', () => {
     [{ APP_KEYS: '[{"id":"a","key":"c2hvcnQ"}]' }, /a key is 32 bytes/],
   ]
   for (const [change, message] of wrong) assert.throws(() => loadConfig({ ...least, ...change }), message)
+})
+
+test('groups of routes have limits of their own behind the one that holds for the rest', () => {
+  const { rateLimit } = loadConfig({ ...least, RATE_LIMIT: '300/900,newtask=1000/900, taskrun=5/1' })
+  assert.deepEqual(rateLimit, {
+    requests: 300,
+    seconds: 900,
+    groups: new Map([
+      ['newtask', { requests: 1000, seconds: 900 }],
+      ['taskrun', { requests: 5, seconds: 1 }],
+    ]),
+  })
+  for (const wrong of ['300', '0/900', '300/0', 'newtask=1/2', '300/900,newtask', '300/900;newtask=1/2']) {
+    assert.throws(
+      () => loadConfig({ ...least, RATE_LIMIT: wrong }),
+      /RATE_LIMIT: .*300\/900,newtask=1000\/900/,
+    )
+  }
 })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Test } from 'supertest'
+import type { Response, Test } from 'supertest'
 import type { TestUser } from './app.ts'
 
 export type Body = Record<string, unknown>
@@ -52,4 +52,16 @@ export async function bodyOf(request: Test): Promise<Body> {
 /** The objects that a call lists. */
 export async function listOf(request: Test): Promise<Body[]> {
   return (await request.expect(200)).body as Body[]
+}
+
+/** The rate limit that an answer tells, which every answer of the API has to: whole numbers, the reset to come. */
+export function rateOf({ headers }: Response): { limit: number; remaining: number; reset: number } {
+  const [limit = NaN, remaining = NaN, reset = NaN] = ['limit', 'remaining', 'reset'].map((name) => {
+    const text = String((headers as Record<string, unknown>)[`x-ratelimit-${name}`])
+    assert.match(text, /^\d+$/, `X-RateLimit-${name}`)
+    return Number(text)
+  })
+  assert.ok(reset > Date.now() / 1000, 'the reset is to come')
+  assert.ok(remaining <= limit)
+  return { limit, remaining, reset }
 }

@@ -3,6 +3,7 @@ import { shownError } from '../../http/page-errors.ts'
 import type { Context, Handler } from '../../http/state.ts'
 import { InvalidError, NotFoundError } from '../../lib/errors.ts'
 import { sqlState } from '../../platform/postgres.ts'
+import { isApi, partsOf } from './address.ts'
 
 /** PyBossa's error classes, which its clients tell errors apart by. */
 export type ErrorClass =
@@ -63,8 +64,19 @@ const CLASS_OF_STATUS: Record<number, ErrorClass> = {
 /**
  * Gives every failure below /api PyBossa's error shape: clients parse the body of any answer as JSON. Paths that
  * nothing answered are failures too.
+ *
+ * @param countRequest for requests that fail before they are counted: every answer tells the rate limit.
  */
-export function apiErrors(app: Pick<App, 'log'>): Handler {
+export function apiErrors(app: Pick<App, 'log'>, countRequest: (ctx: Context) => Promise<void>): Handler {
+  async function afterCounting(ctx: Context, error: unknown): Promise<unknown> {
+    try {
+      await countRequest(ctx)
+      return error
+    } catch (tooMany) {
+      return tooMany
+    }
+  }
+
   return async (ctx, next) => {
     if (!isApi(ctx.path)) {
       await next()
@@ -76,24 +88,19 @@ export function apiErrors(app: Pick<App, 'log'>): Handler {
         throw new ApiError('NotFound', '404 Not Found: no such address')
       if (ctx.status === 405 || ctx.status === 501)
         throw new ApiError('MethodNotAllowed', 'Method not allowed')
-    } catch (error) {
+    } catch (thrown) {
+      const error = await afterCounting(ctx, thrown)
       const { errorClass, message } = classify(app, error, ctx)
       ctx.status = STATUS[errorClass]
       ctx.body = {
-        action: actionOf(ctx),
+        ...whereItFailed(ctx, errorClass),
         status: 'failed',
         status_code: STATUS[errorClass],
-        target: errorClass === 'TooManyRequests' ? ctx.path : targetOf(ctx),
         exception_cls: errorClass,
         exception_msg: message,
       }
     }
   }
-}
-
-/** Whether a path belongs to the API, also when slashes were repeated. */
-function isApi(path: string): boolean {
-  return /^\/+api(\/|$)/.test(path)
 }
 
 function classify(
@@ -118,27 +125,29 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-const TARGETS = new Set([
-  'project',
-  'task',
-  'taskrun',
-  'result',
-  'category',
-  'user',
-  'announcement',
-  'blogpost',
-  'helpingmaterial',
-  'page',
-])
+/** PyBossa's handlers that are no noun's. */
+const HANDLERS: readonly (readonly [address: RegExp, name: string])[] = [
+  [/^\/api\/?$/, 'INDEX'],
+  [/^\/api\/project\/[^/]+\/newtask\/?$/, 'NEW_TASK'],
+  [/^\/api\/project\/[^/]+\/userprogress\/?$/, 'USER_PROGRESS'],
+  [/^\/api\/auth\//, 'AUTH_JWT_PROJECT'],
+]
 
-function targetOf(ctx: Context): string {
-  const [, noun = ''] = ctx.path.split('/').filter(Boolean)
-  // Favourites are tasks.
-  if (noun === 'favorites') return 'task'
-  return TARGETS.has(noun) ? noun : ctx.path
-}
+/** Nouns whose deletion PyBossa reports by another word. */
+const DEL = new Set(['user', 'favorites'])
 
-function actionOf(ctx: Context): string {
-  if (ctx.path.startsWith('/api/auth/')) return 'AUTH_JWT_PROJECT'
-  return ctx.method === 'DELETE' && /^\/+api\/+favorites\//.test(ctx.path) ? 'DEL' : ctx.method
+/** PyBossa says what somebody did to which noun; of its other handlers, and of the rate limit, their name and address. */
+function whereItFailed(ctx: Context, errorClass: ErrorClass): { action: string; target: string } {
+  const { noun = '' } = partsOf(ctx.path)
+  const method = ctx.method === 'HEAD' ? 'GET' : ctx.method
+  const handler = HANDLERS.find(([address]) => address.test(ctx.path))?.[1]
+  const isLimit = errorClass === 'TooManyRequests'
+  // Its newtask itself catches what is wrong with a request, in the name of the project.
+  const isCaught = handler === undefined || (handler === 'NEW_TASK' && !isLimit)
+  const action = isCaught ? method : handler
+  if (isLimit || !isCaught) return { action, target: ctx.path }
+  return {
+    action: DEL.has(noun) && method === 'DELETE' ? 'DEL' : action,
+    target: noun === 'favorites' ? 'task' : noun,
+  }
 }

@@ -6,6 +6,7 @@ import { getTotals, listOpenProjects } from '../../domain/projects/project-servi
 import type { Project } from '../../domain/projects/project-service.ts'
 import { getTask } from '../../domain/tasks/task-service.ts'
 import { contributorMark, ensureDevice } from '../../http/identify.ts'
+import { limitTries } from '../../http/rate-limit.ts'
 import { pathId } from '../../http/request-values.ts'
 import { setCookie } from '../../http/sessions.ts'
 import { writes } from '../../http/state.ts'
@@ -18,17 +19,20 @@ import { projectCard } from './project-card.ts'
 import { projectOf } from './projects.ts'
 
 const TUTORIAL_SECONDS = 365 * 86_400
+const TOO_MANY_DEVICES =
+  'Many people from your network have begun here just now. You can go on when you sign in.'
 
 /** The page where people answer tasks. The only one that makes a browser a contributor. */
 export function contributeRoutes(app: App, views: Views): Router<RequestState> {
   const router = new Router<RequestState>({ prefix: '/project/:shortName' })
+  const countNewDevice = limitTries(app, 'devices', undefined, TOO_MANY_DEVICES)
 
   async function show(ctx: Context, project: Project, taskId: number | undefined) {
     if (!project.allowAnonymousContributors && !ctx.state.viewer) throw new UnauthenticatedError()
     if (project.presenterVersionId === null) {
       throw new NotFoundError('question yet in the project', project.name)
     }
-    ensureDevice(ctx, app)
+    await ensureDevice(ctx, app, countNewDevice)
     const { db, contributor } = ctx.state
     const [presenter, totals, ownCount, skippedCount, others, frame] = await Promise.all([
       getPresenter(db, project.presenterVersionId),

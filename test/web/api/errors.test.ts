@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { request as httpRequest } from 'node:http'
+import { connect } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { assertRefused, by, refusal } from '../../support/api.ts'
+import type { Test } from 'supertest'
+import { apiOperations } from '../../../src/web/api/api-routes.ts'
+import { createServer } from '../../../src/web/server.ts'
+import { assertRefused, by, rateOf, refusal } from '../../support/api.ts'
 import type { Body } from '../../support/api.ts'
 import { startTestApp } from '../../support/app.ts'
 import { publishedProject, rowsOf } from '../../support/builders.ts'
@@ -26,11 +31,160 @@ test('every failure below /api has PyBossa’s shape, whatever failed', async ()
   assert.deepEqual([task['action'], task['target']], ['GET', 'task'])
   const app = (await site.http.get('/api/app/999999/newtask')).body as Body
   assert.equal(app['target'], 'project')
-  await site.http.options('/api/taskrun').expect(200).expect('Access-Control-Allow-Origin', '*')
 })
 
-test('repeated slashes are one', async () => {
+test('an error names handler and noun as PyBossa does', async () => {
+  const cases: [() => Test, number, string, string][] = [
+    [() => site.http.get('/api/project/999999/newtask'), 404, 'GET', 'project'],
+    [
+      () => site.http.get('/api/project/999999/userprogress'),
+      404,
+      'USER_PROGRESS',
+      '/api/project/999999/userprogress',
+    ],
+    [() => site.http.get('/api/auth/project/x/token'), 403, 'AUTH_JWT_PROJECT', '/api/auth/project/x/token'],
+    [() => site.http.post('/api'), 405, 'INDEX', '/api'],
+    [() => site.http.delete('/api/user'), 404, 'DEL', 'user'],
+    [() => site.http.delete('/api/favorites'), 404, 'DEL', 'task'],
+    [() => site.http.put('/api/taskrun/1'), 405, 'PUT', 'taskrun'],
+    [() => site.http.get('/api/nothing/here'), 404, 'GET', 'nothing'],
+  ]
+  for (const [request, status, action, target] of cases) {
+    const body = (await request()).body as Body
+    const said = [body['action'], body['target']]
+    assert.deepEqual(said, [action, target], JSON.stringify(body))
+    // Nouns that come later may be there and refuse.
+    if (!['user', 'task'].includes(target)) assert.equal(body['status_code'], status)
+  }
+})
+
+test('an answer that a method is not possible names those that are', async () => {
+  const response = await site.http.patch('/api/project/1').expect(405)
+  assert.deepEqual(response.headers['allow'].split(', ').sort(), ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PUT'])
+})
+
+test('addresses that are broken, strange or long are answered in the same shape', async () => {
+  const strange = [
+    '%ff',
+    '%',
+    'project/%ff',
+    'project/%00',
+    'task/%',
+    'project/%E0%A4%A/newtask',
+    `x${'y'.repeat(8_000)}`,
+  ]
+  for (const path of strange) {
+    const { status, errorClass } = await refusal(site.http.get(`/api/${path}`))
+    assert.ok(status === 404 || errorClass === 'DataError', `${path}: ${status}`)
+  }
+  for (const query of ['?id=%ff', '?%=1', '?limit[]=1', '?callback=f', '?api_key[a]=1', '?__proto__=1'])
+    await refusal(site.http.get(`/api/task${query}`).expect('Content-Type', /json/))
+})
+
+test('what is no HTTP request, or has too long an address, is answered in the same shape', async (t) => {
+  const server = await createServer(site.app)
+  const listening = await server.listen(0, '127.0.0.1')
+  t.after(() => server.close())
+  const { port } = listening.address() as AddressInfo
+  const send = (text: string) =>
+    new Promise<string>((resolve, reject) => {
+      let received = ''
+      const socket = connect(port, '127.0.0.1', () => socket.write(text))
+      socket.setEncoding('utf8').on('data', (part: string) => (received += part))
+      socket.once('end', () => {
+        resolve(received)
+      })
+      socket.once('error', reject)
+    })
+  for (const [text, status] of [
+    ['nonsense\r\n\r\n', 400],
+    ['GET /api/task HTTP/1.1\r\nno header\r\n\r\n', 400],
+    [`GET /api/task?x=${'y'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 431],
+  ] as const) {
+    const [head = '', body = ''] = (await send(text)).split('\r\n\r\n')
+    assert.match(head, new RegExp(`^HTTP/1.1 ${status} `))
+    const error = JSON.parse(body) as Body
+    assert.deepEqual(
+      [error['status'], error['status_code'], error['exception_cls']],
+      ['failed', status, 'BadRequest'],
+    )
+  }
+})
+
+test('repeated slashes are one, and a slash at the end is none', async () => {
   await site.http.get(`//api///project//${project.id}`).expect(200)
+  const task = { project_id: project.id, info: 'slashes' }
+  await by(owner, site.http.post('//api//task')).send(task).expect(200)
+  await by(owner, site.http.post('/api/task/')).send(task).expect(200)
+  await site.http.get('/api/project/').expect(200)
+})
+
+test('everything that can be read answers HEAD as well, with nothing behind the headers', async () => {
+  for (const { method, path } of apiOperations(site.app)) {
+    if (method !== 'get') continue
+    const address = `/api${path.replace(':shortName', project.shortName).replace(/:\w+/, String(project.id))}`
+    const [head, get] = [await site.http.head(address), await site.http.get(address)]
+    assert.equal(head.status, get.status, address)
+    assert.ok(!head.text)
+  }
+})
+
+test('an object is deleted whether the request has no body, an empty one or null', async () => {
+  for (const body of [undefined, '', 'null']) {
+    const task = await by(owner, site.http.post('/api/task')).send({ project_id: project.id, info: 'gone' })
+    const request = by(owner, site.http.delete(`/api/task/${String((task.body as Body)['id'])}`))
+    if (body !== undefined) request.set('Content-Type', 'application/json').send(body)
+    const response = await request.expect(204)
+    assert.equal(response.text, '')
+  }
+})
+
+test('a callback for JSONP turns nothing into a script', async () => {
+  const [taskId = 0] = project.taskIds
+  const response = await site.http.get(`/api/task/${taskId}?callback=alert`).expect(200)
+  assert.match(String(response.headers['content-type']), /^application\/json/)
+  assert.equal(response.headers['x-content-type-options'], 'nosniff')
+  assert.equal((response.body as Body)['id'], taskId)
+})
+
+test('every answer is readable from other sites, and a browser may ask before it sends', async () => {
+  for (const [request, status] of [
+    [site.http.get('/api/project').set('Origin', 'null'), 200],
+    [site.http.get('/api/nothing').set('Origin', 'https://elsewhere.example'), 404],
+    [site.http.post('/api/taskrun').send('nonsense'), 415],
+    [site.http.get('/api/category').set('X-Contributor', 'somebody'), 401],
+  ] as const) {
+    const { headers } = await request.expect(status)
+    assert.equal(headers['access-control-allow-origin'], '*')
+    assert.match(String(headers['access-control-expose-headers']), /X-RateLimit-Remaining/)
+    assert.equal(headers['access-control-allow-credentials'], undefined)
+  }
+  const preflight = await site.http
+    .options('/api/taskrun')
+    .set({
+      Origin: 'null',
+      'Access-Control-Request-Method': 'POST',
+      'Access-Control-Request-Headers': 'content-type',
+    })
+    .expect(200)
+  assert.equal(preflight.text, '')
+  assert.match(String(preflight.headers['access-control-allow-headers']), /Content-Type/)
+  assert.match(String(preflight.headers['access-control-allow-methods']), /POST/)
+  assert.equal(preflight.headers['access-control-max-age'], '21600')
+})
+
+test('while the database is away, a request by key says so in the same shape and with its rate limit', async (t) => {
+  const nowhere = 'postgres://app@127.0.0.1:1/none'
+  const lost = await startTestApp(t, {
+    DATABASE_WRITE_URL: nowhere,
+    DATABASE_READ_URL: nowhere,
+    LOG_LEVEL: 'error',
+  })
+  for (const request of [() => lost.http.get('/api/project'), () => lost.http.post('/api/task').send({})]) {
+    const response = await request().query({ api_key: 'some' }).expect(503)
+    assert.equal((response.body as Body)['exception_cls'], 'ServiceUnavailable')
+    rateOf(response)
+  }
 })
 
 test('a body above 10 MB is refused with an answer that the client can read', async () => {
