@@ -122,23 +122,26 @@ export function limitTries(
   }
 }
 
-/**
+/** A request that failed before anybody knew whose it is has no contributor. */
+interface CallerContext {
+  readonly ip: string
+  readonly state: Partial<Context['state']>
+}
+
 /**
  * Names callers by key, else session, else device, else address: one classroom behind one address is not one caller.
  * All keys of a person are one caller, or else each new key would lift the limit. Other sites send the requests of all
  * their people from one address, so the hashes of addresses are remembered.
  */
-function createCallerNames(app: App): (ctx: Context) => string {
+function createCallerNames(app: App): (ctx: CallerContext) => string {
   const hashes = new LRUCache<string, string>({
     max: 10_000,
     memoMethod: (address) => hashed(app, address),
   })
-  return (ctx) => {
-    // A request that failed before anybody knew whose it is has no contributor.
-    const { contributor, authenticatedBy }: Partial<Context['state']> = ctx.state
+  return ({ ip, state: { contributor, authenticatedBy } }) => {
     if (contributor?.kind === 'user') return `${authenticatedBy}-${contributor.userId}`
     if (contributor?.kind === 'device') return `device-${contributor.deviceId}`
-    return `address-${hashes.memo(ctx.ip)}`
+    return `address-${hashes.memo(ip)}`
   }
 }
 

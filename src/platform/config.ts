@@ -39,6 +39,7 @@ const Variables = z.object({
   SITE_URL: z.url().optional(),
   SITE_NAME: text.default('Manyhands'),
   PRESENTER_ORIGIN: originPattern.optional(),
+  OLD_NAMES: flag.default(true),
   TRUST_PROXY: flag.default(false),
   DATABASE_WRITE_URL: database,
   DATABASE_READ_URL: database.optional(),
@@ -96,7 +97,13 @@ export interface RateLimits extends RateLimit {
 
 /** Every setting of every process, grouped by who reads it. Read once, never changed. */
 export interface Config {
-  readonly site: { readonly name: string; readonly url: string; readonly presenterOrigin: string }
+  readonly site: {
+    readonly name: string
+    readonly url: string
+    readonly presenterOrigin: string
+    /** PyBossa's words from before 1.0 are understood. */
+    readonly hasOldNames: boolean
+  }
   readonly http: { readonly host: string; readonly port: number; readonly trustProxy: boolean }
   readonly database: {
     readonly writeUrl: string
@@ -139,6 +146,7 @@ export function loadConfig(env: Environment): Config {
         /\/+$/,
         '',
       ),
+      hasOldNames: v.OLD_NAMES,
     },
     http: { host: v.HOST, port: v.PORT, trustProxy: v.TRUST_PROXY },
     database: {

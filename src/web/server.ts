@@ -72,7 +72,7 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
   koa.use(uploadedFiles(app.files))
   koa.use(securityHeaders(app.config))
   koa.use(oneSlash)
-  koa.use(oldNames)
+  if (app.config.site.hasOldNames) koa.use(oldNames)
   koa.use(markOrigin(app.config.site.url))
   koa.use(pageErrors(app, views.error))
   koa.use(openToAll)

@@ -19,6 +19,7 @@ test('what is needed is enough; the rest has defaults', () => {
     name: 'Manyhands',
     url: 'http://localhost:3000',
     presenterOrigin: 'http://p{id}.presenter.localhost:3000',
+    hasOldNames: true,
   })
   assert.deepEqual(config.rateLimit, { requests: 300, seconds: 900, groups: new Map() })
   assert.equal(config.database.readUrl, config.database.writeUrl)

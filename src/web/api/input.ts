@@ -5,6 +5,7 @@ import { parseStrictJson } from '../../lib/strict-json.ts'
 import { utf8Text } from '../../lib/utf8-text.ts'
 import type { Json, JsonObject } from '../../platform/schema.ts'
 import { ApiError } from './errors.ts'
+import { translateBody } from './old-names.ts'
 
 /** Presenters with libraries pasted in are several hundred kB; 10 MB is what PyBossa's tools need at most. */
 const BODY_BYTES_MAX = 10 * 1024 * 1024
@@ -20,7 +21,7 @@ export async function readObject(ctx: Context): Promise<JsonObject> {
   if (Array.isArray(value)) throw new ApiError('AttributeError', "'list' object has no attribute 'keys'")
   if (typeof value !== 'object' || value === null)
     throw new ApiError('ValueError', 'The body is not a JSON object')
-  return value
+  return translateBody(ctx, value)
 }
 
 async function readText(ctx: Context): Promise<string> {
