@@ -1,13 +1,8 @@
 import { z } from 'zod'
 import type { App } from '../platform/app.ts'
 import { setCookie } from './sessions.ts'
-import type { Context } from './state.ts'
-
-/** What the page after a redirect says once: a sentence of templates/components/flash.html, and what stands in it. */
-export interface Flash {
-  name: string
-  values: Record<string, string>
-}
+import type { Context, Flash } from './state.ts'
+import { wantsJson } from './wants-json.ts'
 
 const FlashPayload = z.object({ name: z.string(), values: z.record(z.string(), z.string()) })
 
@@ -16,13 +11,15 @@ const PURPOSE = 'flash'
 /** Whoever does not get to the page within this time, in seconds, has moved on. */
 const SECONDS = 60
 
-/** Leaves a sentence for the next page that this browser shows. */
+/** Leaves a sentence for the next page that this browser shows; who asks for JSON gets it in the answer. */
 export function leaveFlash(
   ctx: Context,
   app: Pick<App, 'config' | 'sealer'>,
   name: string,
   values: Record<string, string> = {},
 ): void {
+  ctx.state.flash = { name, values }
+  if (wantsJson(ctx)) return
   const payload = Buffer.from(JSON.stringify({ name, values })).toString('base64url')
   write(ctx, app, app.sealer.sign(PURPOSE, payload), SECONDS)
 }

@@ -13,6 +13,7 @@ const FORM_BYTES_MAX = 1024 * 1024
 
 /**
  * The fields of a posted form, as a browser sends it or as a JSON object. Of a repeated field the last value counts.
+ * The token that PyBossa's clients send along is left out: the request's origin decides (same-origin.ts).
  *
  * @throws AppError too-large above 1 MB; InvalidError when the body is no form, not UTF-8, or holds what cannot be
  *   stored.
@@ -22,7 +23,11 @@ export async function readForm(ctx: Context): Promise<Record<string, string>> {
     throw new InvalidError('This form takes no files.')
   }
   const text = await readText(ctx)
-  const fields = ctx.is('json') ? jsonFields(text) : Object.fromEntries(new URLSearchParams(text))
+  const {
+    csrf: _,
+    csrf_token: __,
+    ...fields
+  } = ctx.is('json') ? jsonFields(text) : Object.fromEntries(new URLSearchParams(text))
   if (Object.values(fields).some((value) => value.includes('\0') || !value.isWellFormed())) {
     throw new InvalidError('This form holds a character that cannot be stored.')
   }
@@ -99,12 +104,13 @@ function jsonFields(text: string): Record<string, string> {
     throw new InvalidError('The body is not JSON.')
   }
   if (typeof body !== 'object' || body === null) throw new InvalidError('The body is not a JSON object.')
-  return Object.fromEntries(
-    Object.entries(body).map(([name, value]) => [
-      name,
-      typeof value === 'string' ? value : JSON.stringify(value),
-    ]),
-  )
+  return Object.fromEntries(Object.entries(body).map(([name, value]) => [name, fieldText(value)]))
+}
+
+/** A value as it would stand in its field, which has nothing for null. */
+function fieldText(value: unknown): string {
+  if (value === null) return ''
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 export interface Upload {
@@ -114,7 +120,7 @@ export interface Upload {
 }
 
 /**
- * Reads a form with one file, and removes the file when `work` has ended.
+ * Reads a form with one file, or JSON without one, and removes the file when `work` has ended.
  *
  * @param bytesMax refuses larger files while they arrive.
  * @throws AppError too-large; InvalidError when the body is broken.
@@ -124,6 +130,7 @@ export async function withUpload<T>(
   { field, bytesMax }: { field: string; bytesMax: number },
   work: (upload: Upload) => Promise<T>,
 ): Promise<T> {
+  if (ctx.is('json')) return work({ fields: await readForm(ctx), file: undefined })
   const folder = await mkdtemp(join(tmpdir(), 'manyhands-upload-'))
   try {
     const form = formidable({

@@ -5,6 +5,7 @@ import type { ErrorKind } from '../lib/errors.ts'
 import { readTyped } from './form.ts'
 import type { TypedForm } from './form.ts'
 import type { Context, Handler } from './state.ts'
+import { wantsJson } from './wants-json.ts'
 
 // A new ErrorKind does not compile until it has a status here.
 const STATUS: Record<ErrorKind, number> = {
@@ -63,7 +64,8 @@ export function pageErrors(
 ): Handler {
   async function showThrown(ctx: Context, error: unknown): Promise<void> {
     const shown = shownError(app, error, ctx)
-    const asks = shown.status === 401 && !ctx.is('json') ? ctx.method : undefined
+    const isPerson = !ctx.is('json') && !wantsJson(ctx)
+    const asks = shown.status === 401 && isPerson ? ctx.method : undefined
     if (asks === 'GET') ctx.redirect(`/account/signin?next=${encodeURIComponent(ctx.url)}`)
     else if (asks === 'POST') render(ctx, { ...shown, unsent: { typed: await readTyped(ctx) } })
     else render(ctx, shown)

@@ -19,6 +19,12 @@ export type ContributorKey =
   | { readonly kind: 'external'; readonly projectId: number; readonly externalUid: string }
   | { readonly kind: 'address'; readonly address: string }
 
+/** What the page after a redirect says once: a sentence of templates/components/flash.html, and what stands in it. */
+export interface Flash {
+  name: string
+  values: Record<string, string>
+}
+
 /** What every request carries. */
 export interface RequestState {
   requestId: string
@@ -33,6 +39,8 @@ export interface RequestState {
   contributor: ContributorKey
   /** The request comes from the site's own pages, from no page, or follows a link: cookies and unsafe methods count. */
   isOurs: boolean
+  /** What this request left to be said. */
+  flash?: Flash
   /** Lets this request write; what a GET route that writes declares by the `writes` middleware. */
   allowWrites: () => void
 }

@@ -5,7 +5,10 @@ import { addWords } from '../platform/words.ts'
 import type { Assets } from './assets.ts'
 import { takeFlash } from './flash.ts'
 import type { ShownError } from './page-errors.ts'
-import type { Context } from './state.ts'
+import { csrfToken } from './same-origin.ts'
+import type { Context, Flash, Handler } from './state.ts'
+import { wantsJson } from './wants-json.ts'
+import { htmlText } from '../lib/html-text.ts'
 import { readableBytes } from '../lib/readable-bytes.ts'
 import { readableInfo } from '../lib/readable-info.ts'
 
@@ -18,14 +21,16 @@ export type View = Record<string, unknown>
 
 export interface Views {
   /**
-   * Answers with a page: HTML, or the view itself as JSON when the client asks for it as PyBossa's clients do, by the
-   * content type of its request or by `response_format=json`.
+   * Answers with a page: HTML, or the view itself as JSON (see `wantsJson`) in PyBossa's shape: with `template` and
+   * `title`, what is to be said once as `flash` and `status`, and forms as their fields with `errors` and `csrf`.
    *
    * @param options.shared the page is the same for everybody who is not signed in, and has no form.
    */
   render(ctx: Context, template: string, view: View, options?: { shared?: boolean }): void
   /** Answers with the page for an error. */
   error(ctx: Context, error: ShownError): void
+  /** Tells who asked for JSON where a form leads to, and what is said there, instead of leading there. */
+  readonly tellRedirects: Handler
 }
 
 /** Sets up templates, words and formats. */
@@ -44,16 +49,12 @@ export function createViews(app: Pick<App, 'config' | 'sealer'>, assets: Assets)
     view: View,
     { shared = false }: { shared?: boolean } = {},
   ): void {
-    const flash = wantsJson(ctx) ? undefined : takeFlash(ctx, app)
-    const isForAll = shared && !ctx.state.viewer && !flash
+    const flash = takeFlash(ctx, app)
+    const isJson = wantsJson(ctx)
+    const isForAll = shared && !ctx.state.viewer && !flash && !isJson
     ctx.set('Cache-Control', isForAll ? `public, max-age=0, s-maxage=${SHARED_SECONDS}` : 'private, no-store')
-    ctx.vary('Cookie')
-    if (wantsJson(ctx)) {
-      ctx.body = { ...view, template: template.replace(/^pages\//, '') }
-      return
-    }
-    ctx.type = 'text/html; charset=utf-8'
-    ctx.body = environment.render(template, {
+    ctx.vary(VARIANTS)
+    const html = environment.render(template, {
       ...view,
       flash,
       viewer: ctx.state.viewer,
@@ -63,6 +64,35 @@ export function createViews(app: Pick<App, 'config' | 'sealer'>, assets: Assets)
       siteName: app.config.site.name,
       siteUrl: app.config.site.url,
     })
+    ctx.type = isJson ? 'application/json' : 'text/html; charset=utf-8'
+    ctx.body = isJson ? asJson(template, view, html, flash) : html
+  }
+
+  function asJson(template: string, { form, ...view }: View, html: string, flash: Flash | undefined): View {
+    const csrf = csrfToken(app.sealer)
+    const [, title = ''] = /<title>([\s\S]*?)<\/title>/.exec(html) ?? []
+    return {
+      ...view,
+      ...(isForm(form) ? jsonForm(form, csrf) : { csrf }),
+      ...said(flash),
+      template: template.replace(/^pages\//, ''),
+      title: htmlText(title),
+    }
+  }
+
+  function jsonForm({ values, errors }: Form, csrf: string): View {
+    const shown = Object.entries(values).filter(([name]) => !/passw/i.test(name))
+    const messages = Object.entries(errors).map(([name, message]) => [name, [message]])
+    const problem = { status: 'error', flash: htmlText(environment.renderString(PROBLEM, {})) }
+    return {
+      ...(messages.length > 0 ? problem : {}),
+      form: { ...Object.fromEntries(shown), errors: Object.fromEntries(messages) as View, csrf },
+    }
+  }
+
+  function said(flash: Flash | undefined): View {
+    if (!flash) return {}
+    return { status: 'success', flash: htmlText(environment.render('components/flash.html', { flash })) }
   }
 
   return {
@@ -73,9 +103,36 @@ export function createViews(app: Pick<App, 'config' | 'sealer'>, assets: Assets)
       if (unsent && !wantsJson(ctx))
         render(ctx, 'pages/errors/signed-out.html', { ...view, ...unsent, address: ctx.url })
       else render(ctx, 'pages/errors/error.html', view)
+      if (wantsJson(ctx)) ctx.body = { ...(ctx.body as View), template: `${status}.html` }
       ctx.status = status
     },
+    async tellRedirects(ctx, next) {
+      await next()
+      // A permanent one is the same page at its right address.
+      if (ctx.status !== 302 || !wantsJson(ctx)) return
+      const address = ctx.response.get('Location')
+      ctx.remove('Location')
+      ctx.status = 200
+      ctx.set('Cache-Control', 'private, no-store')
+      ctx.vary(VARIANTS)
+      ctx.type = 'application/json'
+      ctx.body = { next: address, status: 'success', ...said(ctx.state.flash) }
+    },
   }
+}
+
+/** What an answer depends on besides its address. */
+const VARIANTS = ['Cookie', 'Accept', 'Content-Type']
+
+const PROBLEM = `{{ t('form.problem') }}`
+
+interface Form {
+  readonly values: Readonly<Record<string, unknown>>
+  readonly errors: Readonly<Record<string, string>>
+}
+
+function isForm(form: unknown): form is Form {
+  return typeof form === 'object' && form !== null && 'values' in form && 'errors' in form
 }
 
 /**
@@ -89,10 +146,6 @@ function comeBackTo(ctx: Context, { next }: View): string {
   return typeof address === 'string' && address !== '' && address !== '/'
     ? `?next=${encodeURIComponent(address)}`
     : ''
-}
-
-function wantsJson(ctx: Context): boolean {
-  return ctx.get('Content-Type') === 'application/json' || ctx.query['response_format'] === 'json'
 }
 
 const number = new Intl.NumberFormat('en')

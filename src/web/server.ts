@@ -9,7 +9,7 @@ import { identify } from '../http/identify.ts'
 import { pageErrors } from '../http/page-errors.ts'
 import { rateLimit } from '../http/rate-limit.ts'
 import { requestId } from '../http/request-id.ts'
-import { markOrigin, refuseForeignWrites } from '../http/same-origin.ts'
+import { markOrigin, refuseForeignWrites, refuseForgedTokens } from '../http/same-origin.ts'
 import { securityHeaders } from '../http/security-headers.ts'
 import type { RequestState } from '../http/state.ts'
 import { staticFiles } from '../http/static.ts'
@@ -81,6 +81,8 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
   koa.use(counted(countRequest))
   koa.use(api.routes())
   koa.use(refuseForeignWrites)
+  koa.use(refuseForgedTokens(app.sealer))
+  koa.use(views.tellRedirects)
   koa.use(pages.routes())
   koa.use(finalSlash(pages))
   koa.use(pages.allowedMethods())

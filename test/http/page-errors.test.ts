@@ -84,9 +84,11 @@ test('programs that ask for JSON are told as before', async () => {
   const response = await site.http.post(settings).send({ name: 'x' }).expect(401)
   assert.deepEqual(Object.keys(response.body as object).sort(), [
     'code',
+    'csrf',
     'description',
     'requestId',
     'template',
+    'title',
   ])
 })
 

@@ -1,6 +1,7 @@
 import { AppError } from '../../lib/errors.ts'
 import type { ErrorKind, FieldErrors } from '../../lib/errors.ts'
 import type { Context } from '../../http/state.ts'
+import { wantsJson } from '../../http/wants-json.ts'
 
 /** A form as its page shows it: what stands in the fields, and what is wrong with them. */
 export interface FormView {
@@ -34,7 +35,9 @@ export async function orShowAgain(
     if (!(error instanceof AppError) || status === undefined) throw error
     const errors = Object.keys(error.fields).length > 0 ? error.fields : { '': error.message }
     await show({ values, errors })
-    ctx.status = status
+    // PyBossa's clients look for the messages in an answer that succeeded.
+    const isSaidInJson = wantsJson(ctx) && (status === 422 || status === 409)
+    ctx.status = isSaidInJson ? 200 : status
     if (error.retryAfter !== undefined) ctx.set('Retry-After', String(error.retryAfter))
   }
 }

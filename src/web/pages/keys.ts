@@ -43,8 +43,8 @@ export function keyRoutes(app: App, views: Views): Router<RequestState> {
   })
 
   router.get('/keys/:id/revoke', async (ctx) => {
-    const key = await getKey(ctx.state.db, requireViewer(ctx), pathId(ctx, 'id'))
-    views.render(ctx, 'pages/account/revoke-key.html', { key })
+    const { id, name, hint, lastUsed } = await getKey(ctx.state.db, requireViewer(ctx), pathId(ctx, 'id'))
+    views.render(ctx, 'pages/account/revoke-key.html', { key: { id, name, hint, lastUsed } })
   })
 
   router.post('/keys/:id/revoke', async (ctx) => {
