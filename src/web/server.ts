@@ -20,6 +20,7 @@ import { apiOperations, apiRoutes } from './api/api-routes.ts'
 import { apiErrors } from './api/errors.ts'
 import { counted, openToAll } from './api/front.ts'
 import { oldNames } from './api/old-names.ts'
+import { openApiDocument } from './api/openapi.ts'
 import { rateGroups } from './api/rate-groups.ts'
 import { directory } from './directory.ts'
 import { healthRoutes } from './health.ts'
@@ -53,9 +54,10 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
   const koa = new Koa<RequestState, DefaultContext>({ proxy: app.config.http.trustProxy })
   const health = healthRoutes(app)
   const operations = apiOperations(app)
-  const api = apiRoutes(app, operations)
+  const document = openApiDocument(operations, app.config.site)
+  const api = apiRoutes(app, operations, document)
   const countRequest = rateLimit(app, rateGroups(app, operations))
-  const pages = pageRoutes(app, views)
+  const pages = pageRoutes(app, views, document)
 
   let isClosing = false
 

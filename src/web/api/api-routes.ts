@@ -10,7 +10,7 @@ import { helpingMaterialOperations } from './helping-material.ts'
 import { newTaskOperations } from './new-task.ts'
 import { registerOperations } from './operation.ts'
 import type { Operation } from './operation.ts'
-import { openApiDocument } from './openapi.ts'
+import type { ApiDocument } from './openapi.ts'
 import { pageOperations } from './page.ts'
 import { projectOperations } from './project.ts'
 import { resultOperations } from './result.ts'
@@ -20,17 +20,21 @@ import { taskOperations } from './task.ts'
 import { tokenOperations } from './token.ts'
 
 /** Everything below /api: PyBossa's paths and shapes. */
-export function apiRoutes(app: App, operations: readonly Operation[]): Router<RequestState> {
+export function apiRoutes(
+  app: App,
+  operations: readonly Operation[],
+  document: ApiDocument,
+): Router<RequestState> {
   const router = new Router<RequestState>({ prefix: '/api' })
   router.get('/', (ctx) => {
     ctx.type = 'text/plain'
     ctx.body = `The ${app.config.site.name} API`
   })
   registerOperations(router, operations)
-  const document = JSON.stringify(openApiDocument(operations, app.config.site))
+  const text = JSON.stringify(document)
   router.get('/openapi.json', (ctx) => {
     ctx.type = 'application/json'
-    ctx.body = document
+    ctx.body = text
   })
   router.all('/{*path}', (ctx) => {
     const methods = new Set(

@@ -39,6 +39,13 @@ const STATUS: Record<ErrorClass, number> = {
   InternalServerError: 500,
 }
 
+/** The classes of a status. */
+export function classesOf(status: number): string[] {
+  return Object.entries(STATUS)
+    .filter(([, other]) => other === status)
+    .map(([errorClass]) => errorClass)
+}
+
 /** An error of the API in PyBossa's words. */
 export class ApiError extends Error {
   readonly errorClass: ErrorClass

@@ -1,13 +1,26 @@
 import { z } from 'zod'
+import { classesOf } from './errors.ts'
 import type { Operation } from './operation.ts'
 
 type Schema = Readonly<Record<string, unknown>>
 
-interface Described extends Schema {
+export interface Described extends Schema {
+  readonly operationId: string
+  readonly tags: readonly string[]
+  readonly summary: string
+  readonly parameters: readonly DescribedParameter[]
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: Schema }>> }
   readonly responses: Readonly<Record<string, DescribedResponse>>
 }
 
+interface DescribedParameter extends Schema {
+  readonly name: string
+  readonly in: 'path' | 'query'
+  readonly description?: unknown
+}
+
 interface DescribedResponse extends Schema {
+  readonly description: string
   readonly content?: Readonly<Record<string, { readonly schema: Schema }>>
 }
 
@@ -99,8 +112,8 @@ function described({
   }
 }
 
-function pathParameters(path: string): Schema[] {
-  return [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
+function pathParameters(path: string): DescribedParameter[] {
+  return [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => ({
     name,
     in: 'path',
     required: true,
@@ -108,14 +121,14 @@ function pathParameters(path: string): Schema[] {
   }))
 }
 
-function queryParameters(query: Readonly<Record<string, z.ZodType>>): Schema[] {
+function queryParameters(query: Readonly<Record<string, z.ZodType>>): DescribedParameter[] {
   return Object.entries(query).map(([name, schema]) => {
     const { description, ...rest } = schemaOf(schema, 'input')
     return { name, in: 'query', ...(description === undefined ? {} : { description }), schema: rest }
   })
 }
 
-function requestBody(body: z.ZodType, isUpload: boolean): Schema {
+function requestBody(body: z.ZodType, isUpload: boolean) {
   const schema = schemaOf(body, 'input')
   const { properties = {} } = schema
   const file = { type: 'string', format: 'binary' }
@@ -156,7 +169,11 @@ function failures(refusals: Readonly<Record<number, z.ZodType>>): Record<string,
       const other = refusals[Number(status)]
       const ref = { $ref: '#/components/schemas/Failure' }
       const schema = other ? { anyOf: [ref, schemaOf(other, 'output')] } : ref
-      return [status, { description, headers: HEADERS, content: { 'application/json': { schema } } }]
+      const described = `${description} (${classesOf(Number(status)).join(', ')})`
+      return [
+        status,
+        { description: described, headers: HEADERS, content: { 'application/json': { schema } } },
+      ]
     }),
   )
 }

@@ -2,7 +2,9 @@ import { Router } from '@koa/router'
 import type { RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
 import type { App } from '../../platform/app.ts'
+import type { ApiDocument } from '../api/openapi.ts'
 import { accountRoutes } from './account.ts'
+import { apiHelpRoutes } from './api-help.ts'
 import { contributeRoutes } from './contribute.ts'
 import { exportRoutes } from './exports.ts'
 import { importRoutes } from './imports.ts'
@@ -15,10 +17,11 @@ import { siteRoutes } from './site.ts'
 import { taskRoutes } from './tasks.ts'
 
 /** Every page of the site. */
-export function pageRoutes(app: App, views: Views): Router<RequestState> {
+export function pageRoutes(app: App, views: Views, document: ApiDocument): Router<RequestState> {
   const router = new Router<RequestState>()
   for (const routes of [
     siteRoutes(app, views),
+    apiHelpRoutes(app, views, document),
     accountRoutes(app, views),
     keyRoutes(app, views),
     mailRoutes(app, views),
