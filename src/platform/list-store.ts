@@ -1,129 +1,157 @@
 import { sql } from 'kysely'
 import type { RawBuilder } from 'kysely'
+import { AppError, InvalidError } from '../lib/errors.ts'
+import { fieldOf, projectConditions, rowConditions, textMarks } from './list-condition-store.ts'
+import type { ListQuery, ListSource, ListedField } from './list-query.ts'
+import { sqlState } from './postgres.ts'
 import type { Db } from './postgres.ts'
 
-export type ColumnType = 'integer' | 'number' | 'text' | 'boolean' | 'time' | 'json' | 'integers'
+export { RELATED_MAX, byId, byIds } from './list-query.ts'
+export type { InfoPair, ListFilter, ListQuery, ListSource, ListedField } from './list-query.ts'
 
-export interface ListedField {
-  sql: string
-  type: ColumnType
-}
+/** What a list may take: an answer within two seconds, or a clear refusal. */
+const LIST_MS = 1_800
 
-/** What can be listed: where from, and the fields with their SQL. Written by repositories, never from input. */
-export interface ListSource {
-  /** The FROM clause with its joins. */
-  from: string
-  /** The key that pages are made by. */
-  id: string
-  fields: Readonly<Record<string, ListedField>>
-  /** SQL of the project's id, where rows belong to projects. */
-  projectId?: string
-  /** SQL of whether a row is shown to others than owners (of its project, or admins where there is none). */
-  published?: string
-  /** A condition that always holds. */
-  where?: string
-}
+/** Looking into so many projects one by one costs little; with more, most rows are of a project that may be seen. */
+const PROJECTS_MAX = 200
 
-export interface ListFilter {
-  field: string
-  /** Compared for equality, cast by the database; several are alternatives. A time matches by its beginning. */
-  values: readonly string[]
-}
-
-export interface ListQuery {
-  filters: readonly ListFilter[]
-  orderBy: string
-  desc: boolean
-  limit: number
-  offset: number
-  /** Only rows with a greater id; the offset is then not applied and the order ascends. */
-  lastId?: number | undefined
-  /** Only rows of projects whose creator this is. */
-  ownerId?: number | undefined
-  /** Rows of drafts are shown to their owners only; 'everything' for admins. */
-  readableBy: number | 'everything' | undefined
-}
-
-const CAST: Record<ColumnType, string> = {
-  integer: 'bigint',
-  number: 'double precision',
-  text: 'text',
-  boolean: 'boolean',
-  time: 'timestamptz',
-  json: 'jsonb',
-  integers: 'bigint[]',
-}
-
-/** A page of rows, each a record of the source's fields; a row's type names only such fields. */
+/**
+ * A page of rows, each a record of the source's fields; a row's type names only such fields.
+ *
+ * @throws AppError unavailable when it takes too long; InvalidError for a full-text query that cannot be read.
+ */
 export async function listRows<Row = Record<string, unknown>>(
   db: Db,
   source: ListSource & { readonly fields: Readonly<Record<keyof Row & string, ListedField>> },
   query: ListQuery,
 ): Promise<Row[]> {
-  const conditions = [
-    ...query.filters.map((filter) => filterCondition(source, filter)),
-    ...standing(source, query),
-  ]
-  const column = fieldOf(source, query.orderBy).sql
-  const direction = query.desc && query.lastId === undefined ? 'desc' : 'asc'
-  // An id is never null: without `nulls last` its index gives the descending order too.
-  const first = column === source.id ? '' : `${column} ${direction} nulls last, `
-  const { rows } = await sql<Row>`
-    select ${selection(source)} from ${sql.raw(source.from)}
-     where ${conditions.length === 0 ? sql`true` : sql.join(conditions, sql` and `)}
-     order by ${sql.raw(`${first}${source.id} ${direction}`)}
-     limit ${query.limit} offset ${query.lastId === undefined ? query.offset : 0}`.execute(db)
-  return rows
+  try {
+    return await inTime(db, async (timed) => {
+      const among = await projectsAmong(timed, source, query)
+      const list = among ? listByProject(source, query, among) : listAtOnce(source, query)
+      return (await sql<Row>`${list}`.execute(timed)).rows
+    })
+  } catch (error) {
+    throw explained(error)
+  }
 }
 
-function selection(source: ListSource): RawBuilder<unknown> {
-  return sql.raw(
+/** Runs a read under a time limit of its own: that of the role is made for exports. */
+async function inTime<T>(db: Db, read: (timed: Db) => Promise<T>): Promise<T> {
+  const limited = async (tx: Db) => {
+    await sql`select set_config('statement_timeout', ${String(LIST_MS)}, true)`.execute(tx)
+    return read(tx)
+  }
+  return db.isTransaction ? limited(db) : db.transaction().execute(limited)
+}
+
+function explained(error: unknown): unknown {
+  if (sqlState(error) === '57014') {
+    const advice =
+      'Filter by project_id, page by last_id, or leave out the filter or order that no index serves.'
+    return new AppError('unavailable', `This list takes too long. ${advice}`, { cause: error })
+  }
+  const isWords = sqlState(error) === '42601' && error instanceof Error && error.message.includes('tsquery')
+  return isWords ? new InvalidError(`The full-text query cannot be read: ${error.message}`) : error
+}
+
+/**
+ * The projects that a list looks into one after the other, so that it finds its page in each by index, whatever lies
+ * beside. Undefined when an index finds its rows anyway, or there are too many projects.
+ */
+async function projectsAmong(db: Db, source: ListSource, query: ListQuery): Promise<number[] | undefined> {
+  const indexed = query.filters.some(({ field }) => fieldOf(source, field).isIndexed)
+  if (!source.isByProject || indexed || asksForContent(source, query)) return undefined
+  const conditions = projectConditions(source, query, sql`p.id`)
+  const { rows } = await sql<{ id: number }>`
+    select p.id from project p where ${all(conditions)} limit ${PROJECTS_MAX + 1}`.execute(db)
+  return rows.length > PROJECTS_MAX ? undefined : rows.map(({ id }) => id)
+}
+
+/** Whether the rows are found by what they hold: in the index of that, not in the order of their ids. */
+function asksForContent(source: ListSource, { pairs }: ListQuery): boolean {
+  return pairs !== undefined && fieldOf(source, pairs.field).isIndexed === true
+}
+
+function listByProject(
+  source: ListSource,
+  query: ListQuery,
+  projectIds: readonly number[],
+): RawBuilder<unknown> {
+  const names = [...Object.keys(source.fields), ...(query.pairs?.isFullText ? ['headline', 'rank'] : [])]
+  const conditions = [sql`${sql.raw(source.projectId ?? '')} = among.id`, ...rowConditions(source, query)]
+  const order = orderOf(source, query)
+  const keys = order.map(({ key }, n) => sql`${key} as ${sql.raw(`order_${n}`)}`)
+  const outer = order.map((one, n) => ({ ...one, key: sql.raw(`found.order_${n}`) }))
+  const { limit, offset } = rangeOf(query)
+  return sql`
+    select ${sql.raw(names.map((name) => `found."${name}"`).join(', '))}
+      from unnest(${[...projectIds]}::bigint[]) as among (id) cross join lateral (
+        select ${selection(source, query)}, ${sql.join(keys)} from ${sql.raw(source.from)}
+         where ${all(conditions)} order by ${ordered(order)} limit ${limit + offset}) found
+     order by ${ordered(outer)} limit ${limit} offset ${offset}`
+}
+
+function listAtOnce(source: ListSource, query: ListQuery): RawBuilder<unknown> {
+  const ofProjects =
+    source.projectId === undefined ? [] : projectConditions(source, query, sql.raw(source.projectId))
+  const { limit, offset } = rangeOf(query)
+  return sql`
+    select ${selection(source, query)} from ${sql.raw(source.from)}
+     where ${all([...rowConditions(source, query), ...ofProjects])}
+     order by ${ordered(orderOf(source, query))} limit ${limit} offset ${offset}`
+}
+
+function rangeOf({ limit, offset, lastId }: ListQuery): { limit: number; offset: number } {
+  return { limit, offset: lastId === undefined ? offset : 0 }
+}
+
+interface Order {
+  readonly key: RawBuilder<unknown>
+  readonly isDescending: boolean
+}
+
+function orderOf(source: ListSource, query: ListQuery): Order[] {
+  const { orderBy, pairs, lastId } = query
+  const isDescending = query.desc && lastId === undefined
+  const field = fieldOf(source, orderBy)
+  const column = sql.raw(field.type === 'integers' ? `coalesce(cardinality(${field.sql}), 0)` : field.sql)
+  // A sum is no column: without it the database reads on in the order of the ids, hoping to meet the rows soon.
+  const id = sql.raw(findsContent(source, query) ? `${source.id} + 0` : source.id)
+  const best =
+    pairs?.isFullText === true
+      ? [{ key: textMarks(fieldOf(source, pairs.field), pairs.all[0]).rank, isDescending: true }]
+      : []
+  const asked = field.sql === source.id ? [] : [{ key: sql`${column}`, isDescending }]
+  return [...best, ...asked, { key: id, isDescending }]
+}
+
+/** Whether a filter or pair is on content that has an index. */
+function findsContent(source: ListSource, query: ListQuery): boolean {
+  return (
+    asksForContent(source, query) ||
+    query.filters.some(({ field }) => {
+      const { type, isIndexed } = fieldOf(source, field)
+      return type === 'json' && isIndexed === true
+    })
+  )
+}
+
+function ordered(order: readonly Order[]): RawBuilder<unknown> {
+  return sql.join(order.map(({ key, isDescending }) => sql`${key} ${sql.raw(isDescending ? 'desc' : 'asc')}`))
+}
+
+function all(conditions: readonly RawBuilder<unknown>[]): RawBuilder<unknown> {
+  return conditions.length === 0 ? sql`true` : sql.join(conditions, sql` and `)
+}
+
+function selection(source: ListSource, { pairs }: ListQuery): RawBuilder<unknown> {
+  const columns = sql.raw(
     Object.entries(source.fields)
       .map(([name, field]) => `${field.sql} as "${name}"`)
       .join(', '),
   )
-}
-
-function standing(source: ListSource, query: ListQuery): RawBuilder<unknown>[] {
-  const conditions: RawBuilder<unknown>[] = []
-  if (source.where !== undefined) conditions.push(sql.raw(source.where))
-  if (query.lastId !== undefined) conditions.push(sql`${sql.raw(source.id)} > ${query.lastId}`)
-  const { published = 'true' } = source
-  if (source.projectId === undefined) {
-    if (query.readableBy !== 'everything') conditions.push(sql.raw(published))
-    return conditions
-  }
-  const projectId = sql.raw(source.projectId)
-  if (query.ownerId !== undefined) {
-    conditions.push(sql`${projectId} in (select id from project where owner_id = ${query.ownerId})`)
-  }
-  if (query.readableBy !== 'everything') {
-    conditions.push(sql`
-      (exists (select from project readable where readable.id = ${projectId} and readable.published
-                                                 and ${sql.raw(published)})
-       or exists (select from project_owner mine
-                   where mine.project_id = ${projectId} and mine.user_id = ${query.readableBy ?? null}))`)
-  }
-  return conditions
-}
-
-function filterCondition(source: ListSource, { field, values }: ListFilter): RawBuilder<unknown> {
-  const column = fieldOf(source, field)
-  const alternatives = values.map((value) => comparison(column, value))
-  return sql`(${sql.join(alternatives, sql` or `)})`
-}
-
-function fieldOf(source: ListSource, name: string): ListedField {
-  const field = Object.hasOwn(source.fields, name) ? source.fields[name] : undefined
-  if (!field) throw new Error(`No such field to list by: ${name}`)
-  return field
-}
-
-function comparison(column: { sql: string; type: ColumnType }, value: string): RawBuilder<unknown> {
-  const left = sql.raw(column.sql)
-  if (column.type === 'time') {
-    return sql`starts_with(to_char(${left}, 'YYYY-MM-DD"T"HH24:MI:SS.US'), ${value})`
-  }
-  if (column.type === 'json') return sql`${left} @> ${value}::jsonb`
-  return sql`${left} = ${value}::${sql.raw(CAST[column.type])}`
+  if (!pairs?.isFullText) return columns
+  const { headline, rank } = textMarks(fieldOf(source, pairs.field), pairs.all[0])
+  return sql`${columns}, ${headline} as headline, ${rank} as rank`
 }

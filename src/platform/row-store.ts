@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { listRows } from './list-store.ts'
-import type { ColumnType, ListedField, ListSource } from './list-store.ts'
+import type { ColumnType, ListedField, ListSource } from './list-query.ts'
 import type { Db, Tx } from './postgres.ts'
 import type { DB } from './schema.ts'
 

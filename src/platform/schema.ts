@@ -379,6 +379,7 @@ export interface UserAccount {
   locale: Generated<string>
   name: string
   password_hash: string | null
+  privacy_mode: Generated<boolean>
   updated: Generated<string>
 }
 

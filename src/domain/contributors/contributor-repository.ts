@@ -35,6 +35,16 @@ export async function findContributor(db: Db, who: ContributorColumns): Promise<
   return (await query.executeTakeFirst())?.id
 }
 
+/** Everybody whom other sites know by this id, each within a project of theirs. */
+export async function listExternalContributors(db: Db, externalUid: string): Promise<number[]> {
+  const rows = await db
+    .selectFrom('contributor')
+    .select('id')
+    .where('external_uid', '=', externalUid)
+    .execute()
+  return rows.map(({ id }) => id)
+}
+
 /** How many of a project's tasks a contributor has skipped that are still to be answered. */
 export async function countSkipped(db: Db, projectId: number, contributorId: number): Promise<number> {
   const { n } = await db

@@ -2,7 +2,12 @@ import { LRUCache } from 'lru-cache'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import type { Sealer } from '../../platform/sealing.ts'
-import { countSkipped, findContributor, upsertContributor } from './contributor-repository.ts'
+import {
+  countSkipped,
+  findContributor,
+  listExternalContributors,
+  upsertContributor,
+} from './contributor-repository.ts'
 import type { ContributorColumns } from './contributor-repository.ts'
 
 /** Who would be the contributor of a task run: how a request knows somebody. */
@@ -51,6 +56,17 @@ export async function findKnownContributor(
     cacheOf(app).get(JSON.stringify(key)) ??
     db.readPrimary((primary) => findContributor(primary, columnsOf(app.sealer, key)))
   )
+}
+
+/** The ids of somebody who has requested or answered something before: one whom other sites know has one for each project. */
+export async function findContributorIds(
+  app: Pick<App, 'sealer'>,
+  db: RequestDb,
+  who: ContributorKey | { readonly externalUid: string },
+): Promise<number[]> {
+  if (!('kind' in who)) return db.read((reader) => listExternalContributors(reader, who.externalUid))
+  const id = await findKnownContributor(app, db, who)
+  return id === undefined ? [] : [id]
 }
 
 /** The address that stands for somebody without an account; null for anybody else. */

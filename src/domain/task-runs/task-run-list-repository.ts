@@ -1,22 +1,32 @@
 import type { ListSource } from '../../platform/list-store.ts'
 
+/** The contributors first, then their runs: each by an index. */
+const contributorBy = (column: string) =>
+  `r.contributor_id = any (array(select id from contributor where ${column} = ?))`
+
 /** Task runs as lists show them, with who gave them. */
 export const taskRunList: ListSource = {
   from: 'task_run r join contributor c on c.id = r.contributor_id',
   id: 'r.id',
   projectId: 'r.project_id',
+  isByProject: true,
   where: 'r.withdrawn is null',
   fields: {
-    id: { sql: 'r.id', type: 'integer' },
+    id: { sql: 'r.id', type: 'integer', isIndexed: true },
     created: { sql: 'r.created', type: 'time' },
     projectId: { sql: 'r.project_id', type: 'integer' },
-    taskId: { sql: 'r.task_id', type: 'integer' },
-    userId: { sql: 'c.user_id', type: 'integer' },
-    userIp: { sql: 'c.made_up_ip', type: 'text' },
+    taskId: { sql: 'r.task_id', type: 'integer', isIndexed: true },
+    userId: { sql: 'c.user_id', type: 'integer', isIndexed: true, lookup: contributorBy('user_id') },
+    userIp: { sql: 'c.made_up_ip', type: 'text', isIndexed: true, lookup: contributorBy('made_up_ip') },
     finishTime: { sql: 'r.finish_time', type: 'time' },
     timeout: { sql: 'r.timeout', type: 'integer' },
     calibration: { sql: 'r.calibration', type: 'integer' },
-    externalUid: { sql: 'c.external_uid', type: 'text' },
+    externalUid: {
+      sql: 'c.external_uid',
+      type: 'text',
+      isIndexed: true,
+      lookup: contributorBy('external_uid'),
+    },
     mediaUrl: { sql: 'r.media_url', type: 'text' },
     info: { sql: 'r.info', type: 'json' },
   },

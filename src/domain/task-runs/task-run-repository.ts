@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Db } from '../../platform/postgres.ts'
+import type { Db, Tx } from '../../platform/postgres.ts'
 import type { Json } from '../../platform/schema.ts'
 
 export interface TaskRun {
@@ -48,6 +48,56 @@ function taskRuns(db: Db) {
 
 export async function findTaskRun(db: Db, id: number): Promise<TaskRun | undefined> {
   return taskRuns(db).where('task_run.id', '=', id).executeTakeFirst()
+}
+
+/** Whether a task run is part of its task's current result. */
+export async function isInResult(db: Db, run: { id: number; taskId: number }): Promise<boolean> {
+  const found = await db
+    .selectFrom('result')
+    .select('id')
+    .where('task_id', '=', run.taskId)
+    .where('last_version', '=', true)
+    .where(sql<boolean>`${run.id}::bigint = any (task_run_ids)`)
+    .executeTakeFirst()
+  return found !== undefined
+}
+
+/** What may change of a task run; a missing key leaves the column as it is. */
+export interface TaskRunChanges {
+  info?: Json
+  timeout?: number | null
+  calibration?: number | null
+  mediaUrl?: string | null
+}
+
+/**
+ * Writes what was changed of a locked task run. One that was scored is scored anew, with its contributor's counters.
+ */
+export async function updateTaskRunColumns(
+  tx: Tx,
+  run: { id: number; projectId: number },
+  changes: TaskRunChanges,
+): Promise<void> {
+  const columns = {
+    info: changes.info === undefined ? undefined : JSON.stringify(changes.info),
+    timeout: changes.timeout,
+    calibration: changes.calibration,
+    media_url: changes.mediaUrl,
+  }
+  const set = Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined))
+  if (Object.keys(set).length > 0)
+    await tx.updateTable('task_run').set(set).where('id', '=', run.id).execute()
+  if (changes.info === undefined) return
+  await sql`
+    with old as (select id, contributor_id, score from task_run where id = ${run.id} and score is not null),
+    scored as (
+      update task_run r set score = score_v1(t.expected_info, r.info)
+        from old, task t where r.id = old.id and t.id = r.task_id
+      returning r.score)
+    update contributor_project c set score_sum = c.score_sum + coalesce(scored.score, 0) - old.score
+      from old, scored where c.contributor_id = old.contributor_id and c.project_id = ${run.projectId}`.execute(
+    tx,
+  )
 }
 
 /** A project's task runs, newest first. */

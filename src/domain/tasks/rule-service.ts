@@ -225,6 +225,27 @@ export async function reorderProject(openDb: () => RequestDb, projectId: number)
   }
 }
 
+/** Withdraws task runs and makes their tasks agree with it; whoever gave them keeps no place. */
+export async function withdrawTaskRuns(
+  tx: Tx,
+  projectId: number,
+  runIds: readonly number[],
+  by: 'owner' | 'contributor',
+): Promise<void> {
+  await withdrawRuns(tx, projectId, runIds, by)
+  await reconcileTasks(tx, projectId, await findTasksOfRuns(tx, projectId, runIds), currentRequestId())
+}
+
+/** Locks the tasks of task runs, and the counters of whoever gave them, in the order in which submitting takes them. */
+export async function lockForWithdrawing(
+  tx: Tx,
+  projectId: number,
+  run: { id: number; taskId: number },
+): Promise<void> {
+  await lockContributorsOf(tx, projectId, { runIds: [run.id] })
+  await lockTasks(tx, [run.taskId])
+}
+
 /** Locks tasks against everybody who hands them out, answers them or changes their rules. */
 export async function lockForReconciling(tx: Tx, taskIds: readonly number[]): Promise<void> {
   await lockTasks(tx, taskIds)

@@ -1,20 +1,33 @@
+import { sql } from 'kysely'
+import type { RawBuilder } from 'kysely'
 import type { ListSource } from '../../platform/list-store.ts'
+
+/** As the index task_words has it. What is longer would not fit into one: full-text search does not find it. */
+const WORDS = `case when octet_length(t.info::text) < 250000
+  then jsonb_to_tsvector('english', t.info, '["string", "numeric", "boolean"]') end`
 
 /** Tasks as lists show them. */
 export const taskList: ListSource = {
   from: 'task t',
   id: 't.id',
   projectId: 't.project_id',
+  isByProject: true,
   fields: {
-    id: { sql: 't.id', type: 'integer' },
+    id: { sql: 't.id', type: 'integer', isIndexed: true },
     created: { sql: 't.created', type: 'time' },
     projectId: { sql: 't.project_id', type: 'integer' },
     state: { sql: 't.state', type: 'text' },
     quorum: { sql: 't.quorum', type: 'integer' },
     calibration: { sql: 't.calibration', type: 'integer' },
     priority: { sql: 't.priority_0', type: 'number' },
-    info: { sql: 't.info', type: 'json' },
+    info: { sql: 't.info', type: 'json', isIndexed: true, words: WORDS },
     nAnswers: { sql: 't.n_answers', type: 'integer' },
     favUserIds: { sql: 't.fav_user_ids', type: 'integers' },
   },
+}
+
+/** Tasks that none of these contributors has given a task run to. */
+export function withoutRunsOf(contributorIds: readonly number[]): RawBuilder<unknown> {
+  return sql`not exists (select from task_run r where r.task_id = t.id and r.withdrawn is null
+                          and r.contributor_id = any (${[...contributorIds]}::bigint[]))`
 }

@@ -210,7 +210,7 @@ export async function withdrawRuns(
   tx: Tx,
   projectId: number,
   runIds: readonly number[],
-  by: 'owner' | 'check',
+  by: 'owner' | 'check' | 'contributor',
 ): Promise<{ nWithdrawn: number; taskIds: number[] }> {
   const { rows } = await sql<{ nWithdrawn: number; taskIds: number[] | null }>`
     with gone as (

@@ -2,9 +2,9 @@ import { z } from 'zod'
 import { ForbiddenError, InvalidError, NotFoundError } from '../../lib/errors.ts'
 import { canonicalJson, contentHash, hashOfCanonical } from '../../lib/canonical-json.ts'
 import { fieldErrors } from '../../lib/field-errors.ts'
-import { listRows } from '../../platform/list-store.ts'
+import { byIds, listRows } from '../../platform/list-store.ts'
 import type { ListQuery } from '../../platform/list-store.ts'
-import { taskList } from './task-list-repository.ts'
+import { taskList, withoutRunsOf } from './task-list-repository.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import { currentRequestId } from '../../platform/request-context.ts'
@@ -227,7 +227,24 @@ export async function deleteTask(
   })
 }
 
-/** A page of tasks by their attributes, as records of the list's fields. */
-export async function listTaskRecords(db: RequestDb, query: ListQuery): Promise<Record<string, unknown>[]> {
-  return db.read((reader) => listRows(reader, taskList, query))
+/**
+ * A page of tasks by their attributes, as records of the list's fields.
+ *
+ * @param exceptOf contributors: only tasks that none of them has given a task run to.
+ */
+export async function listTaskRecords(
+  db: RequestDb,
+  query: ListQuery,
+  exceptOf: readonly number[] = [],
+): Promise<Record<string, unknown>[]> {
+  const where = exceptOf.length === 0 ? query.where : withoutRunsOf(exceptOf)
+  return db.read((reader) => listRows(reader, taskList, { ...query, where }))
+}
+
+/** Tasks by their ids, as the same records; for callers who may see them. */
+export async function listTasksByIds(
+  db: RequestDb,
+  ids: readonly number[],
+): Promise<Record<string, unknown>[]> {
+  return db.read((reader) => listRows(reader, taskList, byIds('id', ids)))
 }

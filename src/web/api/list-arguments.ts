@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Context, Handler } from '../../http/state.ts'
-import type { ListFilter, ListQuery } from '../../platform/list-store.ts'
+import type { InfoPair, ListFilter, ListQuery } from '../../platform/list-store.ts'
 import { ApiError } from './errors.ts'
 import { argument } from './input.ts'
 
@@ -35,10 +35,24 @@ export interface ListRules {
   readonly names: NameMap
   /** Rows belong to projects, so a signed-in caller sees only own ones unless all=1. */
   readonly hasOwnership: boolean
+  /** Query arguments of its own, which are no filters. */
+  readonly listArguments?: Readonly<Record<string, z.ZodType>>
 }
 
+const INFO = z.string().meta({
+  description:
+    'JSON that the info contains, or one word that is all of it, or key::value|key::value compared as texts.',
+})
+const FULL_TEXT = z.string().meta({
+  description:
+    '1 searches for the words of the pairs of info; objects get headline and rank, the best first.',
+})
+
 /** The query arguments that `listArguments` takes. */
-export function listQueryOf({ names }: Pick<ListRules, 'names'>): Record<string, z.ZodType> {
+export function listQueryOf({
+  names,
+  listArguments: own = {},
+}: Pick<ListRules, 'names' | 'listArguments'>): Record<string, z.ZodType> {
   const attribute = z.string().meta({ description: 'Only objects of which this attribute is equal.' })
   return {
     ...Object.fromEntries(Object.keys(names).map((name) => [name, attribute])),
@@ -50,6 +64,8 @@ export function listQueryOf({ names }: Pick<ListRules, 'names'>): Record<string,
     orderby: z.string().meta({ description: 'An attribute; id when left out.' }),
     desc: z.string().meta({ description: 'true for descending order.' }),
     all: z.string().meta({ description: '1 lists the projects of others too, for callers with a key.' }),
+    ...('info' in names ? { info: INFO, fulltextsearch: FULL_TEXT } : {}),
+    ...own,
   }
 }
 
@@ -67,6 +83,8 @@ export function listArguments(ctx: Context, rules: ListRules): ListQuery {
   if (limit < 0 || offset < 0) throw new ApiError('DataError', 'LIMIT and OFFSET must not be negative')
   return {
     filters: filters(ctx, rules),
+    pairs: pairs(ctx, rules),
+    projectIds: rules.hasOwnership ? projectIds(ctx) : undefined,
     orderBy: orderBy(argument(ctx, 'orderby') ?? 'id', rules),
     desc: descending(argument(ctx, 'desc')),
     limit: Math.min(limit, LIMIT_MAX),
@@ -119,23 +137,63 @@ function noAttribute(className: string, name: string): ApiError {
   return new ApiError('AttributeError', `type object '${className}' has no attribute '${name}'`)
 }
 
-function filters(ctx: Context, { names, className, hasOwnership }: ListRules): ListFilter[] {
+function filters(
+  ctx: Context,
+  { names, className, hasOwnership, listArguments: own = {} }: ListRules,
+): ListFilter[] {
   const found: ListFilter[] = []
   for (const name of Object.keys(ctx.query)) {
     const field = fieldOf(names, name)
-    if (RESERVED.has(name) || (name === 'external_uid' && field === undefined)) continue
+    if (RESERVED.has(name) || Object.hasOwn(own, name)) continue
+    if (name === 'external_uid' && field === undefined) continue
     if (field === undefined) throw noAttribute(className, name)
     const value = argument(ctx, name) ?? ''
-    const values = filterValues(name, value, hasOwnership)
-    // A project_id without digits is no restriction, as on PyBossa.
-    if (values.length > 0) found.push({ field, values })
+    // PyBossa takes no notice of this one.
+    if (name === 'fav_user_ids' || (name === 'project_id' && hasOwnership)) continue
+    if (name !== 'info') found.push({ field, values: [value] })
+    else if (!isPairs(value)) found.push({ field, values: infoValues(value) })
   }
   return found
 }
 
-function filterValues(name: string, value: string, hasOwnership: boolean): string[] {
-  if (name === 'info') return infoValues(value)
-  return name === 'project_id' && hasOwnership ? (value.match(/\d+/g) ?? []) : [value]
+/** All numbers of the argument; without any it is no restriction, as on PyBossa. */
+function projectIds(ctx: Context): string[] | undefined {
+  return argument(ctx, 'project_id')?.match(/\d+/g) ?? undefined
+}
+
+function isPairs(value: string): boolean {
+  return value.includes('::') && !isJson(value)
+}
+
+function isJson(value: string): boolean {
+  try {
+    JSON.parse(value)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The pairs `key::value|key::value` of `info`. @throws ApiError ValueError */
+function pairs(ctx: Context, { names }: ListRules): ListQuery['pairs'] {
+  const value = argument(ctx, 'info')
+  const field = fieldOf(names, 'info')
+  if (value === undefined || field === undefined || !isPairs(value)) return undefined
+  const [first, ...others] = value
+    .split('|')
+    .filter((pair) => pair !== '')
+    .map(pairOf)
+  if (!first) return undefined
+  return { field, all: [first, ...others], isFullText: argument(ctx, 'fulltextsearch') === '1' }
+}
+
+function pairOf(text: string): InfoPair {
+  const [key, value, ...more] = text.split('::')
+  if (key !== undefined && value !== undefined && more.length === 0) return { key, value }
+  throw new ApiError(
+    'ValueError',
+    `info is filtered by pairs key::value, with | between them; "${text}" is none`,
+  )
 }
 
 /**
@@ -144,12 +202,8 @@ function filterValues(name: string, value: string, hasOwnership: boolean): strin
  * @throws ApiError ValueError for what would find nothing although it was meant to find something.
  */
 function infoValues(value: string): string[] {
-  try {
-    const json: unknown = JSON.parse(value)
-    return typeof json === 'number' ? [value, JSON.stringify(value)] : [value]
-  } catch {
-    if (!value.includes('::') && !/^\s*[[{"]/.test(value)) return [JSON.stringify(value)]
-    const possible = 'JSON that the info contains, such as {"key": "value"}, or one word that is all of it'
-    throw new ApiError('ValueError', `info can be filtered by ${possible}; "${value}" is neither`)
-  }
+  if (isJson(value)) return /^\s*-?\d/.test(value) ? [value, JSON.stringify(value)] : [value]
+  if (!/^\s*[[{"]/.test(value)) return [JSON.stringify(value)]
+  const possible = 'JSON that the info contains, such as {"key": "value"}, or one word that is all of it'
+  throw new ApiError('ValueError', `info can be filtered by ${possible}; "${value}" is neither`)
 }

@@ -24,7 +24,7 @@ import { countOf, idOf, nameOf } from './input.ts'
 import { readAs } from './noun.ts'
 import type { Operation } from './operation.ts'
 import { toWire } from './output.ts'
-import { TASK } from './task.ts'
+import { TASK } from './nouns.ts'
 import { integer, text } from './values.ts'
 
 const who = { external_uid: text.meta({ description: 'Whom another site speaks for, by its token.' }) }

@@ -39,6 +39,10 @@ interface NounSpec<A extends Attributes> {
   readonly parents?: Readonly<Record<string, string>>
   /** Rows belong to projects, so a signed-in caller's lists hold only own ones unless all=1. */
   readonly hasOwnership: boolean
+  /** Objects carry no link of their own either. */
+  readonly isUnlinked?: true
+  /** Query arguments of its lists that are no filters. */
+  readonly listArguments?: Readonly<Record<string, z.ZodType>>
 }
 
 /** A kind of object of the API: its names, what bodies may hold, what objects look like. */

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Context } from '../../http/state.ts'
 import type { App } from '../../platform/app.ts'
 import type { ListQuery } from '../../platform/list-store.ts'
-import { idOf } from './input.ts'
+import { argument, idOf } from './input.ts'
 import { listArguments, listQueryOf } from './list-arguments.ts'
 import { readBody } from './noun.ts'
 import type { BodyOf, Noun } from './noun.ts'
@@ -21,7 +21,14 @@ export interface ResourceHandlers<A extends Attributes, R extends object> {
   remove?(ctx: Context, id: number): Promise<void>
   /** Objects as this caller may see them, without links; all attributes when left out. */
   show?(ctx: Context, records: readonly R[]): Promise<Record<string, unknown>[]>
+  /** What objects hold besides when a GET has this argument: one addition for each object, in their order. */
+  readonly extras?: Readonly<Record<string, Extra>>
 }
+
+export type Extra = (
+  ctx: Context,
+  objects: readonly Record<string, unknown>[],
+) => Promise<readonly Record<string, unknown>[]>
 
 /** The five requests of a noun: list, read, create, update and delete, in PyBossa's shapes. */
 export function resource<A extends Attributes, R extends object>(
@@ -41,7 +48,19 @@ export function resource<A extends Attributes, R extends object>(
 
   async function withLinksOf(ctx: Context, records: readonly R[]): Promise<Record<string, unknown>[]> {
     const objects = await show(ctx, records)
-    return objects.map((object) => ({ ...object, ...linksOf(app, noun, object) }))
+    const extras = await Promise.all(asked(ctx).map((extra) => extra(ctx, objects)))
+    return objects.map((object, n) => ({
+      ...object,
+      ...marksOf(records[n]),
+      ...Object.fromEntries(extras.flatMap((extra) => Object.entries(extra[n] ?? {}))),
+      ...linksOf(app, noun, object),
+    }))
+  }
+
+  function asked(ctx: Context): Extra[] {
+    return Object.entries(handlers.extras ?? {})
+      .filter(([name]) => argument(ctx, name) !== undefined)
+      .map(([, extra]) => extra)
   }
 
   const operations: (Operation | undefined)[] = [
@@ -59,6 +78,9 @@ export function resource<A extends Attributes, R extends object>(
       method: 'get',
       path: one,
       summary: `Read one ${path}`,
+      query: Object.fromEntries(
+        Object.entries(noun.listArguments ?? {}).filter(([name]) => name in (handlers.extras ?? {})),
+      ),
       shown: withLinks,
       async handle(ctx) {
         ;[ctx.body] = await withLinksOf(ctx, [await read(ctx, idOf(ctx))])
@@ -101,15 +123,24 @@ export function resource<A extends Attributes, R extends object>(
   return operations.filter((operation) => operation !== undefined)
 }
 
+/** What a full-text search found of an object. */
+function marksOf(record: object | undefined): object {
+  return record && 'headline' in record && 'rank' in record
+    ? { headline: record.headline, rank: record.rank }
+    : {}
+}
+
 export const Links = z.looseObject({ link: z.string().optional(), links: z.array(z.string()).optional() })
 
 /** PyBossa's hypermedia: the object itself, and those whose ids it holds. */
-export function linksOf(app: Pick<App, 'config'>, { path, parents }: Noun, object: Record<string, unknown>) {
-  const to = (noun: string, id: unknown, rel: string) => link(app.config.site.url, noun, id, rel)
+export function linksOf(app: Pick<App, 'config'>, noun: Noun, object: Record<string, unknown>) {
+  const { path, parents } = noun
+  const to = (title: string, id: unknown, rel: string) => link(app.config.site.url, title, id, rel)
+  if (noun.isUnlinked) return {}
   const own = { link: to(path, object['id'], 'self') }
   if (!parents) return own
-  const links = Object.entries(parents).map(([attribute, noun]) =>
-    to(noun, object[attribute], noun === 'category' ? 'category' : 'parent'),
+  const links = Object.entries(parents).map(([attribute, parent]) =>
+    to(parent, object[attribute], parent === 'category' ? 'category' : 'parent'),
   )
   return { ...own, links }
 }

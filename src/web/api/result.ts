@@ -1,47 +1,50 @@
-import { listResultRecords } from '../../domain/results/result-service.ts'
-import { NotFoundError } from '../../lib/errors.ts'
+import { getProject, mustEdit } from '../../domain/projects/project-service.ts'
+import { getResult, listResultRecords, updateResult } from '../../domain/results/result-service.ts'
+import type { Context } from '../../http/state.ts'
 import type { App } from '../../platform/app.ts'
-import { defineNoun } from './noun.ts'
+import { ApiError } from './errors.ts'
+import { RESULT } from './nouns.ts'
 import type { Operation } from './operation.ts'
+import { relatedOfResults } from './related.ts'
 import { resource } from './resource.ts'
-import { boolean, integer, integers, json, time } from './values.ts'
-
-const RESULT = defineNoun({
-  path: 'result',
-  className: 'Result',
-  hasOwnership: true,
-  parents: { project_id: 'project', task_id: 'task' },
-  attributes: {
-    id: { field: 'id', schema: integer, use: 'reserved' },
-    created: { field: 'created', schema: time, use: 'reserved' },
-    project_id: { field: 'projectId', schema: integer, use: 'reserved' },
-    task_id: { field: 'taskId', schema: integer, use: 'reserved' },
-    task_run_ids: { field: 'taskRunIds', schema: integers, use: 'reserved' },
-    last_version: { field: 'lastVersion', schema: boolean, use: 'reserved' },
-    info: { field: 'info', schema: json },
-  },
-})
 
 /** /api/result: the current version of each, unless last_version=false asks for the older ones. */
 export function resultOperations(app: App): Operation[] {
   return resource(app, RESULT, {
+    extras: { related: relatedOfResults },
+
     list(ctx, query) {
       const isAsked = query.filters.some(({ field }) => field === 'lastVersion')
       const current = isAsked ? [] : [{ field: 'lastVersion', values: ['true'] }]
       return listResultRecords(ctx.state.db, { ...query, filters: [...query.filters, ...current] })
     },
-    async read(ctx, id) {
-      const { db, viewer } = ctx.state
-      const [result] = await listResultRecords(db, {
-        filters: [{ field: 'id', values: [String(id)] }],
-        orderBy: 'id',
-        desc: false,
-        limit: 1,
-        offset: 0,
-        readableBy: viewer?.isAdmin === true ? 'everything' : viewer?.id,
-      })
-      if (!result) throw new NotFoundError('result', id)
-      return result
+    read: (ctx, id) => getResult(ctx.state.db, ctx.state.viewer, id),
+
+    async update(ctx, id, read) {
+      const { result, project } = await find(ctx, id)
+      mustEdit(ctx.state.viewer, project)
+      const body = await read()
+      const info = 'info' in body ? (body.info ?? null) : undefined
+      return info === undefined ? result : updateResult(ctx.state.db, ctx.state.viewer, project, result, info)
+    },
+
+    create(ctx) {
+      throw refusal(ctx, 'Results are made by the server, when a task is done')
+    },
+
+    async remove(ctx, id) {
+      await find(ctx, id)
+      throw refusal(ctx, 'Results are never deleted')
     },
   })
+}
+
+async function find(ctx: Context, id: number) {
+  const { db, viewer } = ctx.state
+  const result = await getResult(db, viewer, id)
+  return { result, project: await getProject(db, viewer, Number(result['projectId'])) }
+}
+
+function refusal(ctx: Context, message: string): ApiError {
+  return new ApiError(ctx.state.viewer ? 'Forbidden' : 'Unauthorized', message)
 }

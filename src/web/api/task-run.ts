@@ -4,7 +4,14 @@ import type { NewTaskRun } from '../../domain/assignment/assignment-service.ts'
 import { madeUpIpOf } from '../../domain/contributors/contributor-service.ts'
 import type { ContributorKey } from '../../domain/contributors/contributor-service.ts'
 import { getProject } from '../../domain/projects/project-service.ts'
-import { getTaskRun, listTaskRunRecords } from '../../domain/task-runs/task-run-service.ts'
+import {
+  deleteTaskRun,
+  getTaskRun,
+  listTaskRunRecords,
+  mustChangeTaskRun,
+  updateTaskRun,
+} from '../../domain/task-runs/task-run-service.ts'
+import type { TaskRun, TaskRunChanges } from '../../domain/task-runs/task-run-service.ts'
 import type { Task } from '../../domain/tasks/task-service.ts'
 import {
   attachRunUpload,
@@ -15,49 +22,42 @@ import {
 import type { NewFile } from '../../domain/uploads/upload-service.ts'
 import type { Context } from '../../http/state.ts'
 import type { App } from '../../platform/app.ts'
+import type { ListQuery } from '../../platform/list-store.ts'
 import type { Json } from '../../platform/schema.ts'
+import { ApiError } from './errors.ts'
 import { answeringContributor } from './external.ts'
 import { argument, countOf } from './input.ts'
-import { checkValue, defineNoun } from './noun.ts'
+import { checkValue } from './noun.ts'
 import type { BodyOf } from './noun.ts'
+import { TASK, TASK_RUN } from './nouns.ts'
 import type { Operation } from './operation.ts'
 import { toWire, wireTime } from './output.ts'
+import { relatedOfTaskRuns } from './related.ts'
 import { resource } from './resource.ts'
-import { TASK } from './task.ts'
 import { withFile } from './upload.ts'
-import { integer, json, text, time } from './values.ts'
-
-const TASK_RUN = defineNoun({
-  path: 'taskrun',
-  className: 'TaskRun',
-  hasOwnership: true,
-  parents: { project_id: 'project', task_id: 'task' },
-  attributes: {
-    id: { field: 'id', schema: integer, use: 'reserved' },
-    created: { field: 'created', schema: time, use: 'reserved' },
-    project_id: { field: 'projectId', schema: integer },
-    task_id: { field: 'taskId', schema: integer },
-    // Whoever is named in the body has to be who asks: only a token says so, never a user_id or an address.
-    user_id: { field: 'userId', schema: integer, use: 'ignored' },
-    user_ip: { field: 'userIp', schema: text, use: 'ignored' },
-    finish_time: { field: 'finishTime', schema: time, use: 'reserved' },
-    timeout: { field: 'timeout', schema: integer },
-    calibration: { field: 'calibration', schema: integer },
-    external_uid: { field: 'externalUid', schema: text },
-    media_url: { field: 'mediaUrl', schema: text },
-    info: { field: 'info', schema: json },
-  },
-})
+import { integer, text } from './values.ts'
 
 /** /api/taskrun */
 export function taskRunOperations(app: App): Operation[] {
   return [
     ...resource(app, TASK_RUN, {
-      list: (ctx, query): Promise<object[]> => listTaskRunRecords(ctx.state.db, query),
-      async read(ctx, id) {
-        const run = await getTaskRun(ctx.state.db, id)
-        await getProject(ctx.state.db, ctx.state.viewer, run.projectId)
-        return run
+      extras: { related: relatedOfTaskRuns },
+
+      list(ctx, query): Promise<object[]> {
+        refuseUnbounded(query)
+        return listTaskRunRecords(ctx.state.db, { ...query, ranges: finishTimes(ctx) })
+      },
+
+      read: find,
+
+      async update(ctx, id, read) {
+        const run = await find(ctx, id)
+        mustChangeTaskRun(ctx.state.viewer, run)
+        return updateTaskRun(ctx.state.db, ctx.state.viewer, run, changesOf(await read(), run))
+      },
+
+      async remove(ctx, id) {
+        await deleteTaskRun(ctx.state.db, ctx.state.viewer, await find(ctx, id))
       },
     }),
     {
@@ -80,6 +80,46 @@ export function taskRunOperations(app: App): Operation[] {
       },
     },
   ]
+}
+
+async function find(ctx: Context, id: number): Promise<TaskRun> {
+  const run = await getTaskRun(ctx.state.db, id)
+  await getProject(ctx.state.db, ctx.state.viewer, run.projectId)
+  return run
+}
+
+/** What a PUT changes: a task run stays with its task and contributor. @throws ApiError BadRequest */
+function changesOf(body: BodyOf<typeof TASK_RUN.attributes>, run: TaskRun): TaskRunChanges {
+  const given = [
+    body.project_id ?? run.projectId,
+    body.task_id ?? run.taskId,
+    body.external_uid ?? run.externalUid,
+  ]
+  if (given.join(' ') !== [run.projectId, run.taskId, run.externalUid].join(' '))
+    throw new ApiError('BadRequest', 'A task run stays with its task and contributor')
+  return {
+    ...('info' in body ? { info: body.info ?? null } : {}),
+    ...('timeout' in body ? { timeout: body.timeout ?? null } : {}),
+    ...('calibration' in body ? { calibration: body.calibration ?? null } : {}),
+    ...('media_url' in body ? { mediaUrl: body.media_url ?? null } : {}),
+  }
+}
+
+/** Nothing finds task runs by what they hold: only those of a project or task are looked through. */
+export function refuseUnbounded({ filters, pairs, projectIds }: ListQuery): void {
+  const has = (name: string) => filters.some(({ field }) => field === name)
+  const isBounded = projectIds !== undefined || has('taskId') || has('id')
+  if ((pairs || has('info')) && !isBounded)
+    throw new ApiError(
+      'ValueError',
+      'Task runs can be filtered by info together with project_id or task_id only',
+    )
+}
+
+/** The range that from_finish_time and to_finish_time give. */
+export function finishTimes(ctx: Context): NonNullable<ListQuery['ranges']> {
+  const [from, to] = [argument(ctx, 'from_finish_time'), argument(ctx, 'to_finish_time')]
+  return from === undefined && to === undefined ? [] : [{ field: 'finishTime', from, to }]
 }
 
 type TaskRunBody = BodyOf<typeof TASK_RUN.attributes>

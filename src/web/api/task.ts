@@ -1,3 +1,4 @@
+import { findContributorIds } from '../../domain/contributors/contributor-service.ts'
 import { getProject } from '../../domain/projects/project-service.ts'
 import { mayEditProject } from '../../domain/projects/project-policy.ts'
 import {
@@ -12,44 +13,28 @@ import type { Context } from '../../http/state.ts'
 import type { App } from '../../platform/app.ts'
 import { ApiError } from './errors.ts'
 import { argument } from './input.ts'
-import { defineNoun } from './noun.ts'
+import { TASK } from './nouns.ts'
 import type { BodyOf } from './noun.ts'
 import type { Operation } from './operation.ts'
+import { relatedOfTasks } from './related.ts'
 import { resource } from './resource.ts'
-import { integer, integers, json, number, text, time } from './values.ts'
-
-export const TASK = defineNoun({
-  path: 'task',
-  className: 'Task',
-  hasOwnership: true,
-  parents: { project_id: 'project' },
-  attributes: {
-    id: { field: 'id', schema: integer, use: 'reserved' },
-    created: { field: 'created', schema: time, use: 'reserved' },
-    project_id: { field: 'projectId', schema: integer },
-    state: { field: 'state', schema: text, use: 'reserved' },
-    quorum: { field: 'quorum', schema: integer },
-    calibration: { field: 'calibration', schema: integer },
-    priority_0: { field: 'priority', schema: number },
-    info: { field: 'info', schema: json },
-    n_answers: { field: 'nAnswers', schema: integer },
-    fav_user_ids: { field: 'favUserIds', schema: integers, use: 'reserved' },
-    // What is known of a calibration task.
-    expected_info: { field: 'expectedInfo', schema: json, use: 'write-only' },
-  },
-})
 
 type TaskBody = BodyOf<typeof TASK.attributes>
 
 /** /api/task */
 export function taskOperations(app: App): Operation[] {
   return resource(app, TASK, {
-    async list(ctx, query): Promise<object[]> {
+    extras: { related: relatedOfTasks },
+
+    async list(ctx, { ownerId, ...rest }): Promise<object[]> {
+      const participated = argument(ctx, 'participated') !== undefined
+      const query = { ...rest, ownerId: participated ? undefined : ownerId }
       // The list holds the caller's own tasks only, or else those of everybody.
       const mayKnow = query.ownerId !== undefined || ctx.state.viewer?.isAdmin === true
       if (!mayKnow && asksForCalibration(ctx))
         throw new ApiError('Forbidden', 'Which tasks are for calibration is known to owners only')
-      const tasks = await listTaskRecords(ctx.state.db, query)
+      const except = participated ? await callerIds(app, ctx) : []
+      const tasks = await listTaskRecords(ctx.state.db, query, except)
       return mayKnow ? tasks : tasks.map(withoutCalibration)
     },
 
@@ -85,6 +70,13 @@ export function taskOperations(app: App): Operation[] {
       await deleteTask(ctx.state.db, ctx.state.viewer, project, task)
     },
   })
+}
+
+/** The contributors that the caller is, or speaks for: somebody with an account is nobody else. */
+async function callerIds(app: App, ctx: Context): Promise<number[]> {
+  const { db, viewer, contributor } = ctx.state
+  const externalUid = viewer ? undefined : argument(ctx, 'external_uid')
+  return findContributorIds(app, db, externalUid === undefined ? contributor : { externalUid })
 }
 
 async function find(ctx: Context, id: number) {

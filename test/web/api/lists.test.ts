@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import supertest from 'supertest'
 import { assertRefused, by } from '../../support/api.ts'
 import type { Body } from '../../support/api.ts'
@@ -91,7 +92,7 @@ test('unknown attributes and impossible values are refused', async () => {
     ['task?offset=-1', 415, 'DataError'],
     ['task?n_answers=many', 415, 'DataError', /many/],
     ['project?secret_key=x', 415, 'AttributeError'],
-    ['taskrun?created=%00', 415, 'DataError'],
+    ['taskrun?external_uid=%00', 415, 'DataError'],
   ]
   for (const [path, ...reason] of cases) await assertRefused(site.http.get(`/api/${path}`), reason)
 })
@@ -193,10 +194,84 @@ test('info is filtered by JSON or one word, and anything else is refused instead
   assert.deepEqual(await found('{"n": 9}'), [{ n: 9, k: 'a::b' }])
   assert.deepEqual(await found('{"k": "a::b"}'), [{ n: 9, k: 'a::b' }])
   assert.deepEqual(await found('other'), [])
-  for (const info of ['n::9', 'n::9|k::a', '{"n": 9', '[word]', '"word']) {
+  for (const info of ['{"n": 9', '[word]', '"word']) {
     const request = site.http.get('/api/task').query({ project_id: id, info })
     await assertRefused(request, [415, 'ValueError', /^info can be filtered by JSON/])
   }
+})
+
+test('info is filtered by pairs of key and value, all of which have to match as texts', async () => {
+  const { id } = await publishedProject(site, owner, { tasks: 1 })
+  const infos = [{ n: 9, k: 'a' }, { n: '9', k: 'b' }, { n: 9.5, t: true }, { n: { m: 1 } }, 'n', [{ n: 9 }]]
+  for (const info of infos)
+    await by(owner, site.http.post('/api/task')).send({ project_id: id, info }).expect(200)
+  await waitForReplica()
+  const found = async (info: string) =>
+    (await list('task', { project_id: id, info })).map((task) =>
+      infos.indexOf(infos.find((one) => isDeepStrictEqual(one, task['info'])) ?? ''),
+    )
+  assert.deepEqual(await found('n::9'), [0, 1])
+  assert.deepEqual(await found('n::9|k::b'), [1])
+  assert.deepEqual(await found('n::9.5'), [2])
+  assert.deepEqual(await found('n::9.50'), [])
+  assert.deepEqual(await found('t::true'), [2])
+  assert.deepEqual(await found('n::{"m": 1}'), [3])
+  assert.deepEqual(await found('n::'), [])
+  for (const info of ['n::9|k', 'n::9::k', 'n::9|k::a::b']) {
+    const request = site.http.get('/api/task').query({ project_id: id, info })
+    await assertRefused(request, [415, 'ValueError', /^info is filtered by pairs/])
+  }
+})
+
+test('a full-text search says where it matched, and the best match comes first', async () => {
+  const { id } = await publishedProject(site, owner, { tasks: 1 })
+  const texts = ['A gull that flew over all of the old harbour', 'A gull, a harbour', 'Boats at night']
+  for (const place of texts)
+    await by(owner, site.http.post('/api/task'))
+      .send({ project_id: id, info: { place, n: 1 } })
+      .expect(200)
+  await waitForReplica()
+  const found = (info: string) => list('task', { project_id: id, info, fulltextsearch: 1 })
+  const [near = {}, far = {}, ...others] = await found('place::gull&harbour')
+  assert.equal(near['headline'], 'A <b>gull</b>, a <b>harbour</b>')
+  assert.equal(far['headline'], 'A <b>gull</b> that flew over all of the old <b>harbour</b>')
+  assert.ok(Number(near['rank']) > Number(far['rank']))
+  assert.deepEqual(others, [])
+  assert.equal((await found('place::gulls')).length, 2)
+  assert.equal((await found('place::gull&old|n::1')).length, 1)
+  assert.equal((await found('place::gull|place::boat')).length, 0)
+  assert.equal((await found('place::!gull')).length, 1)
+  const bad = site.http
+    .get('/api/task')
+    .query({ project_id: id, info: 'place::two words', fulltextsearch: 1 })
+  await assertRefused(bad, [415, 'DBIntegrityError', /full-text query cannot be read/])
+})
+
+test('times are filtered by how they begin', async () => {
+  const { id, taskIds } = await publishedProject(site, owner, { tasks: 3 })
+  const times = ['2026-01-31T23:59:59.999999Z', '2026-02-01T00:00:00Z', '2026-10-05T12:30:40.5Z']
+  for (const [n, time] of times.entries())
+    await rowsOf(site, 'update task set created = $2 where id = $1', [taskIds[n], time])
+  await waitForReplica()
+  const found = async (created: string) =>
+    idsOf(await list('task', { project_id: id, created })).map((task) => taskIds.indexOf(Number(task)))
+  for (const [prefix, wanted] of [
+    ['20', [0, 1, 2]],
+    ['2026', [0, 1, 2]],
+    ['2026-', [0, 1, 2]],
+    ['2026-0', [0, 1]],
+    ['2026-01', [0]],
+    ['2026-02-01T00:00', [1]],
+    ['2026-10-05T12:30:40.5', [2]],
+    ['2026-10-05T12:30:40.4', []],
+    ['2026-1', [2]],
+    ['2026-13', []],
+    ['2026-02-30', []],
+    ['0', []],
+    ['9999-12-31', []],
+    ['May', []],
+  ] as const)
+    assert.deepEqual(await found(prefix), wanted, prefix)
 })
 
 test('HEAD answers wherever GET does, without a body', async () => {
