@@ -28,7 +28,9 @@ export function rowConditions(source: ListSource, query: ListQuery): RawBuilder<
   return [
     ...query.filters.map((filter) => filterCondition(source, filter)),
     ...(pairs ? pairConditions(fieldOf(source, pairs.field), pairs.all, pairs.isFullText) : []),
-    ...ranges.map(({ field, from, to }) => rangeCondition(sql.raw(fieldOf(source, field).sql), from, to)),
+    ...ranges.map(({ field, from, to }) =>
+      rangeCondition(sql.raw(fieldOf(source, field).sql), wholeTime(from), wholeTime(to)),
+    ),
     ...(source.where === undefined ? [] : [sql.raw(source.where)]),
     ...(lastId === undefined ? [] : [sql`${sql.raw(source.id)} > ${lastId}`]),
     ...(where ? [where] : []),
@@ -76,6 +78,12 @@ function timeCondition(column: RawBuilder<unknown>, prefix: string): RawBuilder<
   if (!range) return sql`false`
   const within = rangeCondition(column, range.from, range.before, sql`<`)
   return range.isExact ? within : sql`(${within} and ${text})`
+}
+
+/** A bound that is cut off begins where its text does: the first moment of that year, month or day. */
+function wholeTime(text: string | undefined): string | undefined {
+  const range = text === undefined ? undefined : timePrefix(text)
+  return range?.isExact ? range.from : text
 }
 
 function rangeCondition(
@@ -161,6 +169,6 @@ export function projectConditions(
   if (readableBy === 'everything') return conditions
   const isOwn = isOwner(projectId, readableBy)
   const isOpen = sql`exists (select from project readable where readable.id = ${projectId} and readable.published)`
-  conditions.push(source.isForOwners ? isOwn : sql`(${isOpen} or ${isOwn})`)
+  conditions.push(source.isForOwners || query.isForOwners ? isOwn : sql`(${isOpen} or ${isOwn})`)
   return conditions
 }

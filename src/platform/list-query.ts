@@ -72,6 +72,8 @@ export interface ListQuery {
   readonly ownerId?: number | undefined
   /** Rows of drafts are shown to their owners only; 'everything' for admins. */
   readonly readableBy: number | 'everything' | undefined
+  /** Only rows of projects that the caller may change. */
+  readonly isForOwners?: boolean
   /** A repository's own condition. */
   readonly where?: RawBuilder<unknown> | undefined
 }
