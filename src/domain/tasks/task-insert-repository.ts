@@ -24,19 +24,29 @@ export interface AddedTasks {
   nCalibration: number
   nWanted: number
   firstId: number | null
+  /** In the order given; empty of those that came by COPY. */
+  ids: number[]
 }
 
 /** How much of a source one COPY and one insert take, in texts of 64 kB: both end far within the role's time limit. */
 const SLICE_BATCHES = 32
 
-/** Adds one task with its scheduling row. */
-export async function insertTaskRow(tx: Tx, projectId: number, row: TaskRow): Promise<AddedTasks> {
+/** Adds tasks with their scheduling rows in one statement. */
+export async function insertTaskRows(
+  tx: Tx,
+  projectId: number,
+  rows: readonly TaskRow[],
+): Promise<AddedTasks> {
   const source = sql`
-    select 1 as n, ${row.info}::jsonb as info, ${row.nAnswers}::integer as n_answers,
-           ${row.priority}::double precision as priority, ${row.calibration}::smallint as calibration,
-           ${row.expectedInfo}::jsonb as expected_info, ${row.quorum}::integer as quorum,
-           decode(${row.hash}, 'hex') as hash`
-  return insertFrom(tx, projectId, source, sql``)
+    select n, info::jsonb, n_answers, priority, calibration, expected_info::jsonb, quorum, decode(hash, 'hex') as hash
+      from unnest(
+        ${rows.map(({ info }) => info)}::text[], ${rows.map(({ nAnswers }) => nAnswers)}::integer[],
+        ${rows.map(({ priority }) => priority)}::double precision[],
+        ${rows.map(({ calibration }) => calibration)}::smallint[],
+        ${rows.map(({ expectedInfo }) => expectedInfo)}::text[], ${rows.map(({ quorum }) => quorum)}::integer[],
+        ${rows.map(({ hash }) => hash)}::text[])
+      with ordinality as given_row (info, n_answers, priority, calibration, expected_info, quorum, hash, n)`
+  return insertFrom(tx, projectId, source, sql``, sql`array_agg(id order by id)`)
 }
 
 /**
@@ -49,8 +59,8 @@ export async function copyTaskRows<Input>(
   projectId: number,
   inputs: AsyncIterable<Input>,
   rowOf: (input: Input) => TaskRow,
-): Promise<AddedTasks & { read: number }> {
-  const total: AddedTasks & { read: number } = {
+): Promise<Omit<AddedTasks, 'ids'> & { read: number }> {
+  const total: Omit<AddedTasks, 'ids'> & { read: number } = {
     read: 0,
     added: 0,
     nCalibration: 0,
@@ -94,6 +104,7 @@ async function insertFrom(
   projectId: number,
   source: RawBuilder<unknown>,
   where: RawBuilder<unknown>,
+  ids = sql`array[]::bigint[]`,
 ): Promise<AddedTasks> {
   const { rows } = await sql<AddedTasks>`
     with given as not materialized (${source}),
@@ -108,9 +119,10 @@ async function insertFrom(
              a.calibration <> 0, a.calibration = 0
         from added a, (select order_kind_v1(scheduler) as kind from project where id = ${projectId}) k)
     select count(*)::int as added, (count(*) filter (where calibration <> 0))::int as "nCalibration",
-           coalesce(sum(n_answers) filter (where calibration = 0), 0)::int as "nWanted", min(id) as "firstId"
+           coalesce(sum(n_answers) filter (where calibration = 0), 0)::int as "nWanted", min(id) as "firstId",
+           ${ids} as ids
       from added`.execute(tx)
-  return rows[0] ?? { added: 0, nCalibration: 0, nWanted: 0, firstId: null }
+  return rows[0] ?? { added: 0, nCalibration: 0, nWanted: 0, firstId: null, ids: [] }
 }
 
 /**

@@ -155,6 +155,25 @@ export async function lockPlaces(tx: Tx, taskIds: readonly number[]): Promise<vo
      order by task_id, contributor_id for update`.execute(tx)
 }
 
+/** Writes the priorities of locked tasks, which are reconciled afterwards. */
+export async function updatePriorities(
+  tx: Tx,
+  changes: readonly { id: number; priority: number }[],
+): Promise<void> {
+  const [ids, priorities] = [changes.map(({ id }) => id), changes.map(({ priority }) => priority)]
+  await sql`
+    update task t set priority_0 = c.priority
+      from unnest(${ids}::bigint[], ${priorities}::double precision[]) as c (id, priority)
+     where t.id = c.id`.execute(tx)
+}
+
+/** The projects of tasks, by the ids of the tasks. */
+export async function findProjectsOfTasks(db: Db, taskIds: readonly number[]): Promise<Map<number, number>> {
+  const { rows } = await sql<{ id: number; projectId: number }>`
+    select id, project_id as "projectId" from task where id = any (${[...taskIds]}::bigint[])`.execute(db)
+  return new Map(rows.map(({ id, projectId }) => [id, projectId]))
+}
+
 /** Locks tasks against newtask, submit and sweep, before their rules are changed. */
 export async function lockTasks(tx: Tx, taskIds: readonly number[]): Promise<void> {
   await sql`select lock_tasks_v1(${[...taskIds]}::bigint[])`.execute(tx)

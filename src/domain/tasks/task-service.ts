@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ForbiddenError, InvalidError, NotFoundError } from '../../lib/errors.ts'
+import { ForbiddenError, InvalidError, NotFoundError, UnauthenticatedError } from '../../lib/errors.ts'
 import { canonicalJson, contentHash, hashOfCanonical } from '../../lib/canonical-json.ts'
 import { fieldErrors } from '../../lib/field-errors.ts'
 import { byIds, listRows } from '../../platform/list-store.ts'
@@ -12,7 +12,7 @@ import type { Json } from '../../platform/schema.ts'
 import type { MaybeViewer } from '../projects/project-policy.ts'
 import { mustEdit } from '../projects/project-service.ts'
 import type { Project } from '../projects/project-service.ts'
-import { copyTaskRows, insertTaskRow, isInOldOrder } from './task-insert-repository.ts'
+import { copyTaskRows, insertTaskRows, isInOldOrder } from './task-insert-repository.ts'
 import type { AddedTasks, TaskRow } from './task-insert-repository.ts'
 import {
   REORDER_BATCH,
@@ -62,7 +62,7 @@ const Settings = z.object({
   quorum: z.int('quorum is a whole number.').min(0).max(10_000).optional(),
 })
 
-function checkSettings(settings: TaskChanges | TaskInput): void {
+export function checkSettings(settings: TaskChanges | TaskInput): void {
   const parsed = Settings.safeParse(settings)
   if (parsed.success) return
   const fields = fieldErrors(parsed.error)
@@ -79,15 +79,15 @@ export async function createTask(
   mustEdit(viewer, project)
   checkSettings(input)
   return db.write(async (tx) => {
-    const added = await insertTaskRow(tx, project.id, rowOf(input))
+    const added = await insertTaskRows(tx, project.id, [rowOf(input)])
     await noteAdded(tx, project.id, added)
-    const task = await findTask(tx, added.firstId ?? 0)
+    const task = await findTask(tx, added.ids[0] ?? 0)
     if (!task) throw new Error('A new task was not stored')
     return task
   })
 }
 
-function rowOf(input: TaskInput): TaskRow {
+export function rowOf(input: TaskInput): TaskRow {
   const content = canonicalJson(input.info)
   const { expectedInfo = null } = input
   return {
@@ -117,10 +117,10 @@ export async function addTasks(
 }
 
 /** Notes that tasks were added, and brings them into the order that the project has by now. */
-async function noteAdded(
+export async function noteAdded(
   tx: Tx,
   projectId: number,
-  { added, nCalibration, nWanted, firstId }: AddedTasks,
+  { added, nCalibration, nWanted, firstId }: Omit<AddedTasks, 'ids'>,
 ): Promise<void> {
   if (firstId === null) return
   await noteTasks(tx, projectId, {
@@ -239,6 +239,17 @@ export async function listTaskRecords(
 ): Promise<Record<string, unknown>[]> {
   const where = exceptOf.length === 0 ? query.where : withoutRunsOf(exceptOf)
   return db.read((reader) => listRows(reader, taskList, { ...query, where }))
+}
+
+/** A page of done tasks, of projects that this person may change. */
+export async function listDoneTasks(
+  db: RequestDb,
+  viewer: MaybeViewer,
+  query: ListQuery,
+): Promise<Record<string, unknown>[]> {
+  if (!viewer) throw new UnauthenticatedError('Only owners of a project can list what is completed of it.')
+  const filters = [...query.filters, { field: 'state', values: ['completed'] }]
+  return listTaskRecords(db, { ...query, filters, ownerId: undefined, isForOwners: true })
 }
 
 /** Tasks by their ids, as the same records; for callers who may see them. */

@@ -3,6 +3,7 @@ import type { RequestState } from '../../http/state.ts'
 import type { App } from '../../platform/app.ts'
 import { announcementOperations } from './announcement.ts'
 import { blogpostOperations } from './blogpost.ts'
+import { bulkTaskOperations } from './bulk-tasks.ts'
 import { categoryOperations } from './category.ts'
 import { ApiError } from './errors.ts'
 import { favouriteOperations } from './favourite.ts'
@@ -66,5 +67,6 @@ export function apiOperations(app: App): Operation[] {
     ...helpingMaterialOperations(app),
     ...pageOperations(app),
     ...favouriteOperations(app),
+    ...bulkTaskOperations(),
   ]
 }

@@ -17,11 +17,16 @@ const BODY_BYTES_MAX = 10 * 1024 * 1024
  * what is not UTF-8 or cannot be stored; AppError too-large above 10 MB.
  */
 export async function readObject(ctx: Context): Promise<JsonObject> {
-  const value = parseJson(await readText(ctx), 'The body')
+  const value = await readJson(ctx)
   if (Array.isArray(value)) throw new ApiError('AttributeError', "'list' object has no attribute 'keys'")
   if (typeof value !== 'object' || value === null)
     throw new ApiError('ValueError', 'The body is not a JSON object')
   return translateBody(ctx, value)
+}
+
+/** Whatever JSON a request holds. @throws ApiError ValueError, DataError; AppError too-large above 10 MB */
+export async function readJson(ctx: Context): Promise<Json> {
+  return parseJson(await readText(ctx), 'The body')
 }
 
 async function readText(ctx: Context): Promise<string> {

@@ -126,7 +126,7 @@ export async function readAs<T>(ctx: Context, schema: z.ZodType<T>): Promise<T> 
 export function checkValue<T>(schema: z.ZodType<T>, value: unknown, name: string): T {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  throw invalidInput(name, parsed.error)
+  throw invalidInput([name, ...(parsed.error.issues[0]?.path ?? [])].join('.'), parsed.error)
 }
 
 function invalidInput(name: string, { issues: [issue] }: z.ZodError): ApiError {
