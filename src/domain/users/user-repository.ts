@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Db, Tx } from '../../platform/postgres.ts'
+import type { JsonObject } from '../../platform/schema.ts'
 
 export interface User {
   id: number
@@ -80,6 +81,31 @@ export async function findUserBySession(db: Db, sessionId: string): Promise<User
     .where('session.id', '=', sessionId)
     .where('revoked', 'is', null)
     .executeTakeFirst()
+}
+
+/** What people may change of their account; a missing key leaves the column as it is. */
+export interface UserChanges {
+  name?: string
+  fullName?: string
+  locale?: string
+  privacyMode?: boolean
+  info?: JsonObject
+}
+
+export async function updateUserColumns(tx: Tx, id: number, changes: UserChanges): Promise<void> {
+  const columns = {
+    name: changes.name,
+    full_name: changes.fullName,
+    locale: changes.locale,
+    privacy_mode: changes.privacyMode,
+    info: changes.info === undefined ? undefined : JSON.stringify(changes.info),
+  }
+  const set = Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined))
+  await tx
+    .updateTable('user_account')
+    .set({ ...set, updated: sql`now()` })
+    .where('id', '=', id)
+    .execute()
 }
 
 export async function insertSession(

@@ -28,8 +28,8 @@ export type { ApiKey, User } from './user-repository.ts'
 /** Argon2id as OWASP recommends it: 19 MiB, two passes, one lane. */
 const ARGON2 = { algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 }
 
-/** What the sign-up form asks for. */
-const Registration = z.strictObject({
+/** What people say about themselves. */
+export const accountFields = {
   fullName: z
     .string()
     .trim()
@@ -41,6 +41,11 @@ const Registration = z.strictObject({
     .min(3, 'Choose a user name of at least 3 characters.')
     .max(35, 'Use at most 35 characters.')
     .regex(/^[^\s$#&\\/|]+$/u, 'A user name has no blanks and none of $ # & \\ / |'),
+}
+
+/** What the sign-up form asks for. */
+const Registration = z.strictObject({
+  ...accountFields,
   email: z.email('Enter an e-mail address like name@example.org.').max(254),
   password: z
     .string()
@@ -73,7 +78,7 @@ export async function registerUser(
   const parsed = Registration.safeParse(form)
   if (!parsed.success) throw new InvalidError('Some fields need another look.', fieldErrors(parsed.error))
   const { password, ...rest } = parsed.data
-  if (RESERVED_NAMES.has(rest.name.toLowerCase())) throw nameTaken()
+  checkUserName(rest.name)
   const passwordHash = await hash(password, ARGON2)
   const sessionId = randomUUID()
   try {
@@ -95,7 +100,12 @@ export async function registerUser(
   }
 }
 
-function nameTaken(): InvalidError {
+/** @throws InvalidError for a name that is one of the site's own addresses. */
+export function checkUserName(name: string): void {
+  if (RESERVED_NAMES.has(name.toLowerCase())) throw nameTaken()
+}
+
+export function nameTaken(): InvalidError {
   return new InvalidError('Some fields need another look.', {
     name: 'This user name is taken. Choose another one.',
   })

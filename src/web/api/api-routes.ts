@@ -19,6 +19,7 @@ import { ruleOperations } from './rules.ts'
 import { taskRunOperations } from './task-run.ts'
 import { taskOperations } from './task.ts'
 import { tokenOperations } from './token.ts'
+import { userOperations } from './user.ts'
 
 /** Everything below /api: PyBossa's paths and shapes. */
 export function apiRoutes(
@@ -67,6 +68,7 @@ export function apiOperations(app: App): Operation[] {
     ...helpingMaterialOperations(app),
     ...pageOperations(app),
     ...favouriteOperations(app),
+    ...userOperations(app),
     ...bulkTaskOperations(),
   ]
 }
