@@ -288,6 +288,13 @@ export async function getProjectByShortName(
   return readable(viewer, await db.read((reader) => findProjectByShortName(reader, shortName)), shortName)
 }
 
+/** The same by what stands in an address: an id, else a short name. */
+export async function getProjectByName(db: RequestDb, viewer: MaybeViewer, name: string): Promise<Project> {
+  return /^\d{1,15}$/.test(name)
+    ? getProject(db, viewer, Number(name))
+    : getProjectByShortName(db, viewer, name)
+}
+
 /** A project whoever asks, for rules of its own. @throws NotFoundError */
 export async function getProjectById(db: RequestDb, id: number): Promise<Project> {
   const project = await db.read((reader) => findProject(reader, id))

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { ListSource } from '../../platform/list-store.ts'
 
 /** The contributors first, then their runs: each by an index. */
@@ -31,3 +32,7 @@ export const taskRunList: ListSource = {
     info: { sql: 'r.info', type: 'json' },
   },
 }
+
+/** Task runs whose task is done. */
+export const ofDoneTasks = sql`exists (
+  select from task_sched s where s.task_id = r.task_id and s.done_by is not null)`

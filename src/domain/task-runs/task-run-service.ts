@@ -1,7 +1,7 @@
 import { ForbiddenError, NotFoundError, UnauthenticatedError } from '../../lib/errors.ts'
 import { byIds, listRows } from '../../platform/list-store.ts'
 import type { ListQuery } from '../../platform/list-store.ts'
-import { taskRunList } from './task-run-list-repository.ts'
+import { ofDoneTasks, taskRunList } from './task-run-list-repository.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import type { MaybeViewer } from '../projects/project-policy.ts'
@@ -98,6 +98,19 @@ export async function listTaskRunRecords(
 ): Promise<Record<string, unknown>[]> {
   return db.read((reader) => listRows(reader, taskRunList, query))
 }
+
+/** A page of the task runs of done tasks, of projects that this person may change. */
+export async function listDoneTaskRuns(
+  db: RequestDb,
+  viewer: MaybeViewer,
+  query: ListQuery,
+): Promise<Record<string, unknown>[]> {
+  if (!viewer) throw new UnauthenticatedError(OWNERS_ONLY)
+  const ofOwners = { ...query, ownerId: undefined, isForOwners: true, where: ofDoneTasks }
+  return listTaskRunRecords(db, ofOwners)
+}
+
+const OWNERS_ONLY = 'Only owners of a project can list what is completed of it.'
 
 /** All task runs of tasks, as the same records; for callers who may see them. */
 export async function listRunsOfTasks(

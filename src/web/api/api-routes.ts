@@ -3,8 +3,10 @@ import type { RequestState } from '../../http/state.ts'
 import type { App } from '../../platform/app.ts'
 import { announcementOperations } from './announcement.ts'
 import { blogpostOperations } from './blogpost.ts'
+import { auditLogOperations } from './audit-log.ts'
 import { bulkTaskOperations } from './bulk-tasks.ts'
 import { categoryOperations } from './category.ts'
+import { completedOperations } from './completed.ts'
 import { ApiError } from './errors.ts'
 import { favouriteOperations } from './favourite.ts'
 import { helpingMaterialOperations } from './helping-material.ts'
@@ -16,6 +18,7 @@ import { pageOperations } from './page.ts'
 import { projectOperations } from './project.ts'
 import { resultOperations } from './result.ts'
 import { ruleOperations } from './rules.ts'
+import { statisticsOperations } from './statistics.ts'
 import { taskRunOperations } from './task-run.ts'
 import { taskOperations } from './task.ts'
 import { tokenOperations } from './token.ts'
@@ -68,7 +71,10 @@ export function apiOperations(app: App): Operation[] {
     ...helpingMaterialOperations(app),
     ...pageOperations(app),
     ...favouriteOperations(app),
+    ...statisticsOperations(app),
+    ...auditLogOperations(app),
     ...userOperations(app),
+    ...completedOperations(app),
     ...bulkTaskOperations(),
   ]
 }

@@ -9,12 +9,7 @@ import {
   skipTask,
   withdrawTaskRun,
 } from '../../domain/assignment/assignment-service.ts'
-import {
-  getProject,
-  getProjectByShortName,
-  getServedProject,
-  getTotals,
-} from '../../domain/projects/project-service.ts'
+import { getProjectByName, getServedProject, getTotals } from '../../domain/projects/project-service.ts'
 import type { Context } from '../../http/state.ts'
 import { UnauthenticatedError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
@@ -152,11 +147,8 @@ async function giveTasks(app: App, ctx: Context): Promise<void> {
 }
 
 async function giveProgress(app: App, ctx: Context): Promise<void> {
-  const name = nameOf(ctx)
   const { db, viewer } = ctx.state
-  const project = /^\d+$/.test(name)
-    ? await getProject(db, viewer, Number(name))
-    : await getProjectByShortName(db, viewer, name)
+  const project = await getProjectByName(db, viewer, nameOf(ctx))
   const externalUid = externalUidOf(ctx)
   const asking =
     externalUid === undefined

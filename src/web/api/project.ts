@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { Context } from '../../http/state.ts'
 import { addPresenterVersion, findPresentersOf } from '../../domain/presenters/presenter-service.ts'
 import type { CodePresenter, PresenterVersion } from '../../domain/presenters/presenter-service.ts'
@@ -8,6 +9,9 @@ import {
   createProject,
   deleteProject,
   getProject,
+  getProjectByName,
+  getProjectByShortName,
+  getTotals,
   listProjectRecords,
   mustEdit,
   openSecretKey,
@@ -18,11 +22,13 @@ import { UnauthenticatedError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { JsonObject } from '../../platform/schema.ts'
 import { ApiError } from './errors.ts'
+import { nameOf } from './input.ts'
 import { checkValue, defineNoun } from './noun.ts'
 import type { BodyOf } from './noun.ts'
 import type { Operation } from './operation.ts'
 import { toWire } from './output.ts'
-import { resource } from './resource.ts'
+import { linksOf, resource } from './resource.ts'
+import { statisticsOfProjects } from './statistics.ts'
 import { boolean, integer, integers, jsonObject, text, time } from './values.ts'
 
 const PROJECT = defineNoun({
@@ -30,6 +36,7 @@ const PROJECT = defineNoun({
   className: 'Project',
   hasOwnership: true,
   parents: { category_id: 'category' },
+  listArguments: { stats: text.meta({ description: 'Any value: objects hold the figures of the project.' }) },
   attributes: {
     id: { field: 'id', schema: integer, use: 'reserved' },
     created: { field: 'created', schema: time, use: 'reserved' },
@@ -86,48 +93,90 @@ const PUBLIC_INFO = new Set([
 
 /** /api/project */
 export function projectOperations(app: App): Operation[] {
-  return resource(app, PROJECT, {
-    list: (ctx, query) => listProjectRecords(ctx.state.db, query),
+  return [
+    ...resource(app, PROJECT, {
+      extras: { stats: statisticsOfProjects },
 
-    read: (ctx, id) => getProject(ctx.state.db, ctx.state.viewer, id),
+      list: (ctx, query) => listProjectRecords(ctx.state.db, query),
 
-    create(ctx, body) {
-      const owner = ctx.state.viewer
-      if (!owner) throw new UnauthenticatedError('You have to send an API key.')
-      const { info, presenter } = splitInfo(body.info ?? {}, undefined)
-      const input = {
-        name: body.name ?? '',
-        shortName: body.short_name ?? '',
-        description: body.description ?? '',
-        longDescription: body.long_description ?? null,
-        categoryId: body.category_id ?? undefined,
-        allowAnonymousContributors: body.allow_anonymous_contributors ?? undefined,
-        webhook: body.webhook ?? null,
-        info,
-      }
-      const alongside = presenter && presenterChange(presenter, owner)
-      return createProject(app, ctx.state.db, owner, input, alongside).catch(throwInPybossaClass)
+      read: (ctx, id) => getProject(ctx.state.db, ctx.state.viewer, id),
+
+      create(ctx, body) {
+        const owner = ctx.state.viewer
+        if (!owner) throw new UnauthenticatedError('You have to send an API key.')
+        const { info, presenter } = splitInfo(body.info ?? {}, undefined)
+        const input = {
+          name: body.name ?? '',
+          shortName: body.short_name ?? '',
+          description: body.description ?? '',
+          longDescription: body.long_description ?? null,
+          categoryId: body.category_id ?? undefined,
+          allowAnonymousContributors: body.allow_anonymous_contributors ?? undefined,
+          webhook: body.webhook ?? null,
+          info,
+        }
+        const alongside = presenter && presenterChange(presenter, owner)
+        return createProject(app, ctx.state.db, owner, input, alongside).catch(throwInPybossaClass)
+      },
+
+      async update(ctx, id, read) {
+        const { db, viewer } = ctx.state
+        const project = await getProject(db, viewer, id)
+        const editor = mustEdit(viewer, project)
+        const body = await read()
+        const split = body.info ? splitInfo(body.info, await currentPresenter(ctx, project)) : undefined
+        const changes = { ...changesOf(body), ...(split ? { info: split.info } : {}) }
+        const alongside = split?.presenter && presenterChange(split.presenter, editor)
+        return updateProject(db, editor, project, changes, 'api', alongside).catch(throwInPybossaClass)
+      },
+
+      async remove(ctx, id) {
+        const project = await getProject(ctx.state.db, ctx.state.viewer, id)
+        await deleteProject(ctx.state.db, ctx.state.viewer, project)
+      },
+
+      show: (ctx, projects) => shown(app, ctx, projects),
+    }),
+    {
+      method: 'get',
+      path: '/projectbyname/:shortName',
+      summary: 'Read one project by its short name',
+      shown: PROJECT.shown,
+      async handle(ctx) {
+        const { db, viewer } = ctx.state
+        const project = await getProjectByShortName(db, viewer, nameOf(ctx, 'shortName'))
+        const [object = {}] = await shown(app, ctx, [project])
+        ctx.body = { ...object, ...linksOf(app, PROJECT, object) }
+      },
     },
-
-    async update(ctx, id, read) {
-      const { db, viewer } = ctx.state
-      const project = await getProject(db, viewer, id)
-      const editor = mustEdit(viewer, project)
-      const body = await read()
-      const split = body.info ? splitInfo(body.info, await currentPresenter(ctx, project)) : undefined
-      const changes = { ...changesOf(body), ...(split ? { info: split.info } : {}) }
-      const alongside = split?.presenter && presenterChange(split.presenter, editor)
-      return updateProject(db, editor, project, changes, 'api', alongside).catch(throwInPybossaClass)
+    {
+      method: 'get',
+      path: '/project/:id/taskprogress',
+      summary: 'How far the tasks of a project have come; the id may be the short name',
+      shown: TaskProgress,
+      async handle(ctx) {
+        const { db, viewer } = ctx.state
+        const project = await getProjectByName(db, viewer, nameOf(ctx))
+        const totals = await getTotals(db, project.id)
+        ctx.body = {
+          task_count: totals.nTasks,
+          n_completed_tasks: totals.nCompletedTasks,
+          n_ongoing_tasks: totals.nTasks - totals.nCompletedTasks,
+          n_task_runs: totals.nTaskRuns,
+          n_remaining_task_runs: Math.max(0, totals.nWanted - totals.nTaskRuns),
+        }
+      },
     },
-
-    async remove(ctx, id) {
-      const project = await getProject(ctx.state.db, ctx.state.viewer, id)
-      await deleteProject(ctx.state.db, ctx.state.viewer, project)
-    },
-
-    show: (ctx, projects) => shown(app, ctx, projects),
-  })
+  ]
 }
+
+const TaskProgress = z.strictObject({
+  task_count: z.int(),
+  n_completed_tasks: z.int(),
+  n_ongoing_tasks: z.int(),
+  n_task_runs: z.int(),
+  n_remaining_task_runs: z.int(),
+})
 
 /** What PyBossa finds before its database does has a class of its own there. */
 function throwInPybossaClass(error: unknown): never {
