@@ -44,7 +44,7 @@ test('names and descriptions of one long word leave every page as wide as a phon
   ]
   const paths = [
     ...['/', '/project/', own, `${own}newtask`, '/account/projects', '/account/profile', '/account/mail'],
-    ...['/account/keys', `/account/${owner.name}/resetapikey`, `${own}resetsecretkey`],
+    ...['/account/keys', `/account/${owner.name}/resetapikey`, `${own}resetsecretkey`, '/help/api'],
     ...[...workbench, 'tasks/taskpresentereditor', 'update'].map((path) => own + path),
   ]
   const context = await browser.newContext({ viewport: { width: 360, height: 740 } })

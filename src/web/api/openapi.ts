@@ -26,6 +26,11 @@ interface DescribedResponse extends Schema {
 
 export interface ApiDocument extends Schema {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Described>>>>
+  readonly components: {
+    readonly headers: Readonly<Record<string, { readonly description: string; readonly schema: Schema }>>
+    readonly schemas: Readonly<Record<string, Schema>>
+    readonly securitySchemes: Readonly<Record<string, Schema>>
+  }
 }
 
 /** PyBossa's error shape, of every refusal. */

@@ -7,7 +7,8 @@ import type { ApiDocument, Described } from '../api/openapi.ts'
 /** The API for people to read: what its OpenAPI document says. */
 export function apiHelpRoutes(app: App, views: Views, document: ApiDocument): Router<RequestState> {
   const router = new Router<RequestState>()
-  const view = { api: `${app.config.site.url}/api`, limits: limitsView(app), ...documentView(app, document) }
+  const api = `${app.config.site.url}/api`
+  const view = { api, samples: samplesFor(api), limits: limitsView(app), ...documentView(app, document) }
 
   router.get('/help/api', (ctx) => {
     views.render(ctx, 'pages/help/api.html', view, { shared: true })
@@ -16,13 +17,30 @@ export function apiHelpRoutes(app: App, views: Views, document: ApiDocument): Ro
   return router
 }
 
+/** What is typed or read as it stands, in whatever language the page is. */
+function samplesFor(api: string) {
+  const error = {
+    action: 'POST',
+    status: 'failed',
+    status_code: 415,
+    target: 'task',
+    exception_cls: 'ValueError',
+    exception_msg: '…',
+  }
+  return {
+    keys: `curl '${api}/project?api_key=YOUR_KEY'\ncurl -H 'Authorization: YOUR_KEY' '${api}/project'`,
+    token: 'Authorization: Bearer TOKEN',
+    error: JSON.stringify(error, null, 2),
+  }
+}
+
 function limitsView({ config: { rateLimit } }: App): View | null {
   if (!rateLimit) return null
   const { requests, seconds, groups } = rateLimit
   return { requests, seconds, groups: [...groups].map(([name, limit]) => ({ name, ...limit })) }
 }
 
-function documentView(app: App, { paths }: ApiDocument) {
+function documentView(app: App, { paths, components }: ApiDocument) {
   const described = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
   )
@@ -39,6 +57,7 @@ function documentView(app: App, { paths }: ApiDocument) {
   }
   const [any] = described
   return {
+    headers: Object.entries(components.headers).map(([name, { description }]) => ({ name, description })),
     nouns: [...nouns].map(([name, operations]) => ({ name, operations })),
     errors: Object.entries(any?.operation.responses ?? {})
       .filter(([status]) => Number(status) >= 400)

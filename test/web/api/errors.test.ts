@@ -60,7 +60,13 @@ test('an error names handler and noun as PyBossa does', async () => {
 
 test('an answer that a method is not possible names those that are', async () => {
   const response = await site.http.patch('/api/project/1').expect(405)
-  assert.deepEqual(String(response.headers['allow']).split(', ').sort(), ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PUT'])
+  assert.deepEqual(String(response.headers['allow']).split(', ').sort(), [
+    'DELETE',
+    'GET',
+    'HEAD',
+    'OPTIONS',
+    'PUT',
+  ])
 })
 
 test('addresses that are broken, strange or long are answered in the same shape', async () => {
@@ -193,6 +199,14 @@ test('a body above 10 MB is refused with an answer that the client can read', as
     by(owner, site.http.post('/api/project')).set('Content-Type', 'application/json').send(body),
     [413, 'RequestEntityTooLarge', /10 MB/],
   )
+})
+
+test('a large body that nobody reads does not keep the client from its answer', async () => {
+  const body = JSON.stringify({ name: 'x'.repeat(12 * 1024 * 1024) })
+  const send = (request: Test) => request.set('Content-Type', 'application/json').send(body)
+  await assertRefused(send(site.http.post('/api/nothing')), [404, 'NotFound'])
+  await assertRefused(send(site.http.put('/api/project/999999')), [404, 'NotFound'])
+  await assertRefused(send(site.http.post('/api/task?unknown=1')), [415, 'AttributeError'])
 })
 
 test('a body that is not UTF-8 is refused instead of changed; a byte-order mark does no harm', async () => {
