@@ -51,7 +51,8 @@ export interface ServerOptions {
 export async function createServer(app: App, options: ServerOptions = {}): Promise<Server> {
   const assets = await loadAssets(app.config.folders.assets)
   const views = createViews(app, assets)
-  const koa = new Koa<RequestState, DefaultContext>({ proxy: app.config.http.trustProxy })
+  // Of the forwarded addresses only the last is the proxy's word: whatever stands before it, the client may have sent.
+  const koa = new Koa<RequestState, DefaultContext>({ proxy: app.config.http.trustProxy, maxIpsCount: 1 })
   const health = healthRoutes(app)
   const operations = apiOperations(app)
   const document = openApiDocument(operations, app.config.site)

@@ -271,6 +271,17 @@ test('behind a proxy the request’s id is the proxy’s, unless it does not loo
   )
 })
 
+test('behind a proxy a caller is the address that the proxy saw, whatever the caller says', async (t) => {
+  const behind = await startTestApp(t, { TRUST_PROXY: 'on', RATE_LIMIT: '300/900' })
+  const left = async (forwarded: string) => {
+    const { headers } = await behind.http.get('/api/task').set('X-Forwarded-For', forwarded)
+    return Number((headers as Record<string, string>)['x-ratelimit-remaining'])
+  }
+  assert.equal(await left('203.0.113.1'), 299)
+  assert.equal(await left('198.51.100.7, 203.0.113.1'), 298)
+  assert.equal(await left('203.0.113.2'), 299)
+})
+
 test('a site reached by https keeps its cookies for https', async (t) => {
   const secure = await startTestApp(t, { SITE_URL: 'https://manyhands.example', TRUST_PROXY: 'on' })
   const user = await secure.user()

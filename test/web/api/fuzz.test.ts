@@ -262,7 +262,7 @@ before(async () => {
   })
   site = await startTestApp(ending)
   await site.user('admin')
-  owner = await site.user(SECRET)
+  owner = await site.user('owner')
   stranger = await site.user('stranger')
   const built = [
     await publishedProject(site, owner, { tasks: 4, redundancy: 2 }),
@@ -270,6 +270,7 @@ before(async () => {
     await publishedProject(site, stranger, { tasks: 3 }),
   ]
   shortNames = built.map(({ shortName }) => shortName)
+  await rowsOf(site, 'update user_account set full_name = $1, email = $1 where id = $2', [SECRET, owner.id])
   await rowsOf(site, 'update project set webhook = $1 where owner_id = $2', [
     `https://example.org/${SECRET}`,
     owner.id,
