@@ -67,8 +67,14 @@ function comparison(column: ListedField, value: string): RawBuilder<unknown> {
   const left = sql.raw(column.sql)
   if (column.type === 'time') return timeCondition(left, value)
   if (column.type === 'json') return sql`${left} @> ${value}::jsonb`
-  const [before = '', after = ''] = (column.lookup ?? `${column.sql} = ?`).split('?')
-  return sql`${sql.raw(before)}${value}::${sql.raw(CAST[column.type])}${sql.raw(after)}`
+  const { lookup } = column
+  if (lookup) return sql`${sql.raw(lookup.column)} = any (array(${idsWith(column, value)}))`
+  return sql`${left} = ${value}::${sql.raw(CAST[column.type])}`
+}
+
+/** The ids of the rows that a value of a looked-up field belongs to. */
+export function idsWith({ lookup, type }: ListedField, value: string): RawBuilder<unknown> {
+  return sql`${sql.raw(lookup?.idsOf ?? '')}${value}::${sql.raw(CAST[type])}`
 }
 
 /** A time is compared as a text by its beginning. The range says the same as far as it can, and has an index. */

@@ -7,8 +7,8 @@ export interface ListedField {
   readonly type: ColumnType
   /** Few rows have a certain value of it, and an index finds them. */
   readonly isIndexed?: true
-  /** The condition in place of `sql = value`, with `?` for the value: one that an index serves. */
-  readonly lookup?: string
+  /** It belongs to rows of another table: the column that holds their ids, and how a value's ids are found by index. */
+  readonly lookup?: { readonly column: string; readonly idsOf: string }
   /** Of JSON: SQL of its words, as an index holds them. */
   readonly words?: string
 }

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { RawBuilder } from 'kysely'
 import { AppError, InvalidError } from '../lib/errors.ts'
-import { fieldOf, projectConditions, rowConditions, textMarks } from './list-condition-store.ts'
+import { fieldOf, idsWith, projectConditions, rowConditions, textMarks } from './list-condition-store.ts'
 import type { ListQuery, ListSource, ListedField } from './list-query.ts'
 import { sqlState } from './postgres.ts'
 import type { Db } from './postgres.ts'
@@ -12,8 +12,8 @@ export type { InfoPair, ListFilter, ListQuery, ListSource, ListedField } from '.
 /** What a list may take: an answer within two seconds, or a clear refusal. */
 const LIST_MS = 1_800
 
-/** Looking into so many projects one by one costs little; with more, most rows are of a project that may be seen. */
-const PROJECTS_MAX = 200
+/** Looking into so many parts one by one costs little; with more, most rows are in one that may be seen. */
+const PARTS_MAX = 200
 
 /**
  * A page of rows, each a record of the source's fields; a row's type names only such fields.
@@ -27,8 +27,8 @@ export async function listRows<Row = Record<string, unknown>>(
 ): Promise<Row[]> {
   try {
     return await inTime(db, async (timed) => {
-      const among = await projectsAmong(timed, source, query)
-      const list = among ? listByProject(source, query, among) : listAtOnce(source, query)
+      const parts = await partsOf(timed, source, query)
+      const list = parts ? listByParts(source, query, parts) : listAtOnce(source, query)
       return (await sql<Row>`${list}`.execute(timed)).rows
     })
   } catch (error) {
@@ -55,17 +55,29 @@ function explained(error: unknown): unknown {
   return isWords ? new InvalidError(`The full-text query cannot be read: ${error.message}`) : error
 }
 
+/** What a list looks into, one after the other: all rows with a certain value of a column, which an index has in order. */
+interface Parts {
+  readonly column: string
+  readonly ids: readonly number[]
+}
+
 /**
- * The projects that a list looks into one after the other, so that it finds its page in each by index, whatever lies
- * beside. Undefined when an index finds its rows anyway, or there are too many projects.
+ * The projects that a list looks into, so that it finds its page in each by index, whatever lies beside; or the rows of
+ * another table that a filter names. Undefined when an index finds its rows anyway, or there are too many of these.
  */
-async function projectsAmong(db: Db, source: ListSource, query: ListQuery): Promise<number[] | undefined> {
-  const indexed = query.filters.some(({ field }) => fieldOf(source, field).isIndexed)
+async function partsOf(db: Db, source: ListSource, query: ListQuery): Promise<Parts | undefined> {
+  const lookedUp = query.filters.find(({ field }) => fieldOf(source, field).lookup)
+  const field = lookedUp && fieldOf(source, lookedUp.field)
+  if (field?.lookup) return within(db, field.lookup.column, idsWith(field, lookedUp?.values[0] ?? ''))
+  const indexed = query.filters.some((filter) => fieldOf(source, filter.field).isIndexed)
   if (!source.isByProject || indexed || asksForContent(source, query)) return undefined
   const conditions = projectConditions(source, query, sql`p.id`)
-  const { rows } = await sql<{ id: number }>`
-    select p.id from project p where ${all(conditions)} limit ${PROJECTS_MAX + 1}`.execute(db)
-  return rows.length > PROJECTS_MAX ? undefined : rows.map(({ id }) => id)
+  return within(db, source.projectId ?? '', sql`select p.id from project p where ${all(conditions)}`)
+}
+
+async function within(db: Db, column: string, ids: RawBuilder<unknown>): Promise<Parts | undefined> {
+  const { rows } = await sql<{ id: number }>`${ids} limit ${PARTS_MAX + 1}`.execute(db)
+  return rows.length > PARTS_MAX ? undefined : { column, ids: rows.map(({ id }) => id) }
 }
 
 /** Whether the rows are found by what they hold: in the index of that, not in the order of their ids. */
@@ -73,33 +85,32 @@ function asksForContent(source: ListSource, { pairs }: ListQuery): boolean {
   return pairs !== undefined && fieldOf(source, pairs.field).isIndexed === true
 }
 
-function listByProject(
-  source: ListSource,
-  query: ListQuery,
-  projectIds: readonly number[],
-): RawBuilder<unknown> {
+function listByParts(source: ListSource, query: ListQuery, { column, ids }: Parts): RawBuilder<unknown> {
   const names = [...Object.keys(source.fields), ...(query.pairs?.isFullText ? ['headline', 'rank'] : [])]
-  const conditions = [sql`${sql.raw(source.projectId ?? '')} = among.id`, ...rowConditions(source, query)]
+  const ofProjects = column === source.projectId ? [] : projectsOf(source, query)
+  const conditions = [sql`${sql.raw(column)} = part.id`, ...rowConditions(source, query), ...ofProjects]
   const order = orderOf(source, query)
   const keys = order.map(({ key }, n) => sql`${key} as ${sql.raw(`order_${n}`)}`)
   const outer = order.map((one, n) => ({ ...one, key: sql.raw(`found.order_${n}`) }))
   const { limit, offset } = rangeOf(query)
   return sql`
     select ${sql.raw(names.map((name) => `found."${name}"`).join(', '))}
-      from unnest(${[...projectIds]}::bigint[]) as among (id) cross join lateral (
+      from unnest(${[...ids]}::bigint[]) as part (id) cross join lateral (
         select ${selection(source, query)}, ${sql.join(keys)} from ${sql.raw(source.from)}
          where ${all(conditions)} order by ${ordered(order)} limit ${limit + offset}) found
      order by ${ordered(outer)} limit ${limit} offset ${offset}`
 }
 
 function listAtOnce(source: ListSource, query: ListQuery): RawBuilder<unknown> {
-  const ofProjects =
-    source.projectId === undefined ? [] : projectConditions(source, query, sql.raw(source.projectId))
   const { limit, offset } = rangeOf(query)
   return sql`
     select ${selection(source, query)} from ${sql.raw(source.from)}
-     where ${all([...rowConditions(source, query), ...ofProjects])}
+     where ${all([...rowConditions(source, query), ...projectsOf(source, query)])}
      order by ${ordered(orderOf(source, query))} limit ${limit} offset ${offset}`
+}
+
+function projectsOf(source: ListSource, query: ListQuery): RawBuilder<unknown>[] {
+  return source.projectId === undefined ? [] : projectConditions(source, query, sql.raw(source.projectId))
 }
 
 function rangeOf({ limit, offset, lastId }: ListQuery): { limit: number; offset: number } {

@@ -2,8 +2,10 @@ import { sql } from 'kysely'
 import type { ListSource } from '../../platform/list-store.ts'
 
 /** The contributors first, then their runs: each by an index. */
-const contributorBy = (column: string) =>
-  `r.contributor_id = any (array(select id from contributor where ${column} = ?))`
+const contributorBy = (column: string) => ({
+  column: 'r.contributor_id',
+  idsOf: `select id from contributor where ${column} = `,
+})
 
 /** Task runs as lists show them, with who gave them. */
 export const taskRunList: ListSource = {

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { RawBuilder } from 'kysely'
 import type { ListSource } from '../../platform/list-store.ts'
 
-/** As the index task_words has it. What is longer would not fit into one: full-text search does not find it. */
+/** As the index task_content has it. What is longer would not fit into one: full-text search does not find it. */
 const WORDS = `case when octet_length(t.info::text) < 250000
   then jsonb_to_tsvector('english', t.info, '["string", "numeric", "boolean"]') end`
 

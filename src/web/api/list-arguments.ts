@@ -137,23 +137,25 @@ function noAttribute(className: string, name: string): ApiError {
   return new ApiError('AttributeError', `type object '${className}' has no attribute '${name}'`)
 }
 
-function filters(
-  ctx: Context,
-  { names, className, hasOwnership, listArguments: own = {} }: ListRules,
-): ListFilter[] {
-  const found: ListFilter[] = []
-  for (const name of Object.keys(ctx.query)) {
-    const field = fieldOf(names, name)
-    if (RESERVED.has(name) || Object.hasOwn(own, name)) continue
-    if (name === 'external_uid' && field === undefined) continue
-    if (field === undefined) throw noAttribute(className, name)
-    const value = argument(ctx, name) ?? ''
-    // PyBossa takes no notice of this one.
-    if (name === 'fav_user_ids' || (name === 'project_id' && hasOwnership)) continue
-    if (name !== 'info') found.push({ field, values: [value] })
-    else if (!isPairs(value)) found.push({ field, values: infoValues(value) })
-  }
-  return found
+function filters(ctx: Context, rules: ListRules): ListFilter[] {
+  return Object.keys(ctx.query)
+    .filter((name) => !isOtherArgument(name, rules))
+    .flatMap((name) => filterOf(name, argument(ctx, name) ?? '', rules))
+}
+
+/** Whether an argument says something else than a filter. */
+function isOtherArgument(name: string, { names, listArguments: own = {} }: ListRules): boolean {
+  const isUid = name === 'external_uid' && fieldOf(names, name) === undefined
+  return RESERVED.has(name) || Object.hasOwn(own, name) || isUid
+}
+
+function filterOf(name: string, value: string, { names, className, hasOwnership }: ListRules): ListFilter[] {
+  const field = fieldOf(names, name)
+  if (field === undefined) throw noAttribute(className, name)
+  // PyBossa takes no notice of the first; the second says which projects to look into.
+  if (name === 'fav_user_ids' || (name === 'project_id' && hasOwnership)) return []
+  if (name !== 'info') return [{ field, values: [value] }]
+  return isPairs(value) ? [] : [{ field, values: infoValues(value) }]
 }
 
 /** All numbers of the argument; without any it is no restriction, as on PyBossa. */

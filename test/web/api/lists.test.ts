@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
+import pg from 'pg'
 import supertest from 'supertest'
 import { assertRefused, by } from '../../support/api.ts'
 import type { Body } from '../../support/api.ts'
@@ -295,4 +296,22 @@ test('somebody who has not answered yet has done nothing, however they are known
   const asDevice = supertest(site.url).get(`/api/project/${other.id}/userprogress`).set('Cookie', device)
   await asDevice.expect(200, { done: 0, total: 2 })
   await assertRefused(site.http.get('/api/project/none/userprogress'), [404, 'NotFound'])
+})
+
+test('a list that takes too long ends with a refusal that says what to do', async () => {
+  const blocker = new pg.Client({ connectionString: site.env['DATABASE_DIRECT_URL'] ?? '' })
+  await blocker.connect()
+  try {
+    await blocker.query('begin; lock table task in access exclusive mode')
+    // The replica learns of the lock with the next commit.
+    await rowsOf(site, 'update project set updated = now() where id = $1', [project.id])
+    await waitForReplica()
+    await assertRefused(site.http.get(`/api/task?project_id=${project.id}`), [
+      503,
+      'ServiceUnavailable',
+      /takes too long\. Filter by project_id/,
+    ])
+  } finally {
+    await blocker.end()
+  }
 })
