@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { RawBuilder } from 'kysely'
 import { AppError, InvalidError } from '../lib/errors.ts'
 import { fieldOf, idsWith, projectConditions, rowConditions, textMarks } from './list-condition-store.ts'
-import type { ListQuery, ListSource, ListedField } from './list-query.ts'
+import type { ListFilter, ListQuery, ListSource, ListedField } from './list-query.ts'
 import { sqlState } from './postgres.ts'
 import type { Db } from './postgres.ts'
 
@@ -59,6 +59,8 @@ function explained(error: unknown): unknown {
 interface Parts {
   readonly column: string
   readonly ids: readonly number[]
+  /** The filter that they stand for: beside them it would keep the database from reading in order. */
+  readonly instead?: ListFilter | undefined
 }
 
 /**
@@ -68,7 +70,10 @@ interface Parts {
 async function partsOf(db: Db, source: ListSource, query: ListQuery): Promise<Parts | undefined> {
   const lookedUp = query.filters.find(({ field }) => fieldOf(source, field).lookup)
   const field = lookedUp && fieldOf(source, lookedUp.field)
-  if (field?.lookup) return within(db, field.lookup.column, idsWith(field, lookedUp?.values[0] ?? ''))
+  if (field?.lookup) {
+    const parts = await within(db, field.lookup.column, idsWith(field, lookedUp?.values[0] ?? ''))
+    return parts && { ...parts, instead: lookedUp }
+  }
   const indexed = query.filters.some((filter) => fieldOf(source, filter.field).isIndexed)
   if (!source.isByProject || indexed || asksForContent(source, query)) return undefined
   const conditions = projectConditions(source, query, sql`p.id`)
@@ -85,10 +90,15 @@ function asksForContent(source: ListSource, { pairs }: ListQuery): boolean {
   return pairs !== undefined && fieldOf(source, pairs.field).isIndexed === true
 }
 
-function listByParts(source: ListSource, query: ListQuery, { column, ids }: Parts): RawBuilder<unknown> {
+function listByParts(
+  source: ListSource,
+  query: ListQuery,
+  { column, ids, instead }: Parts,
+): RawBuilder<unknown> {
   const names = [...Object.keys(source.fields), ...(query.pairs?.isFullText ? ['headline', 'rank'] : [])]
+  const rest = { ...query, filters: query.filters.filter((filter) => filter !== instead) }
   const ofProjects = column === source.projectId ? [] : projectsOf(source, query)
-  const conditions = [sql`${sql.raw(column)} = part.id`, ...rowConditions(source, query), ...ofProjects]
+  const conditions = [sql`${sql.raw(column)} = part.id`, ...rowConditions(source, rest), ...ofProjects]
   const order = orderOf(source, query)
   const keys = order.map(({ key }, n) => sql`${key} as ${sql.raw(`order_${n}`)}`)
   const outer = order.map((one, n) => ({ ...one, key: sql.raw(`found.order_${n}`) }))

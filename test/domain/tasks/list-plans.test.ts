@@ -69,14 +69,14 @@ async function fill(projectId: number): Promise<void> {
   await direct.query(`insert into contributor (kind, user_id) values ('user', $1) on conflict do nothing`, [
     small.id,
   ])
-  // One in a hundred is of somebody with an account.
+  // Two hundred are of somebody with an account: what lists of one person's runs touch grows with these.
   await direct.query(
     `insert into task_run (project_id, task_id, contributor_id, created, finish_time, info, counted)
-     select $1, t.id, case when t.id % 100 = 0 then (select id from contributor where user_id = $2)
+     select $1, t.id, case when t.id % ($3::int / 200) = 0 then (select id from contributor where user_id = $2)
                            else c.first + t.id % 1000 end, t.created, t.created, '{"answer": "Yes"}', true
        from task t, (select min(id) as first from contributor where project_id = $1) c
       where t.project_id = $1 order by t.id`,
-    [projectId, small.id],
+    [projectId, small.id, TASKS],
   )
   await direct.query(
     `insert into result (project_id, task_id, task_run_ids, created)
