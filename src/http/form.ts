@@ -141,6 +141,11 @@ export async function withUpload<T>(
       allowEmptyFiles: true,
       minFileSize: 0,
     })
+    // PyBossa's Python client sends files without a type; formidable would take them for fields.
+    form.onPart = (part) => {
+      if (part.originalFilename) part.mimetype ??= 'application/octet-stream'
+      form._handlePart(part)
+    }
     const [fields, files] = await parseUpload(form, ctx, { field, bytesMax })
     const chosen = files[field]?.find((file) => file.originalFilename)
     return await work({

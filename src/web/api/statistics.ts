@@ -33,7 +33,7 @@ const PROJECT_STATISTICS = defineNoun({
     n_completed_tasks: { field: 'nCompletedTasks', schema: integer, use: 'reserved' },
     overall_progress: { field: 'overallProgress', schema: integer, use: 'reserved' },
     average_time: { field: 'averageSeconds', schema: number, use: 'reserved' },
-    n_blogposts: { field: 'nBlogposts', schema: integer, use: 'reserved', isComputed: true },
+    n_blogposts: { field: 'nBlogposts', schema: integer, use: 'reserved' },
     last_activity: { field: 'lastActivity', schema: text, use: 'reserved' },
     info: { field: 'info', schema: jsonObject, use: 'reserved', isComputed: true },
   },
@@ -73,7 +73,6 @@ function shown(record: Record<string, unknown>): Record<string, unknown> {
   return {
     ...toWire(record, PROJECT_STATISTICS.names),
     last_activity: lastActivity,
-    n_blogposts: 0,
     info: {},
   }
 }

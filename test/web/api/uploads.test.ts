@@ -380,3 +380,17 @@ test('a task run may bring a file', async () => {
   })
   await assertServed(once, content)
 })
+
+test('a file without a content type is a file, as PyBossa’s Python client sends it', async () => {
+  const parts = [
+    `--x\r\nContent-Disposition: form-data; name="project_id"\r\n\r\n${project.id}`,
+    '--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\nbytes of a picture',
+    '--x--\r\n',
+  ]
+  const sent = by(owner, site.http.post('/api/helpingmaterial'))
+    .set('Content-Type', 'multipart/form-data; boundary=x')
+    .send(parts.join('\r\n'))
+  const { media_url: url } = await bodyOf(sent)
+  const response = await site.http.get(new URL(String(url)).pathname).expect(200)
+  assert.equal(String(response.body), 'bytes of a picture')
+})
