@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Kysely, PostgresDialect } from 'kysely'
 import { Pool } from 'pg'
 import { callSweep, setPace } from '../../src/domain/assignment/assignment-repository.ts'
+import { foldDeltas, rewriteTotals } from '../../src/domain/totals/total-repository.ts'
 import type { DB } from '../../src/platform/schema.ts'
 import { baselineQuery } from './assign-cost.ts'
 import { copyProjects, fillTasks } from './assign-filling.ts'
@@ -191,10 +192,12 @@ async function simulate(database: Pool, scene: Scene, habits: Habits): Promise<O
 /** The seconds it took; undefined when it is given up. */
 async function untilDone(database: Pool, { projectId, secondsMax }: Scene, began: number) {
   const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool: database }) })
+  await db.transaction().execute((tx) => rewriteTotals(tx, projectId))
   let tended = began
   while (performance.now() - began < secondsMax * 1000) {
     await sleep(50)
     if (performance.now() - tended > TEND_EACH_MS) {
+      await foldDeltas(db, 10_000)
       await callSweep(db, 200)
       await setPace(db, LEASE_FLOOR_SECONDS)
       tended = performance.now()
