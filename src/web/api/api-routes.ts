@@ -30,7 +30,8 @@ export function apiRoutes(
   operations: readonly Operation[],
   document: ApiDocument,
 ): Router<RequestState> {
-  const router = new Router<RequestState>({ prefix: '/api' })
+  // Whatever looks at a path to know the API, such as the rate limit, sees small letters only.
+  const router = new Router<RequestState>({ prefix: '/api', sensitive: true })
   router.get('/', (ctx) => {
     ctx.type = 'text/plain'
     ctx.body = `The ${app.config.site.name} API`

@@ -154,3 +154,8 @@ test('an address brings so many new devices and no more, each of which stays wel
   await begin(known).expect(200)
   await begin((await own.user()).http).expect(200)
 })
+
+test('nobody escapes being counted by capital letters', async () => {
+  for (const path of ['/API/project', '/Api/project', '/api/PROJECT'])
+    await site.http.get(path).set('Accept', 'application/json').expect(404)
+})
