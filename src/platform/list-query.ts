@@ -78,6 +78,11 @@ export interface ListQuery {
   readonly where?: RawBuilder<unknown> | undefined
 }
 
+/** The fields that a list is chosen or ordered by: whoever may not see one must not learn of it so. */
+export function fieldsAsked({ orderBy, filters, pairs }: ListQuery): string[] {
+  return [orderBy, ...filters.map(({ field }) => field), ...(pairs ? [pairs.field] : [])]
+}
+
 /** So many related objects one answer may hold. */
 export const RELATED_MAX = 10_000
 

@@ -6,7 +6,7 @@ import type { ListFilter, ListQuery, ListSource, ListedField } from './list-quer
 import { sqlState } from './postgres.ts'
 import type { Db } from './postgres.ts'
 
-export { RELATED_MAX, byId, byIds } from './list-query.ts'
+export { RELATED_MAX, byId, byIds, fieldsAsked } from './list-query.ts'
 export type { InfoPair, ListFilter, ListQuery, ListSource, ListedField } from './list-query.ts'
 
 /** What a list may take: an answer within two seconds, or a clear refusal. */

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { ForbiddenError, InvalidError, NotFoundError, UnauthenticatedError } from '../../lib/errors.ts'
 import { fieldErrors } from '../../lib/field-errors.ts'
 import type { App } from '../../platform/app.ts'
-import { listRows } from '../../platform/list-store.ts'
+import { fieldsAsked, listRows } from '../../platform/list-store.ts'
 import type { ListQuery } from '../../platform/list-store.ts'
 import { projectList } from './project-list-repository.ts'
 import type { RequestDb } from '../../platform/database.ts'
@@ -495,7 +495,14 @@ export async function listOwnedProjects(db: RequestDb, owner: ProjectViewer): Pr
   return withTotals(db, await db.read((reader) => listOwned(reader, owner.id)))
 }
 
-/** A page of projects by their attributes, as records of the list's fields. */
+/** Of a project only its owners and admins see these, or all of them. */
+const OWNERS_FIELDS = new Set(['webhook', 'info', 'contacted', 'zipDownload'])
+
+/**
+ * A page of projects by their attributes, as records of the list's fields. Who asks by what owners alone see gets only
+ * own ones.
+ */
 export async function listProjectRecords(db: RequestDb, query: ListQuery): Promise<Project[]> {
-  return db.read((reader) => listRows<Project>(reader, projectList, query))
+  const isForOwners = fieldsAsked(query).some((field) => OWNERS_FIELDS.has(field))
+  return db.read((reader) => listRows<Project>(reader, projectList, { ...query, isForOwners }))
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { ForbiddenError, InvalidError, NotFoundError, UnauthenticatedError } from '../../lib/errors.ts'
 import { fieldErrors } from '../../lib/field-errors.ts'
 import type { RequestDb } from '../../platform/database.ts'
-import { byId, listRows } from '../../platform/list-store.ts'
+import { byId, fieldsAsked, listRows } from '../../platform/list-store.ts'
 import type { ListQuery } from '../../platform/list-store.ts'
 import { violatedUnique } from '../../platform/postgres.ts'
 import type { JsonObject } from '../../platform/schema.ts'
@@ -44,11 +44,7 @@ const GUARDED = new Set(['fullName', 'created'])
  * @throws UnauthenticatedError or ForbiddenError for a filter or an order by what only admins may know.
  */
 export async function listAccounts(db: RequestDb, viewer: Viewer, query: ListQuery): Promise<Account[]> {
-  const asked = [
-    query.orderBy,
-    ...query.filters.map(({ field }) => field),
-    ...(query.pairs ? [query.pairs.field] : []),
-  ]
+  const asked = fieldsAsked(query)
   const isAdmin = viewer?.isAdmin === true
   if (!isAdmin && asked.some((field) => SECRET.has(field)))
     throw refusal(viewer, 'Only admins can look for people by this.')

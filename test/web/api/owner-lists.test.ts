@@ -95,3 +95,28 @@ test('a project is read by its short name, and its progress by id and short name
     })
   }
 })
+
+test('projects are not found by what only their owners see', async () => {
+  await by(owner, site.http.put(`/api/project/${project.id}`))
+    .send({ webhook: 'https://hook.example/secret', info: { apiSecret: 'a hidden phrase' } })
+    .expect(200)
+  await waitForReplica()
+  const asked = [
+    'webhook=https://hook.example/secret',
+    'info=apiSecret::a hidden phrase',
+    'info={"apiSecret":"a hidden phrase"}',
+    'info=apiSecret::phrase&fulltextsearch=1',
+    'orderby=webhook',
+    'orderby=info',
+    'contacted=false',
+    'zip_download=true',
+  ]
+  for (const query of asked) {
+    const found = async (user: TestUser) =>
+      (await list(`project?all=1&limit=100&${query}`, user)).some(({ id }) => id === project.id)
+    const seen = [await found(stranger), await found(coOwner), await found(admin)]
+    assert.deepEqual(seen, [false, true, true], query)
+    const { body } = await site.http.get(`/api/project?${query}`).expect(200)
+    assert.deepEqual(body, [], query)
+  }
+})
