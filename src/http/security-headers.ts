@@ -1,3 +1,7 @@
+import { IncomingMessage, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
+import Koa from 'koa'
+import type { Middleware } from 'koa'
 import helmet from 'koa-helmet'
 import type { Config } from '../platform/config.ts'
 import type { Handler } from './state.ts'
@@ -6,10 +10,10 @@ import type { Handler } from './state.ts'
  * Headers of every answer of the site's own origin: no inline script or style, frames only from the presenter hosts,
  * nobody may frame us. No nonces, since pages are cached.
  */
-export function securityHeaders(config: Config): Handler {
+export async function securityHeaders(config: Config): Promise<Handler> {
   const isHttps = config.site.url.startsWith('https:')
   const presenters = config.site.presenterOrigin.replace('p{id}', '*').replace('{id}', '*')
-  return helmet({
+  const middleware = helmet({
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
@@ -32,4 +36,18 @@ export function securityHeaders(config: Config): Handler {
     referrerPolicy: { policy: 'same-origin' },
     strictTransportSecurity: isHttps,
   })
+  const headers = await headersOf(middleware)
+  return (ctx, next) => {
+    ctx.set(headers)
+    return next()
+  }
+}
+
+/** What a middleware sets whatever is asked for: worked out once, it costs a request next to nothing. */
+async function headersOf(middleware: Middleware): Promise<Record<string, string>> {
+  const response = new ServerResponse(new IncomingMessage(new Socket()))
+  await middleware(new Koa().createContext(response.req, response), () => Promise.resolve())
+  return Object.fromEntries(
+    Object.entries(response.getHeaders()).map(([name, value]) => [name, String(value)]),
+  )
 }

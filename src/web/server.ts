@@ -73,7 +73,7 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
   koa.use(presenterHost(app, assets))
   koa.use(staticFiles(assets))
   koa.use(uploadedFiles(app.files))
-  koa.use(securityHeaders(app.config))
+  koa.use(await securityHeaders(app.config))
   koa.use(oneSlash)
   if (app.config.site.hasOldNames) koa.use(oldNames)
   koa.use(markOrigin(app.config.site.url))
