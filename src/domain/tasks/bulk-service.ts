@@ -30,7 +30,8 @@ export async function createTasks(
 }
 
 /**
- * Changes the priorities of tasks, all or none; they may be of several projects.
+ * Changes the priorities of tasks, all or none; they may be of several projects. Of a task that is named more than once
+ * the last priority holds.
  *
  * @throws InvalidError or NotFoundError that says which task; UnauthenticatedError or ForbiddenError unless this person
  * may change all of the projects.
@@ -41,7 +42,9 @@ export async function changePriorities(
   changes: readonly { id: number; priority: number }[],
 ): Promise<void> {
   eachNamed(changes, checkSettings)
-  const ids = changes.map(({ id }) => id)
+  // Each once: what reconciles the tasks would count the runs of a repeated one twice.
+  const priorities = new Map(changes.map(({ id, priority }) => [id, priority]))
+  const ids = [...priorities.keys()]
   const tasks = await db.read((reader) => findProjectsOfTasks(reader, ids))
   const missing = ids.find((id) => !tasks.has(id))
   if (missing !== undefined) throw new NotFoundError('task', missing)
@@ -51,13 +54,11 @@ export async function changePriorities(
   await db.write(
     async (tx) => {
       await lockTasks(tx, ids)
-      await updatePriorities(tx, changes)
+      await updatePriorities(tx, priorities)
       for (const { project, editor } of editors) {
         const own = ids.filter((id) => tasks.get(id) === project.id)
         await reconcileTasks(tx, project.id, own, currentRequestId())
-        const after = Object.fromEntries(
-          changes.filter(({ id }) => own.includes(id)).map(({ id, priority }) => [id, priority]),
-        )
+        const after = Object.fromEntries(own.map((id) => [id, priorities.get(id) ?? null]))
         await recordChange(tx, project, {
           userId: editor.id,
           caller: 'api',

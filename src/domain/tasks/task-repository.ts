@@ -155,15 +155,11 @@ export async function lockPlaces(tx: Tx, taskIds: readonly number[]): Promise<vo
      order by task_id, contributor_id for update`.execute(tx)
 }
 
-/** Writes the priorities of locked tasks, which are reconciled afterwards. */
-export async function updatePriorities(
-  tx: Tx,
-  changes: readonly { id: number; priority: number }[],
-): Promise<void> {
-  const [ids, priorities] = [changes.map(({ id }) => id), changes.map(({ priority }) => priority)]
+/** Writes the priorities of locked tasks, by their ids; they are reconciled afterwards. */
+export async function updatePriorities(tx: Tx, priorities: ReadonlyMap<number, number>): Promise<void> {
   await sql`
     update task t set priority_0 = c.priority
-      from unnest(${ids}::bigint[], ${priorities}::double precision[]) as c (id, priority)
+      from unnest(${[...priorities.keys()]}::bigint[], ${[...priorities.values()]}::double precision[]) as c (id, priority)
      where t.id = c.id`.execute(tx)
 }
 
@@ -308,7 +304,7 @@ export interface Reconciled {
   nPlacesBack: number
 }
 
-/** Makes everything about locked tasks agree with their changed rules: reconcile_v1. */
+/** Makes everything about locked tasks, each named once, agree with their changed rules: reconcile_v1. */
 export async function reconcileTasks(
   tx: Tx,
   projectId: number,

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { assertRefused, by, refusal } from '../../support/api.ts'
 import type { Body } from '../../support/api.ts'
 import { startTestApp } from '../../support/app.ts'
-import { draftProject, publishedProject, rowsOf } from '../../support/builders.ts'
+import { draftProject, keyContributor, publishedProject, rowsOf } from '../../support/builders.ts'
 import { untilFileEnds } from '../../support/file-ending.ts'
 import { waitForReplica } from '../../support/servers.ts'
 
@@ -121,4 +121,21 @@ test('priorities of many tasks change in one request, all or none', async () => 
     (log.body as Body[])[0]?.['new_value'],
     JSON.stringify({ [String(one.taskIds[0])]: 1 }).replace(':', ': '),
   )
+})
+
+test('a task that is named twice gets the last priority, and its answers are counted once', async () => {
+  const project = await publishedProject(site, owner, { tasks: 1, redundancy: 3 })
+  const [id = 0] = project.taskIds
+  const who = keyContributor(site, project, stranger)
+  await who.newTask().expect(200)
+  await who.submit(id).expect(200)
+  const twice = [0.25, 0.5].map((priority) => ({ id, priority_0: priority }))
+  await by(owner, put(twice)).expect(200)
+  const stored = await rowsOf(
+    site,
+    `select t.priority_0 as priority, t.state, s.n_runs, s.n_taken, r.counted
+       from task t join task_sched s on s.task_id = t.id join task_run r on r.task_id = t.id where t.id = $1`,
+    [id],
+  )
+  assert.deepEqual(stored, [{ priority: 0.5, state: 'ongoing', n_runs: 1, n_taken: 1, counted: true }])
 })
