@@ -19,8 +19,14 @@ const RULES = {
 
 const Rule = z.strictObject(RULES).partial()
 
+/** As many as runs can be withdrawn at once. */
+const TASKS_MAX = 100_000
+
 const Change = z.strictObject({
-  tasks: integers.nullish().meta({ description: 'Ids; all tasks of the project when left out.' }),
+  tasks: integers
+    .max(TASKS_MAX, `a list of at most ${TASKS_MAX} ids is wanted`)
+    .nullish()
+    .meta({ description: 'Ids; all tasks of the project when left out.' }),
   dry_run: boolean.nullish().meta({ description: 'Only says what the change would do.' }),
   ...Rule.shape,
 })

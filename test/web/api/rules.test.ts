@@ -56,6 +56,8 @@ test('a change of rules that is no rule, out of range or not one’s own is refu
   await assertRefused(rules(project, { state: 'gone' }), [415, 'DataError', /completed or ongoing/])
   await assertRefused(rules(project, { priority_0: 2 }), [415, 'DBIntegrityError', /At most 1/])
   await assertRefused(rules(project, { n_answers: 1, tasks: 'all' }), [415, 'DataError', /a list of ids/])
+  const tooMany = Array.from({ length: 100_001 }, (_, n) => n)
+  await assertRefused(rules(project, { n_answers: 1, tasks: tooMany }), [415, 'DataError', /at most 100000/])
   await assertRefused(rules(project, { n_answers: 1 }, stranger), [403, 'Forbidden'])
 })
 
