@@ -383,11 +383,12 @@ export async function changePresenterVersion(
 export async function recordChange(
   tx: Tx,
   project: Pick<Project, 'id'>,
-  change: { userId: number; caller: 'web' | 'api'; attribute: string; before?: Json; after?: Json },
+  change: { userId: number; caller: 'web' | 'api'; attribute: string; after: Json },
 ): Promise<void> {
-  const { userId, caller, attribute, before, after } = change
+  const { userId, caller, attribute, after } = change
   await insertChanges(tx, { projectId: project.id, userId, caller, requestId: currentRequestId() }, [
-    { attribute, before, after },
+    // Something was there before, which would be long: only what was created has nothing.
+    { attribute, before: null, after },
   ])
 }
 
