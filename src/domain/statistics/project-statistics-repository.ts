@@ -40,6 +40,10 @@ export const projectStatisticsList = {
                                order by id desc limit ${TIMED_RUNS}) r), 0)::double precision`,
       type: 'number',
     },
+    nBlogposts: {
+      sql: '(select count(*) from blogpost b where b.project_id = p.id and b.published)',
+      type: 'integer',
+    },
     lastActivity: { sql: 'coalesce(d.last_activity, t.last_activity)', type: 'time' },
   },
 } satisfies ListSource

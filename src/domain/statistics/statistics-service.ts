@@ -43,20 +43,17 @@ export async function listStatisticsOf(
 /** So long, in milliseconds, a process says the same of the site: counting it costs seconds on a large one. */
 const SITE_MS = 10 * 60_000
 
-const counted = new WeakMap<Sealer, LRUCache<'site', SiteStatistics>>()
+const counted = new WeakMap<Sealer, LRUCache<'site', SiteStatistics, RequestDb>>()
 
-/** What the whole site has, ten minutes old at most. */
+/** What the whole site has, ten minutes old at most. Whoever asks while it is being counted waits for that count. */
 export async function getSiteStatistics(app: Pick<App, 'sealer'>, db: RequestDb): Promise<SiteStatistics> {
   const cache =
     counted.get(app.sealer) ??
-    new LRUCache<'site', SiteStatistics>({
+    new LRUCache<'site', SiteStatistics, RequestDb>({
       max: 1,
       ttl: SITE_MS,
+      fetchMethod: (_key, _stale, { context }) => context.read(countSite),
     })
   counted.set(app.sealer, cache)
-  const known = cache.get('site')
-  if (known) return known
-  const statistics = await db.read(countSite)
-  cache.set('site', statistics)
-  return statistics
+  return cache.forceFetch('site', { context: db })
 }

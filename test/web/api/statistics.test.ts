@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { getSiteStatistics } from '../../../src/domain/statistics/statistics-service.ts'
+import type { RequestDb } from '../../../src/platform/database.ts'
 import { assertRefused, by } from '../../support/api.ts'
 import type { Body } from '../../support/api.ts'
 import { startTestApp } from '../../support/app.ts'
@@ -85,6 +87,15 @@ test('figures are not written by anybody', async () => {
   await assertRefused(by(admin, site.http.delete(`/api/projectstats/${project.id}`)), [403, 'Forbidden'])
 })
 
+test('blog posts are counted when they are published', async () => {
+  const post = { project_id: project.id, title: 'News', body: 'We have begun.' }
+  for (const published of [true, false])
+    await by(owner, site.http.post('/api/blogpost').send({ ...post, published })).expect(200)
+  await waitForReplica()
+  const stats = (await site.http.get(`/api/projectstats/${project.id}`).expect(200)).body as Body
+  assert.equal(stats['n_blogposts'], 1)
+})
+
 test('globalstats counts the site', async () => {
   const counted = await site.http.get('/api/globalstats').expect(200)
   const { n_results: nResults, ...rest } = counted.body as Body
@@ -98,4 +109,19 @@ test('globalstats counts the site', async () => {
     categories: [{ thinking: 1 }, { sensing: 0 }, { featured: 0 }, { draft: 1 }],
   })
   await assertRefused(site.http.post('/api/globalstats').send({}), [405, 'MethodNotAllowed'])
+})
+
+test('the site is counted once for all who ask at the same time', async () => {
+  const db = site.app.database.open({ writes: false })
+  let counts = 0
+  const counting: RequestDb = {
+    ...db,
+    read(work) {
+      counts += 1
+      return db.read(work)
+    },
+  }
+  const app = { sealer: { ...site.app.sealer } }
+  await Promise.all([1, 2, 3].map(() => getSiteStatistics(app, counting)))
+  assert.equal(counts, 1)
 })
