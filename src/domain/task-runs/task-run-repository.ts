@@ -94,7 +94,9 @@ export async function updateTaskRunColumns(
       update task_run r set score = score_v1(t.expected_info, r.info)
         from old, task t where r.id = old.id and t.id = r.task_id
       returning r.score)
-    update contributor_project c set score_sum = c.score_sum + coalesce(scored.score, 0) - old.score
+    update contributor_project c
+       set score_sum = c.score_sum + coalesce(scored.score, 0) - old.score,
+           n_scored = c.n_scored - (scored.score is null)::int
       from old, scored where c.contributor_id = old.contributor_id and c.project_id = ${run.projectId}`.execute(
     tx,
   )

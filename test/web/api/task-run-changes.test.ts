@@ -99,8 +99,15 @@ test('a changed run of a calibration task is scored anew', async () => {
   await by(author, put(runId, { info: { answer: 'No' } })).expect(200)
   const [score] = await rowsOf(site, 'select score from task_run where id = $1', [runId])
   assert.deepEqual(score, { score: 1 })
-  const counters = 'select n_runs, score_sum from contributor_project where project_id = $1 and n_runs > 0'
-  assert.deepEqual(await rowsOf(site, counters, [project.id]), [{ n_runs: 1, score_sum: 1 }])
+  const counters =
+    'select n_runs, n_scored, score_sum from contributor_project where project_id = $1 and n_runs > 0'
+  assert.deepEqual(await rowsOf(site, counters, [project.id]), [{ n_runs: 1, n_scored: 1, score_sum: 1 }])
+  // Where nothing is known of the task any more, its run counts for no score.
+  await by(owner, site.http.put(`/api/task/${taskId}`))
+    .send({ expected_info: null })
+    .expect(200)
+  await by(author, put(runId, { info: { answer: 'Yes' } })).expect(200)
+  assert.deepEqual(await rowsOf(site, counters, [project.id]), [{ n_runs: 1, n_scored: 0, score_sum: 0 }])
 })
 
 test('owners store in a result what their analysis found, and change nothing else', async () => {
