@@ -24,10 +24,6 @@ export const projectStatisticsList = {
       sql: '(select count(*) from result x where x.project_id = p.id and x.info is not null)',
       type: 'integer',
     },
-    nBlogposts: {
-      sql: '(select count(*) from blogpost b where b.project_id = p.id and b.published)',
-      type: 'integer',
-    },
     nContributors: { sql: `${total('n_contributors')}::bigint`, type: 'integer' },
     nCompletedTasks: { sql: `${total('n_completed_tasks')}::bigint`, type: 'integer' },
     overallProgress: {
