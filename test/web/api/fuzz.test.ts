@@ -153,12 +153,9 @@ function wishes({ app }: TestApp, shortNames: readonly string[]): fc.Arbitrary<W
   const { paths } = openApiDocument(apiOperations(app), app.config.site)
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, described]) => {
-      const parameters = (described['parameters'] ?? []) as { name: string; in: string }[]
-      const names = parameters.filter((one) => one.in === 'query').map(({ name }) => name)
-      const content = (
-        described['requestBody'] as { content?: Record<string, { schema: Schema }> } | undefined
-      )?.content
-      const schema = content?.['application/json']?.schema
+      const names = described.parameters.filter((one) => one.in === 'query').map(({ name }) => name)
+      // The shape that schemas have in the document.
+      const schema = described.requestBody?.content['application/json']?.schema as Schema | undefined
       const place = fc.oneof(
         { weight: 5, arbitrary: smallId.map(String) },
         { weight: 1, arbitrary: fc.constantFrom(...shortNames) },
