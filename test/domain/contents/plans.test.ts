@@ -43,7 +43,11 @@ interface PlanNode {
 async function planOf(source: ListSource, query: Partial<ListQuery>): Promise<PlanNode> {
   const page = { filters: [], orderBy: 'id', desc: false, limit: 20, offset: 0, readableBy: undefined }
   await listRows(db, source, { ...page, ...query })
-  const { sql, parameters } = asked.at(-1) ?? { sql: '', parameters: [] }
+  // The last one that makes a page: around it stand a transaction and its time limit.
+  const { sql, parameters } = asked.findLast((one) => one.sql.includes(' offset ')) ?? {
+    sql: '',
+    parameters: [],
+  }
   const { rows } = await pool.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
     `explain (analyze, buffers, format json) ${sql}`,
     [...parameters],
