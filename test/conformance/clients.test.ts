@@ -3,16 +3,13 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { newTask, submitTaskRun } from '../../src/domain/assignment/assignment-service.ts'
-import { getProject } from '../../src/domain/projects/project-service.ts'
+import { answeredProject, exportedJson } from '../support/answered-project.ts'
 import { startTestApp } from '../support/app.ts'
 import type { TestApp, TestUser } from '../support/app.ts'
-import { publishedProject, rowsOf } from '../support/builders.ts'
-import type { BuiltProject } from '../support/builders.ts'
+import { rowsOf } from '../support/builders.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
-import { eventually, work } from '../support/jobs.ts'
-import { lagReplica, waitForReplica } from '../support/servers.ts'
-import { download, readZip } from '../support/zip.ts'
+import { work } from '../support/jobs.ts'
+import { lagReplica } from '../support/servers.ts'
 import { clientPrograms, runIn } from './python.ts'
 import type { Ran } from './python.ts'
 
@@ -251,10 +248,12 @@ command('enki loads 250 tasks with 750 task runs, from the site and from exporte
   const person = await roomy.user('owner')
   const project = await answeredProject(roomy, person, { tasks: 250, runs: 3 })
   const { stop } = work({ ...roomy, ...ending })
-  const files = [
-    await exported(roomy, person, project, 'task'),
-    await exported(roomy, person, project, 'task_run'),
-  ]
+  const files: string[] = []
+  for (const noun of ['task', 'task_run'] as const) {
+    const path = join(folder, `${project.shortName}_${noun}.json`)
+    writeFileSync(path, await exportedJson(roomy, person, project, noun))
+    files.push(path)
+  }
   await stop()
   const script = new URL('enki_analysis.py', import.meta.url).pathname
   const args = [script, roomy.url, person.apiKey, project.shortName, ...files]
@@ -273,52 +272,3 @@ command('enki loads 250 tasks with 750 task runs, from the site and from exporte
   assert.equal((found['one'] as { task_runs: number }).task_runs, 3)
   assert.equal(found['unknown'], 'ProjectNotFound')
 })
-
-/** A project whose tasks are completed by task runs of as many people as they want. */
-async function answeredProject(
-  { app, ...rest }: TestApp,
-  person: TestUser,
-  { tasks, runs }: { tasks: number; runs: number },
-): Promise<BuiltProject> {
-  const built = await publishedProject({ app, ...rest }, person, { tasks, redundancy: runs })
-  const db = () => app.database.open({ writes: true })
-  const project = await getProject(db(), person, built.id)
-  for (let nth = 0; nth < runs; nth += 1) {
-    const who = { kind: 'external', projectId: project.id, externalUid: `person-${nth}` } as const
-    for (let given = 0; given < tasks; given += 1) {
-      const [task] = await newTask(app, db(), project, who, { limit: 1, offset: 0 })
-      assert.ok(task)
-      const run = { projectId: project.id, taskId: task.id, info: { kind: 'bird', given } }
-      await submitTaskRun(app, db(), who, run, 'conformance')
-    }
-  }
-  await waitForReplica()
-  return built
-}
-
-/** The file of an export in JSON, unpacked. */
-async function exported(
-  site: TestApp,
-  person: TestUser,
-  project: BuiltProject,
-  type: string,
-): Promise<string> {
-  const address = `/project/${project.shortName}/tasks/export`
-  await person.http.post(address).type('form').send({ type, format: 'json' }).expect(302)
-  const done = async () => {
-    const [row] = await rowsOf<{ id: number }>(
-      site,
-      "select id from project_export where state = 'done' and what = $1",
-      [type],
-    )
-    return row?.id
-  }
-  await eventually(async () => (await done()) !== undefined)
-  await waitForReplica()
-  const [content = ''] = (
-    await readZip(await download(person.http.get(`${address}/${await done()}`)))
-  ).values()
-  const path = join(folder, `${project.shortName}_${type}.json`)
-  writeFileSync(path, content)
-  return path
-}
