@@ -6,7 +6,7 @@ import { startTestApp } from '../support/app.ts'
 import type { TestApp } from '../support/app.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
 import { startChromium } from '../support/chromium.ts'
-import { contribute } from '../support/contribution.ts'
+import { ANSWERING, contributeByCode } from '../support/contribution.ts'
 
 const ending = untilFileEnds()
 let site: TestApp
@@ -16,27 +16,9 @@ before(async () => {
   ;[site, browser] = await Promise.all([startTestApp(ending), startChromium(ending)])
 })
 
-/** Somebody opens a project whose presenter its owner wrote, with three tasks. */
-function visit(t: TestContext, script: string, markup = '') {
-  const code = `${markup}<div id="shown"></div><pre id="log"></pre><script>
-    var log = function (text) { document.getElementById('log').append(text + '\\n') }
-    ${script}
-  </script>`
-  const infos = [1, 2, 3].map((n) => ({ n }))
-  return contribute(t, site, browser, { presenter: { kind: 'code', code, tutorial: null }, infos })
-}
-
-const ANSWERING = `
-  pybossa.presentTask(function (task, deferred) {
-    document.getElementById('shown').innerHTML = task.id
-      ? 'Task ' + task.info.n + '<span id="task-id" hidden>' + task.id + '</span><button>Yes</button>' : 'The end'
-    var button = document.querySelector('button')
-    if (button) button.onclick = function () {
-      pybossa.saveTask(document.getElementById('task-id').textContent, { yes: true, left: undefined })
-        .done(function (run) { log('saved ' + run.info.yes); deferred.resolve() })
-    }
-  })
-`
+/** Somebody opens a project with three tasks and this presenter. */
+const visit = (t: TestContext, script: string, markup?: string) =>
+  contributeByCode(t, site, browser, script, markup)
 
 test('a presenter written for PyBossa presents every task and saves what it is given', async (t) => {
   const { frame, page, stored } = await visit(t, `${ANSWERING} pybossa.run('a-copied-name')`)

@@ -74,3 +74,32 @@ export async function contribute(
     choice: (name) => frame.getByRole('button', { name }),
   }
 }
+
+/** The script of a presenter that waits for a press on Yes. */
+export const ANSWERING = `
+  pybossa.presentTask(function (task, deferred) {
+    document.getElementById('shown').innerHTML = task.id
+      ? 'Task ' + task.info.n + '<span id="task-id" hidden>' + task.id + '</span><button>Yes</button>' : 'The end'
+    var button = document.querySelector('button')
+    if (button) button.onclick = function () {
+      pybossa.saveTask(document.getElementById('task-id').textContent, { yes: true, left: undefined })
+        .done(function (run) { log('saved ' + run.info.yes); deferred.resolve() })
+    }
+  })
+`
+
+/** Somebody opens a project with three tasks whose presenter its owner wrote; its script can `log` texts. */
+export function contributeByCode(
+  t: TestContext,
+  site: TestApp,
+  browser: Browser,
+  script: string,
+  markup = '',
+): Promise<Contribution> {
+  const code = `${markup}<div id="shown"></div><pre id="log"></pre><script>
+    var log = function (text) { document.getElementById('log').append(text + '\\n') }
+    ${script}
+  </script>`
+  const infos = [1, 2, 3].map((n) => ({ n }))
+  return contribute(t, site, browser, { presenter: { kind: 'code', code, tutorial: null }, infos })
+}
