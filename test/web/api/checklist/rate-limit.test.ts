@@ -80,7 +80,7 @@ test('18. Too many requests are refused in the error shape', async () => {
 })
 
 test('19. Who waits for the reset as pbs does adds more tasks than the limit, each once', async (t) => {
-  const quick = await startTestApp(t, { RATE_LIMIT: '40/2' })
+  const quick = await startTestApp(t, { RATE_LIMIT: '40/10' })
   const person = await quick.user()
   const { id } = await draftProject(quick, person, { tasks: 0 })
   const rows = Array.from({ length: 45 }, (_, n) => n)
