@@ -80,7 +80,7 @@ async function runTests(args: readonly string[], env: NodeJS.ProcessEnv = {}): P
   )
   const counts = readCounts(countsFile)
   // A run that failed outside any test, or had none, is one failure.
-  const isBroken = counts.failed === 0 && (status !== 0 || counts.passed === 0)
+  const isBroken = counts.failed === 0 && (status !== 0 || counts.passed + counts.skipped === 0)
   return isBroken ? { ...counts, failed: 1 } : counts
 }
 
