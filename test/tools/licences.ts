@@ -24,6 +24,7 @@ const ALLOWED: ReadonlySet<string> = new Set([
 const EXCEPTIONS: readonly { readonly name: RegExp; readonly licence: string; readonly why: string }[] = [
   { name: /^@img\/sharp-libvips-/, licence: 'LGPL-3.0-or-later', why: 'a separate shared library' },
   { name: /^@fontsource/, licence: 'OFL-1.1', why: 'a font' },
+  { name: /^font-awesome$/, licence: '(OFL-1.1 AND MIT)', why: 'a font with its styles' },
   {
     name: /^pako$/,
     licence: '(MIT AND Zlib)',
