@@ -19,17 +19,15 @@ function createCounter(app: App): (name: string, seconds: number) => Promise<Cou
   const own = new LRUCache<string, number>({ max: 100_000 })
 
   async function hitsOf(key: string, reset: number): Promise<number> {
-    try {
-      const [[, hits] = []] =
-        (await app.cache
-          .multi()
-          .incr(key)
-          .expireat(key, reset + 10)
-          .exec()) ?? []
-      if (typeof hits === 'number') return hits
-    } catch (error) {
-      app.log.debug({ err: error }, 'cache away: counting in this process')
-    }
+    const replies = await app.cache.ask((redis) =>
+      redis
+        .multi()
+        .incr(key)
+        .expireat(key, reset + 10)
+        .exec(),
+    )
+    const [, counted] = replies?.[0] ?? []
+    if (typeof counted === 'number') return counted
     const hits = (own.get(key) ?? 0) + 1
     own.set(key, hits, { ttl: reset * 1000 - Date.now() })
     return hits

@@ -1,4 +1,5 @@
-import type { Redis } from 'ioredis'
+import { createCache } from './cache.ts'
+import type { Cache } from './cache.ts'
 import type { Config } from './config.ts'
 import { createDatabase } from './database.ts'
 import type { Database } from './database.ts'
@@ -8,6 +9,8 @@ import { createLogger } from './log.ts'
 import type { Logger } from './log.ts'
 import { createMailer } from './mailer.ts'
 import type { Mailer } from './mailer.ts'
+import { createMemory } from './memory.ts'
+import type { Memory } from './memory.ts'
 import { createPositionMemory } from './position.ts'
 import { createQueue } from './queue.ts'
 import type { JobPolicies, Queue } from './queue.ts'
@@ -20,7 +23,8 @@ export interface App {
   readonly config: Config
   readonly log: Logger
   readonly database: Database
-  readonly cache: Redis
+  readonly cache: Cache
+  readonly memory: Memory
   readonly queue: Queue
   readonly files: FileStore
   readonly mailer: Mailer
@@ -38,17 +42,17 @@ export interface App {
 export async function createApp(config: Config, name: string, policies: JobPolicies): Promise<App> {
   const log = createLogger(name, config.log.level)
   const { prefix } = config.redis
-  const cache = createRedis(config.redis.cache, 'cache', log)
   const producer = createRedis(config.redis.queue, 'producer', log)
-  const database = createDatabase(config.database, createPositionMemory(cache, prefix, log), log)
+  const [cache] = await Promise.all([createCache(config.redis.cache, log), untilReady(producer)])
+  const database = createDatabase(config.database, createPositionMemory(cache, prefix), log)
   const queue = createQueue({ database, redis: producer, prefix, policies, log })
   const mailer = createMailer(config.mail)
-  await Promise.all([untilReady(cache), untilReady(producer)])
   return {
     config,
     log,
     database,
     cache,
+    memory: createMemory(cache, prefix, log),
     queue,
     files: createFileStore(config.folders.files),
     mailer,
@@ -57,7 +61,7 @@ export async function createApp(config: Config, name: string, policies: JobPolic
       mailer.close()
       await queue.close()
       await database.close()
-      await Promise.all([closeRedis(producer), closeRedis(cache)])
+      await Promise.all([closeRedis(producer), cache.close()])
     },
   }
 }

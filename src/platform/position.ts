@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Redis } from 'ioredis'
+import type { Cache } from './cache.ts'
 import type { Db } from './postgres.ts'
-import type { Logger } from './log.ts'
 import { flushPosition, hasReplayed } from './position-store.ts'
 
 /** Seconds for which a position is remembered: longer than a healthy replica's lag, short enough to be forgotten. */
@@ -49,23 +48,15 @@ export interface PositionMemory {
  * Remembers positions of callers who keep no cookie (API keys, external people) in the cache for 30 s. When the cache
  * is away their reads go to the primary.
  */
-export function createPositionMemory(cache: Redis, prefix: string, log: Logger): PositionMemory {
+export function createPositionMemory(cache: Cache, prefix: string): PositionMemory {
   const keyOf = (identity: string) => `${prefix}:position:${identity}`
   return {
     async positionFor(identity) {
-      try {
-        return (await cache.get(keyOf(identity))) ?? undefined
-      } catch (error) {
-        log.warn({ err: error }, 'cache away: reading from the primary')
-        return 'unknown'
-      }
+      const position = await cache.ask(async (redis) => (await redis.get(keyOf(identity))) ?? 'none')
+      return position === 'none' ? undefined : (position ?? 'unknown')
     },
     async remember(identity, position) {
-      try {
-        await cache.set(keyOf(identity), position, 'EX', positionTtlSeconds)
-      } catch (error) {
-        log.warn({ err: error }, 'cache away: position not remembered')
-      }
+      await cache.ask((redis) => redis.set(keyOf(identity), position, 'EX', positionTtlSeconds))
     },
   }
 }

@@ -1,10 +1,8 @@
-import { LRUCache } from 'lru-cache'
 import { NotFoundError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import { byId, listRows } from '../../platform/list-store.ts'
 import type { ListQuery } from '../../platform/list-store.ts'
-import type { Sealer } from '../../platform/sealing.ts'
 import type { MaybeViewer } from '../projects/project-policy.ts'
 import { projectStatisticsList } from './project-statistics-repository.ts'
 import { countSite } from './site-statistics-repository.ts'
@@ -40,20 +38,10 @@ export async function listStatisticsOf(
   return listProjectStatistics(db, query)
 }
 
-/** So long, in milliseconds, a process says the same of the site: counting it costs seconds on a large one. */
-const SITE_MS = 10 * 60_000
+/** Counting a large site costs seconds, and nobody minds figures of some minutes ago. */
+const SITE = { name: 'site-statistics', version: 1, freshSeconds: 10 * 60, staleSeconds: 3_600 }
 
-const counted = new WeakMap<Sealer, LRUCache<'site', SiteStatistics, RequestDb>>()
-
-/** What the whole site has, ten minutes old at most. Whoever asks while it is being counted waits for that count. */
-export async function getSiteStatistics(app: Pick<App, 'sealer'>, db: RequestDb): Promise<SiteStatistics> {
-  const cache =
-    counted.get(app.sealer) ??
-    new LRUCache<'site', SiteStatistics, RequestDb>({
-      max: 1,
-      ttl: SITE_MS,
-      fetchMethod: (_key, _stale, { context }) => context.read(countSite),
-    })
-  counted.set(app.sealer, cache)
-  return cache.forceFetch('site', { context: db })
+/** What the whole site has, ten minutes ago at most while somebody asks; counted once for all who ask. */
+export async function getSiteStatistics(app: Pick<App, 'memory'>, db: RequestDb): Promise<SiteStatistics> {
+  return app.memory.get(SITE, 'all', () => db.read(countSite))
 }

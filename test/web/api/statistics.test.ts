@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { getSiteStatistics } from '../../../src/domain/statistics/statistics-service.ts'
-import type { RequestDb } from '../../../src/platform/database.ts'
 import { assertRefused, by } from '../../support/api.ts'
 import type { Body } from '../../support/api.ts'
 import { startTestApp } from '../../support/app.ts'
@@ -106,19 +104,4 @@ test('globalstats counts the site', async () => {
     categories: [{ thinking: 1 }, { sensing: 0 }, { featured: 0 }, { draft: 1 }],
   })
   await assertRefused(site.http.post('/api/globalstats').send({}), [405, 'MethodNotAllowed'])
-})
-
-test('the site is counted once for all who ask at the same time', async () => {
-  const db = site.app.database.open({ writes: false })
-  let counts = 0
-  const counting: RequestDb = {
-    ...db,
-    read(work) {
-      counts += 1
-      return db.read(work)
-    },
-  }
-  const app = { sealer: { ...site.app.sealer } }
-  await Promise.all([1, 2, 3].map(() => getSiteStatistics(app, counting)))
-  assert.equal(counts, 1)
 })

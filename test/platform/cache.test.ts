@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { findRedis, startRedis } from '../../src/bin/local/redis.ts'
+import { createCache } from '../../src/platform/cache.ts'
+import { createLogger } from '../../src/platform/log.ts'
+import { createMemory } from '../../src/platform/memory.ts'
+import { startRedisGroup } from '../support/sentinels.ts'
+import { cacheFolder, testRedis } from '../support/servers.ts'
+
+const log = createLogger('test', 'silent')
+const FIGURE = { name: 'figure', version: 1, freshSeconds: 60, staleSeconds: 60 }
+
+async function ownCache(t: TestContext) {
+  const folder = mkdtempSync(join(tmpdir(), 'mh-cache-'))
+  const server = await startRedis(await findRedis(cacheFolder()), {
+    folder,
+    socket: join(folder, 's'),
+    use: 'cache',
+  })
+  const cache = await createCache({ kind: 'address', url: server.url }, log)
+  t.after(async () => {
+    await cache.close()
+    await server.stop()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  return { server, cache }
+}
+
+async function sharedMemories(t: TestContext, count: number) {
+  const { cacheUrl, prefix } = await testRedis(t)
+  const caches = await Promise.all(
+    Array.from({ length: count }, () => createCache({ kind: 'address', url: cacheUrl }, log)),
+  )
+  t.after(() => Promise.all(caches.map((cache) => cache.close())))
+  return caches.map((cache) => createMemory(cache, prefix, log))
+}
+
+test('a silent cache costs one request its patience and the next ones nothing, until it answers again', async (t) => {
+  const { server, cache } = await ownCache(t)
+  assert.equal(await cache.ask((redis) => redis.set('a', '1')), 'OK')
+  let sent = 0
+  const read = () =>
+    cache.ask((redis) => {
+      sent += 1
+      return redis.get('a')
+    })
+
+  process.kill(server.pid, 'SIGSTOP')
+  assert.equal(await read(), undefined)
+  assert.equal(sent, 1)
+  for (let request = 0; request < 100; request += 1) assert.equal(await read(), undefined)
+  assert.equal(sent, 1)
+
+  process.kill(server.pid, 'SIGCONT')
+  while ((await read()) === undefined) await new Promise((resolve) => setTimeout(resolve, 20))
+  assert.equal(await read(), '1')
+})
+
+test('all who ask at the same time, in all processes, wait for one making', async (t) => {
+  const memories = await sharedMemories(t, 3)
+  let made = 0
+  const make = async () => {
+    made += 1
+    const mine = made
+    await new Promise((resolve) => setTimeout(resolve, 120))
+    return { mine }
+  }
+  const asked = memories.flatMap((memory) => [1, 2, 3].map(() => memory.get(FIGURE, 'x', make)))
+  assert.deepEqual(new Set((await Promise.all(asked)).map(({ mine }) => mine)), new Set([1]))
+  assert.equal(made, 1)
+})
+
+test('an old value is given out while one of those who ask makes a new one', async (t) => {
+  const [memory] = await sharedMemories(t, 1)
+  assert.ok(memory)
+  const kind = { ...FIGURE, freshSeconds: 0 }
+  let made = 0
+  const make = () => Promise.resolve({ number: (made += 1) })
+  assert.deepEqual(await memory.get(kind, 'x', make), { number: 1 })
+  assert.deepEqual(await memory.get(kind, 'x', make), { number: 1 })
+  let seen = { number: 1 }
+  while (seen.number === 1) seen = await memory.get(kind, 'x', make)
+  assert.equal(seen.number, 2)
+})
+
+test('a making that fails is told to who asked, and the next one tries again', async (t) => {
+  const [memory] = await sharedMemories(t, 1)
+  assert.ok(memory)
+  await assert.rejects(
+    memory.get(FIGURE, 'x', () => Promise.reject(new Error('no'))),
+    /no/,
+  )
+  assert.deepEqual(await memory.get(FIGURE, 'x', () => Promise.resolve({ ok: true })), { ok: true })
+})
+
+test('what is forgotten while it is being made is not kept', async (t) => {
+  const [one, other] = await sharedMemories(t, 2)
+  assert.ok(one && other)
+  const begun = Promise.withResolvers<undefined>()
+  const mayEnd = Promise.withResolvers<undefined>()
+  const before = one.get(FIGURE, 'x', async () => {
+    begun.resolve(undefined)
+    await mayEnd.promise
+    return { state: 'before' }
+  })
+  await begun.promise
+  await other.forget(FIGURE, 'x')
+  mayEnd.resolve(undefined)
+  assert.deepEqual(await before, { state: 'before' })
+  assert.deepEqual(await other.get(FIGURE, 'x', () => Promise.resolve({ state: 'after' })), {
+    state: 'after',
+  })
+})
+
+test('without a cache each process remembers for itself', async (t) => {
+  const { server, cache } = await ownCache(t)
+  const memory = createMemory(cache, 'p', log)
+  await server.stop()
+  let made = 0
+  const make = () => Promise.resolve({ number: (made += 1) })
+  for (let times = 0; times < 3; times += 1) {
+    assert.deepEqual(await memory.get(FIGURE, 'x', make), { number: 1 })
+  }
+  await memory.forget(FIGURE, 'x')
+  assert.deepEqual(await memory.get(FIGURE, 'x', make), { number: 2 })
+})
+
+for (const [fault, wound] of [
+  ['killed', 'killMaster'],
+  ['silent', 'freezeMaster'],
+  ['replaced in order', 'failover'],
+] as const) {
+  test(`the cache goes on with the next master when the first is ${fault}`, async (t) => {
+    const group = await startRedisGroup()
+    const cache = await createCache(group.endpoint, log)
+    t.after(async () => {
+      await cache.close()
+      await group.end()
+    })
+    assert.equal(await cache.ask((redis) => redis.set('a', '1')), 'OK')
+
+    const old = await group.masterPort()
+    await group[wound]()
+    await group.untilMasterIsNot(old)
+    const isBack = async () => (await cache.ask((redis) => redis.set('b', '2'))) === 'OK'
+    while (!(await isBack())) await new Promise((resolve) => setTimeout(resolve, 50))
+    assert.equal(await cache.ask((redis) => redis.get('b')), '2')
+  })
+}

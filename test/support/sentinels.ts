@@ -1,0 +1,178 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import { endProcess, lastLines, recordProcess, spawnServer } from '../../src/bin/local/os-process.ts'
+import type { ProcessIdentity } from '../../src/bin/local/os-process.ts'
+import { findRedis } from '../../src/bin/local/redis.ts'
+import type { RedisProgram } from '../../src/bin/local/redis.ts'
+import type { RedisEndpoint } from '../../src/platform/config.ts'
+import { cacheFolder } from './servers.ts'
+
+/** What the sentinels of these tests call the master. */
+const MASTER = 'm'
+const DOWN_AFTER_MS = 2_000
+
+/** A master, two replicas and three sentinels on loopback, with the times of production. */
+export interface RedisGroup {
+  readonly endpoint: Extract<RedisEndpoint, { kind: 'sentinels' }>
+  /** The settings that lead to it as the queue. */
+  readonly queue: Record<string, string>
+  /** Ends the present master without a word. */
+  killMaster(): Promise<void>
+  /** The present master stays silent from now on, as a host that is gone, until the test ends. */
+  freezeMaster(): Promise<void>
+  /** The sentinels change the master, as for maintenance. */
+  failover(): Promise<void>
+  /** Resolves when the sentinels name another master than this port, and it takes writes. */
+  untilMasterIsNot(port: number): Promise<number>
+  masterPort(): Promise<number>
+  end(): Promise<void>
+}
+
+interface Node {
+  readonly port: number
+  readonly identity: ProcessIdentity
+}
+
+/** Starts the group and waits until every sentinel knows the others and the replicas. The caller ends it, last. */
+export async function startRedisGroup(): Promise<RedisGroup> {
+  const folder = mkdtempSync(join(tmpdir(), 'mh-sentinel-'))
+  const program = await findRedis(cacheFolder())
+  const nodes: Node[] = []
+  const start = async (name: string, lines: (port: number) => string[], args: string[] = []) => {
+    const node = await startNode(program, join(folder, name), lines, args)
+    nodes.push(node)
+    return node
+  }
+
+  const data = ['save ""', 'appendonly no', 'repl-diskless-sync-delay 0']
+  const first = await start('a', () => data)
+  const follow = [...data, `replicaof 127.0.0.1 ${first.port}`]
+  await Promise.all([start('b', () => follow), start('c', () => follow)])
+  const watch = [
+    `sentinel monitor ${MASTER} 127.0.0.1 ${first.port} 2`,
+    `sentinel down-after-milliseconds ${MASTER} ${DOWN_AFTER_MS}`,
+    `sentinel failover-timeout ${MASTER} 10000`,
+    `sentinel parallel-syncs ${MASTER} 1`,
+  ]
+  const sentinels = await Promise.all(['x', 'y', 'z'].map((name) => start(name, () => watch, ['--sentinel'])))
+  const ports = sentinels.map(({ port }) => port)
+  await untilKnown(ports)
+
+  const sentinel = ports[0] ?? 0
+  const masterPort = async () => {
+    const [, port] = (await askOnce(sentinel, ['sentinel', 'get-master-addr-by-name', MASTER])) as string[]
+    return Number(port)
+  }
+  const present = async () => {
+    const port = await masterPort()
+    const node = nodes.find((one) => one.port === port)
+    if (!node) throw new Error(`The sentinels name port ${port}, which is nobody's`)
+    return node
+  }
+  return {
+    endpoint: {
+      kind: 'sentinels',
+      sentinels: ports.map((port) => ({ host: '127.0.0.1', port })),
+      master: MASTER,
+    },
+    queue: {
+      REDIS_QUEUE_SENTINELS: ports.map((port) => `127.0.0.1:${port}`).join(','),
+      REDIS_QUEUE_MASTER: MASTER,
+    },
+    masterPort,
+    async end() {
+      for (const { identity } of nodes) await endProcess(identity, ['SIGKILL'], 10_000)
+      rmSync(folder, { recursive: true, force: true })
+    },
+    async killMaster() {
+      const { identity } = await present()
+      await endProcess(identity, ['SIGKILL'], 10_000)
+    },
+    async freezeMaster() {
+      const { identity } = await present()
+      process.kill(identity.pid, 'SIGSTOP')
+    },
+    async failover() {
+      await askOnce(sentinel, ['sentinel', 'failover', MASTER])
+    },
+    async untilMasterIsNot(old) {
+      return until('another master', 30_000, async () => {
+        const port = await masterPort()
+        if (port === old) return undefined
+        const [role] = (await askOnce(port, ['role'])) as string[]
+        return role === 'master' ? port : undefined
+      })
+    },
+  }
+}
+
+async function startNode(
+  program: RedisProgram,
+  folder: string,
+  lines: (port: number) => string[],
+  args: string[],
+): Promise<Node> {
+  const port = await freePort()
+  mkdirSync(folder, { recursive: true })
+  const conf = join(folder, 'redis.conf')
+  const common = ['bind 127.0.0.1', `port ${port}`, `dir ${folder}`, 'protected-mode no']
+  writeFileSync(conf, [...common, ...lines(port), ''].join('\n'))
+  const logFile = join(folder, 'redis.log')
+  const { pid } = spawnServer({
+    command: program.command,
+    args: [conf, ...args],
+    env: program.env,
+    logFile,
+  })
+  if (pid === undefined) throw new Error(`Redis did not start:\n${lastLines(logFile)}`)
+  const identity = recordProcess(join(folder, 'process.json'), pid)
+  await until(`Redis on port ${port}`, 15_000, async () => {
+    await askOnce(port, ['ping'])
+    return true
+  })
+  return { port, identity }
+}
+
+async function untilKnown(ports: readonly number[]): Promise<void> {
+  for (const port of ports) {
+    await until('sentinels that know each other', 30_000, async () => {
+      const flat = (await askOnce(port, ['sentinel', 'master', MASTER])) as string[]
+      const told = (name: string) => flat[flat.indexOf(name) + 1]
+      return told('num-other-sentinels') === '2' && told('num-slaves') === '2' ? true : undefined
+    })
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+async function askOnce(port: number, [command = '', ...args]: string[]): Promise<unknown> {
+  const options = { port, lazyConnect: true, retryStrategy: () => null, commandTimeout: 500 }
+  const redis = new Redis({ ...options, replyMapping: 'legacy' })
+  redis.on('error', () => undefined)
+  try {
+    await redis.connect()
+    return await redis.call(command, ...args)
+  } finally {
+    redis.disconnect()
+  }
+}
+
+async function until<T>(what: string, milliseconds: number, look: () => Promise<T | undefined>): Promise<T> {
+  for (let waited = 0; waited < milliseconds; waited += 100) {
+    const found = await look().catch(() => undefined)
+    if (found !== undefined) return found
+    await sleep(100)
+  }
+  throw new Error(`Waited ${milliseconds} ms for ${what}`)
+}
