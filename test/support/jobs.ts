@@ -49,7 +49,7 @@ function lastFirst(t: Ending): Ending {
 export async function startJobApp(
   t: Ending,
   settings: Record<string, string> = {},
-  ownRedis?: OwnRedis,
+  ownRedis?: { readonly queue: Record<string, string>; end(): Promise<void> },
 ): Promise<JobApp> {
   const inOrder = lastFirst(t)
   if (ownRedis) inOrder.after(() => ownRedis.end())
@@ -67,7 +67,7 @@ export async function startJobApp(
     DATABASE_POOL_MAX: '8',
     REDIS_CACHE_URL: redis.cacheUrl,
     REDIS_QUEUE_URL: redis.queueUrl,
-    ...(ownRedis ? { REDIS_QUEUE_URL: ownRedis.url } : {}),
+    ...ownRedis?.queue,
     REDIS_PREFIX: redis.prefix,
     APP_KEYS: JSON.stringify([{ id: 'test', key: Buffer.alloc(32, 7).toString('base64url') }]),
     LOG_LEVEL: 'silent',
@@ -97,7 +97,8 @@ export async function startJobApp(
 }
 
 export interface OwnRedis {
-  readonly url: string
+  /** The settings that lead to it as the queue. */
+  readonly queue: Record<string, string>
   /** Forgets everything, as a server does that was lost. */
   flush(): Promise<void>
   stop(): Promise<void>
@@ -112,7 +113,7 @@ export async function startOwnRedis(): Promise<OwnRedis> {
   const socket = join(folder, 'r.sock')
   let server: RedisServer | undefined
   const own: OwnRedis = {
-    url: `unix://${socket}`,
+    queue: { REDIS_QUEUE_URL: `unix://${socket}` },
     async flush() {
       const client = new Redis({ path: socket })
       await client.flushall()
