@@ -1,6 +1,6 @@
 import { addAbortSignal } from 'node:stream'
 import { z } from 'zod'
-import { failExport } from '../src/domain/exports/export-service.ts'
+import { failExport, reopenExport } from '../src/domain/exports/export-service.ts'
 import { beginExport } from '../src/domain/exports/export-work.ts'
 import { exportFileName, fileShortName } from '../src/exporters/file-names.ts'
 import { exporters } from '../src/exporters/index.ts'
@@ -53,5 +53,8 @@ export const exportProject: Job<'export-project'> = {
   },
   async giveUp(app, tx, { exportId }, error) {
     await failExport(app, tx, exportId, error)
+  },
+  async revive(tx, { exportId }) {
+    await reopenExport(tx, exportId)
   },
 }

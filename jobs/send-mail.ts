@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { deliverMail, noteUndelivered } from '../src/domain/mails/mail-service.ts'
+import { deliverMail, noteUndelivered, noteWaiting } from '../src/domain/mails/mail-service.ts'
 import type { Job } from '../src/platform/job.ts'
 
 const Payload = z.strictObject({ mailId: z.int().positive() })
@@ -26,5 +26,8 @@ export const sendMail: Job<'send-mail'> = {
   },
   async giveUp(_app, tx, { mailId }, error) {
     await noteUndelivered(tx, mailId, error)
+  },
+  async revive(tx, { mailId }) {
+    await noteWaiting(tx, mailId)
   },
 }

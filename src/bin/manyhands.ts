@@ -1,8 +1,9 @@
 import { checkCommand } from './commands/check.ts'
 import { STATUS, UsageError } from './commands/command.ts'
+import { jobsCommand } from './commands/jobs.ts'
 
 /** What operators can ask of a site: `npm run manyhands -- COMMAND …`, with the settings of its processes. */
-const COMMANDS = [checkCommand]
+const COMMANDS = [checkCommand, jobsCommand]
 
 process.exitCode = await run(process.argv.slice(2))
 

@@ -36,6 +36,12 @@ export interface Job<N extends JobName> {
   handle(app: App, payload: JobPayloads[N], run: JobRun): Promise<void>
   /** What follows when no further attempt is made, in the transaction that notes so. */
   giveUp?(app: App, tx: Tx, payload: JobPayloads[N], error: unknown): Promise<void>
+  /**
+   * Takes back what `giveUp` noted, in the transaction that lets a failed job begin anew.
+   *
+   * @throws AppError conflict when it may not.
+   */
+  readonly revive?: (tx: Tx, payload: JobPayloads[N]) => Promise<void>
 }
 
 export type JobCatalogue = { readonly [N in JobName]: Job<N> }

@@ -160,6 +160,85 @@ export async function markFailed(db: Db, id: number, holder: string, error: stri
   return numUpdatedRows > 0n
 }
 
+/** A job that will not be tried again. */
+export interface FailedJob {
+  id: number
+  job: string
+  payload: unknown
+  requestId: string | null
+  attempts: number
+  created: string
+  failed: string
+  error: string
+}
+
+const isOpenFailure = sql<boolean>`failed is not null and dismissed is null`
+
+const FAILED_COLUMNS = [
+  'id',
+  'job',
+  'payload',
+  'request_id as requestId',
+  'attempts',
+  'created',
+  sql<string>`failed`.as('failed'),
+  sql<string>`coalesce(error, '')`.as('error'),
+] as const
+
+/** Jobs that failed and that nobody has dismissed, latest first. */
+export async function listFailedJobs(db: Db, limit: number): Promise<FailedJob[]> {
+  return db
+    .selectFrom('outbox')
+    .select(FAILED_COLUMNS)
+    .where(isOpenFailure)
+    .orderBy('failed', 'desc')
+    .orderBy('id', 'desc')
+    .limit(limit)
+    .execute()
+}
+
+/** One of them, for this transaction alone; undefined when it was retried or dismissed meanwhile. */
+export async function lockFailedJob(tx: Tx, id: number): Promise<FailedJob | undefined> {
+  return tx
+    .selectFrom('outbox')
+    .select(FAILED_COLUMNS)
+    .where('id', '=', id)
+    .where(isOpenFailure)
+    .forUpdate()
+    .executeTakeFirst()
+}
+
+/** Lets a failed job begin anew, with all its attempts. */
+export async function reviveJob(tx: Tx, id: number): Promise<void> {
+  await tx
+    .updateTable('outbox')
+    .set({ failed: null, error: null, holder: null, attempts: 0, not_before: sql`now()` })
+    .where('id', '=', id)
+    .execute()
+}
+
+export async function dismissJob(tx: Tx, id: number): Promise<void> {
+  await tx
+    .updateTable('outbox')
+    .set({ dismissed: sql`now()` })
+    .where('id', '=', id)
+    .execute()
+}
+
+/** Makes jobs due that were handed to the queue servers and that nobody runs. */
+export async function makeWaitingDue(primary: Db): Promise<void> {
+  await primary
+    .updateTable('outbox')
+    .set({ not_before: sql`now()` })
+    .where('done', 'is', null)
+    .where('failed', 'is', null)
+    .where('enqueued', 'is not', null)
+    .where((where) =>
+      where.or([where('held_until', 'is', null), where('held_until', '<', sql<string>`now()`)]),
+    )
+    .execute()
+}
+
 /** Removes at most `batch` rows that were done, or failed, that many days ago; how many. */
 export async function deleteEnded(
   db: Db,

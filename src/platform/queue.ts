@@ -4,8 +4,16 @@ import type { z } from 'zod'
 import { endsWithin } from '../lib/patience.ts'
 import type { Database, RequestDb } from './database.ts'
 import type { Logger } from './log.ts'
-import { claimDue, deleteEnded, deleteOldSlots, insertOutbox, returnClaimed } from './outbox-store.ts'
-import type { DueRow } from './outbox-store.ts'
+import {
+  claimDue,
+  deleteEnded,
+  deleteOldSlots,
+  insertOutbox,
+  makeWaitingDue,
+  returnClaimed,
+  reviveJob,
+} from './outbox-store.ts'
+import type { DueRow, FailedJob } from './outbox-store.ts'
 import type { Tx } from './postgres.ts'
 import { currentRequestId } from './request-context.ts'
 
@@ -15,9 +23,12 @@ export interface JobPayloads {}
 export type JobName = keyof JobPayloads
 
 /** What the sending side knows of each job: a payload is parsed when it is sent and again when it is taken. */
-export type JobPolicies = {
-  readonly [N in JobName]: { readonly payload: z.ZodType<JobPayloads[N]> }
+interface JobPolicy<N extends JobName> {
+  readonly payload: z.ZodType<JobPayloads[N]>
+  readonly revive?: (tx: Tx, payload: JobPayloads[N]) => Promise<void>
 }
+
+export type JobPolicies = { readonly [N in JobName]: JobPolicy<N> }
 
 /** What travels through the queue server: the rest is in the outbox row. */
 export interface QueuedJob {
@@ -45,10 +56,22 @@ export interface Queue {
     payload: JobPayloads[N],
     options?: EnqueueOptions,
   ): Promise<number | undefined>
+  /**
+   * Lets a job that failed for good begin anew, with all its attempts.
+   *
+   * @throws AppError conflict when what it would do has been asked for again since.
+   */
+  revive(tx: Tx, failed: FailedJob): Promise<void>
   /** Hands due rows to the queue servers now; returns how many. Errors are logged: the rows wait for the next sweep. */
   relay(): Promise<number>
   /** The same for the loop that does nothing else. @throws when the database or the queue servers are away. */
   sweep(): Promise<number>
+  /**
+   * Hands out everything that has not ended and is not put off, without waiting for signs of life; how many jobs.
+   *
+   * @throws when the database or the queue servers are away.
+   */
+  rebuild(): Promise<number>
   close(): Promise<void>
 }
 
@@ -196,8 +219,20 @@ export function createQueue({ database, redis, prefix, policies, log }: QueuePar
       if (id !== undefined) database.afterCommitOf(tx, () => void relay())
       return id
     },
+    async revive(tx, { id, job, payload }) {
+      const policy = isJobName(job, policies) ? (policies[job] as JobPolicy<JobName>) : undefined
+      const parsed = policy?.payload.safeParse(payload)
+      // What is not understood any more fails again, and says so.
+      if (parsed?.success) await policy?.revive?.(tx, parsed.data)
+      await reviveJob(tx, id)
+      database.afterCommitOf(tx, () => void relay())
+    },
     relay,
     sweep,
+    async rebuild() {
+      await database.open({ writes: true }).call(makeWaitingDue)
+      return sweep()
+    },
     async close() {
       isClosed = true
       await relaying?.catch(() => undefined)
@@ -205,6 +240,10 @@ export function createQueue({ database, redis, prefix, policies, log }: QueuePar
       await endsWithin(Promise.allSettled([...queues.values()].map((queue) => queue.close())), CLOSE_MS)
     },
   }
+}
+
+function isJobName(name: string, policies: JobPolicies): name is JobName {
+  return Object.hasOwn(policies, name)
 }
 
 /** Days that a job's row is kept after its end: failures longer, since somebody has to look at them. */

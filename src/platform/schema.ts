@@ -152,6 +152,7 @@ export interface Mail {
 export interface Outbox {
   attempts: Generated<number>
   created: Generated<string>
+  dismissed: string | null
   done: string | null
   enqueued: string | null
   error: string | null

@@ -112,6 +112,23 @@ test('jobs that wait when the queue servers are wiped all run, each once', async
   )
 })
 
+test('an operator fills wiped queue servers again at once', async (t) => {
+  const redis = await startOwnRedis()
+  const job = await startJobApp(t, {}, redis)
+  await enqueueMails(job, [1, 2, 3])
+  await job.app.queue.sweep()
+  await redis.flush()
+  const seen: number[] = []
+  work(job, notingJobs(seen))
+
+  assert.equal(await job.app.queue.rebuild(), 3)
+  await untilJobsEnd(job)
+  assert.deepEqual(
+    seen.toSorted((a, b) => a - b),
+    [1, 2, 3],
+  )
+})
+
 test('a row that was claimed by a process that died then is handed out again', async (t) => {
   const job = await startJobApp(t)
   await enqueueMails(job, [1])

@@ -206,6 +206,14 @@ export async function markExportFailed(tx: Tx, id: number, error: string): Promi
     .execute()
 }
 
+export async function markWaiting(tx: Tx, id: number): Promise<void> {
+  await tx
+    .updateTable('project_export')
+    .set({ state: 'waiting', error: null, finished: null })
+    .where('id', '=', id)
+    .execute()
+}
+
 /** Exports that have a file although their time is over or their project is gone. */
 export async function listExpired(db: Db, limit: number): Promise<{ id: number; fileKey: string }[]> {
   const { rows } = await sql<{ id: number; fileKey: string }>`

@@ -18,6 +18,7 @@ import {
   listExports,
   lockUnfinished,
   markExportFailed,
+  markWaiting,
 } from './export-repository.ts'
 import type { ExportFormat, ExportNoun, ProjectExport } from './export-repository.ts'
 
@@ -136,6 +137,20 @@ export async function failExport(
     view: { projectName: request.projectName, reason, url: exportPageUrl(app, request.shortName) },
   })
 }
+
+/**
+ * Lets a failed export wait for its turn again; it keeps its first extent.
+ *
+ * @throws AppError conflict when the same person has asked for the same one since.
+ */
+export async function reopenExport(tx: Tx, exportId: number): Promise<void> {
+  const failed = await findExport(tx, exportId)
+  if (failed?.state !== 'failed') return
+  if (await lockUnfinished(tx, failed)) throw new AppError('conflict', ASKED_AGAIN)
+  await markWaiting(tx, exportId)
+}
+
+const ASKED_AGAIN = 'Its owner has asked for this export again, and that one is being made. Dismiss this one.'
 
 function readableReason(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined

@@ -71,10 +71,10 @@ export async function markSent(tx: Tx, id: number, reply: string): Promise<void>
     .execute()
 }
 
-export async function markNotSent(tx: Tx, id: number, error: string): Promise<void> {
+export async function markNotSent(tx: Tx, id: number, error: string | null): Promise<void> {
   await tx
     .updateTable('mail')
-    .set({ error: error.slice(0, 500) })
+    .set({ error: error?.slice(0, 500) ?? null })
     .where('id', '=', id)
     .execute()
 }

@@ -96,6 +96,11 @@ export async function noteUndelivered(tx: Tx, mailId: number, error: unknown): P
   await markNotSent(tx, mailId, error instanceof Error ? error.message : String(error))
 }
 
+/** Notes that a mail which was given up will be sent after all. */
+export async function noteWaiting(tx: Tx, mailId: number): Promise<void> {
+  await markNotSent(tx, mailId, null)
+}
+
 /** The mails that were sent to one person, or would have been. */
 export async function listMailsFor(db: RequestDb, person: { email: string }): Promise<Mail[]> {
   return db.read((reader) => listMails(reader, person.email))

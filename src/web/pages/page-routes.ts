@@ -4,6 +4,7 @@ import type { Views } from '../../http/views.ts'
 import type { App } from '../../platform/app.ts'
 import type { ApiDocument } from '../api/openapi.ts'
 import { accountRoutes } from './account.ts'
+import { adminJobRoutes } from './admin-jobs.ts'
 import { apiHelpRoutes } from './api-help.ts'
 import { contributeRoutes } from './contribute.ts'
 import { exportRoutes } from './exports.ts'
@@ -25,6 +26,7 @@ export function pageRoutes(app: App, views: Views, document: ApiDocument): Route
     accountRoutes(app, views),
     keyRoutes(app, views),
     mailRoutes(app, views),
+    adminJobRoutes(app, views),
     projectRoutes(app, views),
     importRoutes(app, views),
     presenterRoutes(app, views),
