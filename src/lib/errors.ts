@@ -69,3 +69,8 @@ export class UnauthenticatedError extends AppError {
     this.name = 'UnauthenticatedError'
   }
 }
+
+/** Why somebody may not: a way to sign in helps only who has not. */
+export function refusal(viewer: object | undefined, message: string): AppError {
+  return viewer ? new ForbiddenError(message) : new UnauthenticatedError(message)
+}

@@ -1,4 +1,4 @@
-import { InvalidError, NotFoundError } from '../../lib/errors.ts'
+import { InvalidError, NotFoundError, refusal } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import { listRows } from '../../platform/list-store.ts'
@@ -9,7 +9,7 @@ import type { Table } from '../../platform/row-store.ts'
 import type { Json, JsonObject } from '../../platform/schema.ts'
 import { mayEditProject } from '../projects/project-policy.ts'
 import type { MaybeViewer } from '../projects/project-policy.ts'
-import { getProject, mustEdit, refusal } from '../projects/project-service.ts'
+import { getProject, mustEdit } from '../projects/project-service.ts'
 import {
   attachUpload,
   detachUpload,

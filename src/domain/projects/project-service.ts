@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
-import { ForbiddenError, InvalidError, NotFoundError, UnauthenticatedError } from '../../lib/errors.ts'
+import { ForbiddenError, InvalidError, NotFoundError, refusal } from '../../lib/errors.ts'
 import { fieldErrors } from '../../lib/field-errors.ts'
 import type { App } from '../../platform/app.ts'
 import { fieldsAsked, listRows } from '../../platform/list-store.ts'
@@ -312,11 +312,6 @@ function readable(viewer: MaybeViewer, project: Project | undefined, name: numbe
   if (!mayReadProject(viewer, project))
     throw refusal(viewer, 'This project is a draft: only its owners can see it.')
   return project
-}
-
-/** Why somebody may not: a way to sign in helps only who has not. */
-export function refusal(viewer: MaybeViewer, message: string): Error {
-  return viewer ? new ForbiddenError(message) : new UnauthenticatedError(message)
 }
 
 /** @throws UnauthenticatedError or ForbiddenError unless this person is an owner or an admin. */

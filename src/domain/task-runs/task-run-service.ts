@@ -1,4 +1,4 @@
-import { ForbiddenError, NotFoundError, UnauthenticatedError } from '../../lib/errors.ts'
+import { ForbiddenError, NotFoundError, UnauthenticatedError, refusal } from '../../lib/errors.ts'
 import { byIds, listRows } from '../../platform/list-store.ts'
 import type { ListQuery } from '../../platform/list-store.ts'
 import { ofDoneTasks, taskRunList } from './task-run-list-repository.ts'
@@ -27,9 +27,9 @@ export async function getTaskRun(db: RequestDb, id: number): Promise<TaskRun> {
 
 /** @throws UnauthenticatedError or ForbiddenError for others than its author and admins. */
 export function mustChangeTaskRun(viewer: MaybeViewer, run: TaskRun): void {
-  const message = 'Only whoever gave a task run, and admins, can change it.'
-  if (!viewer) throw new UnauthenticatedError(message)
-  if (!viewer.isAdmin && viewer.id !== run.userId) throw new ForbiddenError(message)
+  const isAuthor = viewer !== undefined && viewer.id === run.userId
+  if (!isAuthor && !viewer?.isAdmin)
+    throw refusal(viewer, 'Only whoever gave a task run, and admins, can change it.')
 }
 
 /**

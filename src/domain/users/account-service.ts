@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ForbiddenError, InvalidError, NotFoundError, UnauthenticatedError } from '../../lib/errors.ts'
+import { InvalidError, NotFoundError, refusal } from '../../lib/errors.ts'
 import { fieldErrors } from '../../lib/field-errors.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import { byId, fieldsAsked, listRows } from '../../platform/list-store.ts'
@@ -106,8 +106,4 @@ export async function updateAccount(
 export function mustKnowAccount(viewer: Viewer, account: Account): void {
   if (!mayKnowAccount(viewer, account))
     throw refusal(viewer, 'An account is changed by its owner and by admins.')
-}
-
-function refusal(viewer: Viewer, message: string): Error {
-  return viewer ? new ForbiddenError(message) : new UnauthenticatedError(message)
 }

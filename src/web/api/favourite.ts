@@ -12,8 +12,7 @@ import { checkValue } from './noun.ts'
 import type { Operation } from './operation.ts'
 import { toWire } from './output.ts'
 import { Links, linksOf } from './resource.ts'
-import { TASK } from './nouns.ts'
-import { withoutCalibration } from './task.ts'
+import { TASK, withoutCalibration } from './nouns.ts'
 import { integer } from './values.ts'
 
 const Mark = z.strictObject({ task_id: integer })

@@ -9,6 +9,7 @@ import {
   skipTask,
   withdrawTaskRun,
 } from '../../domain/assignment/assignment-service.ts'
+import type { ContributorKey } from '../../domain/contributors/contributor-service.ts'
 import { getProjectByName, getServedProject, getTotals } from '../../domain/projects/project-service.ts'
 import type { Context } from '../../http/state.ts'
 import { UnauthenticatedError } from '../../lib/errors.ts'
@@ -22,7 +23,7 @@ import { toWire } from './output.ts'
 import { TASK } from './nouns.ts'
 import { integer, text } from './values.ts'
 
-const who = { external_uid: text.meta({ description: 'Whom another site speaks for, by its token.' }) }
+const ASKING = { external_uid: text.meta({ description: 'Whom another site speaks for, by its token.' }) }
 const OneRun = z.strictObject({ task_run_id: integer })
 const OneTask = z.strictObject({ task_id: integer })
 const UP_TO_100 = 'a list of at most 100 ids is wanted'
@@ -30,14 +31,14 @@ const SeveralTasks = z.strictObject({ task_ids: z.array(integer, UP_TO_100).max(
 
 /** What contributors ask of a project: tasks, their progress, and what becomes of tasks they hold. */
 export function newTaskOperations(app: App): Operation[] {
-  const contributor = (ctx: Context) => answeringContributor(app, ctx, idOf(ctx))
+  const about = <B>(request: RequestAbout<B>) => operationAbout(app, request)
   return [
     {
       method: 'get',
       path: '/project/:id/newtask',
       summary: 'Ask for tasks to work on; one is an object, several an array, none an empty object',
       query: {
-        ...who,
+        ...ASKING,
         limit: text.meta({ description: 'How many, 1 when left out and at most 100.' }),
         offset: text.meta({ description: 'How many of the next ones to pass over.' }),
         orderby: text.meta({ description: 'Without effect: the scheduler of the project decides.' }),
@@ -52,79 +53,88 @@ export function newTaskOperations(app: App): Operation[] {
       method: 'get',
       path: '/project/:id/userprogress',
       summary: 'How many tasks the caller has done, of how many; the id may be the short name',
-      query: who,
+      query: ASKING,
       shown: z.strictObject({ done: z.int(), total: z.int() }),
       handle: (ctx) => giveProgress(app, ctx),
     },
-    {
-      method: 'post',
-      path: '/project/:id/skip',
+    about({
+      name: 'skip',
       summary: 'Give a task back without a task run',
-      query: who,
       body: OneTask,
-      shown: 'nothing',
-      async handle(ctx) {
-        const { task_id: id } = await readAs(ctx, OneTask)
-        await skipTask(app, ctx.state.db, { id, projectId: idOf(ctx) }, await contributor(ctx))
-        ctx.status = 204
+      async work({ db }, { id: projectId, who }, { task_id: id }) {
+        await skipTask(app, db, { id, projectId }, who)
       },
-    },
-    {
-      method: 'post',
-      path: '/project/:id/request',
+    }),
+    about({
+      name: 'request',
       summary: 'Ask for one certain task',
-      query: who,
       body: OneTask,
-      shown: 'nothing',
-      async handle(ctx) {
-        const projectId = idOf(ctx)
-        const { task_id: id } = await readAs(ctx, OneTask)
-        const asking = await contributor(ctx)
-        await getServedProject(app, ctx.state.db, ctx.state.viewer, projectId)
-        await requestTask(app, ctx.state.db, { id, projectId }, asking)
-        ctx.status = 204
+      async work({ db, viewer }, { id: projectId, who }, { task_id: id }) {
+        await getServedProject(app, db, viewer, projectId)
+        await requestTask(app, db, { id, projectId }, who)
       },
-    },
-    {
-      method: 'post',
-      path: '/project/:id/renew',
+    }),
+    about({
+      name: 'renew',
       summary: 'Keep tasks for another lease time, while their page is open',
-      query: who,
       body: SeveralTasks,
       shown: z.strictObject({ lease_seconds: z.number() }),
-      async handle(ctx) {
-        const { task_ids: ids } = await readAs(ctx, SeveralTasks)
-        const seconds = await renewTasks(app, ctx.state.db, idOf(ctx), await contributor(ctx), ids)
-        ctx.body = { lease_seconds: seconds }
+      async work({ db }, { id, who }, { task_ids: taskIds }) {
+        return { lease_seconds: await renewTasks(app, db, id, who, taskIds) }
       },
-    },
-    {
-      method: 'post',
-      path: '/project/:id/leave',
+    }),
+    about({
+      name: 'leave',
       summary: 'Give tasks back when their page is closed',
-      query: who,
       body: SeveralTasks,
-      shown: 'nothing',
-      async handle(ctx) {
-        const { task_ids: ids } = await readAs(ctx, SeveralTasks)
-        await leaveTasks(app, ctx.state.db, idOf(ctx), await contributor(ctx), ids)
-        ctx.status = 204
+      async work({ db }, { id, who }, { task_ids: taskIds }) {
+        await leaveTasks(app, db, id, who, taskIds)
       },
-    },
-    {
-      method: 'post',
-      path: '/project/:id/undo',
+    }),
+    about({
+      name: 'undo',
       summary: 'Withdraw the last task run',
-      query: who,
       body: OneRun,
       shown: z.strictObject({ task_id: z.int() }),
-      async handle(ctx) {
-        const { task_run_id: runId } = await readAs(ctx, OneRun)
-        const taskId = await withdrawTaskRun(app, ctx.state.db, idOf(ctx), await contributor(ctx), runId)
-        ctx.body = { task_id: taskId }
+      async work({ db }, { id, who }, { task_run_id: runId }) {
+        return { task_id: await withdrawTaskRun(app, db, id, who, runId) }
       },
-    },
+    }),
   ]
+}
+
+/** What a contributor says of tasks that it holds. */
+interface RequestAbout<B> {
+  readonly name: string
+  readonly summary: string
+  readonly body: z.ZodType<B>
+  /** Left out when the answer is empty. */
+  readonly shown?: z.ZodType
+  readonly work: (
+    state: Context['state'],
+    project: { readonly id: number; readonly who: ContributorKey },
+    body: B,
+  ) => Promise<unknown>
+}
+
+function operationAbout<B>(app: App, request: RequestAbout<B>): Operation {
+  const { name, summary, body, shown = 'nothing', work } = request
+  return {
+    method: 'post',
+    path: `/project/:id/${name}`,
+    summary,
+    query: ASKING,
+    body,
+    shown,
+    async handle(ctx) {
+      const given = await readAs(ctx, body)
+      const id = idOf(ctx)
+      const who = await answeringContributor(app, ctx, id)
+      const answer = await work(ctx.state, { id, who }, given)
+      if (shown === 'nothing') ctx.status = 204
+      else ctx.body = answer
+    },
+  }
 }
 
 async function giveTasks(app: App, ctx: Context): Promise<void> {

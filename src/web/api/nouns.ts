@@ -35,6 +35,11 @@ export const TASK = defineNoun({
   },
 })
 
+/** Contributors must not know which tasks are for calibration. */
+export function withoutCalibration<T extends object>(task: T): T & { calibration: number } {
+  return { ...task, calibration: 0 }
+}
+
 export const TASK_RUN = defineNoun({
   path: 'taskrun',
   className: 'TaskRun',

@@ -5,7 +5,7 @@ import { RELATED_MAX } from '../../platform/list-store.ts'
 import type { Context } from '../../http/state.ts'
 import { ApiError } from './errors.ts'
 import type { NameMap } from './list-arguments.ts'
-import { RESULT, TASK, TASK_RUN } from './nouns.ts'
+import { RESULT, TASK, TASK_RUN, withoutCalibration } from './nouns.ts'
 import { toWire } from './output.ts'
 
 /**
@@ -42,7 +42,7 @@ export async function relatedOfResults(ctx: Context, results: Objects): Promise<
 async function tasksBy(ctx: Context, objects: Objects): Promise<Map<unknown, Objects>> {
   const tasks = await listTasksByIds(ctx.state.db, idsIn(objects, 'task_id'))
   const mayKnow = ctx.state.viewer?.isAdmin === true
-  const shown = mayKnow ? tasks : tasks.map((task) => ({ ...task, calibration: 0 }))
+  const shown = mayKnow ? tasks : tasks.map(withoutCalibration)
   return wiredBy('id', shown, TASK.names)
 }
 

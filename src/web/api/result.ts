@@ -1,8 +1,8 @@
 import { getProject, mustEdit } from '../../domain/projects/project-service.ts'
 import { getResult, listResultRecords, updateResult } from '../../domain/results/result-service.ts'
 import type { Context } from '../../http/state.ts'
+import { refusal } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
-import { ApiError } from './errors.ts'
 import { RESULT } from './nouns.ts'
 import type { Operation } from './operation.ts'
 import { relatedOfResults } from './related.ts'
@@ -29,12 +29,12 @@ export function resultOperations(app: App): Operation[] {
     },
 
     create(ctx) {
-      throw refusal(ctx, 'Results are made by the server, when a task is done')
+      throw refusal(ctx.state.viewer, 'Results are made by the server, when a task is done')
     },
 
     async remove(ctx, id) {
       await find(ctx, id)
-      throw refusal(ctx, 'Results are never deleted')
+      throw refusal(ctx.state.viewer, 'Results are never deleted')
     },
   })
 }
@@ -43,8 +43,4 @@ async function find(ctx: Context, id: number) {
   const { db, viewer } = ctx.state
   const result = await getResult(db, viewer, id)
   return { result, project: await getProject(db, viewer, Number(result['projectId'])) }
-}
-
-function refusal(ctx: Context, message: string): ApiError {
-  return new ApiError(ctx.state.viewer ? 'Forbidden' : 'Unauthorized', message)
 }

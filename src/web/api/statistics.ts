@@ -6,8 +6,8 @@ import {
   listStatisticsOf,
 } from '../../domain/statistics/statistics-service.ts'
 import type { Context } from '../../http/state.ts'
+import { refusal } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
-import { ApiError } from './errors.ts'
 import type { Extra } from './resource.ts'
 import { defineNoun } from './noun.ts'
 import type { Operation } from './operation.ts'
@@ -78,8 +78,7 @@ function shown(record: Record<string, unknown>): Record<string, unknown> {
 }
 
 function refuse(ctx: Context): never {
-  const message = 'Figures are counted by the server'
-  throw new ApiError(ctx.state.viewer ? 'Forbidden' : 'Unauthorized', message)
+  throw refusal(ctx.state.viewer, 'Figures are counted by the server')
 }
 
 const GlobalStatistics = z.strictObject({

@@ -11,9 +11,10 @@ import {
 import type { TaskChanges } from '../../domain/tasks/task-service.ts'
 import type { Context } from '../../http/state.ts'
 import type { App } from '../../platform/app.ts'
+import { fieldsAsked } from '../../platform/list-store.ts'
 import { ApiError } from './errors.ts'
 import { argument } from './input.ts'
-import { TASK } from './nouns.ts'
+import { TASK, withoutCalibration } from './nouns.ts'
 import type { BodyOf } from './noun.ts'
 import type { Operation } from './operation.ts'
 import { relatedOfTasks } from './related.ts'
@@ -31,7 +32,7 @@ export function taskOperations(app: App): Operation[] {
       const query = { ...rest, ownerId: participated ? undefined : ownerId }
       // The list holds the caller's own tasks only, or else those of everybody.
       const mayKnow = query.ownerId !== undefined || ctx.state.viewer?.isAdmin === true
-      if (!mayKnow && asksForCalibration(ctx))
+      if (!mayKnow && fieldsAsked(query).includes('calibration'))
         throw new ApiError('Forbidden', 'Which tasks are for calibration is known to owners only')
       const except = participated ? await callerIds(app, ctx) : []
       const tasks = await listTaskRecords(ctx.state.db, query, except)
@@ -83,16 +84,6 @@ async function find(ctx: Context, id: number) {
   const { db, viewer } = ctx.state
   const task = await getTask(db, id)
   return { task, project: await getProject(db, viewer, task.projectId) }
-}
-
-/** Contributors must not know which tasks are for calibration. */
-export function withoutCalibration<T extends object>(task: T): T & { calibration: number } {
-  return { ...task, calibration: 0 }
-}
-
-/** Whether a list would be chosen or ordered by what contributors must not know. */
-function asksForCalibration(ctx: Context): boolean {
-  return argument(ctx, 'calibration') !== undefined || argument(ctx, 'orderby') === 'calibration'
 }
 
 function settingsOf(body: TaskBody): Omit<TaskChanges, 'info'> {
