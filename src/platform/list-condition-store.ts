@@ -52,11 +52,16 @@ function isOwner(projectId: RawBuilder<unknown>, userId: number | undefined): Ra
 
 function filterCondition(source: ListSource, { field, values }: ListFilter): RawBuilder<unknown> {
   const column = fieldOf(source, field)
-  const { sql: left, type, lookup } = column
+  const { sql: left, type, lookup, conditions } = column
+  if (conditions) return anyOf(values.map((value) => sql.raw(conditionOf(conditions, value))))
   // One is compared plainly: a partial index is for that only.
   if (values.length > 1 && type !== 'time' && type !== 'json' && lookup === undefined)
     return sql`${sql.raw(left)} = any (${[...values]}::${sql.raw(CAST[type])}[])`
   return anyOf(values.map((value) => comparison(column, value)))
+}
+
+function conditionOf(conditions: Readonly<Record<string, string>>, value: string): string {
+  return (Object.hasOwn(conditions, value) ? conditions[value] : undefined) ?? 'false'
 }
 
 function anyOf(alternatives: readonly RawBuilder<unknown>[]): RawBuilder<unknown> {

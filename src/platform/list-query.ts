@@ -9,6 +9,8 @@ export interface ListedField {
   readonly isIndexed?: true
   /** It belongs to rows of another table: the column that holds their ids, and how a value's ids are found by index. */
   readonly lookup?: { readonly column: string; readonly idsOf: string }
+  /** SQL that a row with a value fulfils, where an index serves that better; what is not named here no row has. */
+  readonly conditions?: Readonly<Record<string, string>>
   /** Of JSON: SQL of its words, as an index holds them. */
   readonly words?: string
 }

@@ -147,13 +147,13 @@ function orderOf(source: ListSource, query: ListQuery): Order[] {
   return [...best, ...asked, { key: id, isDescending }]
 }
 
-/** Whether a filter or pair is on content that has an index. */
+/** Whether a filter or pair is on content that has an index, one that knows no order. */
 function findsContent(source: ListSource, query: ListQuery): boolean {
   return (
     asksForContent(source, query) ||
     query.filters.some(({ field }) => {
       const { type, isIndexed } = fieldOf(source, field)
-      return type === 'json' && isIndexed === true
+      return (type === 'json' || type === 'integers') && isIndexed === true
     })
   )
 }

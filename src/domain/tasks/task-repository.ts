@@ -94,8 +94,8 @@ export async function listTaskProgress(
     .where('task.id', '>', page.lastId)
     .orderBy('task.id')
     .limit(page.limit)
-  if (page.filter === 'ongoing' || page.filter === 'completed')
-    query = query.where('task.state', '=', page.filter)
+  if (page.filter === 'ongoing') query = query.where('task_sched.done_by', 'is', null)
+  if (page.filter === 'completed') query = query.where('task_sched.done_by', 'is not', null)
   if (page.filter === 'untouched') query = query.where('task_sched.n_runs', '=', 0)
   return query.execute()
 }

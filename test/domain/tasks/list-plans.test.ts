@@ -53,13 +53,21 @@ before(async () => {
 /** As many tasks, each with a run and a result, minute after minute; one in a thousand is still to be done. */
 async function fill(projectId: number): Promise<void> {
   await direct.query(
-    `insert into task (project_id, state, n_answers, info, created)
-     select $1, case when n % 1000 = 0 then 'ongoing' else 'completed' end, 1,
+    `insert into task (project_id, state, n_answers, priority_0, calibration, fav_user_ids, info, created)
+     select $1, case when n % 1000 = 0 then 'ongoing' else 'completed' end, 1, random(), (n % 7000 = 0)::int,
+            case when n % 1000 = 7 then array[n] end,
             jsonb_build_object('picture', 'https://example.org/' || n || '.jpg', 'n', n, 'place',
                                case when n % 5000 = 1 then 'lighthouse at night' else 'harbour by day' end),
             '2026-01-01'::timestamptz + n * interval '1 minute'
        from generate_series(1, $2::int) n`,
     [projectId, TASKS],
+  )
+  await direct.query(
+    `insert into task_sched (task_id, project_id, n_answers, n_runs, n_taken, open, done_by)
+     select id, project_id, 1, (state = 'completed')::int, (state = 'completed')::int, state = 'ongoing',
+            case when state = 'completed' then id end
+       from task where project_id = $1 on conflict do nothing`,
+    [projectId],
   )
   await direct.query(
     `insert into contributor (kind, project_id, external_uid)
@@ -170,8 +178,19 @@ test('every list finds its page by an index', async (t) => {
     `task?info=picture::${encodeURIComponent(`https://example.org/${TASKS}.jpg`)}`,
     `task?${p}&info=place::lighthouse%26night&fulltextsearch=1`,
     `task?${p}&participated=1&external_uid=c1`,
+    `task?${p}&orderby=priority_0&desc=true&limit=100`,
+    `task?${p}&orderby=priority_0&limit=100`,
+    `task?${p}&n_answers=1&limit=100`,
+    `task?${p}&fav_user_ids={1007}`,
+    `task?fav_user_ids={2007}`,
     `task?${p}&related=1&limit=100`,
     'taskrun?limit=100',
+    `taskrun?${p}&orderby=finish_time&desc=true&limit=100`,
+    `taskrun?${p}&orderby=finish_time&limit=100`,
+    `taskrun?${p}&finish_time=2026-01-02T10`,
+    `taskrun?${p}&from_finish_time=2026-01-02T10:00&to_finish_time=2026-01-02T10:30&limit=100`,
+    `taskrun?${p}&from_finish_time=2026-01-14&limit=100`,
+    `taskrun?${p}&to_finish_time=2026-01-01T00:30&limit=100&desc=true`,
     `taskrun?${p}&orderby=id&desc=true&limit=100`,
     `taskrun?${p}&task_id=${ids.lastTask}&limit=100&offset=0&all=0`,
     `taskrun?task_id=${ids.lastTask}`,
@@ -188,7 +207,8 @@ test('every list finds its page by an index', async (t) => {
 
 test('lists of own projects do not depend on what others have', async (t) => {
   for (const path of ['task', 'task?desc=true&limit=100', 'task?state=ongoing']) await check(t, path, small)
-  for (const path of ['task?limit=100', 'taskrun?limit=100', 'result?limit=100', 'task?desc=true'])
+  const ofOwner = ['task?limit=100', 'taskrun?limit=100', 'result?limit=100', 'task?desc=true']
+  for (const path of [...ofOwner, 'task?calibration=1', 'task?orderby=priority_0&desc=true'])
     await check(t, path, owner)
 })
 
