@@ -24,6 +24,8 @@ const ENTRIES = {
 export interface Assets {
   /** The address of a file by its name, such as site.css. @throws Error for a name that was not built. */
   url(name: string): string
+  /** The stamped name of a file, such as site-ABC.css for site.css; undefined when it was not built. */
+  stamped(name: string): string | undefined
   /** The stamped file's content in the best encoding that is accepted; undefined when there is none. */
   find(file: string, accepts: (encoding: string) => boolean): AssetFile | undefined
 }
@@ -63,7 +65,7 @@ export async function buildAssets({
   await mkdir(dirname(outDir), { recursive: true })
   const making = await mkdtemp(`${outDir}-`)
   const { metafile } = await build({
-    entryPoints: Object.entries(ENTRIES).map(([name, path]) => ({
+    entryPoints: Object.entries({ ...ENTRIES, ...(await toolEntries()) }).map(([name, path]) => ({
       in: join(browser, path),
       out: name.slice(0, -extname(name).length),
     })),
@@ -87,6 +89,16 @@ export async function buildAssets({
   )
   await writeFile(join(making, 'sources'), hash)
   await switchFolder(making, outDir)
+}
+
+/** Each script and style in the folder of tools: `tool-map.js` from `map.ts`. */
+async function toolEntries(): Promise<Record<string, string>> {
+  const names = await readdir(join(browser, 'presenter/tools'))
+  return Object.fromEntries(
+    names
+      .filter((name) => /\.(ts|css)$/.test(name))
+      .map((name) => [`tool-${name.replace(/\.ts$/, '.js')}`, `presenter/tools/${name}`]),
+  )
 }
 
 /** Stamped names by plain ones: site-ABC.css for site.css. */
@@ -153,6 +165,7 @@ export async function loadAssets(folder: string): Promise<Assets> {
       if (stamped === undefined) throw new Error(`No such file was built: ${name}`)
       return `/static/${stamped}`
     },
+    stamped: (name) => manifest[name],
     find(file, accepts) {
       const type = TYPES[extname(file)]
       const plain = contents.get(file)

@@ -6,8 +6,16 @@ import type { Assets } from './assets.ts'
 import type { Context, Handler } from './state.ts'
 
 const demo = fileURLToPath(new URL('../demo', import.meta.url))
+/** Where code of owners loads the tools of ready templates from: the same address from version to version. */
+const TOOLS = '/tools/'
 export const YEAR = 'public, max-age=31536000, immutable'
 const DAY = 'public, max-age=86400'
+const MINUTES = 'public, max-age=300'
+
+/** Whether this is a file for the code of owners, which presenter hosts have as well. */
+export function isToolPath(path: string): boolean {
+  return path.startsWith(TOOLS)
+}
 
 /**
  * Files below /static, stamped with their content and therefore good for a year, and the demo project's pictures.
@@ -15,8 +23,9 @@ const DAY = 'public, max-age=86400'
  */
 export function staticFiles(assets: Assets): Handler {
   return async (ctx, next) => {
-    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') await next()
-    else if (ctx.path.startsWith('/static/')) sendAsset(ctx, assets)
+    if (ctx.method !== 'GET' && ctx.method !== 'HEAD' && !isToolPath(ctx.path)) await next()
+    else if (ctx.path.startsWith('/static/')) sendAsset(ctx, assets, ctx.path.slice('/static/'.length), YEAR)
+    else if (isToolPath(ctx.path)) sendAsset(ctx, assets, stampedTool(ctx.path, assets), MINUTES)
     else if (ctx.path.startsWith('/media/demo/')) await sendDemoMedia(ctx)
     else if (ctx.path === '/favicon.ico') ctx.status = 204
     else if (ctx.path === '/robots.txt') {
@@ -26,18 +35,21 @@ export function staticFiles(assets: Assets): Handler {
   }
 }
 
-function sendAsset(ctx: Context, assets: Assets): void {
+/** The stamped name of `tool-<name>`, empty when it was not built. */
+function stampedTool(path: string, assets: Assets): string {
+  return assets.stamped(`tool-${path.slice(TOOLS.length)}`) ?? ''
+}
+
+function sendAsset(ctx: Context, assets: Assets, name: string, caching: string): void {
   ctx.vary('Accept-Encoding')
-  const file = assets.find(ctx.path.slice('/static/'.length), (encoding) =>
-    Boolean(ctx.acceptsEncodings(encoding)),
-  )
+  const file = assets.find(name, (encoding) => Boolean(ctx.acceptsEncodings(encoding)))
   if (!file) {
     ctx.status = 404
     ctx.body = 'There is no such file.'
     return
   }
-  openToPresenters(ctx, YEAR)
-  ctx.etag = `${ctx.path}-${file.encoding ?? 'plain'}`
+  openToPresenters(ctx, caching)
+  ctx.etag = `${name}-${file.encoding ?? 'plain'}`
   if (isUnchanged(ctx)) return
   if (file.encoding) ctx.set('Content-Encoding', file.encoding)
   ctx.type = file.type

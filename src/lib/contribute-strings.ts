@@ -33,7 +33,8 @@ export const CONTRIBUTE_STRINGS = {
 
 export const PRESENTER_STRINGS = {
   loading: 'Loading the next task…',
-  pictureLoading: 'Loading the picture…',
+  mediaLoading: 'Loading…',
+  mediaFailed: 'This task could not be shown.',
   pictureFailed: 'The picture could not be loaded.',
   pictureMissing: 'This task has no picture.',
   pictureAlt: 'Picture of this task',
@@ -41,8 +42,9 @@ export const PRESENTER_STRINGS = {
   skip: 'Skip this task',
   zoomIn: 'Enlarge the picture',
   zoomOut: 'Show the whole picture',
-  choices: 'Choices',
-  keyHint: 'Press a number key to answer',
+  submit: 'Submit',
+  comment: 'Comment',
+  commentAdd: 'Add a comment',
   shown: 'Next task. {question}',
   offline: 'The connection is lost. Trying again…',
   refused: 'No task could be loaded: {reason}',

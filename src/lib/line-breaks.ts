@@ -10,3 +10,8 @@ export function countLineBreaks(text: string, from = 0, to = text.length): numbe
   }
   return count
 }
+
+/** The lines of a text, whichever of the three breaks stand between them. */
+export function splitLines(text: string): string[] {
+  return text.split(/\r\n?|\n/)
+}

@@ -227,10 +227,7 @@ test('the picture grows where it is pressed, and shrinks again by Escape', async
   const zoom = frame.getByRole('button', { name: /Picture 1/ })
   await zoom.click({ position: { x: 20, y: 20 } })
   assert.equal(await zoom.getAttribute('aria-pressed'), 'true')
-  const [picture, place] = await Promise.all([
-    zoom.boundingBox(),
-    frame.locator('.picture-scroll').boundingBox(),
-  ])
+  const [picture, place] = await Promise.all([zoom.boundingBox(), frame.locator('.picture').boundingBox()])
   assert.ok(picture && place && picture.width > place.width * 2)
   await zoom.press('Escape')
   assert.equal(await zoom.getAttribute('aria-pressed'), 'false')
@@ -307,7 +304,7 @@ test("the script and style of the page's part and the template's are at most 60 
   const sizes = new Map<string, Promise<number>>()
   page.on('response', (response) => {
     const { pathname } = new URL(response.url())
-    const isOwn = /(contribute|presenter)[\w-]*\.(js|css)$/.test(pathname)
+    const isOwn = /(contribute|presenter|tool)[\w-]*\.(js|css)$/.test(pathname)
     if (isOwn)
       sizes.set(
         pathname,
@@ -320,7 +317,7 @@ test("the script and style of the page's part and the template's are at most 60 
   await page.reload()
   await sees(1)
   const bytes = await Promise.all(sizes.values())
-  assert.equal(bytes.length, 3)
+  assert.equal(bytes.length, 5)
   assert.ok(bytes.reduce((sum, size) => sum + size, 0) <= 60_000, bytes.join())
 })
 

@@ -87,7 +87,8 @@ test('the demo project passes the checks of the forms that owners use', () => {
   assert.equal(NewProjectForm.parse(project).shortName, 'deep-field-galaxies')
   const { template, settings, tutorial } = project.presenter
   const presenter = parseTemplatePresenter(template, settings, tutorial)
-  assert.equal(presenter.settings.choices.length, 5)
+  assert.deepEqual(presenter.settings['choices'], project.presenter.settings.choices)
+  assert.equal(project.presenter.settings.choices.length, 5)
   assert.equal(presenter.tutorial?.split('\n').length, 2)
   assert.equal(project.redundancy, 3)
 })

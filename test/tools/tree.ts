@@ -47,7 +47,7 @@ function scriptProblem(path: string): string[] {
 
 function nameProblems(path: string): string[] {
   if (!/^(?:src|jobs|test|templates)\//.test(path) || /^src\/(?:demo|locales)\//.test(path)) return []
-  const allowed = ['worker', 'tool', 'replication', 'answer', 'hit']
+  const allowed = ['worker', 'replication', 'answer', 'hit']
   const parts = path.split('/')
   return parts.flatMap((part, index) => {
     const problem = badFileName(part, allowed) ?? badSpelling(part)

@@ -30,7 +30,6 @@ const SYNONYMS: ReadonlyMap<string, string> = new Map([
   ['gold', 'calibration task'],
   ['golden task', 'calibration task'],
   ['widget', 'presenter'],
-  ['tool', 'presenter'],
   ['consensus', 'result'],
   ['requester', 'owner'],
   ['campaign', 'project'],

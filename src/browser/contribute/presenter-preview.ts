@@ -5,15 +5,17 @@
  *                          data-short-name, data-project-name, data-project-description, data-strings and
  *                          data-presenter-strings as on the contribute page (contribute.ts), and
  *     data-sample-tasks      JSON: the info of some tasks, as a list; they are shown over and over
+ *     data-sample-columns    JSON: settings that the samples want whatever the form says (optional)
  *     data-form              id of the form that is being filled in (optional): what is typed shows at once. Its fields
- *                            are those of a template's form: question, choices or choice1 to choice9, pictureColumn.
+ *                            are those of a template's form, and `template` names the template.
  *   #presenter-stage       where the frame is put
  *   #skip-task, #status-line    as on the contribute page (optional)
  *
  * Nothing is asked of the site and nothing is saved.
  */
 import type { Json, JsonObject } from '../../lib/bridge.ts'
-import { typedChoices } from '../../lib/presenter-settings.ts'
+import { findTemplate } from '../../lib/templates/index.ts'
+import { typedSettings } from '../../lib/templates/settings.ts'
 import { forwardNumberKeys } from './number-keys.ts'
 import { readPageSettings } from './page-settings.ts'
 import { createPageView } from './page-view.ts'
@@ -27,7 +29,9 @@ function startPreview(): void {
   const view = createPageView(settings)
   const samples = JSON.parse(settings.root.dataset['sampleTasks'] ?? '[]') as Json[]
   const form = document.getElementById(settings.root.dataset['form'] ?? '')
-  const typed = () => (form instanceof HTMLFormElement ? settingsIn(form) : null)
+  // Sample tasks have their own columns.
+  const columns = JSON.parse(settings.root.dataset['sampleColumns'] ?? '{}') as JsonObject
+  const typed = () => (form instanceof HTMLFormElement ? settingsIn(form, columns) : null)
   const replyTo = sampleSite(settings.project, samples)
 
   const host = hostPresenter({
@@ -61,12 +65,9 @@ function startPreview(): void {
   })
 }
 
-function settingsIn(form: HTMLFormElement): JsonObject {
-  const fields: Record<string, string> = {}
-  for (const [name, value] of new FormData(form)) if (typeof value === 'string') fields[name] = value
-  return {
-    question: fields['question'] ?? '',
-    choices: typedChoices(fields),
-    pictureColumn: fields['pictureColumn'] ?? '',
-  }
+function settingsIn(form: HTMLFormElement, columns: JsonObject): JsonObject | null {
+  const values: Record<string, string> = {}
+  for (const [name, value] of new FormData(form)) if (typeof value === 'string') values[name] = value
+  const template = findTemplate(values['template'] ?? '')
+  return template ? { ...typedSettings(template, values), ...columns } : null
 }

@@ -1,5 +1,7 @@
 import { InvalidError, NotFoundError } from '../../lib/errors.ts'
-import { readImageClassification } from '../../lib/presenter-settings.ts'
+import type { FieldErrors } from '../../lib/errors.ts'
+import type { JsonObject } from '../../lib/bridge.ts'
+import { isObject } from '../../lib/bridge.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import type { MaybeViewer } from '../projects/project-policy.ts'
@@ -14,6 +16,7 @@ import {
   listTaskColumns,
 } from './presenter-repository.ts'
 import type { PresenterVersion as StoredVersion } from './presenter-repository.ts'
+import { getTemplate } from './templates.ts'
 import type { TemplatePresenter } from './templates.ts'
 
 /** A sentence names so many columns. */
@@ -40,7 +43,7 @@ export type PresenterVersion = Presenter & {
  * Adds a version and makes it the one that contributors see from now on.
  *
  * @throws UnauthenticatedError or ForbiddenError for others than owners.
- * @throws InvalidError when there are tasks and none has the column that the template shows.
+ * @throws InvalidError when there are tasks and none has a column that the template shows.
  */
 export async function savePresenter(
   db: RequestDb,
@@ -49,22 +52,30 @@ export async function savePresenter(
   presenter: Presenter,
 ): Promise<PresenterVersion> {
   const { id: userId } = mustEdit(viewer, project)
-  if (presenter.kind === 'template') await refuseUnknownColumn(db, project, presenter)
+  if (presenter.kind === 'template') await refuseUnknownColumns(db, project, presenter)
   return db.write((tx) => addPresenterVersion(tx, project, presenter, { userId, caller: 'web' }))
 }
 
-async function refuseUnknownColumn(
+async function refuseUnknownColumns(
   db: RequestDb,
   project: Project,
-  { settings: { pictureColumn } }: TemplatePresenter,
+  { template, settings }: TemplatePresenter,
 ): Promise<void> {
-  if (await db.read((reader) => fitsTasks(reader, project.id, pictureColumn))) return
+  const faults: FieldErrors = {}
+  for (const { name, kind } of getTemplate(template).fields) {
+    const column = kind === 'column' ? settings[name] : undefined
+    if (typeof column !== 'string' || column === '') continue
+    if (await db.read((reader) => fitsTasks(reader, project.id, column))) continue
+    faults[name] = await unknownColumn(db, project, column)
+  }
+  if (Object.keys(faults).length > 0) throw new InvalidError('Some fields need another look.', faults)
+}
+
+async function unknownColumn(db: RequestDb, project: Project, column: string): Promise<string> {
   const columns = await taskColumns(db, project)
   const names = columns.slice(0, COLUMNS_NAMED_MAX).join(', ')
   const more = columns.length > COLUMNS_NAMED_MAX ? ' and others' : ''
-  throw new InvalidError('Some fields need another look.', {
-    pictureColumn: `No task has a column “${pictureColumn}”. They have ${names === '' ? 'no columns at all' : names + more}.`,
-  })
+  return `No task has a column “${column}”. They have ${names === '' ? 'no columns at all' : names + more}.`
 }
 
 /** The columns of a project's tasks, as far as its first ones tell. */
@@ -123,5 +134,10 @@ function versionOf(stored: StoredVersion): PresenterVersion {
   const version = { id, projectId, createdBy, created, tutorial }
   return template === null
     ? { ...version, kind: 'code', code: code ?? '' }
-    : { ...version, kind: 'template', template, settings: readImageClassification(settings) }
+    : { ...version, kind: 'template', template, settings: settingsOf(settings) }
+}
+
+/** As they were stored: older versions of a template may have had other fields, and whoever reads them copes. */
+function settingsOf(stored: unknown): JsonObject {
+  return isObject(stored) ? stored : {}
 }

@@ -1,36 +1,15 @@
 import { z } from 'zod'
+import type { JsonObject } from '../../lib/bridge.ts'
 import { InvalidError, NotFoundError } from '../../lib/errors.ts'
-import type { FieldErrors } from '../../lib/errors.ts'
 import { fieldErrors } from '../../lib/field-errors.ts'
-import { CHOICES_MAX, typedChoices } from '../../lib/presenter-settings.ts'
-import type { ImageClassificationSettings } from '../../lib/presenter-settings.ts'
+import { findTemplate } from '../../lib/templates/index.ts'
+import { typedSettings } from '../../lib/templates/settings.ts'
+import type { FormValues } from '../../lib/templates/settings.ts'
+import type { ReadyTemplate } from '../../lib/templates/template.ts'
+import { settingsSchema } from './template-schema.ts'
 
 const TUTORIAL_CHARS_MAX = 500
 const TUTORIAL_LINES_MAX = 2
-
-const Choice = z
-  .string()
-  .trim()
-  .min(1, 'Leave no choice empty.')
-  .max(80, 'A choice has at most 80 characters.')
-
-const ImageClassification = z.strictObject({
-  question: z
-    .string()
-    .trim()
-    .min(1, 'Write the question that people will answer.')
-    .max(300, 'A question has at most 300 characters.'),
-  choices: z
-    .array(Choice)
-    .min(2, 'Give at least two choices.')
-    .max(CHOICES_MAX, `Give at most ${CHOICES_MAX} choices: each has a number key.`)
-    .refine((choices) => new Set(choices.map(foldCase)).size === choices.length, 'Two choices are the same.'),
-  pictureColumn: z
-    .string()
-    .trim()
-    .min(1, 'Name the column that holds the address of the picture.')
-    .max(200, 'The name of a column has at most 200 characters.'),
-}) satisfies z.ZodType<ImageClassificationSettings>
 
 const Tutorial = z
   .string()
@@ -41,35 +20,9 @@ const Tutorial = z
     `Use at most ${TUTORIAL_LINES_MAX} lines: people read it before the first task.`,
   )
 
-/** A presenter that needs no code: its owner fills in a form. */
-export interface PresenterTemplate {
-  readonly id: string
-  readonly name: string
-  readonly description: string
-  readonly schema: typeof ImageClassification
-  /** What the form holds at first. */
-  readonly defaults: ImageClassificationSettings & { tutorial: string }
-}
-
-/** The ready templates, in the order in which owners see them. */
-export const presenterTemplates: readonly PresenterTemplate[] = [
-  {
-    id: 'image-classification',
-    name: 'Image classification',
-    description: 'One picture, one question, and a choice to make: by mouse, touch or number key.',
-    schema: ImageClassification,
-    defaults: {
-      question: '',
-      choices: ['Yes', 'No', 'I cannot tell'],
-      pictureColumn: 'picture',
-      tutorial: '',
-    },
-  },
-]
-
 /** @throws NotFoundError */
-export function getTemplate(id: string): PresenterTemplate {
-  const template = presenterTemplates.find((candidate) => candidate.id === id)
+export function getTemplate(id: string): ReadyTemplate {
+  const template = findTemplate(id)
   if (!template) throw new NotFoundError('template', id)
   return template
 }
@@ -77,34 +30,26 @@ export function getTemplate(id: string): PresenterTemplate {
 export interface TemplatePresenter {
   kind: 'template'
   template: string
-  settings: ImageClassificationSettings
+  settings: JsonObject
   /** What people read before their first task; null when there is nothing to say. */
   tutorial: string | null
 }
 
 /**
- * A template's settings from its form. `choices` is a text with a choice a line; or the fields `choice1` to `choice9`.
- * Empty lines and fields do not count.
+ * A template's settings from its form.
  *
- * @throws InvalidError with a message per field (`question`, `choices`, `pictureColumn`, `tutorial`).
+ * @throws InvalidError with a message per field of the form.
  * @throws NotFoundError for an unknown template.
  */
-export function parseTemplateForm(
-  templateId: string,
-  fields: Readonly<Record<string, string>>,
-): TemplatePresenter {
-  const { question = '', pictureColumn = '', tutorial = '' } = fields
-  return parseTemplatePresenter(
-    templateId,
-    { question, pictureColumn, choices: typedChoices(fields) },
-    tutorial,
-  )
+export function parseTemplateForm(templateId: string, values: FormValues): TemplatePresenter {
+  const settings = typedSettings(getTemplate(templateId), values)
+  return parseTemplatePresenter(templateId, settings, values['tutorial'] ?? '')
 }
 
 /**
  * Checks settings from anywhere.
  *
- * @throws InvalidError with a message per field.
+ * @throws InvalidError with a message per field of the form.
  * @throws NotFoundError for an unknown template.
  */
 export function parseTemplatePresenter(
@@ -112,11 +57,12 @@ export function parseTemplatePresenter(
   settings: unknown,
   tutorial: string,
 ): TemplatePresenter {
-  const parsed = getTemplate(templateId).schema.safeParse(settings)
+  const template = getTemplate(templateId)
+  const parsed = settingsSchema(template).safeParse(settings)
   const parsedTutorial = Tutorial.safeParse(tutorial)
   if (!parsed.success || !parsedTutorial.success) {
     throw new InvalidError('Some fields need another look.', {
-      ...byField(parsed.error),
+      ...(parsed.error ? byField(template, parsed.error) : {}),
       ...(parsedTutorial.success ? {} : { tutorial: parsedTutorial.error.issues[0]?.message ?? '' }),
     })
   }
@@ -128,15 +74,15 @@ export function parseTemplatePresenter(
   }
 }
 
-/** A fault of the third choice belongs to the field `choices`. */
-function byField(error: z.ZodError | undefined): FieldErrors {
-  const fields: FieldErrors = {}
-  for (const [path, message] of Object.entries(error ? fieldErrors(error) : {})) {
-    fields[path.split('.')[0] ?? path] ??= message
-  }
-  return fields
-}
-
-function foldCase(text: string): string {
-  return text.normalize('NFC').toLocaleLowerCase('en')
+/** A fault of the third line belongs to its field; one within a list's item to the item's field. */
+function byField({ fields }: ReadyTemplate, error: z.ZodError) {
+  return Object.fromEntries(
+    Object.entries(fieldErrors(error))
+      .reverse()
+      .map(([path, message]) => {
+        const [name = '', ...rest] = path.split('.')
+        const isList = fields.some((field) => field.kind === 'list' && field.name === name)
+        return [isList ? [name, ...rest.slice(0, 2)].join('.') : name, message]
+      }),
+  )
 }

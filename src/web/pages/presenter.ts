@@ -1,23 +1,32 @@
 import { Router } from '@koa/router'
 import { findPresenter, savePresenter, taskColumns } from '../../domain/presenters/presenter-service.ts'
 import type { PresenterVersion } from '../../domain/presenters/presenter-service.ts'
-import { getTemplate, parseTemplateForm, presenterTemplates } from '../../domain/presenters/templates.ts'
-import type { TemplatePresenter } from '../../domain/presenters/templates.ts'
+import { getTemplate, parseTemplateForm } from '../../domain/presenters/templates.ts'
 import type { ProjectWithTotals } from '../../domain/projects/project-service.ts'
+import { createTasks } from '../../domain/tasks/bulk-service.ts'
 import { sampleTasks } from '../../domain/tasks/task-service.ts'
-import type { Task } from '../../domain/tasks/task-service.ts'
 import { leaveFlash } from '../../http/flash.ts'
 import { readForm } from '../../http/form.ts'
 import type { Context, RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
+import type { JsonObject } from '../../lib/bridge.ts'
+import { findTemplate, readyTemplates } from '../../lib/templates/index.ts'
+import { defaultSettings, formValues, readSettings } from '../../lib/templates/settings.ts'
+import type { ReadyTemplate } from '../../lib/templates/template.ts'
 import type { App } from '../../platform/app.ts'
+import type { Json } from '../../platform/schema.ts'
 import { frameFor } from '../presenter/frame-for.ts'
 import { orShowAgain } from './form-view.ts'
 import type { FormView } from './form-view.ts'
 import { projectCard, projectUrl } from './project-card.ts'
 import { ownedProjectOf } from './projects.ts'
+import { editedValues, fieldViews, firstSettings, sampleColumns } from './template-form.ts'
+import { templateSamples } from './template-samples.ts'
 
 const FIRST_TEMPLATE = 'image-classification'
+const PREVIEWED_MAX = 5
+/** Answers wanted for each sample task: an owner trying things out is alone. */
+const SAMPLE_REDUNDANCY = 3
 
 /** How tasks are presented: choosing a ready template and filling in its form, with a live preview. */
 export function presenterRoutes(app: App, views: Views): Router<RequestState> {
@@ -25,82 +34,106 @@ export function presenterRoutes(app: App, views: Views): Router<RequestState> {
     prefix: '/project/:shortName/tasks/taskpresentereditor',
   })
 
-  async function show(
-    ctx: Context,
-    owned: ProjectWithTotals,
-    current: PresenterVersion | undefined,
-    form: FormView,
-  ) {
-    const [samples, columns] = await Promise.all([
-      sampleTasks(ctx.state.db, owned.project, 5),
-      taskColumns(ctx.state.db, owned.project),
-    ])
-    const draft = current?.kind === 'template' ? current : draftOf(samples)
+  async function show(ctx: Context, edited: Edited, form: FormView & { values: Record<string, string> }) {
+    const { owned, template, current, ownTasks } = edited
+    const columns = await taskColumns(ctx.state.db, owned.project)
+    const samples = await templateSamples(template)
+    const triesSamples = ownTasks.length === 0 || ctx.query['with'] === 'samples'
     views.render(ctx, 'pages/presenter/edit.html', {
       project: projectCard(owned),
-      templates: presenterTemplates.map(({ id, name, description }) => ({ id, name, description })),
-      template: draft.template,
+      templates: readyTemplates.map(({ id, name, description, icon }) => ({ id, name, description, icon })),
+      template: { id: template.id, name: template.name },
       earlierAnswers: owned.project.published ? owned.totals.nTaskRuns + owned.totals.nExtra : 0,
       isCode: current?.kind === 'code',
       form,
+      fields: fieldViews(template, form.values),
       columns,
-      samples: samples.map(({ info }) => info),
-      frame: await frameFor(app, ctx, owned.project.id, { draft }),
+      hasTasks: ownTasks.length > 0,
+      triesSamples,
+      sampleCount: samples.length,
+      samples: triesSamples ? samples.slice(0, PREVIEWED_MAX) : ownTasks,
+      sampleColumns: triesSamples ? sampleColumns(template) : {},
+      frame: await frameFor(app, ctx, owned.project.id, {
+        draft: {
+          kind: 'template',
+          template: template.id,
+          settings: defaultSettings(template),
+          tutorial: null,
+        },
+      }),
     })
   }
 
-  router.get('/', async (ctx) => {
+  async function editedProject(ctx: Context, templateId: string | undefined): Promise<Edited> {
     const owned = await ownedProjectOf(ctx)
-    const current = await findPresenter(ctx.state.db, owned.project.id)
-    const shown =
-      current?.kind === 'template' ? current : draftOf(await sampleTasks(ctx.state.db, owned.project, 1))
-    await show(ctx, owned, current, { values: valuesOf(shown), errors: {} })
+    const [current, tasks] = await Promise.all([
+      findPresenter(ctx.state.db, owned.project.id),
+      sampleTasks(ctx.state.db, owned.project, PREVIEWED_MAX),
+    ])
+    const ofCurrent = current?.kind === 'template' ? findTemplate(current.template) : undefined
+    return {
+      owned,
+      current,
+      ownTasks: tasks.map(({ info }) => info),
+      template:
+        templateId === undefined ? (ofCurrent ?? getTemplate(FIRST_TEMPLATE)) : getTemplate(templateId),
+    }
+  }
+
+  router.get('/', async (ctx) => {
+    const { template: chosen } = ctx.query
+    const edited = await editedProject(ctx, typeof chosen === 'string' ? chosen : undefined)
+    const { template, current } = edited
+    const values = { ...formValues(template, shownSettings(edited)), tutorial: current?.tutorial ?? '' }
+    await show(ctx, edited, { values, errors: {} })
   })
 
   router.post('/', async (ctx) => {
-    const owned = await ownedProjectOf(ctx)
     const values = await readForm(ctx)
-    const again = async (form: FormView) => {
-      await show(ctx, owned, await findPresenter(ctx.state.db, owned.project.id), form)
+    const { template: id = FIRST_TEMPLATE, edit } = values
+    if (edit !== undefined) {
+      const edited = await editedProject(ctx, id)
+      await show(ctx, edited, { values: editedValues(edited.template, values, edit), errors: {} })
+      return
+    }
+    const owned = await ownedProjectOf(ctx)
+    const again = async ({ errors }: FormView) => {
+      await show(ctx, await editedProject(ctx, id), { values, errors })
     }
     await orShowAgain(ctx, values, again, async () => {
-      const presenter = parseTemplateForm(values['template'] ?? FIRST_TEMPLATE, values)
-      await savePresenter(ctx.state.db, ctx.state.viewer, owned.project, presenter)
+      await savePresenter(ctx.state.db, ctx.state.viewer, owned.project, parseTemplateForm(id, values))
       leaveFlash(ctx, app, owned.project.published ? 'question-replaced' : 'question-saved')
       ctx.redirect(`${projectUrl(owned.project)}tasks/`)
     })
   })
 
+  router.post('/samples', async (ctx) => {
+    const { template: id = FIRST_TEMPLATE } = await readForm(ctx)
+    const { project } = await ownedProjectOf(ctx)
+    const template = getTemplate(id)
+    const tasks = (await templateSamples(template)).map((info) => ({ info, nAnswers: SAMPLE_REDUNDANCY }))
+    await createTasks(ctx.state.db, ctx.state.viewer, project, tasks)
+    leaveFlash(ctx, app, 'samples-added', { count: String(tasks.length) })
+    ctx.redirect(
+      `${projectUrl(project)}tasks/taskpresentereditor?template=${encodeURIComponent(template.id)}`,
+    )
+  })
+
   return router
 }
 
-/** A template before anything was saved, with the likeliest column of the owner's own tasks. */
-function draftOf(samples: readonly Task[]): TemplatePresenter {
-  const { defaults } = getTemplate(FIRST_TEMPLATE)
-  const { tutorial: _, ...settings } = defaults
-  // With tasks that do not tell, the owner chooses.
-  const pictureColumn = likelyPicture(samples) ?? (samples.length > 0 ? '' : settings.pictureColumn)
-  return {
-    kind: 'template',
-    template: FIRST_TEMPLATE,
-    settings: { ...settings, pictureColumn },
-    tutorial: null,
-  }
+interface Edited {
+  owned: ProjectWithTotals
+  template: ReadyTemplate
+  current: PresenterVersion | undefined
+  /** The infos of the first tasks. */
+  ownTasks: Json[]
 }
 
-function likelyPicture([first]: readonly Task[]): string | undefined {
-  const columns = Object.entries(infoOf(first))
-  const isPicture = ([, value]: [string, unknown]) =>
-    typeof value === 'string' && /\.(jpe?g|png|gif|webp|svg)(\?|$)/i.test(value)
-  return columns.find(isPicture)?.[0]
-}
-
-function infoOf(task: Task | undefined): Record<string, unknown> {
-  const info = task?.info
-  return typeof info === 'object' && info !== null && !Array.isArray(info) ? info : {}
-}
-
-function valuesOf({ settings, tutorial }: TemplatePresenter): Record<string, string> {
-  const { question, choices, pictureColumn } = settings
-  return { question, choices: choices.join('\n'), pictureColumn, tutorial: tutorial ?? '' }
+/** What was saved; of another template the words that all templates have. */
+function shownSettings({ template, current, ownTasks }: Edited): JsonObject {
+  if (current?.kind !== 'template') return firstSettings(template, ownTasks)
+  if (current.template === template.id) return { ...readSettings(template, current.settings) }
+  const { question = '', instructions = '', commentBox = false } = current.settings
+  return { ...firstSettings(template, ownTasks), question, instructions, commentBox }
 }

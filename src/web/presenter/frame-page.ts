@@ -1,4 +1,6 @@
 import type { FrameDocument } from '../../lib/presenter-settings.ts'
+import { findTemplate } from '../../lib/templates/index.ts'
+import type { ReadyTemplate } from '../../lib/templates/template.ts'
 import { OPAQUE_SANDBOX } from './presenter-origin.ts'
 
 export interface FramePage {
@@ -13,30 +15,39 @@ interface Surroundings {
   isOpaque: boolean
 }
 
-/** The document of a ready template: our own script on the owner's settings, and pictures from anywhere. */
+/** The document of a ready template: our own scripts on the owner's settings, and media from where it
+ * may have them. */
 export function templatePage(
   { template, settings }: { template: string; settings: unknown },
-  assets: { script: string; style: string },
+  assets: { scripts: readonly string[]; styles: readonly string[] },
   around: Surroundings,
 ): FramePage {
   const { site, locale } = around
   return {
     html: [
       head(locale, { site, template, settings }),
-      `<link rel="stylesheet" href="${escaped(site + assets.style)}">`,
-      `<script defer src="${escaped(site + assets.script)}"></script>`,
+      ...assets.styles.map((path) => `<link rel="stylesheet" href="${escaped(site + path)}">`),
+      ...assets.scripts.map((path) => `<script defer src="${escaped(site + path)}"></script>`),
       '</head><body><main id="presenter"></main></body></html>',
     ].join('\n'),
-    contentSecurityPolicy: policy(around, [
-      "default-src 'none'",
-      `script-src ${site}`,
-      `style-src ${site}`,
-      `font-src ${site}`,
-      'img-src http: https: data: blob:',
-      "base-uri 'none'",
-      "form-action 'none'",
-    ]),
+    contentSecurityPolicy: policy(around, templatePolicy(site, findTemplate(template)?.policy)),
   }
+}
+
+function templatePolicy(site: string, added: ReadyTemplate['policy'] = {}): string[] {
+  const directives: Record<string, readonly string[]> = {
+    'default-src': ["'none'"],
+    'script-src': [site],
+    'style-src': [site],
+    'font-src': [site],
+    'img-src': ['http:', 'https:', 'data:', 'blob:'],
+    'base-uri': ["'none'"],
+    'form-action': ["'none'"],
+  }
+  for (const [name, sources] of Object.entries(added)) {
+    directives[name] = [...(directives[name] ?? []), ...sources]
+  }
+  return Object.entries(directives).map(([name, sources]) => [name, ...sources].join(' '))
 }
 
 /**

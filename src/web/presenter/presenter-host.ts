@@ -2,6 +2,7 @@ import { getPresenter } from '../../domain/presenters/presenter-service.ts'
 import type { PresenterVersion } from '../../domain/presenters/presenter-service.ts'
 import type { Assets } from '../../http/assets.ts'
 import type { Context, Handler } from '../../http/state.ts'
+import { isToolPath } from '../../http/static.ts'
 import { AppError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import { codePage, templatePage } from './frame-page.ts'
@@ -23,7 +24,7 @@ export function presenterHost(
 
   return async (ctx, next) => {
     const projectId = projectOfHost(pattern, ctx.host)
-    if (projectId === undefined && ctx.path !== OPAQUE_FRAME_PATH) {
+    if (isToolPath(ctx.path) || (projectId === undefined && ctx.path !== OPAQUE_FRAME_PATH)) {
       await next()
       return
     }
@@ -87,13 +88,20 @@ async function pageOf(
   isOpaque: boolean,
 ): Promise<FramePage | undefined> {
   const around = { site, locale, isOpaque }
-  const ofTemplates = { script: assets.url('presenter-frame.js'), style: assets.url('presenter.css') }
-  if ('draft' in shown) return templatePage(shown.draft, ofTemplates, around)
+  if ('draft' in shown) return templatePage(shown.draft, assetsOf(assets, shown.draft.template), around)
   const version = await findVersion(app, shown.version)
   if (version?.projectId !== project) return undefined
   return version.kind === 'template'
-    ? templatePage(version, ofTemplates, around)
+    ? templatePage(version, assetsOf(assets, version.template), around)
     : codePage(version.code, assets.url('presenter-code.js'), around)
+}
+
+/** The tool comes first: it makes itself known before the script that runs it. */
+function assetsOf(assets: Pick<Assets, 'url'>, template: string) {
+  return {
+    scripts: [assets.url(`tool-${template}.js`), assets.url('presenter-frame.js')],
+    styles: [assets.url('presenter.css'), assets.url(`tool-${template}.css`)],
+  }
 }
 
 async function findVersion(app: Pick<App, 'database'>, id: number): Promise<PresenterVersion | undefined> {

@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  getTemplate,
-  parseTemplateForm,
-  presenterTemplates,
-} from '../../../src/domain/presenters/templates.ts'
+import { settingsSchema } from '../../../src/domain/presenters/template-schema.ts'
+import { getTemplate, parseTemplateForm } from '../../../src/domain/presenters/templates.ts'
 import { InvalidError, NotFoundError } from '../../../src/lib/errors.ts'
-import { typedChoices } from '../../../src/lib/presenter-settings.ts'
+import { readyTemplates } from '../../../src/lib/templates/index.ts'
+import { defaultSettings } from '../../../src/lib/templates/settings.ts'
 
 const filled = {
   question: ' Is there a bird? ',
@@ -29,17 +27,16 @@ test('a filled-in form becomes settings, with blanks around the texts gone', () 
   assert.deepEqual(parseTemplateForm('image-classification', filled), {
     kind: 'template',
     template: 'image-classification',
-    settings: { question: 'Is there a bird?', choices: ['Yes', 'No', 'Maybe'], pictureColumn: 'url' },
+    settings: {
+      question: 'Is there a bird?',
+      choices: ['Yes', 'No', 'Maybe'],
+      multiple: false,
+      pictureColumn: 'url',
+      instructions: '',
+      commentBox: false,
+    },
     tutorial: null,
   })
-})
-
-test('choices may come in fields of their own, and empty ones do not count', () => {
-  assert.deepEqual(typedChoices({ choice1: 'Oak', choice2: ' ', choice3: 'Elm', choice9: 'Ash' }), [
-    'Oak',
-    'Elm',
-    'Ash',
-  ])
 })
 
 test('every wrong field says what to do, beside the field', () => {
@@ -49,17 +46,19 @@ test('every wrong field says what to do, beside the field', () => {
     pictureColumn: 'Name the column that holds the address of the picture.',
   })
   assert.deepEqual(faults({ question: 'x'.repeat(301) }), {
-    question: 'A question has at most 300 characters.',
+    question: '“Question” has at most 300 characters.',
   })
   assert.deepEqual(faults({ choices: `a\n${'x'.repeat(81)}` }), {
-    choices: 'A choice has at most 80 characters.',
+    choices: 'A line of “Answer choices” has at most 80 characters.',
   })
   assert.deepEqual(faults({ choices: 'a\nb\nc\nd\ne\nf\ng\nh\ni\nj' }), {
-    choices: 'Give at most 9 choices: each has a number key.',
+    choices: '“Answer choices” has at most 9 lines.',
   })
-  assert.deepEqual(faults({ choices: 'Oui\noui' }), { choices: 'Two choices are the same.' })
+  assert.deepEqual(faults({ choices: 'Oui\noui' }), {
+    choices: 'Two lines of “Answer choices” are the same.',
+  })
   assert.deepEqual(faults({ pictureColumn: 'x'.repeat(201) }), {
-    pictureColumn: 'The name of a column has at most 200 characters.',
+    pictureColumn: '“Column with the picture” has at most 200 characters.',
   })
 })
 
@@ -81,7 +80,8 @@ test('a tutorial has at most two lines and 500 characters', () => {
 test('an empty form is refused for everything it lacks', () => {
   assert.throws(
     () => parseTemplateForm('image-classification', {}),
-    (error) => error instanceof InvalidError && Object.keys(error.fields).length === 3,
+    (error) =>
+      error instanceof InvalidError && Object.keys(error.fields).join() === 'pictureColumn,choices,question',
   )
 })
 
@@ -91,9 +91,9 @@ test('a template that does not exist is not found', () => {
 })
 
 test('the defaults of every template need nothing but a question', () => {
-  for (const { id, defaults, schema } of presenterTemplates) {
-    const { tutorial, ...settings } = defaults
-    assert.equal(tutorial, '', id)
-    assert.equal(schema.safeParse({ ...settings, question: 'Which?' }).success, true, id)
+  for (const template of readyTemplates) {
+    const settings = { ...defaultSettings(template), question: 'Which?' }
+    const { error } = settingsSchema(template).safeParse(settings)
+    assert.equal(error, undefined, template.id)
   }
 })

@@ -263,7 +263,7 @@ test('a picture column is any that a task has, and any at all while there are no
 test('the picture column is guessed from the first task', async () => {
   const { id, shortName } = await draftProject(site, owner, { tasks: 0 })
   const editor = `/project/${shortName}/tasks/taskpresentereditor`
-  await owner.http.get(editor).expect(200, /The name of the column that holds the address/)
+  await owner.http.get(editor).expect(200, /Once there are tasks you choose it from a menu/)
   const task = { project_id: id, info: { note: 'x', photo: 'https://x.example/1.JPG?size=2' } }
   await owner.http.post('/api/task').query({ api_key: owner.apiKey }).send(task).expect(200)
   await rowsOf(site, 'update project set presenter_version_id = null where id = $1', [id])

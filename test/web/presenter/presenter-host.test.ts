@@ -78,7 +78,7 @@ test('scripts and styles of the frame are there under the addresses it names', a
   const paths = [...text.matchAll(/(?:src|href)="https:\/\/manyhands\.example([^"]+)"/g)].map(
     ([, path]) => path ?? '',
   )
-  assert.equal(paths.length, 2)
+  assert.equal(paths.length, 4)
   for (const path of paths) {
     const answer = await site.http.get(path).expect(200)
     assert.equal(answer.headers['cross-origin-resource-policy'], 'cross-origin')
