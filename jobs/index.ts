@@ -1,6 +1,7 @@
 import type { JobCatalogue } from '../src/platform/job.ts'
 import { changeRules } from './change-rules.ts'
 import { cleanUp } from './clean-up.ts'
+import { deliverWebhookJob } from './deliver-webhook.ts'
 import { exportProject } from './export-project.ts'
 import { noteTaskCompleted } from './note-task-completed.ts'
 import { reorderTasks } from './reorder-tasks.ts'
@@ -10,6 +11,7 @@ import { sendMail } from './send-mail.ts'
 export const jobs = {
   'change-rules': changeRules,
   'clean-up': cleanUp,
+  'deliver-webhook': deliverWebhookJob,
   'export-project': exportProject,
   'note-task-completed': noteTaskCompleted,
   'reorder-tasks': reorderTasks,

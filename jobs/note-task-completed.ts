@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { announceCompletion } from '../src/domain/projects/completion-service.ts'
+import { noteCompletion } from '../src/domain/projects/completion-service.ts'
 import type { Job } from '../src/platform/job.ts'
 
 const Payload = z.strictObject({ projectId: z.int().positive(), taskId: z.int().positive() })
@@ -11,8 +11,8 @@ declare module '../src/platform/queue.ts' {
 }
 
 /**
- * A task has all its task runs: when it was the project's last one, the owner gets a mail. Safe to run twice: the mail
- * is queued in the transaction that ends the job, and once for the number of tasks that the project has.
+ * A task has all its task runs: the project's webhook is told, and when it was the last one the owner gets a mail. Safe
+ * to run twice: both are queued in the transaction that ends the job.
  */
 export const noteTaskCompleted: Job<'note-task-completed'> = {
   name: 'note-task-completed',
@@ -20,7 +20,7 @@ export const noteTaskCompleted: Job<'note-task-completed'> = {
   attempts: 5,
   concurrency: 2,
   backoffSeconds: 5,
-  async handle(app, { projectId }, run) {
-    await announceCompletion(app, run, projectId)
+  async handle(app, task, run) {
+    await noteCompletion(app, run, task)
   },
 }

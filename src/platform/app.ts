@@ -17,6 +17,8 @@ import type { JobPolicies, Queue } from './queue.ts'
 import { closeRedis, createRedis, untilReady } from './redis.ts'
 import { createSealer } from './sealing.ts'
 import type { Sealer } from './sealing.ts'
+import { createWebClient } from './web-client.ts'
+import type { WebClient } from './web-client.ts'
 
 /** Everything a process has, made once by bin. Functions take the part they use. */
 export interface App {
@@ -29,6 +31,7 @@ export interface App {
   readonly files: FileStore
   readonly mailer: Mailer
   readonly sealer: Sealer
+  readonly web: WebClient
   /** Ends all connections, in reverse order of their making. */
   close(): Promise<void>
 }
@@ -57,6 +60,7 @@ export async function createApp(config: Config, name: string, policies: JobPolic
     files: createFileStore(config.folders.files),
     mailer,
     sealer: createSealer(config.secrets.appKeys),
+    web: createWebClient(config.web.privateAddresses),
     async close() {
       mailer.close()
       await queue.close()

@@ -384,6 +384,20 @@ export interface UserAccount {
   updated: Generated<string>
 }
 
+export interface WebhookDelivery {
+  created: Generated<string>
+  delivered: string | null
+  given_up: string | null
+  id: Generated<number>
+  mailed: string | null
+  payload: Json
+  project_id: number
+  response: string | null
+  response_status_code: number | null
+  task_id: number
+  updated: Generated<string>
+}
+
 export interface DB {
   announcement: Announcement
   api_key: ApiKey
@@ -412,4 +426,5 @@ export interface DB {
   task_sched: TaskSched
   upload: Upload
   user_account: UserAccount
+  webhook_delivery: WebhookDelivery
 }

@@ -267,12 +267,22 @@ export async function insertChanges(
     .execute()
 }
 
+/** What people did while a project was tried out. */
+const DRAFT_TABLES = [
+  'task_run',
+  'result',
+  'lease',
+  'contributor_project',
+  'project_delta',
+  'webhook_delivery',
+] as const
+
 /**
  * Forgets everything that was tried out while the project was a draft: task runs, results, leases, counters. Tasks
  * stay, all of them open again.
  */
 export async function resetDraft(tx: Tx, projectId: number): Promise<void> {
-  for (const table of ['task_run', 'result', 'lease', 'contributor_project', 'project_delta'] as const) {
+  for (const table of DRAFT_TABLES) {
     await tx.deleteFrom(table).where('project_id', '=', projectId).execute()
   }
   await sql`update task_sched set n_runs = 0, n_taken = 0, n_extra = 0, done_by = null, open = not calibrates,

@@ -16,6 +16,7 @@ import { projectRoutes } from './projects.ts'
 import { ruleRoutes } from './rules.ts'
 import { siteRoutes } from './site.ts'
 import { taskRoutes } from './tasks.ts'
+import { webhookRoutes } from './webhooks.ts'
 
 /** Every page of the site. */
 export function pageRoutes(app: App, views: Views, document: ApiDocument): Router<RequestState> {
@@ -32,6 +33,7 @@ export function pageRoutes(app: App, views: Views, document: ApiDocument): Route
     presenterRoutes(app, views),
     exportRoutes(app, views),
     ruleRoutes(app, views),
+    webhookRoutes(app, views),
     contributeRoutes(app, views),
     // Last: a task's number stands where the other pages have a name.
     taskRoutes(app, views),

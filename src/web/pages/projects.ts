@@ -11,6 +11,7 @@ import {
   updateProject,
 } from '../../domain/projects/project-service.ts'
 import type { Project, ProjectTotals, ProjectWithTotals } from '../../domain/projects/project-service.ts'
+import { parseWebhook } from '../../domain/webhooks/webhook-service.ts'
 import { getUserById } from '../../domain/users/user-service.ts'
 import { leaveFlash } from '../../http/flash.ts'
 import { readForm } from '../../http/form.ts'
@@ -146,9 +147,15 @@ export function projectRoutes(app: App, views: Views): Router<RequestState> {
 
   router.get('/:shortName/update', async (ctx) => {
     const owned = await ownedProjectOf(ctx)
-    const { name, description, longDescription, allowAnonymousContributors } = owned.project
+    const { name, description, longDescription, allowAnonymousContributors, webhook } = owned.project
     showSettings(ctx, owned, {
-      values: { name, description, longDescription: longDescription ?? '', allowAnonymousContributors },
+      values: {
+        name,
+        description,
+        longDescription: longDescription ?? '',
+        allowAnonymousContributors,
+        webhook: webhook ?? '',
+      },
       errors: {},
     })
   })
@@ -167,6 +174,7 @@ export function projectRoutes(app: App, views: Views): Router<RequestState> {
         longDescription,
         // A checkbox says on, JSON says true.
         allowAnonymousContributors: /^(on|true)$/.test(values['allowAnonymousContributors'] ?? ''),
+        ...(values['webhook'] === undefined ? {} : { webhook: parseWebhook(values['webhook']) }),
       }
       await updateProject(ctx.state.db, ctx.state.viewer, owned.project, changes, 'web')
       leaveFlash(ctx, app, 'settings-saved')
