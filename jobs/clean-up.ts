@@ -36,12 +36,13 @@ export const cleanUp: Job<'clean-up'> = {
     const counts = {
       exports: await removeExpiredExports(app, openDb),
       imports: await forgetOldDrafts(app, openDb),
-      uploads: await removeUnusedUploads(app, openDb),
       requests: await forgetOldRequests(openDb),
       sessions: await forgetOldSessions(openDb()),
       jobs: await forgetEndedJobs(openDb),
       unfinishedFiles: await app.files.removeUnfinished(ABANDONED_MS),
       scratchFolders: await removeAbandonedScratch(app.config),
+      // Last: it fails when a file cannot be removed.
+      uploads: await removeUnusedUploads(app, openDb),
     }
     run.log.info(counts, 'cleaned up')
   },

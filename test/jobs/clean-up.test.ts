@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import test from 'node:test'
@@ -9,6 +9,7 @@ import { newTask } from '../../src/domain/assignment/assignment-service.ts'
 import { listProjectExports, openExport, requestExport } from '../../src/domain/exports/export-service.ts'
 import { draftImport } from '../../src/domain/imports/import-service.ts'
 import { deleteProject } from '../../src/domain/projects/project-service.ts'
+import { removeUnusedUploads } from '../../src/domain/uploads/upload-service.ts'
 import { signIn } from '../../src/domain/users/user-service.ts'
 import { NotFoundError } from '../../src/lib/errors.ts'
 import { newOwner, newProject, startJobApp, untilJobsEnd, work } from '../support/jobs.ts'
@@ -32,6 +33,11 @@ async function cleanUp(job: JobApp): Promise<void> {
 async function storedFiles({ app }: JobApp): Promise<string[]> {
   const entries = await readdir(app.config.folders.files, { recursive: true, withFileTypes: true })
   return entries.filter((entry) => entry.isFile()).map(({ name }) => name)
+}
+
+async function pathsOf({ app }: JobApp, name: string): Promise<string[]> {
+  const entries = await readdir(app.config.folders.files, { recursive: true, withFileTypes: true })
+  return entries.filter((entry) => entry.name === name).map((entry) => join(entry.parentPath, name))
 }
 
 test('it runs every night', () => {
@@ -210,6 +216,20 @@ test('uploads go whose object is gone, or that no object took within a day', asy
   assert.deepEqual((await storedFiles(job)).sort(), left)
   const rows = await job.sql('select file_name as name from upload')
   assert.deepEqual(rows.map(({ name }) => name).sort(), left)
+})
+
+test('an upload that cannot be removed keeps no other one, and is told of at the end', async (t) => {
+  const job = await startJobApp(t)
+  for (const [n, name] of ['first.png', 'second.png', 'third.png'].entries())
+    await keepFile(job, name, 'task_run', n)
+  const [path = ''] = await pathsOf(job, 'second.png')
+  await rm(path)
+  await mkdir(path)
+  await assert.rejects(removeUnusedUploads(job.app, job.db), /1 unused uploads could not be removed, 2 could/)
+  assert.deepEqual(await storedFiles(job), [])
+  assert.deepEqual(await job.sql('select file_name as name from upload'), [{ name: 'second.png' }])
+  await rm(path, { recursive: true })
+  assert.equal(await removeUnusedUploads(job.app, job.db), 1)
 })
 
 const OF_PROJECTS = {

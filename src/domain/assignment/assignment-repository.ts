@@ -69,6 +69,8 @@ export interface SubmitCall {
   timeout: number | undefined
   calibration: number | undefined
   mediaUrl: string | undefined
+  /** The upload that becomes the task run's when it is stored. */
+  uploadId: number | undefined
   requestId: string
 }
 
@@ -98,6 +100,16 @@ const SUBMIT_NEXT = `
   select ${SUBMIT_REPLY}, has_more as "hasMore", ${tasksJson('s.task_ids')} as tasks
     from submit_next_v1(${SUBMIT_PARAMETERS}, $12, $13, $14) s`
 
+/** The same with an upload: stored and attached together or not at all. */
+const withUpload = (submit: string, uploadId: string) => `
+  with submitted as (${submit}),
+  attached as (
+    update upload set noun = 'task_run', object_id = s."runId" from submitted s
+     where upload.id = ${uploadId} and s.outcome in ('stored', 'completed'))
+  select * from submitted`
+const SUBMIT_FILE = withUpload(SUBMIT, '$12')
+const SUBMIT_FILE_NEXT = withUpload(SUBMIT_NEXT, '$15')
+
 /** In the order of SUBMIT_PARAMETERS. */
 function submitValues(call: SubmitCall): unknown[] {
   return [
@@ -117,8 +129,12 @@ function submitValues(call: SubmitCall): unknown[] {
 
 /** Stores a task run by all the rules: one statement. */
 export function callSubmit(direct: DirectCall, call: SubmitCall): Promise<SubmitReply> {
-  return direct<SubmitReply>(SUBMIT, submitValues(call))
+  const values = submitValues(call)
+  if (call.uploadId === undefined) return direct<SubmitReply>(SUBMIT, values)
+  return direct<SubmitReply>(SUBMIT_FILE, [...values, call.uploadId])
 }
+
+type SubmitNextRow = SubmitReply & { hasMore: boolean | null; tasks: Task[] | null }
 
 /** Stores a task run, and leases and returns the contributor's next tasks besides: one statement. */
 export async function callSubmitNext(
@@ -126,12 +142,10 @@ export async function callSubmitNext(
   call: SubmitCall,
   range: { limit: number; offset: number },
 ): Promise<SubmitReply & NewTaskReply> {
-  const row = await direct<SubmitReply & { hasMore: boolean | null; tasks: Task[] | null }>(SUBMIT_NEXT, [
-    ...submitValues(call),
-    range.limit,
-    range.offset,
-    BUDGET,
-  ])
+  const values = [...submitValues(call), range.limit, range.offset, BUDGET]
+  const row = await (call.uploadId === undefined
+    ? direct<SubmitNextRow>(SUBMIT_NEXT, values)
+    : direct<SubmitNextRow>(SUBMIT_FILE_NEXT, [...values, call.uploadId]))
   return { ...row, tasks: row.tasks ?? [], hasMore: row.hasMore === true }
 }
 

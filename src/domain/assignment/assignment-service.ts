@@ -103,6 +103,8 @@ export interface NewTaskRun {
   timeout?: number | undefined
   calibration?: number | undefined
   mediaUrl?: string | undefined
+  /** The upload that becomes the task run's, in the moment in which it is stored. */
+  uploadId?: number | undefined
 }
 
 export interface StoredTaskRun {
@@ -167,6 +169,7 @@ async function submitCall(
     timeout: run.timeout,
     calibration: run.calibration,
     mediaUrl: run.mediaUrl,
+    uploadId: run.uploadId,
     requestId,
   }
 }

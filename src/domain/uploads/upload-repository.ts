@@ -1,6 +1,5 @@
 import { sql } from 'kysely'
 import type { Db, Tx } from '../../platform/postgres.ts'
-import type { Json } from '../../platform/schema.ts'
 
 /** What an upload can belong to. */
 export type UploadNoun = 'announcement' | 'blogpost' | 'helping_material' | 'project_page' | 'task_run'
@@ -43,25 +42,6 @@ export async function detach(tx: Tx, { noun, id }: UploadOwner): Promise<Upload 
     .where('object_id', '=', id)
     .returning(COLUMNS)
     .executeTakeFirst()
-}
-
-/** What a task run says of its file. */
-export interface RunMedia {
-  readonly mediaUrl: string | null
-  readonly info: Json
-}
-
-/** Gives an upload to the task run that names its address, in one statement; what the task run says. */
-export async function attachToRun(db: Db, upload: Upload, url: string, runId: number): Promise<RunMedia> {
-  const { rows } = await sql<RunMedia>`
-    with run as (select id, media_url, info from task_run where id = ${runId}),
-    attached as (
-      update upload set noun = 'task_run', object_id = run.id
-        from run where upload.id = ${upload.id} and run.media_url = ${url})
-    select media_url as "mediaUrl", info from run`.execute(db)
-  const [run] = rows
-  if (!run) throw new Error(`Task run ${runId} is gone`)
-  return run
 }
 
 /** Whether an upload belongs to nothing. */

@@ -6,16 +6,8 @@ import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import type { Json } from '../../platform/schema.ts'
-import {
-  attach,
-  attachToRun,
-  deleteUpload,
-  detach,
-  insertUpload,
-  isUnattached,
-  listUnused,
-} from './upload-repository.ts'
-import type { RunMedia, Upload, UploadOwner } from './upload-repository.ts'
+import { attach, deleteUpload, detach, insertUpload, isUnattached, listUnused } from './upload-repository.ts'
+import type { Upload, UploadOwner } from './upload-repository.ts'
 
 export type { Upload } from './upload-repository.ts'
 
@@ -92,21 +84,6 @@ export async function attachUpload(tx: Tx, upload: Upload, to: UploadOwner): Pro
   return before
 }
 
-/**
- * Gives an upload to the task run that was stored with it, when it was: a request that is repeated brings its file once
- * more.
- *
- * @returns what the task run says of its file.
- */
-export async function attachRunUpload(
-  app: Pick<App, 'config'>,
-  db: RequestDb,
-  upload: Upload,
-  runId: number,
-): Promise<RunMedia> {
-  return db.call((primary) => attachToRun(primary, upload, mediaUrlOf(app, upload), runId))
-}
-
 /** Takes an object's upload from it, in the transaction that removes it; for `forgetUpload` after the commit. */
 export async function detachUpload(tx: Tx, from: UploadOwner): Promise<Upload | undefined> {
   return detach(tx, from)
@@ -142,14 +119,30 @@ async function remove(app: Pick<App, 'files'>, db: RequestDb, upload: Upload): P
 
 const UNUSED_BATCH = 1_000
 
-/** Removes files whose object is gone with its project, and those that no object took; how many. */
-export async function removeUnusedUploads(app: Pick<App, 'files'>, openDb: () => RequestDb): Promise<number> {
-  let total = 0
+/**
+ * Removes files whose object is gone with its project, and those that no object took; how many.
+ *
+ * @throws Error when some could not be removed, after all others are.
+ */
+export async function removeUnusedUploads(
+  app: Pick<App, 'files' | 'log'>,
+  openDb: () => RequestDb,
+): Promise<number> {
+  let [removed, failed] = [0, 0]
   for (let afterId = 0; ;) {
     const unused = await openDb().readPrimary((primary) => listUnused(primary, afterId, UNUSED_BATCH))
-    for (const upload of unused) await remove(app, openDb(), upload)
-    total += unused.length
+    for (const upload of unused) {
+      try {
+        await remove(app, openDb(), upload)
+        removed += 1
+      } catch (error) {
+        app.log.warn({ err: error, upload: upload.id }, 'upload not removed')
+        failed += 1
+      }
+    }
     afterId = unused.at(-1)?.id ?? afterId
-    if (unused.length < UNUSED_BATCH) return total
+    if (unused.length < UNUSED_BATCH) break
   }
+  if (failed > 0) throw new Error(`${failed} unused uploads could not be removed, ${removed} could`)
+  return removed
 }

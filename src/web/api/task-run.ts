@@ -13,12 +13,7 @@ import {
 } from '../../domain/task-runs/task-run-service.ts'
 import type { TaskRun, TaskRunChanges } from '../../domain/task-runs/task-run-service.ts'
 import type { Task } from '../../domain/tasks/task-service.ts'
-import {
-  attachRunUpload,
-  infoWithFile,
-  keepingUpload,
-  mediaUrlOf,
-} from '../../domain/uploads/upload-service.ts'
+import { infoWithFile, keepingUpload, mediaUrlOf } from '../../domain/uploads/upload-service.ts'
 import type { NewFile } from '../../domain/uploads/upload-service.ts'
 import type { Context } from '../../http/state.ts'
 import type { App } from '../../platform/app.ts'
@@ -173,8 +168,8 @@ async function storeWithFile(
   return keepingUpload(app, db, container, file && named(file), async (upload) => {
     if (!upload) return { ...(await store(app, ctx, who, run)), media: run }
     const ofFile = { mediaUrl: mediaUrlOf(app, upload), info: infoWithFile(run.info, upload) }
-    const submitted = await store(app, ctx, who, { ...run, ...ofFile })
-    return { ...submitted, media: await attachRunUpload(app, db, upload, submitted.stored.id) }
+    const submitted = await store(app, ctx, who, { ...run, ...ofFile, uploadId: upload.id })
+    return { ...submitted, media: await getTaskRun(db, submitted.stored.id) }
   })
 }
 

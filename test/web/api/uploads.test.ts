@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { test } from 'node:test'
+import pg from 'pg'
 import type { Test } from 'supertest'
 import { assertRefused, bodyOf, by } from '../../support/api.ts'
 import type { Body } from '../../support/api.ts'
@@ -379,6 +380,29 @@ test('a task run may bring a file', async () => {
     await assertRefused(by(stranger, send(known, 'a.exe', content)), [415, 'DBIntegrityError'])
   })
   await assertServed(once, content)
+})
+
+test('a task run and its file are stored together or not at all', async (t) => {
+  const answered = await publishedProject(site, owner, { tasks: 2 })
+  const user = keyContributor(site, answered, stranger)
+  await user.newTask({ limit: 2 }).expect(200)
+  const direct = new pg.Client({ connectionString: site.env['DATABASE_DIRECT_URL'] ?? '' })
+  await direct.connect()
+  t.after(() => direct.end())
+  for (const [n, query] of [{}, { next: 1 }].entries()) {
+    const content = randomBytes(1_000)
+    const send = () =>
+      by(stranger, site.http.post('/api/taskrun'))
+        .query(query)
+        .field('project_id', String(answered.id))
+        .field('task_id', String(answered.taskIds[n]))
+        .attach('file', content, { filename: 'song.gif' })
+    await direct.query('alter table upload add constraint broken check (noun is null) not valid')
+    await assertNothingKept(() => send().expect(500))
+    await direct.query('alter table upload drop constraint broken')
+    assert.equal((await bodyOf(site.http.get(`/api/taskrun?task_id=${answered.taskIds[n]}`))).length, 0)
+    await assertServed(await bodyOf(send()), content)
+  }
 })
 
 test('a file without a content type is a file, as PyBossa’s Python client sends it', async () => {
