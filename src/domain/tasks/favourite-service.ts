@@ -25,8 +25,15 @@ export async function addFavourite(db: RequestDb, person: ProjectViewer, taskId:
   return getTask(db, taskId)
 }
 
-/** Takes the mark back. @throws NotFoundError when the task is not marked */
+/**
+ * Takes the mark back.
+ *
+ * @throws NotFoundError when the task is not marked; ForbiddenError when its project has become a draft of others:
+ *   then lists do not show the mark either.
+ */
 export async function removeFavourite(db: RequestDb, person: ProjectViewer, taskId: number): Promise<Task> {
+  const { projectId } = await getTask(db, taskId)
+  await getProject(db, person, projectId)
   const isGone = await db.write((tx) => deleteFavourite(tx, taskId, person.id))
   if (!isGone) throw new NotFoundError('favourite task', taskId)
   return getTask(db, taskId)

@@ -90,6 +90,7 @@ test('favourites tell nothing of drafts, and nothing of calibration', async () =
   // A project may become a draft again.
   await rowsOf(site, 'update task set fav_user_ids = array[$1::bigint] where id = $2', [fan.id, hidden])
   assert.ok(!(await marked(fan)).includes(hidden))
+  await assertRefused(by(fan, site.http.delete(`/api/favorites/${String(hidden)}`)), [403, 'Forbidden'])
 
   const { taskIds } = await publishedProject(site, owner)
   const [secret] = taskIds
