@@ -76,7 +76,7 @@ function expectedInfoOf(text: string): unknown {
   try {
     return parseStrictJson(text)
   } catch (error) {
-    if (error instanceof InvalidError) return /^[[{"]|^-?\d+$/.test(text) ? undefined : text
+    if (error instanceof InvalidError) return /^[[{"]|^-?[1-9]\d*$/.test(text) ? undefined : text
     throw error
   }
 }

@@ -8,3 +8,4 @@ create index concurrently if not exists task_sched_ongoing on task_sched (projec
 create index concurrently if not exists task_sched_done on task_sched (project_id, task_id) where done_by is not null;
 drop index concurrently if exists task_project_state;
 alter table task set (fillfactor = 85);
+-- include ../domain/assignment/sql/score_v2.sql

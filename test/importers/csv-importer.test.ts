@@ -134,22 +134,22 @@ test('header names are trimmed, and PyBossa’s columns set the task and not its
 })
 
 test('a known answer is JSON or a plain text; what was meant to be JSON and is none is refused', async () => {
-  const cells = ['"{""answer"": ""Yes""}"', '5', 'Yes', '', '"{answer: Yes}"']
+  const cells = ['"{""answer"": ""Yes""}"', '5', '05', 'Yes', '', '"{answer: Yes}"']
   const source = textSource(
     ['picture,calibration,expected_info', ...cells.map((cell, n) => `${n},1,${cell}`)].join('\n'),
   )
   const { problems } = await csvImporter.inspect(source, {})
   assert.deepEqual(
     problems.map(({ row, column }) => `${row} ${column}`),
-    ['6 expected_info'],
+    ['7 expected_info'],
   )
   const tasks = await readAll(
     csvImporter,
-    textSource(['a,expected_info', ...cells.slice(0, 4).map((cell) => `x,${cell}`)].join('\n')),
+    textSource(['a,expected_info', ...cells.slice(0, 5).map((cell) => `x,${cell}`)].join('\n')),
   )
   assert.deepEqual(
     tasks.map(({ expectedInfo }) => expectedInfo),
-    [{ answer: 'Yes' }, 5, 'Yes', undefined],
+    [{ answer: 'Yes' }, 5, '05', 'Yes', undefined],
   )
 })
 
