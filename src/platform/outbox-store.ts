@@ -40,6 +40,25 @@ export async function insertOutbox(tx: Tx, row: NewOutboxRow): Promise<number | 
   return inserted?.id
 }
 
+/** Whether a job with this very payload has not ended yet. */
+export async function isUnfinished(db: Db, job: string, payload: unknown): Promise<boolean> {
+  const row = await db
+    .selectFrom('outbox')
+    .select('id')
+    .where('job', '=', job)
+    .where('done', 'is', null)
+    .where('failed', 'is', null)
+    .where('payload', '=', JSON.stringify(payload))
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** Lets one transaction after the other decide whether a job of this name is needed. */
+export async function lockJob(tx: Tx, job: string): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended(${job}, 0))`.execute(tx)
+}
+
 const inSeconds = (seconds: number) => sql<string>`now() + make_interval(secs => ${seconds})`
 
 /**

@@ -9,12 +9,14 @@ import {
   deleteEnded,
   deleteOldSlots,
   insertOutbox,
+  isUnfinished,
+  lockJob,
   makeWaitingDue,
   returnClaimed,
   reviveJob,
 } from './outbox-store.ts'
 import type { DueRow, FailedJob } from './outbox-store.ts'
-import type { Tx } from './postgres.ts'
+import type { Db, Tx } from './postgres.ts'
 import { currentRequestId } from './request-context.ts'
 
 /** What each job is given. Every file in jobs/ adds its own line, so that src/ names a job without importing one. */
@@ -42,13 +44,15 @@ export interface EnqueueOptions {
   once?: string
   /** ISO time before which the job does not run. */
   notBefore?: string
+  /** Not beside a job of this name with the same payload that has not ended. */
+  unlessUnfinished?: true
 }
 
 export interface Queue {
   /**
    * Makes a job by a row in the same transaction as the change it follows from; nothing else makes a job.
    *
-   * @returns the outbox id, or undefined when `once` was taken before.
+   * @returns the outbox id, or undefined when `once` was taken before, or an equal job has not ended.
    */
   enqueue<N extends JobName>(
     tx: Tx,
@@ -62,6 +66,8 @@ export interface Queue {
    * @throws AppError conflict when what it would do has been asked for again since.
    */
   revive(tx: Tx, failed: FailedJob): Promise<void>
+  /** Whether a job with this payload waits or runs. */
+  isUnfinished<N extends JobName>(db: Db, job: N, payload: JobPayloads[N]): Promise<boolean>
   /** Hands due rows to the queue servers now; returns how many. Errors are logged: the rows wait for the next sweep. */
   relay(): Promise<number>
   /** The same for the loop that does nothing else. @throws when the database or the queue servers are away. */
@@ -209,6 +215,10 @@ export function createQueue({ database, redis, prefix, policies, log }: QueuePar
 
   return {
     async enqueue(tx, job, payload, options = {}) {
+      if (options.unlessUnfinished) {
+        await lockJob(tx, job)
+        if (await isUnfinished(tx, job, payload)) return undefined
+      }
       const id = await insertOutbox(tx, {
         job,
         payload: policies[job].payload.parse(payload),
@@ -227,6 +237,7 @@ export function createQueue({ database, redis, prefix, policies, log }: QueuePar
       await reviveJob(tx, id)
       database.afterCommitOf(tx, () => void relay())
     },
+    isUnfinished,
     relay,
     sweep,
     async rebuild() {

@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import { InvalidError } from '../../lib/errors.ts'
+import { AppError, InvalidError } from '../../lib/errors.ts'
 import { fieldErrors } from '../../lib/field-errors.ts'
 import { currentRequestId } from '../../platform/request-context.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
-import type { Tx } from '../../platform/postgres.ts'
+import type { Db, Tx } from '../../platform/postgres.ts'
 import type { MaybeViewer } from '../projects/project-policy.ts'
 import { mustEdit, recordChange } from '../projects/project-service.ts'
 import type { Project } from '../projects/project-service.ts'
@@ -71,7 +71,8 @@ const AT_ONCE_MAX = 20_000
  *
  * @param tasks the tasks to change; those of other projects are left alone. Withdrawing runs finds its own.
  * @returns what happened, or would; `isQueued` when a worker makes the change soon, because it is a large one.
- * @throws InvalidError for a change that is out of range; UnauthenticatedError or ForbiddenError for others than owners.
+ * @throws InvalidError for a change that is out of range; AppError conflict while a worker has yet to make the same
+ *   change; UnauthenticatedError or ForbiddenError for others than owners.
  */
 export async function changeRules(
   app: Pick<App, 'queue'>,
@@ -85,22 +86,32 @@ export async function changeRules(
   const editor = mustEdit(viewer, project)
   const parsed = RuleChange.safeParse(change)
   if (!parsed.success) throw new InvalidError('This change is not possible.', fieldErrors(parsed.error))
-  const preview = await db.readPrimary((reader) =>
-    previewRules(reader, project.id, tasks, previewed(parsed.data)),
-  )
-  if (options.dryRun) return { ...preview, isQueued: false }
-  const order: RuleOrder = {
+  const order = {
     projectId: project.id,
-    tasks,
+    tasks: listed(tasks),
     change: parsed.data,
     userId: editor.id,
     caller: options.caller,
   }
+  // Asked first: to preview a large change costs more.
+  const waits = (reader: Db) => app.queue.isUnfinished(reader, 'change-rules', order)
+  if (!options.dryRun && (await db.readPrimary(waits))) throw waitsAlready()
+  const preview = await db.readPrimary((reader) =>
+    previewRules(reader, project.id, tasks, previewed(parsed.data)),
+  )
+  if (options.dryRun) return { ...preview, isQueued: false }
   if (preview.nTasks > AT_ONCE_MAX) {
-    await db.write((tx) => app.queue.enqueue(tx, 'change-rules', { ...order, tasks: listed(tasks) }))
+    const queued = await db.write((tx) =>
+      app.queue.enqueue(tx, 'change-rules', order, { unlessUnfinished: true }),
+    )
+    if (queued === undefined) throw waitsAlready()
     return { ...preview, isQueued: true }
   }
   return { ...(await carryOut(db, order)), isQueued: false }
+}
+
+function waitsAlready(): AppError {
+  return new AppError('conflict', 'This very change has been ordered and is not made yet. It is made soon.')
 }
 
 /** The task runs of some of a project's tasks that are not withdrawn, for withdrawing them. */

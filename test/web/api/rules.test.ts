@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Test } from 'supertest'
 import { assertRefused, by } from '../../support/api.ts'
 import { startTestApp } from '../../support/app.ts'
-import { externalContributor, keyContributor, publishedProject } from '../../support/builders.ts'
+import { externalContributor, keyContributor, publishedProject, rowsOf } from '../../support/builders.ts'
 import type { BuiltProject } from '../../support/builders.ts'
 import { untilFileEnds } from '../../support/file-ending.ts'
 import { waitForReplica } from '../../support/servers.ts'
@@ -59,6 +59,33 @@ test('a change of rules that is no rule, out of range or not one’s own is refu
   const tooMany = Array.from({ length: 100_001 }, (_, n) => n)
   await assertRefused(rules(project, { n_answers: 1, tasks: tooMany }), [415, 'DataError', /at most 100000/])
   await assertRefused(rules(project, { n_answers: 1 }, stranger), [403, 'Forbidden'])
+})
+
+test('a large change waits for a worker, and is not ordered again while it waits', async () => {
+  const project = await publishedProject(site, owner)
+  await rowsOf(
+    site,
+    `with made as (insert into task (project_id, n_answers, info)
+                   select $1, 2, '{}' from generate_series(1, 20001) returning id, project_id)
+     insert into task_sched (task_id, project_id, n_answers) select id, project_id, 2 from made returning 1`,
+    [project.id],
+  )
+  const jobs = () =>
+    rowsOf(
+      site,
+      `select id from outbox where job = 'change-rules' and (payload ->> 'projectId')::bigint = $1`,
+      [project.id],
+    )
+  // At the same time: one of them is ordered.
+  const statuses = await Promise.all(
+    [1, 2, 3].map(async () => (await rules(project, { n_answers: 3 })).status),
+  )
+  assert.deepEqual(statuses.sort(), [202, 415, 415])
+  await assertRefused(rules(project, { n_answers: 3 }), [415, 'DBIntegrityError', /not made yet/])
+  await rules(project, { n_answers: 3, dry_run: true }).expect(200)
+  assert.equal((await jobs()).length, 1)
+  await rules(project, { n_answers: 4 }).expect(202)
+  assert.equal((await jobs()).length, 2)
 })
 
 test('an answer brings the next task along, in the same request', async () => {
