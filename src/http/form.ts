@@ -103,7 +103,8 @@ function jsonFields(text: string): Record<string, string> {
   } catch {
     throw new InvalidError('The body is not JSON.')
   }
-  if (typeof body !== 'object' || body === null) throw new InvalidError('The body is not a JSON object.')
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    throw new InvalidError('The body is not a JSON object.')
   return Object.fromEntries(Object.entries(body).map(([name, value]) => [name, fieldText(value)]))
 }
 

@@ -181,7 +181,7 @@ test('forms are taken as a browser sends them and as JSON, and nothing else', as
   const json = (text: string) => owner.http.post(path).set('Content-Type', 'application/json').send(text)
   await json('{').expect(400, /not JSON/)
   await json('[1').expect(400)
-  await json('5').expect(400, /not a JSON object/)
+  for (const text of ['5', '[1]', '[]', 'null']) await json(text).expect(400, /not a JSON object/)
   await owner.http
     .post(path)
     .field('name', 'x')

@@ -48,7 +48,11 @@ const REQUIRED: Record<ContentNoun, readonly string[]> = {
 const DEFAULTS: Readonly<Record<string, unknown>> = { info: {}, priority: 0, published: false }
 
 /** Titles and slugs stand in addresses and headings. */
-const SHORT_CHARS_MAX = 255
+/** A text of a book's chapter; nothing here is a place for files. */
+const CHARS_MAX: Readonly<Record<string, number>> = {
+  ...{ title: 255, slug: 255, mediaUrl: 2_000 },
+  ...{ body: 200_000, info: 1_000_000 },
+}
 
 /** A page of contents by their attributes, as records of the list's fields. */
 export async function listContents(
@@ -233,9 +237,16 @@ function stored(noun: ContentNoun, values: ContentValues): Record<string, unknow
     Object.entries(values).map(([field, value]) => {
       const isRequired = REQUIRED[noun].includes(field)
       if (isRequired && value === null) throw new InvalidError(`${field} is required`)
-      if (isRequired && field !== 'body' && String(value).length > SHORT_CHARS_MAX)
-        throw new InvalidError(`${field} is too long: ${SHORT_CHARS_MAX} characters are the most`)
+      mustFit(field, value)
       return [field, value === null ? (DEFAULTS[field] ?? null) : value]
     }),
   )
+}
+
+function mustFit(field: string, value: unknown): void {
+  const charsMax = CHARS_MAX[field]
+  if (charsMax === undefined || value == null) return
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  if (text.length > charsMax)
+    throw new InvalidError(`${field} is too long: ${charsMax} characters are the most`)
 }

@@ -1,23 +1,15 @@
 import type { App } from '../../platform/app.ts'
-import { contentOperations } from './content.ts'
+import { POST, RECORD, contentOperations } from './content.ts'
 import { defineNoun } from './noun.ts'
 import type { Operation } from './operation.ts'
-import { boolean, integer, jsonObject, text, time } from './values.ts'
 
 const ANNOUNCEMENT = defineNoun({
   path: 'announcement',
   className: 'Announcement',
   hasOwnership: false,
   attributes: {
-    id: { field: 'id', schema: integer, use: 'reserved' },
-    created: { field: 'created', schema: time, use: 'reserved' },
-    updated: { field: 'updated', schema: time, use: 'reserved' },
-    user_id: { field: 'userId', schema: integer, use: 'reserved' },
-    title: { field: 'title', schema: text },
-    body: { field: 'body', schema: text },
-    info: { field: 'info', schema: jsonObject },
-    media_url: { field: 'mediaUrl', schema: text },
-    published: { field: 'published', schema: boolean },
+    ...RECORD,
+    ...POST,
   },
 })
 

@@ -15,6 +15,24 @@ import type { Operation } from './operation.ts'
 import { toWire } from './output.ts'
 import { resource } from './resource.ts'
 import { withFile } from './upload.ts'
+import { boolean, integer, jsonObject, text, time } from './values.ts'
+
+/** Attributes of what somebody writes and changes. */
+export const RECORD = {
+  id: { field: 'id', schema: integer, use: 'reserved' },
+  created: { field: 'created', schema: time, use: 'reserved' },
+  updated: { field: 'updated', schema: time, use: 'reserved' },
+} as const
+
+/** Attributes of a text that is published. */
+export const POST = {
+  user_id: { field: 'userId', schema: integer, use: 'reserved' },
+  title: { field: 'title', schema: text },
+  body: { field: 'body', schema: text },
+  info: { field: 'info', schema: jsonObject },
+  media_url: { field: 'mediaUrl', schema: text },
+  published: { field: 'published', schema: boolean },
+} as const
 
 /** The five requests of something that people write beside their tasks; POST and PUT take a file too. */
 export function contentOperations<A extends Noun['attributes']>(

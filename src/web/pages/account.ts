@@ -2,6 +2,7 @@ import { Router } from '@koa/router'
 import { listOwnedProjects } from '../../domain/projects/project-service.ts'
 import { registerUser, signIn, signOut } from '../../domain/users/user-service.ts'
 import type { User } from '../../domain/users/user-service.ts'
+import { InvalidError } from '../../lib/errors.ts'
 import type { FieldErrors } from '../../lib/errors.ts'
 import { leaveFlash } from '../../http/flash.ts'
 import { readForm } from '../../http/form.ts'
@@ -19,9 +20,24 @@ import { projectCard } from './project-card.ts'
 const TRIES_PER_ACCOUNT = { requests: 20, seconds: 900 }
 const TRIES_PER_ADDRESS = { requests: 100, seconds: 900 }
 
+const UNCONFIRMED = 'The two passwords are not the same.'
+
 /** Where people want to go after signing in: a path of this site, never another site; empty when they did not say. */
 function safeNext(next: unknown): string {
   return typeof next === 'string' && /^\/(?![/\\])/.test(next) ? next : ''
+}
+
+/** A form under our names: scripts that were written for PyBossa send its own. */
+function accountForm({
+  fullname,
+  email_addr: email,
+  ...rest
+}: Record<string, string>): Record<string, string> {
+  return {
+    ...(fullname === undefined ? {} : { fullName: fullname }),
+    ...(email === undefined ? {} : { email }),
+    ...rest,
+  }
 }
 
 /** Sign-up, sign-in and a person's own account. */
@@ -42,7 +58,7 @@ export function accountRoutes(app: App, views: Views): Router<RequestState> {
     values: Record<string, string>,
     errors: FieldErrors = {},
   ) {
-    const { password: _, ...kept } = values
+    const { password: _, confirm: __, ...kept } = values
     views.render(ctx, template, { form: { values: kept, errors }, next: safeNext(values['next']) })
   }
 
@@ -51,13 +67,14 @@ export function accountRoutes(app: App, views: Views): Router<RequestState> {
   })
 
   router.post('/register', async (ctx) => {
-    const values = await readForm(ctx)
-    const { fullName = '', name = '', email = '', password = '' } = values
+    const values = accountForm(await readForm(ctx))
+    const { fullName = '', name = '', email = '', password = '', confirm = password } = values
     const again = ({ errors }: FormView) => {
       showForm(ctx, 'pages/account/register.html', values, errors)
     }
     await orShowAgain(ctx, values, again, async () => {
       await tryFromAddress(ctx.ip)
+      if (confirm !== password) throw new InvalidError(UNCONFIRMED, { password: UNCONFIRMED })
       const form = { fullName, name, email, password }
       const registered = await registerUser(ctx.state.db, form, ctx.get('User-Agent'))
       const next = safeNext(values['next'])
@@ -71,7 +88,7 @@ export function accountRoutes(app: App, views: Views): Router<RequestState> {
   })
 
   router.post('/signin', async (ctx) => {
-    const values = await readForm(ctx)
+    const values = accountForm(await readForm(ctx))
     const { email = '', password = '' } = values
     const again = ({ errors }: FormView) => {
       showForm(ctx, 'pages/account/signin.html', values, errors)

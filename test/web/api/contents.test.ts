@@ -202,6 +202,10 @@ for (const noun of NOUNS) {
       await put({ [key]: 'x'.repeat(255) }).expect(200)
       await assertRefused(put({ [key]: 'x'.repeat(256) }), [415, 'DBIntegrityError', /too long/])
     }
+    const long: Body = { media_url: 'x'.repeat(2_001), info: { x: 'x'.repeat(1_000_000) } }
+    if ('body' in least) long['body'] = 'x'.repeat(200_001)
+    for (const [key, value] of Object.entries(long))
+      await assertRefused(put({ [key]: value }), [415, 'DBIntegrityError', /is too long: \d+ characters/])
   })
 
   test(`a ${path} goes with its project`, async () => {

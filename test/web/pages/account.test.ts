@@ -70,6 +70,22 @@ test('a form that is refused keeps what was typed, except the password, and says
   }
 })
 
+test('scripts sign up and in with PyBossa’s names of the fields', async () => {
+  const { fullName: fullname, name, email } = newPerson()
+  const http = browser()
+  const send = (path: string, body: object) =>
+    http.post(path).set('Content-Type', 'application/json').send(JSON.stringify(body))
+  const person = { fullname, email_addr: email, name, password, csrf: 'x' }
+  const refused = await send('/account/register', { ...person, confirm: 'something else' })
+  assert.match(refused.text, /two passwords are not the same/)
+  assert.ok(!refused.text.includes('something else'))
+  await send('/account/register', { ...person, confirm: password }).expect(200)
+  await http.post('/account/signout').expect(302)
+  await send('/account/signin', { email, password }).expect(200)
+  const profile = await http.get('/account/profile').expect(200)
+  assert.ok(profile.text.includes(fullname))
+})
+
 test('a wrong password and an unknown address are refused in the same words', async () => {
   const person = newPerson()
   await browser().post('/account/register').type('form').send(person).expect(302)
