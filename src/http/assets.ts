@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
 import { build } from 'esbuild'
+import type { Plugin } from 'esbuild'
 
 const browser = fileURLToPath(new URL('../browser', import.meta.url))
 
@@ -16,7 +17,11 @@ const ENTRIES = {
   'contribute.js': 'contribute/contribute.ts',
   'presenter-preview.js': 'contribute/presenter-preview.ts',
   'presenter-frame.js': 'presenter/presenter-frame.ts',
+  'owner-page.js': 'contribute/owner-page.ts',
   'presenter-code.js': 'presenter/presenter-code.ts',
+  'presenter-kit.js': 'presenter/kit/presenter-kit.ts',
+  'presenter-kit.css': 'presenter/kit/presenter-kit.css',
+  'presenter-again.js': 'presenter/kit/presenter-again.ts',
   'presenter.css': 'presenter/presenter.css',
 }
 
@@ -42,6 +47,16 @@ const TYPES: Record<string, string> = {
   '.woff2': 'font/woff2',
   '.svg': 'image/svg+xml',
   '.map': 'application/json',
+}
+
+/** Packages from before WOFF2 name their fonts in forms besides that no browser of today fetches. */
+const fontsOfToday: Plugin = {
+  name: 'fonts of today',
+  setup({ onResolve }) {
+    onResolve({ filter: /\.(eot|woff|ttf|svg)([?#].*)?$/ }, ({ path, kind, importer }) =>
+      kind === 'url-token' && importer.includes('node_modules') ? { path, external: true } : undefined,
+    )
+  },
 }
 
 const compressBrotli = promisify(brotliCompress)
@@ -75,6 +90,7 @@ export async function buildAssets({
     format: 'iife',
     target: ['es2022', 'chrome110', 'firefox115', 'safari16'],
     loader: { '.woff2': 'file', '.svg': 'file' },
+    plugins: [fontsOfToday],
     entryNames: '[name]-[hash]',
     assetNames: '[name]-[hash]',
     outdir: making,

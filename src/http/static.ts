@@ -12,10 +12,26 @@ export const YEAR = 'public, max-age=31536000, immutable'
 const DAY = 'public, max-age=86400'
 const MINUTES = 'public, max-age=300'
 
-/** Whether this is a file for the code of owners, which presenter hosts have as well. */
-export function isToolPath(path: string): boolean {
-  return path.startsWith(TOOLS)
-}
+/** Where PyBossa's pages have what the frame of a presenter begins with; presenters load it once more from there. */
+const PYBOSSA_SCRIPTS = new Set(
+  [
+    ...['js/pybossa/pybossa.js', 'js/pybossa/pybossa.min.js', 'js/pybossa.js', 'js/pybossa.min.js'],
+    ...[
+      'js/pybossa-player/dist/pybossa-player.min.js',
+      'js/pybossa-notify.js',
+      'js/pybossa-notify/pybossa-notify.js',
+    ],
+    ...[
+      'vendor/jquery.js',
+      'vendor/jquery.min.js',
+      'js/jquery.js',
+      'js/jquery.min.js',
+      'js/jquery/dist/jquery.min.js',
+    ],
+    ...['vendor/bootstrap.js', 'vendor/bootstrap.min.js', 'js/bootstrap.js', 'js/bootstrap.min.js'],
+    ...['vendor/modernizr.js', 'js/modernizr.js', 'js/modernizr.min.js'],
+  ].map((path) => `/static/${path}`),
+)
 
 /**
  * Files below /static, stamped with their content and therefore good for a year, and the demo project's pictures.
@@ -23,9 +39,10 @@ export function isToolPath(path: string): boolean {
  */
 export function staticFiles(assets: Assets): Handler {
   return async (ctx, next) => {
-    if (ctx.method !== 'GET' && ctx.method !== 'HEAD' && !isToolPath(ctx.path)) await next()
+    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') await next()
+    else if (PYBOSSA_SCRIPTS.has(ctx.path)) sendAsset(ctx, assets, assets.stamped('presenter-again.js'), DAY)
     else if (ctx.path.startsWith('/static/')) sendAsset(ctx, assets, ctx.path.slice('/static/'.length), YEAR)
-    else if (isToolPath(ctx.path)) sendAsset(ctx, assets, stampedTool(ctx.path, assets), MINUTES)
+    else if (ctx.path.startsWith(TOOLS)) sendAsset(ctx, assets, stampedTool(ctx.path, assets), MINUTES)
     else if (ctx.path.startsWith('/media/demo/')) await sendDemoMedia(ctx)
     else if (ctx.path === '/favicon.ico') ctx.status = 204
     else if (ctx.path === '/robots.txt') {
@@ -35,21 +52,21 @@ export function staticFiles(assets: Assets): Handler {
   }
 }
 
-/** The stamped name of `tool-<name>`, empty when it was not built. */
-function stampedTool(path: string, assets: Assets): string {
-  return assets.stamped(`tool-${path.slice(TOOLS.length)}`) ?? ''
+function stampedTool(path: string, assets: Assets): string | undefined {
+  return assets.stamped(`tool-${path.slice(TOOLS.length)}`)
 }
 
-function sendAsset(ctx: Context, assets: Assets, name: string, caching: string): void {
+/** @param name the stamped one; undefined when such a file was not built. */
+function sendAsset(ctx: Context, assets: Assets, name: string | undefined, caching: string): void {
   ctx.vary('Accept-Encoding')
-  const file = assets.find(name, (encoding) => Boolean(ctx.acceptsEncodings(encoding)))
+  const file = assets.find(name ?? '', (encoding) => Boolean(ctx.acceptsEncodings(encoding)))
   if (!file) {
     ctx.status = 404
     ctx.body = 'There is no such file.'
     return
   }
   openToPresenters(ctx, caching)
-  ctx.etag = `${name}-${file.encoding ?? 'plain'}`
+  ctx.etag = `${name ?? ''}-${file.encoding ?? 'plain'}`
   if (isUnchanged(ctx)) return
   if (file.encoding) ctx.set('Content-Encoding', file.encoding)
   ctx.type = file.type

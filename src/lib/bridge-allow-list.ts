@@ -22,23 +22,37 @@ export type AllowedCall =
   | { kind: 'project-list' }
   | { kind: 'project' }
   | { kind: 'task'; taskId: number }
+  /** Rows of this project; the query names no other. */
+  | { kind: 'list'; noun: ListedNoun; query: Record<string, string> }
+  | { kind: 'record'; noun: ListedNoun; recordId: number }
   | { kind: 'taskrun'; body: TaskRunBody }
   | { kind: 'skip'; taskId: number }
+
+/** What presenters, tutorials and pages of results read besides the task on the screen. */
+const LISTED_NOUNS = ['task', 'taskrun', 'result', 'helpingmaterial'] as const
+export type ListedNoun = (typeof LISTED_NOUNS)[number]
+
+/** Query names of a list that the host decides, or that mean nothing there. */
+const LIST_QUERY_LEFT_OUT = new Set(['_', 'all', 'api_key', 'callback', 'app_id', 'project_id'])
+const QUERY_NAMES_MAX = 20
+const QUERY_CHARS_MAX = 1_000
 
 /** Query names of newtask that are passed on; the rest (jQuery's `_` among them) is dropped. */
 const NEWTASK_QUERY = ['offset', 'limit', 'orderby', 'desc']
 
 /**
  * What a frame's request means, or undefined when it is not on the list: only this project, only what presenting and
- * answering need. The project id of a task run is the page's own, whatever the frame wrote.
+ * answering need. The project id of a task run is the page's own, whatever the frame wrote. Before PyBossa 1.0 projects
+ * were apps, and presenters of that time still say so.
  */
 export function allowedCall(request: BridgeRequest, scope: BridgeScope): AllowedCall | undefined {
-  const [, root, noun, id, action, ...more] = request.path.split('/')
+  const [, root, written, id, action, ...more] = request.path.split('/')
   if (root !== 'api' || more.length > 0) return undefined
+  const noun = written === 'app' ? 'project' : written
   if (request.method === 'POST') return allowedPost(request, scope, { noun, id, action })
   if (noun === 'project') return allowedProjectRead(request, scope, { id, action })
-  const taskId = noun === 'task' && action === undefined ? wholeNumber(id) : undefined
-  return taskId === undefined ? undefined : { kind: 'task', taskId }
+  const listed = LISTED_NOUNS.find((known) => known === noun)
+  return listed && action === undefined ? allowedRead(request, scope, listed, id) : undefined
 }
 
 interface PathEnd {
@@ -72,6 +86,28 @@ function allowedProjectRead(
   if (path.action === 'newtask' && isThisId) return { kind: 'newtask', query: newtaskQuery(query) }
   const isThis = isThisId || path.id === scope.shortName
   return path.action === 'userprogress' && isThis ? { kind: 'userprogress' } : undefined
+}
+
+function allowedRead(
+  { query }: BridgeRequest,
+  { projectId }: BridgeScope,
+  noun: ListedNoun,
+  id: string | undefined,
+): AllowedCall | undefined {
+  if (id === undefined) {
+    const asked = query['project_id'] ?? query['app_id'] ?? String(projectId)
+    return asked === String(projectId) ? { kind: 'list', noun, query: listQuery(query) } : undefined
+  }
+  const recordId = wholeNumber(id)
+  if (recordId === undefined) return undefined
+  return noun === 'task' ? { kind: 'task', taskId: recordId } : { kind: 'record', noun, recordId }
+}
+
+function listQuery(query: Record<string, string>): Record<string, string> {
+  const passed = Object.entries(query).filter(([name]) => !LIST_QUERY_LEFT_OUT.has(name))
+  return Object.fromEntries(
+    passed.slice(0, QUERY_NAMES_MAX).map(([name, value]) => [name, value.slice(0, QUERY_CHARS_MAX)]),
+  )
 }
 
 function newtaskQuery(query: Record<string, string>): Record<string, string> {

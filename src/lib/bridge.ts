@@ -82,6 +82,8 @@ export type FrameMessage =
   | { type: 'notify'; text: string; notice: NoticeType; show: boolean }
   /** The height of the content, in CSS pixels. */
   | { type: 'resize'; height: number }
+  /** Something opened that has to be seen, such as a dialogue: where it is in the frame, in CSS pixels. */
+  | { type: 'reveal'; top: number; height: number }
   /** A link of the presenter into the site; the host decides. */
   | { type: 'navigate'; path: string }
   /** Unsaved work on the screen: leaving asks first. */
@@ -119,6 +121,7 @@ const FRAME_READERS = new Map<Json, (message: JsonObject) => FrameMessage | unde
   ['finished', () => ({ type: 'finished' })],
   ['notify', readNotice],
   ['resize', ({ height }) => (isFiniteNumber(height) ? { type: 'resize', height } : undefined)],
+  ['reveal', readReveal],
   ['navigate', ({ path }) => (typeof path === 'string' ? { type: 'navigate', path } : undefined)],
   ['dirty', ({ dirty }) => (typeof dirty === 'boolean' ? { type: 'dirty', dirty } : undefined)],
 ])
@@ -192,6 +195,10 @@ function readNotice({ text, notice, show }: JsonObject): FrameMessage | undefine
   if (typeof text !== 'string') return undefined
   const known = NOTICE_TYPES.find((type) => type === notice) ?? 'info'
   return { type: 'notify', text: text.slice(0, NOTICE_CHARS_MAX), notice: known, show: show !== false }
+}
+
+function readReveal({ top, height }: JsonObject): FrameMessage | undefined {
+  return isFiniteNumber(top) && isFiniteNumber(height) ? { type: 'reveal', top, height } : undefined
 }
 
 function textOf(value: Json | undefined): string {

@@ -5,4 +5,6 @@ export interface FrameDocument {
   /** Null for code of the owner's own. */
   template: string | null
   settings: unknown
+  /** Told to code of the owner's own, which has a stand-in for what it finds on PyBossa's page. */
+  project?: { id: number; shortName: string }
 }

@@ -120,7 +120,7 @@ test('a link of a presenter into its project is followed, and one out of it is n
   const { frame, page, project } = await visit(
     t,
     `${ANSWERING} pybossa.run('birds')`,
-    '<a href="/account/profile">Out</a> <a href="../birds/">Other</a> <a href="#shown">Here</a> <a href=".">Project</a>',
+    '<a href="/account/profile">Out</a> <a href="../../birds/">Other</a> <a href="#shown">Here</a> <a href="../">Project</a>',
   )
   await frame.getByText('Task 1').waitFor()
   const before = page.url()

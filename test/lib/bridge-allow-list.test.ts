@@ -56,6 +56,26 @@ test('other projects are out of reach', () => {
   assert.equal(get('/api/project', { short_name: 'cats' }), undefined)
 })
 
+test('a presenter may read rows of its project, whatever else their list is chosen by', () => {
+  for (const noun of ['task', 'taskrun', 'result', 'helpingmaterial'] as const) {
+    assert.deepEqual(get(`/api/${noun}`, { limit: '5', all: '0', api_key: 'x', _: '17' }), {
+      kind: 'list',
+      noun,
+      query: { limit: '5' },
+    })
+    assert.deepEqual(get(`/api/${noun}`, { project_id: '12' }), { kind: 'list', noun, query: {} })
+    assert.equal(get(`/api/${noun}`, { project_id: '13' }), undefined)
+    assert.equal(get(`/api/${noun}`, { app_id: '13' }), undefined)
+  }
+  assert.deepEqual(get('/api/helpingmaterial/7'), { kind: 'record', noun: 'helpingmaterial', recordId: 7 })
+})
+
+test('a presenter may call its project an app, as PyBossa did before 1.0', () => {
+  assert.deepEqual(get('/api/app', { short_name: 'birds' }), { kind: 'project-list' })
+  assert.deepEqual(get('/api/app/12/newtask'), { kind: 'newtask', query: {} })
+  assert.deepEqual(get('/api/task', { app_id: '12' }), { kind: 'list', noun: 'task', query: {} })
+})
+
 test('paths outside the list are refused however they are written', () => {
   for (const path of [
     '',
@@ -65,8 +85,9 @@ test('paths outside the list are refused however they are written', () => {
     '/api/user',
     '/api/token',
     '/account/profile',
-    '/api/task',
     '/api/task/1/',
+    '/api/app/13/newtask',
+    '/api/taskrun/1/stream',
     '/api/project/12/skip',
     '/api/task/1?x',
     '/api/task/-1',

@@ -29,6 +29,7 @@ test('every message of the frame arrives as it was sent', () => {
     { type: 'finished' },
     { type: 'notify', text: 'Look closely', notice: 'warning', show: false },
     { type: 'resize', height: 640.5 },
+    { type: 'reveal', top: 12, height: 300.5 },
     { type: 'navigate', path: '/project/birds/' },
     { type: 'dirty', dirty: true },
   ]
@@ -69,6 +70,7 @@ test('members of the wrong type make a message unreadable', () => {
     { type: 'resize', height: null },
     { type: 'resize', height: '10' },
     { type: 'navigate' },
+    { type: 'reveal', top: 1 },
     { type: 'dirty', dirty: 1 },
     { type: 'request', id: 1, method: 'PUT', path: '/api/project/1' },
     { type: 'request', id: 1, method: 'DELETE', path: '/api/task/1' },

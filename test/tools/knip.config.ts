@@ -6,7 +6,8 @@ const config: KnipConfig = {
     'src/bin/*.{ts,js}',
     'jobs/index.ts',
     // The files that src/http/assets.ts bundles for browsers.
-    'src/browser/*/{site,contribute,presenter-preview,presenter-frame,presenter-code}.ts',
+    'src/browser/*/{site,contribute,owner-page,presenter-preview,presenter-frame,presenter-code}.ts',
+    'src/browser/presenter/kit/{presenter-kit,presenter-again}.ts',
     'test/**/*.test.ts',
     'test/{bench,drills}/*.ts',
     'test/support/global-setup.ts',
@@ -17,6 +18,7 @@ const config: KnipConfig = {
     // Run or read by name: programs, typings of packages without their own, and files that are copied from a package.
     '@biomejs/biome',
     '@fontsource-variable/figtree',
+    'font-awesome',
     'kysely-codegen',
     'prettier',
   ],

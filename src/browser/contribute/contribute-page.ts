@@ -8,6 +8,7 @@ import { keepLeases } from './lease-keeper.ts'
 import type { LeaseGateway, LeaseKeeper } from './lease-keeper.ts'
 import { createLookAhead } from './look-ahead.ts'
 import type { LookAhead } from './look-ahead.ts'
+import { followLink } from './follow-link.ts'
 import { forwardNumberKeys } from './number-keys.ts'
 import { readPageSettings } from './page-settings.ts'
 import type { PageSettings } from './page-settings.ts'
@@ -36,7 +37,8 @@ export function startContributePage(): void {
     settings,
     reply: (call) => replyTo(settings, { queue, view, lookAhead, leases }, call, visit),
     onMessage: visit.receive,
-    onTrouble: troubleHandler(settings, view, () => host),
+    firstTaskId: visit.taskToOpen,
+    onTrouble: troubleHandler(settings, { view, visit }, () => host),
   })
 
   view.showCounts(queue.state())
@@ -67,6 +69,7 @@ async function replyTo(
 ): Promise<Reply> {
   if (call.kind === 'taskrun') {
     leases.release(call.body.task_id)
+    visit.noteTaskRun(call.body.task_id)
     return queue.submit(call.body)
   }
   // The scheduler counts from the first task without an answer, so the answers on their way go first.
@@ -188,9 +191,15 @@ function localStorageIfAny(): Storage | undefined {
 }
 
 interface Visit {
-  receive(message: Exclude<FrameMessage, { type: 'request' | 'resize' }>): void
+  receive(message: Exclude<FrameMessage, { type: 'request' | 'resize' | 'reveal' }>): void
   /** Remembers the tasks that the site handed to this page. */
   noteTasks(taskIds: number[]): void
+  /** Remembers that a task got its task run. */
+  noteTaskRun(taskId: number): void
+  /** The task that a presenter begins with: the one on the screen, unless it is done. */
+  taskToOpen(): number | null
+  /** How many task runs were made here. */
+  taskRunCount(): number
   /** Remembers that a task was passed over. */
   noteSkip(taskId: number): void
   isTaskShown(): boolean
@@ -203,6 +212,8 @@ interface Visit {
 function createVisit(settings: PageSettings, view: PageView): Visit {
   const handedOut = new Set<number>()
   const skipped = new Set<number>()
+  const done = new Set<number>()
+  let current = settings.taskId
   let progress: 'loading' | 'task' | 'finished' = 'loading'
   let isTutorialShown = document.getElementById('tutorial-panel')?.hidden === false
   let dirty = false
@@ -212,6 +223,7 @@ function createVisit(settings: PageSettings, view: PageView): Visit {
   }
 
   function taskShown(id: number): void {
+    current = id
     progress = 'task'
     dirty = false
     show()
@@ -237,11 +249,11 @@ function createVisit(settings: PageSettings, view: PageView): Visit {
     history.replaceState(null, '', `/project/${settings.project.short_name}/${page}`)
   }
 
-  function receive(message: Exclude<FrameMessage, { type: 'request' | 'resize' }>): void {
+  function receive(message: Exclude<FrameMessage, { type: 'request' | 'resize' | 'reveal' }>): void {
     if (message.type === 'taskShown') return taskShown(message.id)
     if (message.type === 'finished') return finished()
     if (message.type === 'dirty') dirty = message.dirty
-    else if (message.type === 'navigate') navigate(message.path, settings.project.short_name)
+    else if (message.type === 'navigate') followLink(message.path, settings.project.short_name)
     else if (message.show) view.showNotice(message.text, message.notice)
     else view.hideNotice()
   }
@@ -252,6 +264,11 @@ function createVisit(settings: PageSettings, view: PageView): Visit {
     noteTasks(taskIds) {
       for (const id of taskIds) handedOut.add(id)
     },
+    noteTaskRun(taskId) {
+      done.add(taskId)
+    },
+    taskToOpen: () => (current === null || done.has(current) || skipped.has(current) ? null : current),
+    taskRunCount: () => done.size,
     noteSkip(taskId) {
       skipped.add(taskId)
       // The reply may come after the end.
@@ -264,16 +281,6 @@ function createVisit(settings: PageSettings, view: PageView): Visit {
       show()
     },
   }
-}
-
-/**
- * A link of the presenter into its own project is followed when the visitor just pressed something; all else is not.
- */
-function navigate(path: string, shortName: string): void {
-  const home = `/project/${shortName}/`
-  const target = URL.parse(path, new URL(home, location.origin))
-  const isInside = target?.origin === location.origin && `${target.pathname}/`.startsWith(home)
-  if (isInside && navigator.userActivation.isActive) location.assign(target.pathname)
 }
 
 function setUpTutorial(view: PageView, visit: Visit, host: PresenterHost): void {
@@ -290,22 +297,30 @@ function setUpTutorial(view: PageView, visit: Visit, host: PresenterHost): void 
 }
 
 function troubleHandler(
-  { strings, root }: PageSettings,
-  view: PageView,
+  { strings, root, project }: PageSettings,
+  { view, visit }: { view: PageView; visit: Visit },
   host: () => PresenterHost,
 ): (trouble: 'slow' | 'left' | 'stopped') => void {
   const opened = performance.now()
   let reloads = 0
+  let taskRunsThen = 0
 
   function again(): void {
-    if (performance.now() - opened > FRAME_FRESH_MS) return location.reload()
+    if (performance.now() - opened > FRAME_FRESH_MS) return openAnew()
     view.hideNotice()
     host().reload()
   }
 
+  function openAnew(): void {
+    const taskId = visit.taskToOpen()
+    location.assign(`/project/${project.short_name}/${taskId === null ? 'newtask' : `task/${taskId}`}`)
+  }
+
   return (trouble) => {
+    if (visit.taskRunCount() > taskRunsThen) reloads = 0
+    taskRunsThen = visit.taskRunCount()
     if (trouble === 'left' && reloads < RELOADS_MAX) {
-      // PyBossa's presenters go to the next task by leaving their page: the frame opens with the next one.
+      // Some presenters go to the next task by leaving their page: the frame opens with the next one.
       reloads += 1
       return again()
     }

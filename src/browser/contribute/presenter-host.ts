@@ -13,14 +13,18 @@ import type { Reply } from './run-queue.ts'
 const OUTSTANDING_MAX = 12
 const FRAME_HEIGHT_MIN = 200
 const FRAME_HEIGHT_MAX = 20_000
+/** Left free above and below what the page scrolls to (CSS pixels). */
+const REVEAL_MARGIN = 16
 
 export interface HostOptions {
   settings: PageSettings
   /** Carries out what the allow-list let through. */
   reply(call: AllowedCall): Promise<Reply>
-  /** What the frame says besides its requests and its height. */
-  onMessage(message: Exclude<FrameMessage, { type: 'request' | 'resize' }>): void
+  /** What the frame says besides its requests, its height and what is to be seen of it. */
+  onMessage(message: Exclude<FrameMessage, { type: 'request' | 'resize' | 'reveal' }>): void
   onTrouble: FrameOptions['onTrouble']
+  /** The task to begin with, asked for whenever the frame loads; the one that the page was opened for when left out. */
+  firstTaskId?: () => number | null
   /** Given when the frame is to show other settings than those of its document. */
   previewSettings?: () => JsonObject | null
 }
@@ -43,11 +47,12 @@ export function hostPresenter(options: HostOptions): PresenterHost {
     ...settings.frame,
     title: filled(settings.strings.frameTitle, { project: project.name }),
     onConnect() {
-      mounted.send(initialMessage(settings, options.previewSettings))
+      mounted.send(initialMessage(options))
     },
     onMessage(message) {
       if (message.type === 'request') void respond(message)
       else if (message.type === 'resize') resize(message.height)
+      else if (message.type === 'reveal') reveal(message)
       else options.onMessage(message)
     },
     onTrouble: options.onTrouble,
@@ -76,6 +81,15 @@ export function hostPresenter(options: HostOptions): PresenterHost {
     mounted.element.style.height = `${within}px`
   }
 
+  /** Only for somebody who just pressed something there, or a presenter could hold the page where it likes. */
+  function reveal({ top, height }: { top: number; height: number }): void {
+    if (!navigator.userActivation.isActive) return
+    const above = mounted.element.getBoundingClientRect().top + top - REVEAL_MARGIN
+    const below = above + Math.min(height + 2 * REVEAL_MARGIN, window.innerHeight) - window.innerHeight
+    if (above < 0) window.scrollBy({ top: above })
+    else if (below > 0) window.scrollBy({ top: below })
+  }
+
   return {
     send: mounted.send,
     reload: mounted.reload,
@@ -85,16 +99,13 @@ export function hostPresenter(options: HostOptions): PresenterHost {
   }
 }
 
-function initialMessage(
-  settings: PageSettings,
-  previewSettings: HostOptions['previewSettings'],
-): HostMessage {
+function initialMessage({ settings, firstTaskId, previewSettings }: HostOptions): HostMessage {
   return {
     type: 'init',
     version: BRIDGE_VERSION,
     project: settings.project,
     locale: settings.locale,
-    taskId: settings.taskId,
+    taskId: firstTaskId ? firstTaskId() : settings.taskId,
     settings: previewSettings?.() ?? null,
     strings: settings.presenterStrings,
     endpoint: location.origin,

@@ -18,7 +18,8 @@ type ReadCall = Exclude<AllowedCall, { kind: 'taskrun' }>
 export async function callApi(project: BridgeProject, contributor: string, call: ReadCall): Promise<Reply> {
   const init = call.kind === 'skip' ? jsonInit({ task_id: call.taskId }) : {}
   const reply = await apiFetch(apiPath(project, call), contributor, init)
-  return call.kind === 'task' && reply.status === 200 && !isOf(project, reply.body) ? notFound() : reply
+  const isNamed = call.kind === 'task' || call.kind === 'record'
+  return isNamed && reply.status === 200 && !isOf(project, reply.body) ? notFound() : reply
 }
 
 /** Tells the site that tasks are still before somebody's eyes, or no longer. Never rejects. */
@@ -80,6 +81,13 @@ function apiPath(project: BridgeProject, call: ReadCall): string {
       return `/api/project?${new URLSearchParams({ all: '1', short_name: project.short_name }).toString()}`
     case 'task':
       return `/api/task/${call.taskId}`
+    case 'list': {
+      // Without `all` a list holds rows of the reader's own projects only.
+      const query = { ...call.query, project_id: String(project.id), all: '1' }
+      return `/api/${call.noun}?${new URLSearchParams(query).toString()}`
+    }
+    case 'record':
+      return `/api/${call.noun}/${call.recordId}`
     case 'skip':
       return `${ofProject}/skip`
   }
@@ -130,7 +138,7 @@ function isOf(project: BridgeProject, task: Json): boolean {
 }
 
 function notFound(): Reply {
-  return refusal(404, 'NotFound', 'This project has no such task.')
+  return refusal(404, 'NotFound', 'This project has nothing under that number.')
 }
 
 /** A refusal in the shape of the API's errors, for what the host does not forward. */

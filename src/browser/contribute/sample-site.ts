@@ -29,6 +29,10 @@ export function sampleSite(project: BridgeProject, samples: readonly Json[]): (c
         return ok({})
       case 'userprogress':
         return ok({ done: answered, total: samples.length })
+      case 'list':
+        return ok(call.noun === 'task' ? samples.map((_, number) => task(number)) : [])
+      case 'record':
+        return refusal(404, 'NotFound', 'A preview has none of these.')
       case 'project':
         return ok({ ...project })
       case 'project-list':

@@ -1,38 +1,24 @@
-/** A promise with the chain methods that presenters written for jQuery call. */
-export interface ChainedPromise<T> extends Promise<T> {
-  done(listener: (value: T) => void): ChainedPromise<T>
-  fail(listener: (reason: unknown) => void): ChainedPromise<T>
-  always(listener: () => void): ChainedPromise<T>
-}
+// Presenters chain `done`, `fail` and `always`, pass our promises to `$.when`, and get deferreds in their hooks: these
+// are jQuery's own, of the kit. They go on working when a presenter puts another jQuery in its place.
+const { jQuery } = window
 
-export interface Deferred<T> extends ChainedPromise<T> {
-  resolve(value: T): void
-  reject(reason?: unknown): void
-  promise(): ChainedPromise<T>
-}
+export type ChainedPromise<T> = JQueryPromise<T>
+export type Deferred<T> = JQueryDeferred<T>
 
-/** Adds `done`, `fail` and `always`, which return the same promise, to a promise. */
-export function chained<T>(promise: Promise<T>): ChainedPromise<T> {
-  const chain = promise as ChainedPromise<T>
-  const add = (onDone?: (value: T) => void, onFail?: (reason: unknown) => void) => {
-    promise.then(onDone, onFail ?? (() => undefined)).catch(report)
-    return chain
-  }
-  return Object.assign(chain, {
-    done: (listener: (value: T) => void) => add(listener),
-    fail: (listener: (reason: unknown) => void) => add(undefined, listener),
-    always: (listener: () => void) => add(listener, listener),
-  })
-}
-
-/** A promise that its holder settles, as the hooks of pybossa.js get it. */
 export function createDeferred<T>(): Deferred<T> {
-  const { promise, resolve, reject } = Promise.withResolvers<T>()
-  const chain = chained(promise)
-  return Object.assign(chain, { resolve, reject, promise: () => chain })
+  return jQuery.Deferred<T>()
 }
 
-/** A listener's own failure belongs on the console of the presenter's author. */
-function report(error: unknown): void {
-  reportError(error)
+/** A promise of jQuery for one of the language. */
+export function chained<T>(promise: Promise<T>): ChainedPromise<T> {
+  const deferred = createDeferred<T>()
+  promise.then(
+    (value) => {
+      deferred.resolve(value)
+    },
+    (reason: unknown) => {
+      deferred.reject(reason)
+    },
+  )
+  return deferred.promise()
 }

@@ -1,34 +1,48 @@
 /*
- * The script in the frame of a presenter that its owner wrote (entry `presenter-code`). It stands before the owner's
- * markup as a classic, blocking script: presenters use `pybossa` while their page is still being read.
+ * The script in the frame of HTML that an owner wrote (entry `presenter-code`): a presenter, a tutorial, a page of
+ * results. It stands after the kit and before the owner's markup as a classic, blocking script: presenters use `pybossa`
+ * while their page is still being read.
  */
+import type { FrameMessage } from '../../lib/bridge.ts'
 import { connectBridge } from './bridge-client.ts'
 import type { BridgeClient } from './bridge-end.ts'
 import { followContentHeight } from './content-height.ts'
 import { readFrameDocument } from './frame-document.ts'
 import { createPybossa } from './pybossa.ts'
+import { bridgeFetch } from './requests/bridged-fetch.ts'
+import { bridgeXhr } from './requests/bridged-xhr.ts'
+import { createRequestRouter } from './requests/request-router.ts'
+import { ensureCookies } from './stand-ins/cookies.ts'
+import { showDialogues } from './stand-ins/dialogues.ts'
+import { keepAddress } from './stand-ins/history.ts'
+import { followLinks } from './stand-ins/links.ts'
+import { ensureStorage } from './stand-ins/storage.ts'
 
-const connected = connectBridge(readFrameDocument().site)
+const frame = readFrameDocument()
+const connected = connectBridge(frame.site)
+const router = createRequestRouter(connected, frame)
+
 Object.assign(window, { pybossa: createPybossa(connected) })
-
-// The site only lets this page into its frames, and links of a presenter mean pages of the site.
-document.addEventListener('click', (event) => {
-  const link = event.target instanceof Element ? event.target.closest('a[href]') : null
-  const href = link?.getAttribute('href') ?? ''
-  if (
-    event.defaultPrevented ||
-    href === '' ||
-    /^(#|[a-z][a-z0-9+.-]*:|\/\/)/i.test(href) ||
-    link?.hasAttribute('target')
-  )
-    return
-  event.preventDefault()
-  void connected.then((bridge) => {
-    bridge.send({ type: 'navigate', path: href })
-  })
+bridgeFetch(router)
+bridgeXhr(router)
+ensureStorage()
+ensureCookies(`${frame.project?.shortName ?? ''}tutorial=seen`)
+keepAddress((id) => {
+  send({ type: 'taskShown', id })
 })
-
+followLinks(frame.site, (path) => {
+  send({ type: 'navigate', path })
+})
+showDialogues((top, height) => {
+  send({ type: 'reveal', top, height })
+})
 void connected.then(atHome)
+
+function send(message: FrameMessage): void {
+  void connected.then((bridge) => {
+    bridge.send(message)
+  })
+}
 
 function atHome(bridge: BridgeClient): void {
   document.documentElement.lang = bridge.init.locale

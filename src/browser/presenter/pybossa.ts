@@ -1,4 +1,4 @@
-import { isObject } from '../../lib/bridge.ts'
+import { isId, isObject } from '../../lib/bridge.ts'
 import type { Json } from '../../lib/bridge.ts'
 import { PRESENTER_STRINGS, filled, withTranslation } from '../../lib/contribute-strings.ts'
 import type { BridgeClient, BridgeReply } from './bridge-end.ts'
@@ -13,7 +13,8 @@ type Hook = (task: PresentedTask, deferred: Deferred<PresentedTask>) => void
 
 /** The global that PyBossa's presenters use, after the public interface of pybossa.js. */
 export interface Pybossa {
-  run(shortName: string): void
+  /** @param win gives the path that may name the task to begin with, in place of the window's. */
+  run(shortName: string, win?: { location: { pathname: string } }): void
   taskLoaded(hook: Hook): void
   presentTask(hook: Hook): void
   newTask(shortName: string): ChainedPromise<{ question: string; task: PresentedTask }>
@@ -33,12 +34,14 @@ export function createPybossa(connected: Promise<BridgeClient>): Pybossa {
   }
   let present: Hook = load
   let currentTaskId: number | null = null
+  let isRunning = false
   void connected.then(({ init }) => {
     currentTaskId ??= init.taskId
   })
 
-  async function run(): Promise<void> {
-    const bridge = await connected
+  async function run(firstTaskId: number | undefined): Promise<void> {
+    const connectedBridge = await connected
+    const bridge = firstTaskId === undefined ? connectedBridge : openedAt(connectedBridge, firstTaskId)
     const tasks = loadedTasks(bridge, (task, deferred) => {
       load(task, deferred)
     })
@@ -49,10 +52,10 @@ export function createPybossa(connected: Promise<BridgeClient>): Pybossa {
       tasks.onSkip(() => {
         shown.resolve({})
       })
-      if (task.id !== undefined) bridge.send({ type: 'taskShown', id: task.id })
+      if (task.id !== undefined) tellShown(bridge, task)
       present(task, shown)
       if (task.id === undefined) {
-        bridge.send({ type: 'finished' })
+        tellShown(bridge, task)
         return
       }
       await shown
@@ -60,8 +63,9 @@ export function createPybossa(connected: Promise<BridgeClient>): Pybossa {
   }
 
   return {
-    run() {
-      run().catch((error: unknown) => {
+    run(_shortName, win) {
+      isRunning = true
+      run(Number(win && taskIdIn(win.location.pathname)) || undefined).catch((error: unknown) => {
         void connected.then((bridge) => {
           tellFailure(bridge, error)
         })
@@ -74,7 +78,13 @@ export function createPybossa(connected: Promise<BridgeClient>): Pybossa {
       present = hook
     },
     newTask() {
-      return chained(connected.then(newTask))
+      return chained(
+        connected.then(async (bridge) => {
+          const next = await newTask(bridge)
+          if (!isRunning) tellShown(bridge, next.task)
+          return next
+        }),
+      )
     },
     saveTask(task, info) {
       const taskId = typeof task === 'object' ? task.id : Number(task)
@@ -90,9 +100,7 @@ export function createPybossa(connected: Promise<BridgeClient>): Pybossa {
     },
     getCurrentTaskId(url) {
       if (url === undefined) return currentTaskId === null ? false : String(currentTaskId)
-      const segments = url.split(/[?#]/)[0]?.split('/') ?? []
-      const at = segments.indexOf('task')
-      return at === -1 ? false : (segments[at + 1] ?? false)
+      return taskIdIn(url)
     },
     setEndpoint(url) {
       // The bridge knows its site; presenters only want the address back.
@@ -101,10 +109,25 @@ export function createPybossa(connected: Promise<BridgeClient>): Pybossa {
   }
 }
 
+/** The page around the frame follows: its address, and its end. */
+function tellShown(bridge: BridgeClient, { id }: PresentedTask): void {
+  bridge.send(isId(id) ? { type: 'taskShown', id } : { type: 'finished' })
+}
+
+function openedAt(bridge: BridgeClient, taskId: number): BridgeClient {
+  return { ...bridge, init: { ...bridge.init, taskId } }
+}
+
+function taskIdIn(url: string): string | false {
+  const segments = url.split(/[?#]/)[0]?.split('/') ?? []
+  const at = segments.indexOf('task')
+  return at === -1 ? false : (segments[at + 1] ?? false)
+}
+
 /** The feed with the presenter's own loading step, which runs for the next task while one is on the screen. */
 function loadedTasks(bridge: BridgeClient, load: Hook) {
   const strings = withTranslation(PRESENTER_STRINGS, bridge.init.strings)
-  const loading = new Map<number, Promise<PresentedTask>>()
+  const loading = new Map<number, PromiseLike<PresentedTask>>()
   let skipShown: () => void = () => undefined
   let shownId: number | undefined
   const feed = createTaskFeed(bridge, {
@@ -123,7 +146,7 @@ function loadedTasks(bridge: BridgeClient, load: Hook) {
     skipShown()
   })
 
-  function loaded(task: PresentedTask): Promise<PresentedTask> {
+  function loaded(task: PresentedTask): PromiseLike<PresentedTask> {
     const deferred = createDeferred<PresentedTask>()
     load(task, deferred)
     return deferred

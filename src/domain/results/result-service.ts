@@ -26,6 +26,12 @@ export async function listResultsOf(
   return db.read((reader) => listRows(reader, resultList, query))
 }
 
+/** Whether any task of a project has a result. */
+export async function hasResults(db: RequestDb, { id }: Pick<Project, 'id'>): Promise<boolean> {
+  const query = { ...byIds('projectId', [id]), limit: 1 }
+  return (await listResultRecords(db, query)).length > 0
+}
+
 /** One result, as such a record. @throws NotFoundError also for one that this person may not see. */
 export async function getResult(db: RequestDb, viewer: MaybeViewer, id: number): Promise<ResultRecord> {
   const query = byId(id, viewer?.isAdmin ? 'everything' : viewer?.id)

@@ -3,6 +3,7 @@ import { ownProgress, requestTask } from '../../domain/assignment/assignment-ser
 import { skippedTasks } from '../../domain/contributors/contributor-service.ts'
 import { getPresenter } from '../../domain/presenters/presenter-service.ts'
 import { getTotals, listOpenProjects } from '../../domain/projects/project-service.ts'
+import type { PresenterVersion } from '../../domain/presenters/presenter-service.ts'
 import type { Project } from '../../domain/projects/project-service.ts'
 import { getTask } from '../../domain/tasks/task-service.ts'
 import { contributorMark, ensureDevice } from '../../http/identify.ts'
@@ -15,6 +16,7 @@ import type { Views } from '../../http/views.ts'
 import { NotFoundError, UnauthenticatedError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import { frameFor } from '../presenter/frame-for.ts'
+import { showTutorial } from './owner-html.ts'
 import { projectCard } from './project-card.ts'
 import { projectOf } from './projects.ts'
 
@@ -42,8 +44,14 @@ export function contributeRoutes(app: App, views: Views): Router<RequestState> {
       listOpenProjects(db, 2, project.id),
       frameFor(app, ctx, project.id, { version: project.presenterVersionId }),
     ])
-    const tutorial = presenter.kind === 'template' ? presenter.tutorial : null
-    const showTutorial = tutorial !== null && !hasSeenTutorial(ctx, project)
+    const tutorial = tutorialOf(presenter)
+    const isTutorialNew = tutorial.isThere && !hasSeenTutorial(ctx, project)
+    // HTML of the owner's own has the page to itself, so a task that the address names goes before it.
+    if (isTutorialNew && tutorial.isOwnPage && taskId === undefined) {
+      rememberTutorial(ctx, project, app)
+      await showTutorial(ctx, { app, views, project, presenter })
+      return
+    }
     views.render(ctx, 'pages/contribute/task.html', {
       project: projectCard({ project, totals }),
       frame,
@@ -52,12 +60,13 @@ export function contributeRoutes(app: App, views: Views): Router<RequestState> {
       ownCount,
       undoSeconds: project.undoSeconds,
       skippedCount,
-      tutorial,
-      showTutorial,
+      tutorial: tutorial.text,
+      hasTutorialPage: tutorial.isOwnPage,
+      showTutorial: isTutorialNew,
       presenterVersion: presenter.id,
       others: others.map(projectCard),
     })
-    if (showTutorial && isLookedAt(ctx)) rememberTutorial(ctx, project, app)
+    if (isTutorialNew && tutorial.text !== null) rememberTutorial(ctx, project, app)
   }
 
   router.get(['/newtask', '/presenter'], async (ctx) => {
@@ -79,6 +88,12 @@ export function contributeRoutes(app: App, views: Views): Router<RequestState> {
   return router
 }
 
+/** The tutorial of a ready template is a short text on the page; that of an owner's own presenter is HTML. */
+function tutorialOf({ kind, tutorial }: PresenterVersion) {
+  const isThere = tutorial !== null && tutorial.trim() !== ''
+  return { isThere, isOwnPage: isThere && kind === 'code', text: kind === 'code' ? null : tutorial }
+}
+
 /** Whether somebody sees the answer; a link preview or a prefetch is for nobody yet. */
 function isLookedAt(ctx: Context): boolean {
   return ctx.method === 'GET' && !/prefetch|prerender/i.test(ctx.get('Sec-Purpose'))
@@ -93,6 +108,7 @@ function hasSeenTutorial(ctx: Context, project: Project): boolean {
 }
 
 function rememberTutorial(ctx: Context, project: Project, app: App): void {
+  if (!isLookedAt(ctx)) return
   setCookie(ctx, tutorialCookie(project), 'seen', {
     seconds: TUTORIAL_SECONDS,
     secure: app.config.site.url.startsWith('https:'),

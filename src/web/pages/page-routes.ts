@@ -11,6 +11,7 @@ import { exportRoutes } from './exports.ts'
 import { importRoutes } from './imports.ts'
 import { keyRoutes } from './keys.ts'
 import { mailRoutes } from './mail.ts'
+import { ownerHtmlRoutes } from './owner-html.ts'
 import { presenterRoutes } from './presenter.ts'
 import { projectRoutes } from './projects.ts'
 import { ruleRoutes } from './rules.ts'
@@ -35,6 +36,7 @@ export function pageRoutes(app: App, views: Views, document: ApiDocument): Route
     ruleRoutes(app, views),
     webhookRoutes(app, views),
     contributeRoutes(app, views),
+    ownerHtmlRoutes(app, views),
     // Last: a task's number stands where the other pages have a name.
     taskRoutes(app, views),
   ]) {

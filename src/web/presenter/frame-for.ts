@@ -9,6 +9,7 @@ import {
   presenterOriginOf,
 } from './presenter-origin.ts'
 import { sealTicket } from './presenter-ticket.ts'
+import type { PresenterTicket } from './presenter-ticket.ts'
 
 /** What a page needs to embed a presenter: the data-frame-* attributes of src/browser/contribute/contribute.ts. */
 export interface PresenterFrame {
@@ -22,18 +23,18 @@ export interface PresenterFrame {
  * The frame for a project's presenter on the page that is being answered. The caller has checked that this person may
  * see it; the ticket in the address is good for five minutes.
  *
- * @param shown a stored version, or a template's settings that are not saved yet.
+ * @param shown a stored version, its tutorial, the project's results, or a template's settings that are not saved yet.
  */
 export async function frameFor(
   app: Pick<App, 'config' | 'sealer'>,
   ctx: Context,
   projectId: number,
-  shown: { version: number } | { draft: TemplatePresenter },
+  shown: Exclude<PresenterTicket['shown'], { draft: unknown }> | { draft: TemplatePresenter },
 ): Promise<PresenterFrame> {
   const { presenterOrigin, url } = app.config.site
   const ticket = await sealTicket(app, {
     project: projectId,
-    shown: 'version' in shown ? shown : { draft: draftOf(shown.draft) },
+    shown: 'draft' in shown ? { draft: draftOf(shown.draft) } : shown,
     site: originOfPage(ctx, url),
     locale: ctx.state.viewer?.locale ?? 'en',
   })

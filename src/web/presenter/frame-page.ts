@@ -50,16 +50,29 @@ function templatePolicy(site: string, added: ReadyTemplate['policy'] = {}): stri
   return Object.entries(directives).map(([name, sources]) => [name, ...sources].join(' '))
 }
 
+/** What stands before HTML of an owner: PyBossa's page has it there as well. */
+export interface CodeAssets {
+  style: string
+  /** In the order in which they run. */
+  scripts: readonly string[]
+}
+
 /**
- * The document of a presenter that its owner wrote, byte for byte, after the script that makes `pybossa`. Its policy
- * is as open as presenters in the wild need: what protects the site is the origin it runs on.
+ * The document of HTML that an owner wrote, byte for byte, after the libraries and the `pybossa` object that it expects.
+ * Its policy is as open as presenters in the wild need: what protects the site is the origin it runs on.
  */
-export function codePage(code: string, script: string, around: Surroundings): FramePage {
+export function codePage(
+  code: string,
+  project: NonNullable<FrameDocument['project']>,
+  assets: CodeAssets,
+  around: Surroundings,
+): FramePage {
   const { site, locale } = around
   return {
     html: [
-      head(locale, { site, template: null, settings: null }),
-      `<script src="${escaped(site + script)}"></script>`,
+      head(locale, { site, template: null, settings: null, project }),
+      `<link rel="stylesheet" href="${escaped(site + assets.style)}">`,
+      ...assets.scripts.map((script) => `<script src="${escaped(site + script)}"></script>`),
       `</head><body><div class="container">${code}</div>`,
       `<div id="PYBOSSA_USER_LOCALE" hidden>${escaped(locale)}</div></body></html>`,
     ].join('\n'),

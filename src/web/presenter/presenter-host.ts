@@ -1,8 +1,9 @@
 import { getPresenter } from '../../domain/presenters/presenter-service.ts'
 import type { PresenterVersion } from '../../domain/presenters/presenter-service.ts'
+import { getProjectById } from '../../domain/projects/project-service.ts'
+import { resultsPageOf } from '../../domain/projects/results-page.ts'
 import type { Assets } from '../../http/assets.ts'
 import type { Context, Handler } from '../../http/state.ts'
-import { isToolPath } from '../../http/static.ts'
 import { AppError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import { codePage, templatePage } from './frame-page.ts'
@@ -24,7 +25,7 @@ export function presenterHost(
 
   return async (ctx, next) => {
     const projectId = projectOfHost(pattern, ctx.host)
-    if (isToolPath(ctx.path) || (projectId === undefined && ctx.path !== OPAQUE_FRAME_PATH)) {
+    if (projectId === undefined ? ctx.path !== OPAQUE_FRAME_PATH : isFile(ctx)) {
       await next()
       return
     }
@@ -61,6 +62,14 @@ export function presenterHost(
   }
 }
 
+/** Presenters name the site's files without a host, as on PyBossa: they are the same for everybody, and no page. */
+function isFile(ctx: Context): boolean {
+  return (
+    (ctx.method === 'GET' || ctx.method === 'HEAD') &&
+    /^\/(static|tools|uploads|media\/(demo|samples))\//.test(ctx.path)
+  )
+}
+
 interface Refusal {
   status: number
   refusal: string
@@ -84,16 +93,24 @@ function refuse(ctx: Context, status: number, message: string): void {
 async function pageOf(
   app: Pick<App, 'database'>,
   assets: Pick<Assets, 'url'>,
-  { project, shown, site, locale }: PresenterTicket,
+  ticket: PresenterTicket,
   isOpaque: boolean,
 ): Promise<FramePage | undefined> {
+  const { shown, site, locale } = ticket
   const around = { site, locale, isOpaque }
   if ('draft' in shown) return templatePage(shown.draft, assetsOf(assets, shown.draft.template), around)
-  const version = await findVersion(app, shown.version)
-  if (version?.projectId !== project) return undefined
-  return version.kind === 'template'
-    ? templatePage(version, assetsOf(assets, version.template), around)
-    : codePage(version.code, assets.url('presenter-code.js'), around)
+  const version = 'results' in shown ? undefined : await findVersion(app, ticket)
+  if ('version' in shown && version?.kind === 'template')
+    return templatePage(version, assetsOf(assets, version.template), around)
+  const project = await getProjectById(app.database.open({ writes: false }), ticket.project)
+  const code = 'results' in shown ? resultsPageOf(project) : htmlOf(version, 'tutorialOf' in shown)
+  const ofCode = {
+    style: assets.url('presenter-kit.css'),
+    scripts: [assets.url('presenter-kit.js'), assets.url('presenter-code.js')],
+  }
+  return code === null
+    ? undefined
+    : codePage(code, { id: project.id, shortName: project.shortName }, ofCode, around)
 }
 
 /** The tool comes first: it makes itself known before the script that runs it. */
@@ -104,9 +121,21 @@ function assetsOf(assets: Pick<Assets, 'url'>, template: string) {
   }
 }
 
-async function findVersion(app: Pick<App, 'database'>, id: number): Promise<PresenterVersion | undefined> {
+function htmlOf(version: PresenterVersion | undefined, isTutorial: boolean): string | null {
+  if (version?.kind !== 'code') return null
+  return isTutorial ? version.tutorial : version.code
+}
+
+/** The version that a ticket names, when it is one of the ticket's project. */
+async function findVersion(
+  app: Pick<App, 'database'>,
+  { project, shown }: PresenterTicket,
+): Promise<PresenterVersion | undefined> {
+  const id = 'version' in shown ? shown.version : 'tutorialOf' in shown ? shown.tutorialOf : undefined
+  if (id === undefined) return undefined
   try {
-    return await getPresenter(app.database.open({ writes: false }), id)
+    const version = await getPresenter(app.database.open({ writes: false }), id)
+    return version.projectId === project ? version : undefined
   } catch (error) {
     if (error instanceof AppError && error.kind === 'not-found') return undefined
     throw error

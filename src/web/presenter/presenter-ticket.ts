@@ -7,6 +7,9 @@ const PURPOSE = 'presenter'
 
 const Shown = z.union([
   z.strictObject({ version: z.int().positive() }),
+  /** The tutorial of that version, or the project's page of results: HTML that the owner wrote. */
+  z.strictObject({ tutorialOf: z.int().positive() }),
+  z.strictObject({ results: z.literal(true) }),
   z.strictObject({
     draft: z.strictObject({ template: z.string(), settings: z.record(z.string(), z.json()) }),
   }),

@@ -30,5 +30,9 @@ test('a preview knows its own project and tasks, and has none where there are no
   assert.deepEqual(site({ kind: 'project-list' }).body, [project])
   assert.deepEqual(infoOf(site({ kind: 'task', taskId: 2 }).body), { n: 2 })
   assert.equal(site({ kind: 'task', taskId: 3 }).status, 404)
+  const tasks = site({ kind: 'list', noun: 'task', query: {} }).body
+  assert.equal(Array.isArray(tasks) && tasks.length, 2)
+  assert.deepEqual(site({ kind: 'list', noun: 'result', query: {} }).body, [])
+  assert.equal(site({ kind: 'record', noun: 'result', recordId: 1 }).status, 404)
   assert.deepEqual(sampleSite(project, [])({ kind: 'newtask', query: {} }).body, {})
 })

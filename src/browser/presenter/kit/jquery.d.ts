@@ -1,0 +1,28 @@
+// The part of jQuery 2 that our own code uses.
+
+declare module 'jquery' {
+  const jQuery: JQuery
+  export default jQuery
+}
+
+interface JQuery {
+  readonly fn: Readonly<Record<string, unknown>>
+  Deferred<T>(): JQueryDeferred<T>
+}
+
+interface JQueryPromise<T> extends PromiseLike<T> {
+  done(listener: (value: T) => void): JQueryPromise<T>
+  fail(listener: (reason: unknown) => void): JQueryPromise<T>
+  always(listener: () => void): JQueryPromise<T>
+}
+
+interface JQueryDeferred<T> extends JQueryPromise<T> {
+  resolve(value: T): void
+  reject(reason?: unknown): void
+  promise(): JQueryPromise<T>
+}
+
+interface Window {
+  /** Of the kit, at first: presenters may put another one in its place. */
+  jQuery: JQuery
+}
