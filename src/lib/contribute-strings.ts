@@ -24,6 +24,7 @@ export const CONTRIBUTE_STRINGS = {
   undoFailed: 'Your last answer could not be taken back.',
   tooQuick: 'You are quicker than the site allows. It goes on by itself in {seconds} seconds.',
   slow: 'The task is taking long to load. Check your connection.',
+  silent: 'The task does not begin. Its owner may have made a mistake in it.',
   tryAgain: 'Load the task again',
   left: 'The task page went elsewhere. Load it again to go on.',
   stopped: 'The task page sent too much at once and was stopped. Load it again to go on.',

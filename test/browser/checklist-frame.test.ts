@@ -4,7 +4,7 @@ import type { Browser } from 'playwright-core'
 import { startTestApp } from '../support/app.ts'
 import type { TestApp } from '../support/app.ts'
 import { startChromium } from '../support/chromium.ts'
-import { ANSWERING, contributeByCode } from '../support/contribution.ts'
+import { ANSWERING, contributeByCode, logged } from '../support/contribution.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
 
 /** What presenters written for PyBossa rely on, one test a statement; the numbers are those of our checklist. */
@@ -15,15 +15,6 @@ let browser: Browser
 before(async () => {
   ;[site, browser] = await Promise.all([startTestApp(ending), startChromium(ending)])
 })
-
-/** What the presenter wrote down, once it wrote the last of it, which may be hidden by then. */
-async function logged(
-  { frame }: Awaited<ReturnType<typeof contributeByCode>>,
-  last: string,
-): Promise<string[]> {
-  await frame.getByText(last).waitFor({ state: 'attached' })
-  return ((await frame.locator('#log').textContent()) ?? '').trim().split('\n')
-}
 
 test('71. A presenter finds its reader’s language in the page', async (t) => {
   const script = `document.addEventListener('DOMContentLoaded', function () {

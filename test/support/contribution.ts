@@ -9,7 +9,7 @@ import type {
 } from 'playwright-core'
 import type { Presenter } from '../../src/domain/presenters/presenter-service.ts'
 import type { Json } from '../../src/platform/schema.ts'
-import type { TestApp } from './app.ts'
+import type { TestApp, TestUser } from './app.ts'
 import { BIRDS, buildPresenterProject } from './presenter-project.ts'
 import type { PresenterProject } from './presenter-project.ts'
 
@@ -41,9 +41,11 @@ export interface ContributionOptions {
   context?: BrowserContextOptions
   /** The site's address in the browser, when it is not the test app's own. */
   siteUrl?: string
+  /** Who opens it; somebody without an account when left out. */
+  by?: TestUser
 }
 
-/** Somebody without an account opens the contribute page of a new project in a fresh browser profile. */
+/** Somebody opens the contribute page of a new project in a fresh browser profile. */
 export async function contribute(
   t: TestContext,
   site: TestApp,
@@ -54,6 +56,7 @@ export async function contribute(
   const built = await buildPresenterProject(site, options.presenter ?? BIRDS, infos)
   const context = await browser.newContext(options.context)
   t.after(() => context.close())
+  if (options.by) await signIn(context, options.siteUrl ?? site.url, options.by)
   const page = await context.newPage()
   page.setDefaultTimeout(30_000)
   const fetched = new Set<string>()
@@ -73,6 +76,12 @@ export async function contribute(
     },
     choice: (name) => frame.getByRole('button', { name }),
   }
+}
+
+/** Makes the browser profile that of somebody with an account. */
+export async function signIn(context: BrowserContext, url: string, user: TestUser): Promise<void> {
+  const { email, password } = user
+  await context.request.post(`${url}/account/signin`, { form: { email, password }, maxRedirects: 0 })
 }
 
 /** The script of a presenter that waits for a press on Yes. */
@@ -95,11 +104,18 @@ export function contributeByCode(
   browser: Browser,
   script: string,
   markup = '',
+  options: Omit<ContributionOptions, 'presenter'> & { tutorial?: string } = {},
 ): Promise<Contribution> {
+  const { tutorial = null, infos = [1, 2, 3].map((n) => ({ n })), ...rest } = options
   const code = `${markup}<div id="shown"></div><pre id="log"></pre><script>
     var log = function (text) { document.getElementById('log').append(text + '\\n') }
     ${script}
   </script>`
-  const infos = [1, 2, 3].map((n) => ({ n }))
-  return contribute(t, site, browser, { presenter: { kind: 'code', code, tutorial: null }, infos })
+  return contribute(t, site, browser, { ...rest, infos, presenter: { kind: 'code', code, tutorial } })
+}
+
+/** What a presenter wrote down, once it wrote the last of it, which may be hidden by then. */
+export async function logged({ frame }: Contribution, last: string): Promise<string[]> {
+  await frame.locator('#log').filter({ hasText: last }).waitFor({ state: 'attached' })
+  return ((await frame.locator('#log').textContent()) ?? '').trim().split('\n')
 }

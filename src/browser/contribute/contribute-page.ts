@@ -9,6 +9,7 @@ import type { LeaseGateway, LeaseKeeper } from './lease-keeper.ts'
 import { createLookAhead } from './look-ahead.ts'
 import type { LookAhead } from './look-ahead.ts'
 import { followLink } from './follow-link.ts'
+import type { FrameTrouble } from './frame-mount.ts'
 import { forwardNumberKeys } from './number-keys.ts'
 import { readPageSettings } from './page-settings.ts'
 import type { PageSettings } from './page-settings.ts'
@@ -300,7 +301,7 @@ function troubleHandler(
   { strings, root, project }: PageSettings,
   { view, visit }: { view: PageView; visit: Visit },
   host: () => PresenterHost,
-): (trouble: 'slow' | 'left' | 'stopped') => void {
+): (trouble: FrameTrouble) => void {
   const opened = performance.now()
   let reloads = 0
   let taskRunsThen = 0
@@ -324,7 +325,7 @@ function troubleHandler(
       reloads += 1
       return again()
     }
-    if (trouble !== 'slow') root.dataset['state'] = 'failed'
+    if (trouble === 'left' || trouble === 'stopped') root.dataset['state'] = 'failed'
     view.showProblem(strings[trouble], { text: strings.tryAgain, press: again })
   }
 }

@@ -2,6 +2,12 @@ import { HELLO, WELCOME, readFrameMessage, writeMessage } from '../../lib/bridge
 import type { FrameMessage, HostMessage } from '../../lib/bridge.ts'
 import { createMessageLimit } from './message-limit.ts'
 
+/**
+ * `slow`: no hello in time. `left`: another document took its place. `stopped`: it sent too much. `silent`: it listens,
+ * and asks for nothing.
+ */
+export type FrameTrouble = 'slow' | 'left' | 'stopped' | 'silent'
+
 export interface FrameOptions {
   stage: HTMLElement
   url: string
@@ -12,8 +18,7 @@ export interface FrameOptions {
   /** The frame said hello and listens. */
   onConnect(): void
   onMessage(message: FrameMessage): void
-  /** `slow`: no hello in time. `left`: another document took its place. `stopped`: it sent too much. */
-  onTrouble(trouble: 'slow' | 'left' | 'stopped'): void
+  onTrouble(trouble: Exclude<FrameTrouble, 'silent'>): void
 }
 
 export interface MountedFrame {

@@ -35,6 +35,8 @@ function startOwnerPage(): void {
       else if (message.type === 'notify') view.hideNotice()
     },
     onTrouble(trouble) {
+      // A page to read needs nothing from the page around it.
+      if (trouble === 'silent') return
       const press = () => {
         location.reload()
       }

@@ -4,7 +4,7 @@ import { allowedCall } from '../../lib/bridge-allow-list.ts'
 import type { AllowedCall } from '../../lib/bridge-allow-list.ts'
 import { filled } from '../../lib/contribute-strings.ts'
 import { mountFrame } from './frame-mount.ts'
-import type { FrameOptions, MountedFrame } from './frame-mount.ts'
+import type { FrameTrouble, MountedFrame } from './frame-mount.ts'
 import { refusal } from './project-gateway.ts'
 import type { PageSettings } from './page-settings.ts'
 import type { Reply } from './run-queue.ts'
@@ -13,6 +13,8 @@ import type { Reply } from './run-queue.ts'
 const OUTSTANDING_MAX = 12
 const FRAME_HEIGHT_MIN = 200
 const FRAME_HEIGHT_MAX = 20_000
+/** So long a frame may do without the page around it before that is taken for a fault. */
+const SILENT_MS = 15_000
 /** Left free above and below what the page scrolls to (CSS pixels). */
 const REVEAL_MARGIN = 16
 
@@ -22,7 +24,7 @@ export interface HostOptions {
   reply(call: AllowedCall): Promise<Reply>
   /** What the frame says besides its requests, its height and what is to be seen of it. */
   onMessage(message: Exclude<FrameMessage, { type: 'request' | 'resize' | 'reveal' }>): void
-  onTrouble: FrameOptions['onTrouble']
+  onTrouble(trouble: FrameTrouble): void
   /** The task to begin with, asked for whenever the frame loads; the one that the page was opened for when left out. */
   firstTaskId?: () => number | null
   /** Given when the frame is to show other settings than those of its document. */
@@ -41,12 +43,14 @@ export function hostPresenter(options: HostOptions): PresenterHost {
   const { project, stage } = settings
   const scope = { projectId: project.id, shortName: project.short_name }
   let outstanding = 0
+  let silence: number | undefined
 
   const mounted: MountedFrame = mountFrame({
     stage,
     ...settings.frame,
     title: filled(settings.strings.frameTitle, { project: project.name }),
     onConnect() {
+      expectRequest()
       mounted.send(initialMessage(options))
     },
     onMessage(message) {
@@ -58,7 +62,16 @@ export function hostPresenter(options: HostOptions): PresenterHost {
     onTrouble: options.onTrouble,
   })
 
+  /** A presenter with a fault in its script says nothing at all; the person before it is told then. */
+  function expectRequest(): void {
+    window.clearTimeout(silence)
+    silence = window.setTimeout(() => {
+      options.onTrouble('silent')
+    }, SILENT_MS)
+  }
+
   async function respond(request: BridgeRequest): Promise<void> {
+    window.clearTimeout(silence)
     const { status, body } = await outcomeOf(request)
     mounted.send({ type: 'response', id: request.id, status, body })
   }

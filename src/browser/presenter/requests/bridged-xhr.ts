@@ -24,6 +24,11 @@ export function bridgeXhr(router: RequestRouter): void {
       super.open(method, router.plainUrl(String(url)), isAsync, user, password)
     }
 
+    override setRequestHeader(name: string, value: string) {
+      // jQuery sends it where it believes to be at home; elsewhere it would have to be allowed first.
+      if (name.toLowerCase() !== 'x-requested-with') super.setRequestHeader(name, value)
+    }
+
     override send(body?: Document | XMLHttpRequestBodyInit | null) {
       const reply = this.#asked && router.bridged(this.#asked.method, this.#asked.url, body)
       if (!reply) {
