@@ -1,11 +1,8 @@
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Assets } from './assets.ts'
+import { isDemoMedia, sendDemoMedia } from './demo-media.ts'
+import { isUnchanged, openToPresenters } from './sent-file.ts'
 import type { Context, Handler } from './state.ts'
 
-const demo = fileURLToPath(new URL('../demo', import.meta.url))
 /** Where code of owners loads the tools of ready templates from: the same address from version to version. */
 const TOOLS = '/tools/'
 export const YEAR = 'public, max-age=31536000, immutable'
@@ -43,7 +40,7 @@ export function staticFiles(assets: Assets): Handler {
     else if (PYBOSSA_SCRIPTS.has(ctx.path)) sendAsset(ctx, assets, assets.stamped('presenter-again.js'), DAY)
     else if (ctx.path.startsWith('/static/')) sendAsset(ctx, assets, ctx.path.slice('/static/'.length), YEAR)
     else if (ctx.path.startsWith(TOOLS)) sendAsset(ctx, assets, stampedTool(ctx.path, assets), MINUTES)
-    else if (ctx.path.startsWith('/media/demo/')) await sendDemoMedia(ctx)
+    else if (isDemoMedia(ctx.path)) await sendDemoMedia(ctx)
     else if (ctx.path === '/favicon.ico') ctx.status = 204
     else if (ctx.path === '/robots.txt') {
       ctx.type = 'text/plain'
@@ -71,37 +68,4 @@ function sendAsset(ctx: Context, assets: Assets, name: string | undefined, cachi
   if (file.encoding) ctx.set('Content-Encoding', file.encoding)
   ctx.type = file.type
   ctx.body = file.content
-}
-
-async function sendDemoMedia(ctx: Context): Promise<void> {
-  const [name = ''] = /[\w-]+\.jpg$/.exec(ctx.path) ?? []
-  const path = name === 'thumbnail.jpg' ? join(demo, name) : join(demo, 'media', name)
-  const found = await stat(path).catch(() => undefined)
-  if (!found?.isFile() || ctx.path !== `/media/demo/${name}`) {
-    ctx.status = 404
-    ctx.body = 'There is no such file.'
-    return
-  }
-  openToPresenters(ctx, DAY)
-  ctx.lastModified = found.mtime
-  if (isUnchanged(ctx)) return
-  ctx.type = 'image/jpeg'
-  ctx.length = found.size
-  ctx.body = createReadStream(path)
-}
-
-export function openToPresenters(ctx: Context, caching: string): void {
-  ctx.set({
-    'Cache-Control': caching,
-    'Access-Control-Allow-Origin': '*',
-    'Cross-Origin-Resource-Policy': 'cross-origin',
-    'X-Content-Type-Options': 'nosniff',
-  })
-}
-
-/** Whether the browser's copy is the same, and then says so: a reload asks in spite of the year. */
-export function isUnchanged(ctx: Context): boolean {
-  ctx.status = 200
-  if (ctx.fresh) ctx.status = 304
-  return ctx.status === 304
 }

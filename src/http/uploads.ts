@@ -1,7 +1,8 @@
 import { extname } from 'node:path'
 import type { FileStore } from '../platform/files.ts'
 import type { Context, Handler } from './state.ts'
-import { YEAR, isUnchanged, openToPresenters } from './static.ts'
+import { isUnchanged, openToPresenters } from './sent-file.ts'
+import { YEAR } from './static.ts'
 
 /** What a browser shows or uses in place; anything else it is told to save. */
 const INLINE = /^(image\/|text\/css|text\/javascript)/

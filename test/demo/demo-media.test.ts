@@ -17,7 +17,7 @@ interface DemoProject {
 }
 
 const project = JSON.parse(fileOf('project.json').toString('utf8')) as DemoProject
-const licences = fileOf('LICENCES.md').toString('utf8')
+const licences = fileOf('README.md').toString('utf8')
 
 function fileOf(name: string): Buffer {
   return readFileSync(new URL(name, DEMO))
@@ -103,7 +103,7 @@ test('the source, its credit line and its licence are stated', () => {
 })
 
 test('every file of the demo project has a line in the licence list', () => {
-  for (const name of readdirSync(DEMO).filter((each) => each !== 'LICENCES.md')) {
+  for (const name of readdirSync(DEMO).filter((each) => each !== 'README.md')) {
     assert.ok(licences.includes(`| \`${name}`), name)
   }
 })

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { AxeBuilder } from '@axe-core/playwright'
+import type { Browser, BrowserContextOptions, FrameLocator, Locator, Page } from 'playwright-core'
+import { getTemplate, parseTemplatePresenter } from '../../src/domain/presenters/templates.ts'
+import type { JsonObject } from '../../src/lib/bridge.ts'
+import { defaultSettings } from '../../src/lib/templates/settings.ts'
+import type { Json } from '../../src/platform/schema.ts'
+import { templateSamples } from '../../src/web/pages/template-samples.ts'
+import { startTestApp } from './app.ts'
+import type { TestApp } from './app.ts'
+import { startChromium } from './chromium.ts'
+import { contribute } from './contribution.ts'
+import { untilFileEnds } from './file-ending.ts'
+
+/** What a session can do, so that none can drag: presses by mouse or finger, keys, and looking. */
+export interface Hands {
+  readonly frame: FrameLocator
+  readonly page: Page
+  /** By a click or a tap, in the middle unless told where. Not for keyboard sessions. */
+  press(target: Locator, position?: { x: number; y: number }): Promise<void>
+  /** Keys one after the other, as `Page.keyboard.press` names them. */
+  keys(...keys: string[]): Promise<void>
+  /** Text into whatever has the focus. */
+  type(text: string): Promise<void>
+  /** Presses Tab, or Shift+Tab, until this has the focus. */
+  tabTo(target: Locator, how?: 'Tab' | 'Shift+Tab'): Promise<void>
+}
+
+type Session = (hands: Hands) => Promise<void>
+
+export interface TemplateSessions {
+  template: string
+  /** What differs from the form's defaults. */
+  settings: JsonObject
+  /** How the test is called when a template has several. */
+  name?: string
+  /** The infos of the tasks; the first sample tasks of the template when it is a number. */
+  tasks: number | Json[]
+  /** Everything from the first task to the last, in order. */
+  mouse: Session
+  touch: Session
+  keyboard: Session
+  /** The info of each task run of each session. */
+  stored: Json[]
+  /** Resolves when the first task can be worked on. */
+  ready(frame: FrameLocator): Promise<void>
+}
+
+const TABS_MAX = 80
+const DESK: BrowserContextOptions = { viewport: { width: 1280, height: 800 } }
+const PHONE: BrowserContextOptions = {
+  viewport: { width: 360, height: 740 },
+  hasTouch: true,
+  isMobile: true,
+}
+
+/**
+ * The tests of a ready template: a scripted session by mouse, by touch at 360 pixels, and by keyboard alone, each
+ * compared with what was stored; nothing wider than a telephone; and no accessibility faults, light and dark.
+ */
+export function testTemplate(sessions: TemplateSessions): void {
+  const name = sessions.name ?? sessions.template
+  const start = startOnce()
+
+  for (const [way, context] of [
+    ['mouse', DESK],
+    ['touch', PHONE],
+    ['keyboard', DESK],
+  ] as const) {
+    test(`${name} by ${way} alone stores what was said`, async (t) => {
+      const opened = await openTemplate(t, { ...(await start()), sessions, context })
+      await sessions[way](handsOf(opened, way))
+      await opened.page.locator('#finished-panel').waitFor()
+      assert.deepEqual(await opened.stored(), sessions.stored)
+    })
+  }
+
+  test(`${name} fits a telephone, and has no accessibility faults, light and dark`, async (t) => {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const { page, frame } = await openTemplate(t, {
+        ...(await start()),
+        sessions,
+        context: { ...PHONE, colorScheme },
+      })
+      const overflow = await frame
+        .locator('html')
+        .evaluate((root) => Math.max(root.scrollWidth, root.querySelector('.task')?.scrollWidth ?? 0))
+      assert.ok(overflow <= 360, `${overflow} pixels wide`)
+      await hasNoFaults(page)
+    }
+  })
+}
+
+let starting: (() => Promise<{ site: TestApp; browser: Browser }>) | undefined
+
+/** The site and the browser of a test file, which all its templates share. */
+function startOnce() {
+  if (starting) return starting
+  const ending = untilFileEnds()
+  let started: Promise<{ site: TestApp; browser: Browser }> | undefined
+  const both = async () => {
+    const [site, browser] = await Promise.all([startTestApp(ending), startChromium(ending)])
+    return { site, browser }
+  }
+  starting = () => (started ??= both())
+  return starting
+}
+
+/** Fails for what axe finds on a page and in its frames. */
+export async function hasNoFaults(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze()
+  assert.deepEqual(
+    violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join()}`),
+    [],
+  )
+}
+
+interface Opening {
+  site: TestApp
+  browser: Browser
+  sessions: TemplateSessions
+  context: BrowserContextOptions
+}
+
+async function openTemplate(t: TestContext, { site, browser, sessions, context }: Opening) {
+  const { template, settings, tasks } = sessions
+  const whole = { ...defaultSettings(getTemplate(template)), question: 'What is it?', ...settings }
+  const presenter = parseTemplatePresenter(template, whole, '')
+  const infos =
+    typeof tasks === 'number' ? (await templateSamples(getTemplate(template))).slice(0, tasks) : tasks
+  const opened = await contribute(t, site, browser, { presenter, infos, context })
+  await sessions.ready(opened.frame)
+  return opened
+}
+
+function handsOf({ page, frame }: { page: Page; frame: FrameLocator }, way: string): Hands {
+  return {
+    page,
+    frame,
+    async press(target, position) {
+      assert.notEqual(way, 'keyboard', 'a keyboard session presses nothing but keys')
+      const options = position ? { position } : {}
+      await (way === 'touch' ? target.tap(options) : target.click(options))
+    },
+    async keys(...keys) {
+      for (const key of keys) await page.keyboard.press(key)
+    },
+    async type(text) {
+      await page.keyboard.type(text)
+    },
+    async tabTo(target, how = 'Tab') {
+      await target.waitFor()
+      for (let tabs = 0; tabs < TABS_MAX; tabs += 1) {
+        if (await target.evaluate((element) => element === element.ownerDocument.activeElement)) return
+        await page.keyboard.press(how)
+      }
+      assert.fail(`${TABS_MAX} tabs did not reach ${target.toString()}`)
+    },
+  }
+}
