@@ -60,9 +60,10 @@ export function parseTemplatePresenter(
   const template = getTemplate(templateId)
   const parsed = settingsSchema(template).safeParse(settings)
   const parsedTutorial = Tutorial.safeParse(tutorial)
-  if (!parsed.success || !parsedTutorial.success) {
+  const crossed = parsed.success ? (template.check?.(parsed.data) ?? {}) : {}
+  if (!parsed.success || !parsedTutorial.success || Object.keys(crossed).length > 0) {
     throw new InvalidError('Some fields need another look.', {
-      ...(parsed.error ? byField(template, parsed.error) : {}),
+      ...(parsed.error ? byField(template, parsed.error) : crossed),
       ...(parsedTutorial.success ? {} : { tutorial: parsedTutorial.error.issues[0]?.message ?? '' }),
     })
   }

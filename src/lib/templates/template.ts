@@ -85,6 +85,8 @@ export interface ReadyTemplate {
   readonly fields: readonly Field[]
   /** What the tool says to volunteers, by key; a translation's keys are `<id>.<key>`. */
   readonly words: Readonly<Record<string, string>>
+  /** What fields say of each other, once each is right by itself: a message by the name of the field in the form. */
+  readonly check?: (settings: JsonObject) => Readonly<Record<string, string>>
   /** Sources that the frame's content security policy allows besides pictures from anywhere. Never scripts. */
   readonly policy?: Readonly<Partial<Record<PolicyDirective, readonly string[]>>>
 }
