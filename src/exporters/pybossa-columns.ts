@@ -1,6 +1,6 @@
 import type { ExportNoun, ExportRecord } from '../domain/exports/export-service.ts'
 
-/** PyBossa's names of the exported attributes, in its order, and our names of them. */
+/** PyBossa's names of the exported attributes, in its order, and our names of them; what it has not comes last. */
 const COLUMNS: Record<ExportNoun, Readonly<Record<string, string>>> = {
   task: {
     id: 'id',
@@ -27,6 +27,7 @@ const COLUMNS: Record<ExportNoun, Readonly<Record<string, string>>> = {
     external_uid: 'externalUid',
     media_url: 'mediaUrl',
     info: 'info',
+    presenter_version: 'presenterVersion',
   },
   result: {
     id: 'id',

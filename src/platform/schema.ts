@@ -116,6 +116,13 @@ export interface ContributorProject {
   score_sum: Generated<number>
 }
 
+export interface FieldGuide {
+  markdown: string
+  project_id: number
+  updated: Generated<string>
+  updated_by: number | null
+}
+
 export interface HelpingMaterial {
   created: Generated<string>
   id: Generated<number>
@@ -167,12 +174,24 @@ export interface Outbox {
   request_id: string | null
 }
 
+export interface PresenterDraft {
+  base_version_id: number | null
+  code: string
+  id: Generated<number>
+  project_id: number
+  revision: Generated<number>
+  tutorial: Generated<string>
+  updated: Generated<string>
+  user_id: number
+}
+
 export interface PresenterVersion {
   code: string | null
   created: Generated<string>
   created_by: number | null
   id: Generated<number>
   kind: string
+  note: string | null
   project_id: number
   settings: Json | null
   template: string | null
@@ -406,10 +425,12 @@ export interface DB {
   change: Change
   contributor: Contributor
   contributor_project: ContributorProject
+  field_guide: FieldGuide
   helping_material: HelpingMaterial
   lease: Lease
   mail: Mail
   outbox: Outbox
+  presenter_draft: PresenterDraft
   presenter_version: PresenterVersion
   project: Project
   project_delta: ProjectDelta

@@ -246,6 +246,7 @@ test('task runs and results are exported with who gave them, withdrawn and super
       'external_uid',
       'media_url',
       'info_bird',
+      'presenter_version',
     ],
   ])
   const [made] = await job.sql('select made_up_ip as ip from contributor where kind = $1', ['device'])

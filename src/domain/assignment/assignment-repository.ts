@@ -94,7 +94,11 @@ export interface SubmitReply {
 
 const SUBMIT_REPLY = `
   outcome, run_id as "runId", run_created as "created", run_finish_time as "finishTime", run_counted as "counted"`
-const SUBMIT_PARAMETERS = '$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11'
+/** Who does not say which version a task run was given with (or names one of another project) saw the current one. */
+const PRESENTER_VERSION = `
+  coalesce((select id from presenter_version where id = $7 and project_id = $1),
+           (select presenter_version_id from project where id = $1))`
+const SUBMIT_PARAMETERS = `$1, $2, $3, $4, $5, $6, ${PRESENTER_VERSION}, $8, $9, $10, $11`
 const SUBMIT = `select ${SUBMIT_REPLY} from submit_v2(${SUBMIT_PARAMETERS})`
 const SUBMIT_NEXT = `
   select ${SUBMIT_REPLY}, has_more as "hasMore", ${tasksJson('s.task_ids')} as tasks

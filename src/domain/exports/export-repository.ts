@@ -266,7 +266,8 @@ const SELECTIONS: Record<ExportNoun, string> = {
            from task x`,
   task_run: `select x.id, x.created, x.project_id as "projectId", x.task_id as "taskId", c.user_id as "userId",
                     c.made_up_ip as "userIp", x.finish_time as "finishTime", x.timeout, x.calibration,
-                    c.external_uid as "externalUid", x.media_url as "mediaUrl", x.info::text as info
+                    c.external_uid as "externalUid", x.media_url as "mediaUrl", x.info::text as info,
+                    x.presenter_version as "presenterVersion"
                from task_run x join contributor c on c.id = x.contributor_id`,
   result: `select x.id, x.created, x.project_id as "projectId", x.task_id as "taskId",
                   x.task_run_ids as "taskRunIds", x.last_version as "lastVersion", x.info::text as info

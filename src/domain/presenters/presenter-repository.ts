@@ -11,6 +11,8 @@ export interface PresenterVersion {
   settings: Json | null
   code: string | null
   tutorial: string | null
+  /** What its author says about it. */
+  note: string | null
   createdBy: number | null
   created: string
 }
@@ -25,6 +27,7 @@ const COLUMNS = [
   'settings',
   'code',
   'tutorial',
+  'note',
   'created_by as createdBy',
   'created',
 ] as const
@@ -42,6 +45,7 @@ export async function insertPresenterVersion(
       settings: version.settings === null ? null : JSON.stringify(version.settings),
       code: version.code,
       tutorial: version.tutorial,
+      note: version.note,
       created_by: version.createdBy,
     })
     .returning(COLUMNS)

@@ -35,6 +35,7 @@ export type Presenter = TemplatePresenter | CodePresenter
 export type PresenterVersion = Presenter & {
   id: number
   projectId: number
+  note: string | null
   createdBy: number | null
   created: string
 }
@@ -88,7 +89,7 @@ export async function addPresenterVersion(
   tx: Tx,
   project: Pick<Project, 'id' | 'presenterVersionId'>,
   presenter: Presenter,
-  by: { userId: number; caller: 'web' | 'api' },
+  by: { userId: number; caller: 'web' | 'api'; note?: string | null },
 ): Promise<PresenterVersion> {
   const stored = await insertPresenterVersion(tx, {
     projectId: project.id,
@@ -97,9 +98,11 @@ export async function addPresenterVersion(
     settings: presenter.kind === 'template' ? { ...presenter.settings } : null,
     code: presenter.kind === 'code' ? presenter.code : null,
     tutorial: presenter.tutorial,
+    note: by.note ?? null,
     createdBy: by.userId,
   })
-  await changePresenterVersion(tx, project, { versionId: stored.id, ...by })
+  const { userId, caller } = by
+  await changePresenterVersion(tx, project, { versionId: stored.id, userId, caller })
   return versionOf(stored)
 }
 
@@ -129,9 +132,10 @@ export async function findPresentersOf(
   return new Map(stored.map((version) => [version.projectId, versionOf(version)]))
 }
 
-function versionOf(stored: StoredVersion): PresenterVersion {
-  const { id, projectId, createdBy, created, tutorial, template, settings, code } = stored
-  const version = { id, projectId, createdBy, created, tutorial }
+/** A stored row as what it presents. */
+export function versionOf(stored: StoredVersion): PresenterVersion {
+  const { id, projectId, createdBy, created, note, tutorial, template, settings, code } = stored
+  const version = { id, projectId, createdBy, created, note, tutorial }
   return template === null
     ? { ...version, kind: 'code', code: code ?? '' }
     : { ...version, kind: 'template', template, settings: settingsOf(settings) }

@@ -100,6 +100,23 @@ export async function listTaskProgress(
   return query.execute()
 }
 
+/** The task of a project with the next greater (or smaller) id. */
+export async function findNeighbour(
+  db: Db,
+  projectId: number,
+  id: number,
+  side: 'next' | 'previous',
+): Promise<Task | undefined> {
+  return db
+    .selectFrom('task')
+    .select(COLUMNS)
+    .where('project_id', '=', projectId)
+    .where('id', side === 'next' ? '>' : '<', id)
+    .orderBy('id', side === 'next' ? 'asc' : 'desc')
+    .limit(1)
+    .executeTakeFirst()
+}
+
 /** The first tasks of a project: samples for a preview. */
 export async function listSampleTasks(db: Db, projectId: number, limit: number): Promise<Task[]> {
   return db

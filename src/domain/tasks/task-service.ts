@@ -18,6 +18,7 @@ import {
   REORDER_BATCH,
   countTasks,
   deleteTaskRows,
+  findNeighbour,
   findTask,
   hasResult,
   listSampleTasks,
@@ -160,6 +161,16 @@ export async function countProjectTasks(
 /** The first tasks of a project. */
 export async function sampleTasks(db: RequestDb, project: Project, limit: number): Promise<Task[]> {
   return db.read((reader) => listSampleTasks(reader, project.id, limit))
+}
+
+/** The task of a project that comes after (or before) an id, for looking through them one by one. */
+export async function findTaskBeside(
+  db: RequestDb,
+  project: Project,
+  id: number,
+  side: 'next' | 'previous',
+): Promise<Task | undefined> {
+  return db.read((reader) => findNeighbour(reader, project.id, id, side))
 }
 
 /**
