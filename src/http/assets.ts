@@ -89,7 +89,7 @@ export async function buildAssets({
     sourcemap: 'linked',
     format: 'iife',
     target: ['es2022', 'chrome110', 'firefox115', 'safari16'],
-    loader: { '.woff2': 'file', '.svg': 'file' },
+    loader: { '.woff2': 'file', '.svg': 'file', '.png': 'dataurl' },
     plugins: [fontsOfToday],
     entryNames: '[name]-[hash]',
     assetNames: '[name]-[hash]',

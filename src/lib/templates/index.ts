@@ -1,10 +1,16 @@
 import { comparison } from './comparison.ts'
 import { freeForm } from './free-form.ts'
 import { imageClassification } from './image-classification.ts'
+import { imageRegions } from './image-regions.ts'
 import type { ReadyTemplate } from './template.ts'
 
 /** The ready templates, in the order in which owners see them. */
-export const readyTemplates: readonly ReadyTemplate[] = [imageClassification, comparison, freeForm]
+export const readyTemplates: readonly ReadyTemplate[] = [
+  imageClassification,
+  imageRegions,
+  comparison,
+  freeForm,
+]
 
 export function findTemplate(id: string): ReadyTemplate | undefined {
   return readyTemplates.find((template) => template.id === id)

@@ -1,24 +1,25 @@
 import type { PresenterStrings } from '../../../lib/contribute-strings.ts'
 import { element } from '../elements.ts'
-import { MediaError } from '../tool.ts'
+import { createPictureLoader } from './picture-loader.ts'
 
 export interface Picture {
   readonly root: HTMLElement
   /** Shows a picture, in place of any other; undefined when the task has none. @throws MediaError */
   show(url: string | undefined, alt: string): Promise<void>
   /** Fetches a picture that will be shown next. */
-  preload(url: string): void
+  preload(url: string | undefined): void
   /** Takes the picture away. */
   clear(): void
 }
 
 /** A picture that fits its place, and grows on a press and scrolls then. */
 export function createPicture(strings: PresenterStrings): Picture {
-  const preloaded = new Map<string, HTMLImageElement>()
+  const loader = createPictureLoader(strings)
   const hint = element('span', { class: 'zoom-hint' })
   const zoom = element('button', { class: 'picture-zoom', type: 'button' }, hint)
   const root = element('div', { class: 'picture' }, zoom)
   let current: HTMLImageElement | undefined
+  let turn = 0
 
   zoom.addEventListener('click', (event) => {
     setZoom(root.dataset['zoomed'] === undefined, event)
@@ -40,6 +41,7 @@ export function createPicture(strings: PresenterStrings): Picture {
   }
 
   function clear(): void {
+    turn += 1
     current?.remove()
     current = undefined
     setZoom(false)
@@ -47,37 +49,20 @@ export function createPicture(strings: PresenterStrings): Picture {
 
   async function show(url: string | undefined, alt: string): Promise<void> {
     clear()
-    if (url === undefined) throw new MediaError(strings.pictureMissing, { mayRetry: false })
-    const image = preloaded.get(url) ?? fetchPicture(url)
-    preloaded.delete(url)
+    const ownTurn = turn
+    const image = await loader.load(url)
+    if (ownTurn !== turn) return
     image.alt = alt
     current = image
     zoom.prepend(image)
-    if (image.complete && image.naturalWidth > 0) return
-    await image.decode().catch(() => {
-      throw new MediaError(strings.pictureFailed)
-    })
   }
 
   return {
     root,
     show,
     clear,
-    preload(url) {
-      // A few ahead are enough; older ones were passed over.
-      for (const old of [...preloaded.keys()].slice(0, -2)) preloaded.delete(old)
-      preloaded.set(url, fetchPicture(url))
-    },
+    preload: loader.preload,
   }
-}
-
-function fetchPicture(url: string): HTMLImageElement {
-  const image = new Image()
-  image.draggable = false
-  image.src = url
-  // Decoded ahead, it is painted in the same frame as the press that asks for it.
-  image.decode().catch(() => undefined)
-  return image
 }
 
 /** Where in the picture a press was, from 0 to 1; the middle for the keyboard. */
