@@ -2,6 +2,8 @@ import { comparison } from './comparison.ts'
 import { freeForm } from './free-form.ts'
 import { imageClassification } from './image-classification.ts'
 import { imageRegions } from './image-regions.ts'
+import { audio } from './audio.ts'
+import { video } from './video.ts'
 import type { ReadyTemplate } from './template.ts'
 
 /** The ready templates, in the order in which owners see them. */
@@ -10,6 +12,8 @@ export const readyTemplates: readonly ReadyTemplate[] = [
   imageRegions,
   comparison,
   freeForm,
+  audio,
+  video,
 ]
 
 export function findTemplate(id: string): ReadyTemplate | undefined {
