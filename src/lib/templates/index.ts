@@ -5,6 +5,7 @@ import { imageRegions } from './image-regions.ts'
 import { audio } from './audio.ts'
 import { video } from './video.ts'
 import type { ReadyTemplate } from './template.ts'
+import { textSpans } from './text-spans.ts'
 
 /** The ready templates, in the order in which owners see them. */
 export const readyTemplates: readonly ReadyTemplate[] = [
@@ -14,6 +15,7 @@ export const readyTemplates: readonly ReadyTemplate[] = [
   freeForm,
   audio,
   video,
+  textSpans,
 ]
 
 export function findTemplate(id: string): ReadyTemplate | undefined {

@@ -42,7 +42,8 @@ export const textSpans = defineTemplate({
     labels: 'Label for the next passage',
     text: 'Text',
     help: 'Press the first and the last word of a passage, or select it.',
-    helpKeys: 'By keyboard: arrow keys go from word to word, Enter marks the first and the last one, Escape gives up.',
+    helpKeys:
+      'By keyboard: arrow keys go from word to word, Enter marks the first and the last one, Escape gives up.',
     first: 'First word: {word}. Now the last one.',
     marked: '{label}: {text}',
     removed: 'Removed: {text}',
