@@ -43,6 +43,8 @@ export interface ContributionOptions {
   siteUrl?: string
   /** Who opens it; somebody without an account when left out. */
   by?: TestUser
+  /** Readies the browser profile before the page is opened. */
+  prepare?(context: BrowserContext): Promise<unknown>
 }
 
 /** Somebody opens the contribute page of a new project in a fresh browser profile. */
@@ -57,6 +59,7 @@ export async function contribute(
   const context = await browser.newContext(options.context)
   t.after(() => context.close())
   if (options.by) await signIn(context, options.siteUrl ?? site.url, options.by)
+  await options.prepare?.(context)
   const page = await context.newPage()
   page.setDefaultTimeout(30_000)
   const fetched = new Set<string>()
