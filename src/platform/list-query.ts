@@ -85,8 +85,9 @@ export function fieldsAsked({ orderBy, filters, pairs }: ListQuery): string[] {
   return [orderBy, ...filters.map(({ field }) => field), ...(pairs ? [pairs.field] : [])]
 }
 
-/** So many related objects one answer may hold. */
+/** So many related objects one answer may hold, and so many bytes of their contents, as they are stored (compressed). */
 export const RELATED_MAX = 10_000
+export const RELATED_BYTES_MAX = 32 * 1024 * 1024
 
 /** Everything of which a field is one of these, for callers who may see it; one more than an answer may hold. */
 export function byIds(field: string, ids: readonly number[]): ListQuery {

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { RawBuilder } from 'kysely'
 import { AppError, InvalidError } from '../lib/errors.ts'
 import { fieldOf, idsWith, projectConditions, rowConditions, textMarks } from './list-condition-store.ts'
+import { RELATED_BYTES_MAX } from './list-query.ts'
 import type { ListFilter, ListQuery, ListSource, ListedField } from './list-query.ts'
 import { sqlState } from './postgres.ts'
 import type { Db } from './postgres.ts'
@@ -34,6 +35,27 @@ export async function listRows<Row = Record<string, unknown>>(
   } catch (error) {
     throw explained(error)
   }
+}
+
+/**
+ * All rows that a query by ids finds, for callers who may see them. Their contents leave the database only when they fit
+ * into one answer.
+ *
+ * @throws InvalidError when they do not.
+ */
+export async function listRelated(
+  db: Db,
+  source: ListSource,
+  query: ListQuery,
+): Promise<Record<string, unknown>[]> {
+  const info = fieldOf(source, 'info')
+  const bytes = `sum(pg_column_size(${info.sql})) over ()`
+  const fitting = { ...info, sql: `case when ${bytes} <= ${RELATED_BYTES_MAX} then ${info.sql} end` }
+  const size = { sql: `(${bytes})::float8`, type: 'number' } as const
+  const rows = await listRows(db, { ...source, fields: { ...source.fields, info: fitting, size } }, query)
+  if (Number(rows[0]?.['size'] ?? 0) > RELATED_BYTES_MAX)
+    throw new InvalidError('The related objects are too large for one answer: ask for fewer by limit')
+  return rows
 }
 
 /** Runs a read under a time limit of its own: that of the role is made for exports. */

@@ -1,6 +1,6 @@
 import { NotFoundError } from '../../lib/errors.ts'
 import type { RequestDb } from '../../platform/database.ts'
-import { byId, byIds, listRows } from '../../platform/list-store.ts'
+import { byId, byIds, listRelated, listRows } from '../../platform/list-store.ts'
 import type { ListQuery } from '../../platform/list-store.ts'
 import type { Json } from '../../platform/schema.ts'
 import type { MaybeViewer } from '../projects/project-policy.ts'
@@ -23,7 +23,7 @@ export async function listResultsOf(
 ): Promise<Record<string, unknown>[]> {
   const ofTasks = byIds('taskId', taskIds)
   const query = { ...ofTasks, filters: [...ofTasks.filters, { field: 'lastVersion', values: ['true'] }] }
-  return db.read((reader) => listRows(reader, resultList, query))
+  return db.read((reader) => listRelated(reader, resultList, query))
 }
 
 /** Whether any task of a project has a result. */

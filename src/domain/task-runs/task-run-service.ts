@@ -1,5 +1,5 @@
 import { ForbiddenError, NotFoundError, UnauthenticatedError, refusal } from '../../lib/errors.ts'
-import { byIds, listRows } from '../../platform/list-store.ts'
+import { byIds, listRelated, listRows } from '../../platform/list-store.ts'
 import type { ListQuery } from '../../platform/list-store.ts'
 import { ofDoneTasks, taskRunList } from './task-run-list-repository.ts'
 import type { RequestDb } from '../../platform/database.ts'
@@ -117,5 +117,5 @@ export async function listRunsOfTasks(
   db: RequestDb,
   taskIds: readonly number[],
 ): Promise<Record<string, unknown>[]> {
-  return db.read((reader) => listRows(reader, taskRunList, byIds('taskId', taskIds)))
+  return db.read((reader) => listRelated(reader, taskRunList, byIds('taskId', taskIds)))
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { ForbiddenError, InvalidError, NotFoundError, UnauthenticatedError } from '../../lib/errors.ts'
 import { canonicalJson, contentHash, hashOfCanonical } from '../../lib/canonical-json.ts'
 import { fieldErrors } from '../../lib/field-errors.ts'
-import { byIds, listRows } from '../../platform/list-store.ts'
+import { byIds, listRelated, listRows } from '../../platform/list-store.ts'
 import type { ListQuery } from '../../platform/list-store.ts'
 import { taskList, withoutRunsOf } from './task-list-repository.ts'
 import type { RequestDb } from '../../platform/database.ts'
@@ -268,5 +268,5 @@ export async function listTasksByIds(
   db: RequestDb,
   ids: readonly number[],
 ): Promise<Record<string, unknown>[]> {
-  return db.read((reader) => listRows(reader, taskList, byIds('id', ids)))
+  return db.read((reader) => listRelated(reader, taskList, byIds('id', ids)))
 }

@@ -37,6 +37,24 @@ test('many tasks are created in one request, in the order given', async () => {
   assert.equal((stats.body as Body)['n_tasks'], 1_000)
 })
 
+test('10,000 rows take at most 200 requests', async (t) => {
+  const { id } = await draftProject(site, owner, { tasks: 0 })
+  const rows = Array.from({ length: 10_000 }, (_, n) => ({
+    info: { url: `https://example.org/${n}.jpg`, n },
+  }))
+  const began = performance.now()
+  let requests = 0
+  for (let at = 0; at < rows.length; at += 1_000) {
+    await by(owner, post({ project_id: id, tasks: rows.slice(at, at + 1_000) })).expect(200)
+    requests += 1
+  }
+  const seconds = (performance.now() - began) / 1_000
+  t.diagnostic(`10,000 rows: ${requests} requests, ${seconds.toFixed(1)} s`)
+  assert.ok(requests <= 200)
+  const [stored] = await rowsOf(site, 'select count(*)::int as n from task where project_id = $1', [id])
+  assert.deepEqual(stored, { n: 10_000 })
+})
+
 test('all of them are created or none, and the refusal names the row', async () => {
   const { id, taskIds } = await draftProject(site, owner, { tasks: 1 })
   const good = { info: 1 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import pg from 'pg'
 import { assertRefused, by } from '../../support/api.ts'
 import type { Body } from '../../support/api.ts'
 import { startTestApp } from '../../support/app.ts'
@@ -59,6 +60,28 @@ test('related adds what belongs together, without links', async () => {
   assert.deepEqual(idsOf(whole['task_runs']), idsOf(runs).slice(0, 3))
   for (const nested of [run['task'], run['result'], ...(whole['task_runs'] as Body[])])
     assert.equal('link' in (nested as Body), false)
+})
+
+test('related objects that are too large for one answer are refused, and given to who asks for fewer', async (t) => {
+  const large = await publishedProject(site, owner, { tasks: 2, redundancy: 1 })
+  const who = keyContributor(site, large, keen)
+  for (const taskId of large.taskIds) {
+    await who.newTask().expect(200)
+    await who.submit(taskId).expect(200)
+  }
+  const direct = new pg.Client({ connectionString: site.env['DATABASE_DIRECT_URL'] ?? '' })
+  await direct.connect()
+  t.after(() => direct.end())
+  // Kept as it is, a text of equal letters is as large as any.
+  await direct.query('alter table task_run alter column info set storage external')
+  await direct.query(`update task_run set info = to_jsonb(repeat('x', 18000000)) where project_id = $1`, [
+    large.id,
+  ])
+  await waitForReplica()
+  const path = `task?project_id=${large.id}&related=1`
+  await assertRefused(site.http.get(`/api/${path}`), [415, 'DBIntegrityError', /too large .* by limit/])
+  const [one] = await get(`${path}&limit=1`)
+  assert.equal((one?.['task_runs'] as Body[]).length, 1)
 })
 
 test('one object is read with what is related to it too', async () => {
