@@ -43,12 +43,26 @@ const tasksJson = (ids: string) => `(
 const NEW_TASK = `
   select n.has_more as "hasMore", ${tasksJson('n.task_ids')} as tasks from newtask_v2($1, $2, $3, $4, $5) n`
 
+/** Contents of several tasks that one answer may hold, in bytes as they are stored (compressed). */
+const SEVERAL_BYTES_MAX = 8 * 1024 * 1024
+
+/** The first tasks that fit into one answer, one at least; whoever has done these is given the others. */
+const NEW_TASKS = `
+  select n.has_more as "hasMore", ${tasksJson('fitting.ids')} as tasks
+    from newtask_v2($1, $2, $3, $4, $5) n
+   cross join lateral (
+     select array(select id from (
+       select x.id, x.place, sum(pg_column_size(task.info)) over (order by x.place) as bytes
+         from unnest(n.task_ids) with ordinality as x (id, place) join task on task.id = x.id) sized
+       where place = 1 or bytes <= ${SEVERAL_BYTES_MAX} order by place) as ids) fitting`
+
 /** Leases and returns tasks: one statement. */
 export async function callNewTask(
   direct: DirectCall,
   { projectId, contributorId, limit, offset }: NewTaskCall,
 ): Promise<NewTaskReply> {
-  const { tasks, hasMore } = await direct<{ hasMore: boolean; tasks: Task[] | null }>(NEW_TASK, [
+  const statement = limit === 1 ? NEW_TASK : NEW_TASKS
+  const { tasks, hasMore } = await direct<{ hasMore: boolean; tasks: Task[] | null }>(statement, [
     projectId,
     contributorId,
     limit,

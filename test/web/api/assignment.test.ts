@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import pg from 'pg'
 import supertest from 'supertest'
 import type { Response } from 'supertest'
 import { getTotals } from '../../../src/domain/projects/project-service.ts'
@@ -484,4 +485,28 @@ test('fifty people at once leave three answers on each of 200 tasks, none over a
     assert.deepEqual(totals, wanted)
     assert.ok(lastActivity)
   }
+})
+
+test('several tasks at once are as many as fit into one answer, and the others follow', async (t) => {
+  const large = await publishedProject(site, owner, { tasks: 4, redundancy: 1 })
+  const direct = new pg.Client({ connectionString: site.env['DATABASE_DIRECT_URL'] ?? '' })
+  await direct.connect()
+  t.after(() => direct.end())
+  // Kept as it is, a text of equal letters is as large as any; the first alone is larger than what several may hold.
+  await direct.query('alter table task alter column info set storage external')
+  await direct.query(
+    `update task set info = to_jsonb(repeat('x', case id when $2 then 9000000 else 3000000 end)) where project_id = $1`,
+    [large.id, large.taskIds[0]],
+  )
+  const who = await externalContributor(site, large)
+  const given = async () => {
+    const body = (await who.newTask({ limit: 4 }).expect(200)).body as { id: number } | { id: number }[]
+    return [body].flat().map(({ id }) => id)
+  }
+  const [first = 0, second = 0, third = 0, fourth = 0] = large.taskIds
+  assert.deepEqual(await given(), [first])
+  await who.submit(first).expect(200)
+  assert.deepEqual(await given(), [second, third])
+  for (const id of [second, third]) await who.submit(id).expect(200)
+  assert.deepEqual(await given(), [fourth])
 })
