@@ -36,17 +36,24 @@ const PYBOSSA_SCRIPTS = new Set(
  */
 export function staticFiles(assets: Assets): Handler {
   return async (ctx, next) => {
-    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') await next()
-    else if (PYBOSSA_SCRIPTS.has(ctx.path)) sendAsset(ctx, assets, assets.stamped('presenter-again.js'), DAY)
-    else if (ctx.path.startsWith('/static/')) sendAsset(ctx, assets, ctx.path.slice('/static/'.length), YEAR)
-    else if (ctx.path.startsWith(TOOLS)) sendAsset(ctx, assets, stampedTool(ctx.path, assets), MINUTES)
-    else if (isDemoMedia(ctx.path)) await sendDemoMedia(ctx)
-    else if (ctx.path === '/favicon.ico') ctx.status = 204
-    else if (ctx.path === '/robots.txt') {
-      ctx.type = 'text/plain'
-      ctx.body = 'User-agent: *\nDisallow: /api/\nDisallow: /account/\n'
-    } else await next()
+    const isRead = ctx.method === 'GET' || ctx.method === 'HEAD'
+    if (!isRead || !(await sendFile(ctx, assets))) await next()
   }
+}
+
+/** @returns false when the path is none of a file. */
+async function sendFile(ctx: Context, assets: Assets): Promise<boolean> {
+  const { path } = ctx
+  if (PYBOSSA_SCRIPTS.has(path)) sendAsset(ctx, assets, assets.stamped('presenter-again.js'), DAY)
+  else if (path.startsWith('/static/')) sendAsset(ctx, assets, path.slice('/static/'.length), YEAR)
+  else if (path.startsWith(TOOLS)) sendAsset(ctx, assets, stampedTool(path, assets), MINUTES)
+  else if (isDemoMedia(path)) await sendDemoMedia(ctx)
+  else if (path === '/favicon.ico') ctx.status = 204
+  else if (path === '/robots.txt') {
+    ctx.type = 'text/plain'
+    ctx.body = 'User-agent: *\nDisallow: /api/\nDisallow: /account/\n'
+  } else return false
+  return true
 }
 
 function stampedTool(path: string, assets: Assets): string | undefined {

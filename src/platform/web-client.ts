@@ -10,7 +10,7 @@ export interface WebReply {
 }
 
 /** Nobody could be reached at an address that somebody gave us, or it may not be. The message may be shown. */
-export class UnreachableError extends Error {
+class UnreachableError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
     this.name = 'UnreachableError'

@@ -29,7 +29,7 @@ export type { WebhookDelivery } from './webhook-repository.ts'
 const RESPONSE_MAX = 1_000
 const LISTED_MAX = 100
 /** How many deliveries one press sends again. */
-export const RESEND_MAX = 1_000
+const RESEND_MAX = 1_000
 /** Hours in which an owner gets one mail about a webhook that does not answer. */
 const MAIL_HOURS = 24
 
