@@ -10,7 +10,8 @@ export type FrameTrouble = 'slow' | 'left' | 'stopped' | 'silent'
 
 export interface FrameOptions {
   stage: HTMLElement
-  url: string
+  /** Asked for at each load. */
+  url(): string
   /** The only origin a hello is accepted from; "null" for the opaque sandbox. */
   origin: string
   sandbox: string
@@ -30,17 +31,23 @@ export interface MountedFrame {
 
 const HELLO_WITHIN_MS = 15_000
 const HELLO_AFTER_LOAD_MS = 3_000
+/** Two documents for each task are what presenters need that go on by their address; a person sees few in this time. */
+const HELLOS_MAX = 20
+const HELLOS_MS = 10_000
 
 /**
- * Puts the presenter's frame on the page and pins a MessageChannel to it. One hello is accepted per load, only from
- * the frame's own window and only of the expected origin, so neither a frame inside the frame nor a pop-up can speak
- * in its place. Whatever comes later by window.postMessage is not even looked at.
+ * Puts the presenter's frame on the page and pins a MessageChannel to it. A hello is accepted only from the frame's own
+ * window and only of the expected origin, so neither a frame inside the frame nor a pop-up can speak in its place; a
+ * presenter that goes to another address of its host is greeted there, and its former port is closed. Whatever comes later by window.postMessage is not even looked at.
  */
 export function mountFrame(options: FrameOptions): MountedFrame {
   const element = document.createElement('iframe')
   let port: MessagePort | undefined
   let helloTimer: number | undefined
   let hasLoaded = false
+  /** Whose hello is accepted: the document that loads, the one that has loaded, or that of one which left its page. */
+  let isGreeted = false
+  let hellos: number[] = []
 
   element.id = 'presenter-frame'
   element.title = options.title
@@ -48,22 +55,24 @@ export function mountFrame(options: FrameOptions): MountedFrame {
   element.setAttribute('allow', 'fullscreen')
   element.referrerPolicy = 'no-referrer'
   element.addEventListener('load', () => {
-    // A second document without our doing: the presenter left its page.
-    if (hasLoaded) {
-      trouble('left')
-      return
+    const isOurs = isGreeted
+    isGreeted = false
+    if (isOurs) hasLoaded = true
+    else if (hasLoaded) trouble('left')
+    else {
+      hasLoaded = true
+      // Its script speaks before the page has loaded, so silence now means that there is none: an expired ticket, say.
+      helloWithin(HELLO_AFTER_LOAD_MS)
     }
-    hasLoaded = true
-    // Its script speaks before the page has loaded, so silence now means that there is none: an expired ticket, say.
-    if (!port) helloWithin(HELLO_AFTER_LOAD_MS)
   })
   expectHello()
-  element.src = options.url
+  element.src = options.url()
   options.stage.append(element)
 
   function expectHello(): void {
     disconnect()
     hasLoaded = false
+    isGreeted = false
     window.addEventListener('message', greet)
     helloWithin(HELLO_WITHIN_MS)
   }
@@ -90,13 +99,25 @@ export function mountFrame(options: FrameOptions): MountedFrame {
   function greet(event: MessageEvent<unknown>): void {
     const frame = element.contentWindow
     if (!frame || event.source !== frame || event.origin !== options.origin || event.data !== HELLO) return
-    disconnect()
+    window.clearTimeout(helloTimer)
+    if (isTooOften()) {
+      stop()
+      return
+    }
+    isGreeted = true
+    port?.close()
     const channel = new MessageChannel()
     port = channel.port1
     listen(port)
     // An opaque origin has no name to address; the window is the one that just spoke.
     frame.postMessage(WELCOME, options.origin === 'null' ? '*' : options.origin, [channel.port2])
     options.onConnect()
+  }
+
+  function isTooOften(): boolean {
+    const now = performance.now()
+    hellos = [...hellos.filter((time) => now - time < HELLOS_MS), now]
+    return hellos.length > HELLOS_MAX
   }
 
   function listen(to: MessagePort): void {
@@ -126,7 +147,7 @@ export function mountFrame(options: FrameOptions): MountedFrame {
     },
     reload() {
       expectHello()
-      element.src = options.url
+      element.src = options.url()
       if (!element.isConnected) options.stage.append(element)
     },
   }

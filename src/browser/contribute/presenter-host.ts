@@ -48,6 +48,7 @@ export function hostPresenter(options: HostOptions): PresenterHost {
   const mounted: MountedFrame = mountFrame({
     stage,
     ...settings.frame,
+    url: () => frameUrl(settings, taskToOpen(options)),
     title: filled(settings.strings.frameTitle, { project: project.name }),
     onConnect() {
       expectRequest()
@@ -112,13 +113,24 @@ export function hostPresenter(options: HostOptions): PresenterHost {
   }
 }
 
-function initialMessage({ settings, firstTaskId, previewSettings }: HostOptions): HostMessage {
+function taskToOpen({ settings, firstTaskId }: HostOptions): number | null {
+  return firstTaskId ? firstTaskId() : settings.taskId
+}
+
+/** On a host of its own a frame's address names the task, as PyBossa's pages do; a reload may be for another one. */
+function frameUrl({ frame }: PageSettings, taskId: number | null): string {
+  const page = taskId === null ? 'newtask' : `task/${taskId}`
+  return frame.url.replace(/\/(newtask|presenter|task\/\d+)\/?(?=\?)/, `/${page}`)
+}
+
+function initialMessage(options: HostOptions): HostMessage {
+  const { settings, previewSettings } = options
   return {
     type: 'init',
     version: BRIDGE_VERSION,
     project: settings.project,
     locale: settings.locale,
-    taskId: firstTaskId ? firstTaskId() : settings.taskId,
+    taskId: taskToOpen(options),
     settings: previewSettings?.() ?? null,
     strings: settings.presenterStrings,
     endpoint: location.origin,

@@ -6,6 +6,7 @@ import {
   OPAQUE_SANDBOX,
   ORIGIN_SANDBOX,
   canUseOwnHosts,
+  framePathFor,
   presenterOriginOf,
 } from './presenter-origin.ts'
 import { sealTicket } from './presenter-ticket.ts'
@@ -42,7 +43,7 @@ export async function frameFor(
     return { url: `${OPAQUE_FRAME_PATH}?ticket=${ticket}`, origin: 'null', sandbox: OPAQUE_SANDBOX }
   }
   const origin = presenterOriginOf(presenterOrigin, projectId)
-  return { url: `${origin}/?ticket=${ticket}`, origin, sandbox: ORIGIN_SANDBOX }
+  return { url: `${origin}${framePathFor(ctx.path)}?ticket=${ticket}`, origin, sandbox: ORIGIN_SANDBOX }
 }
 
 /** Parsed, so that a made-up Host header cannot write more than an origin into the frame's policy. */

@@ -8,7 +8,7 @@ import { AppError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import { codePage, templatePage } from './frame-page.ts'
 import type { FramePage } from './frame-page.ts'
-import { OPAQUE_FRAME_PATH, projectOfHost } from './presenter-origin.ts'
+import { OPAQUE_FRAME_PATH, isFramePath, projectOfHost } from './presenter-origin.ts'
 import { openTicket } from './presenter-ticket.ts'
 import type { PresenterTicket } from './presenter-ticket.ts'
 
@@ -44,7 +44,7 @@ export function presenterHost(
 
   async function pageFor(ctx: Context, projectId: number | undefined): Promise<FramePage | Refusal> {
     const isOpaque = projectId === undefined
-    const isFrame = ctx.path === (isOpaque ? OPAQUE_FRAME_PATH : '/')
+    const isFrame = isOpaque ? ctx.path === OPAQUE_FRAME_PATH : isFramePath(ctx.path)
     if (!isFrame || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) {
       return { status: 404, refusal: 'There is nothing here.' }
     }

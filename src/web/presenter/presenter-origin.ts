@@ -4,6 +4,23 @@
 /** The path of opaque frames on the site's own host. */
 export const OPAQUE_FRAME_PATH = '/presenter-frame'
 
+const PAGE = /^\/(?:project|app)\/([^/]+)\/(?:newtask|presenter|tutorial|results|task\/\d+)\/?$/
+
+/**
+ * Whether a presenter host has the frame's document there: presenters read from their address which task they are to
+ * show, and go to the next one by another address of the same form.
+ */
+export function isFramePath(path: string): boolean {
+  return path === '/' || PAGE.test(path)
+}
+
+/** The path of the frame on a presenter host, for a page of the site about a project: that of PyBossa's page. */
+export function framePathFor(pagePath: string): string {
+  if (PAGE.test(pagePath)) return pagePath
+  const [, shortName] = /^\/project\/([^/]+)\//.exec(pagePath) ?? []
+  return shortName === undefined ? '/' : `/project/${shortName}/newtask`
+}
+
 /** What an opaque frame may do. Never allow-same-origin: it would hand over the session of whoever looks. */
 export const OPAQUE_SANDBOX =
   'allow-scripts allow-forms allow-modals allow-popups allow-popups-to-escape-sandbox'
