@@ -8,6 +8,7 @@ import { untilFileEnds } from '../support/file-ending.ts'
 import { startChromium } from '../support/chromium.ts'
 import { pictureTask } from '../support/contribution.ts'
 import { draftProject } from '../support/builders.ts'
+import { openAsOwner } from '../support/owner-page.ts'
 import { BIRDS, buildPresenterProject } from '../support/presenter-project.ts'
 
 const ending = untilFileEnds()
@@ -18,17 +19,9 @@ before(async () => {
   ;[site, browser] = await Promise.all([startTestApp(ending), startChromium(ending)])
 })
 
-async function openEditor(t: TestContext, shortName: string, owner: TestUser): Promise<Page> {
-  const context = await browser.newContext()
-  t.after(() => context.close())
-  const page = await context.newPage()
-  page.setDefaultTimeout(30_000)
-  await page.goto(`${site.url}/account/signin?next=/project/${shortName}/tasks/taskpresentereditor`)
-  await page.getByLabel('E-mail').fill(owner.email)
-  await page.getByLabel('Password').fill(owner.password)
-  await page.getByRole('main').getByRole('button', { name: 'Sign in' }).click()
-
-  return page
+function openEditor(t: TestContext, shortName: string, owner: TestUser, query = ''): Promise<Page> {
+  const path = `/project/${shortName}/tasks/taskpresentereditor${query}`
+  return openAsOwner(t, { site, browser, owner }, path)
 }
 
 test('an owner sees what is typed at once, on own tasks, and nothing is saved', async (t) => {
@@ -50,10 +43,25 @@ test('an owner sees what is typed at once, on own tasks, and nothing is saved', 
   assert.deepEqual(await stored(), [])
 })
 
-test('without tasks the preview says that there is nothing to show yet', async (t) => {
+test('without tasks the preview shows samples, which can be added to the project', async (t) => {
   const owner = await site.user()
   const { shortName } = await draftProject(site, owner, { tasks: 0 })
   const page = await openEditor(t, shortName, owner)
-  await page.getByText('Add tasks to see them here.').waitFor()
+  const frame = page.frameLocator('#presenter-frame')
+  await frame.getByRole('img', { name: 'Galaxy 1', exact: true }).waitFor()
   await page.keyboard.press('1')
+  await frame.getByRole('img', { name: 'Galaxy 2', exact: true }).waitFor()
+  await page.getByRole('button', { name: 'Add the 4 sample tasks' }).click()
+  await page.getByText('4 sample tasks added.').waitFor()
+  await page.getByText('With your own tasks.').waitFor()
+  await frame.getByRole('img', { name: 'Galaxy 1', exact: true }).waitFor()
+})
+
+test('samples can be tried although there are other tasks, whatever columns these have', async (t) => {
+  const { project, owner } = await buildPresenterProject(site, BIRDS, [pictureTask(1)])
+  const page = await openEditor(t, project.shortName, owner, '?template=comparison')
+  const frame = page.frameLocator('#presenter-frame')
+  await frame.getByText('This task has no picture.').waitFor()
+  await page.getByRole('link', { name: 'Try with sample tasks' }).click()
+  await frame.getByRole('img', { name: 'Galaxy 2', exact: true }).waitFor()
 })

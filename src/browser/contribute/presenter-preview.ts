@@ -16,6 +16,7 @@
 import type { Json, JsonObject } from '../../lib/bridge.ts'
 import { findTemplate } from '../../lib/templates/index.ts'
 import { typedSettings } from '../../lib/templates/settings.ts'
+import { followAskedFields } from './asked-fields.ts'
 import { forwardNumberKeys } from './number-keys.ts'
 import { readPageSettings } from './page-settings.ts'
 import { createPageView } from './page-view.ts'
@@ -55,6 +56,7 @@ function startPreview(): void {
     },
   })
 
+  if (form instanceof HTMLFormElement) followAskedFields(form)
   form?.addEventListener('input', () => {
     const changed = typed()
     if (changed) host.send({ type: 'settings', settings: changed })

@@ -1,6 +1,7 @@
 import { Router } from '@koa/router'
 import { findPresenter, savePresenter, taskColumns } from '../../domain/presenters/presenter-service.ts'
 import type { PresenterVersion } from '../../domain/presenters/presenter-service.ts'
+import { codeOfTemplate } from '../../domain/presenters/template-code.ts'
 import { getTemplate, parseTemplateForm } from '../../domain/presenters/templates.ts'
 import type { ProjectWithTotals } from '../../domain/projects/project-service.ts'
 import { createTasks } from '../../domain/tasks/bulk-service.ts'
@@ -104,6 +105,32 @@ export function presenterRoutes(app: App, views: Views): Router<RequestState> {
       await savePresenter(ctx.state.db, ctx.state.viewer, owned.project, parseTemplateForm(id, values))
       leaveFlash(ctx, app, owned.project.published ? 'question-replaced' : 'question-saved')
       ctx.redirect(`${projectUrl(owned.project)}tasks/`)
+    })
+  })
+
+  router.post('/template-code', async (ctx) => {
+    const values = await readForm(ctx)
+    const { template: id = FIRST_TEMPLATE, confirm, ...kept } = values
+    const { project, ...owned } = await ownedProjectOf(ctx)
+    const again = async ({ errors }: FormView) => {
+      await show(ctx, await editedProject(ctx, id), { values, errors })
+    }
+    await orShowAgain(ctx, values, again, async () => {
+      const presenter = parseTemplateForm(id, values)
+      const code = codeOfTemplate(presenter, project.shortName)
+      if (confirm === undefined) {
+        views.render(ctx, 'pages/presenter/template-code.html', {
+          project: projectCard({ project, ...owned }),
+          template: { id, name: getTemplate(id).name },
+          code,
+          kept: Object.entries({ template: id, ...kept }),
+        })
+        return
+      }
+      const { tutorial } = presenter
+      await savePresenter(ctx.state.db, ctx.state.viewer, project, { kind: 'code', code, tutorial })
+      leaveFlash(ctx, app, project.published ? 'question-replaced' : 'question-saved')
+      ctx.redirect(`${projectUrl(project)}tasks/`)
     })
   })
 

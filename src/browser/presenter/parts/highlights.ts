@@ -23,22 +23,22 @@ export function createHighlights(
   colourOf: (label: string) => `#${string}`,
   onSelect: (start: number, end: number) => void,
 ): Highlights {
-  const annotator: TextAnnotator = createTextAnnotator(root, {
+  const shown: TextAnnotator = createTextAnnotator(root, {
     renderer: 'SPANS',
     userSelectAction: UserSelectAction.NONE,
     style: ({ bodies }) => ({ fill: colourOf(bodies[0]?.value ?? ''), fillOpacity: 0.32 }),
   })
-  annotator.on('createAnnotation', ({ target }) => {
+  shown.on('createAnnotation', ({ target }) => {
     const [selected] = target.selector
     // Only ours are shown: they have a label.
-    annotator.cancelSelected()
+    shown.cancelSelected()
     document.getSelection()?.removeAllRanges()
     if (selected) onSelect(selected.start, selected.end)
   })
 
   return {
     show(passages) {
-      annotator.setAnnotations(
+      shown.setAnnotations(
         passages.map(({ start, end, text, label }, index) => {
           const id = `passage-${index}`
           const selector = [{ start, end, quote: text, range: rangeIn(root, start, end) }]
@@ -52,7 +52,7 @@ export function createHighlights(
       )
     },
     destroy() {
-      annotator.destroy()
+      shown.destroy()
     },
   }
 }
