@@ -44,7 +44,7 @@ test('fields of a form are added, moved and removed without script, and nothing 
   const label = (nth: number) =>
     page.getByRole('group', { name: `Field ${nth}`, exact: true }).getByLabel('Label', { exact: true })
   await page.getByLabel('Question', { exact: true }).fill('What is this?')
-  await press('Add: Field')
+  await press('Add field')
   await label(3).fill('Its colour')
   await press('Move up: Field 3')
   assert.equal(await label(2).inputValue(), 'Its colour')

@@ -179,24 +179,44 @@ function plainLetters(label: string): string {
 
 /** What the fields say of each other, once each of them is right by itself. */
 function checkFields(settings: JsonObject): Record<string, string> {
-  const { fields } = readSettings(freeForm, settings)
-  const problems: Record<string, string> = {}
+  const { fields, commentBox } = readSettings(freeForm, settings)
   const keys = fieldKeys(fields)
+  const problems: Record<string, string> = {}
   for (const [index, field] of fields.entries()) {
-    const say = (name: string, problem: string) => (problems[`fields.${index}.${name}`] = problem)
-    const isTaken = field.name !== '' && keys.indexOf(field.name) !== index
-    if (isTaken) say('name', 'Another field has this name already.')
-    if (settings['commentBox'] === true && keys[index] === 'comment')
-      say('name', 'The comment box has the name “comment”. Give this field another.')
-    const { min, max } = rangeOf(field)
-    if (min !== null && max !== null && min >= max) say('max', 'Give a larger number than the smallest.')
-    else if (field.type === 'scale' && !isScale(min, max))
-      say('max', `A scale has whole numbers and at most ${SCALE_STEPS_MAX} steps.`)
-    if (field.whenField !== '' && fieldNamed(fields.slice(0, index), field.whenField) === -1)
-      say('whenField', `No field above is called “${field.whenField}”.`)
-    else if (field.whenField !== '' && field.whenIs === '') say('whenIs', 'Write the value to wait for.')
+    const taken = [...keys.slice(0, index), ...(commentBox ? ['comment'] : [])]
+    const found = [
+      ['name', nameProblem(field, keys[index] ?? '', taken)],
+      ['max', rangeProblem(field)],
+      ...conditionProblems(field, fields.slice(0, index)),
+    ] as const
+    for (const [name, problem] of found)
+      if (problem !== undefined) problems[`fields.${index}.${name}`] = problem
   }
   return problems
+}
+
+function nameProblem({ name }: FormField, key: string, taken: readonly string[]): string | undefined {
+  const isTaken = taken.includes(name) || taken.includes(key)
+  return isTaken ? `The name “${name || key}” is taken. Give this field another.` : undefined
+}
+
+function rangeProblem(field: FormField): string | undefined {
+  const { min, max } = rangeOf(field)
+  if (min !== null && max !== null && min >= max) return 'Give a larger number than the smallest.'
+  const isRight = field.type !== 'scale' || isScale(min, max)
+  return isRight ? undefined : `A scale has whole numbers and at most ${SCALE_STEPS_MAX} steps.`
+}
+
+function conditionProblems(
+  { whenField, whenIs }: FormField,
+  above: readonly FormField[],
+): [string, string | undefined][] {
+  if (whenField === '') return []
+  const isThere = fieldNamed(above, whenField) !== -1
+  return [
+    ['whenField', isThere ? undefined : `No field above is called “${whenField}”.`],
+    ['whenIs', whenIs === '' ? 'Write the value to wait for.' : undefined],
+  ]
 }
 
 /** The ends of a number or scale; null where there is none. */

@@ -26,7 +26,7 @@ export function createHighlights(
   const shown: TextAnnotator = createTextAnnotator(root, {
     renderer: 'SPANS',
     userSelectAction: UserSelectAction.NONE,
-    style: ({ bodies }) => ({ fill: colourOf(bodies[0]?.value ?? ''), fillOpacity: 0.32 }),
+    style: ({ bodies }) => ({ fill: colourOf(bodies[0]?.value ?? ''), fillOpacity: 0.4 }),
   })
   shown.on('createAnnotation', ({ target }) => {
     const [selected] = target.selector

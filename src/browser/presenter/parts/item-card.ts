@@ -30,7 +30,7 @@ export function createItemCard(options: CardOptions): ItemCard {
   const makers = { picture: pictureOf, text: textOf, sound: soundOf }
   const content = makers[options.kind](options)
   const heading = element('h2', {}, options.name)
-  return { ...content, root: element('section', { class: `item ${options.kind}` }, heading, content.element) }
+  return { ...content, root: element('section', { class: 'compared' }, heading, content.element) }
 }
 
 function pictureOf({ name, column, around }: CardOptions): Content {
