@@ -22,6 +22,12 @@ const ENTRIES = {
   'presenter-kit.js': 'presenter/kit/presenter-kit.ts',
   'presenter-kit.css': 'presenter/kit/presenter-kit.css',
   'presenter-again.js': 'presenter/kit/presenter-again.ts',
+  'pybossa-throbber.js': 'presenter/kit/files/throbber.ts',
+  'pybossa-raphael.js': 'presenter/kit/files/raphael.ts',
+  'pybossa-serialize.js': 'presenter/kit/files/serialize.ts',
+  'pybossa-pdf.js': 'presenter/kit/files/pdf.ts',
+  'pybossa-pdf-worker.js': 'presenter/kit/files/pdf-worker.ts',
+  'pybossa-dragging.js': 'presenter/kit/files/dragging.ts',
   'presenter.css': 'presenter/presenter.css',
 }
 

@@ -1,3 +1,4 @@
+import { PYBOSSA_FILES } from '../lib/pybossa-files.ts'
 import type { Assets } from './assets.ts'
 import { isDemoMedia, sendDemoMedia } from './demo-media.ts'
 import { isUnchanged, openToPresenters } from './sent-file.ts'
@@ -8,27 +9,6 @@ const TOOLS = '/tools/'
 export const YEAR = 'public, max-age=31536000, immutable'
 const DAY = 'public, max-age=86400'
 const MINUTES = 'public, max-age=300'
-
-/** Where PyBossa's pages have what the frame of a presenter begins with; presenters load it once more from there. */
-const PYBOSSA_SCRIPTS = new Set(
-  [
-    ...['js/pybossa/pybossa.js', 'js/pybossa/pybossa.min.js', 'js/pybossa.js', 'js/pybossa.min.js'],
-    ...[
-      'js/pybossa-player/dist/pybossa-player.min.js',
-      'js/pybossa-notify.js',
-      'js/pybossa-notify/pybossa-notify.js',
-    ],
-    ...[
-      'vendor/jquery.js',
-      'vendor/jquery.min.js',
-      'js/jquery.js',
-      'js/jquery.min.js',
-      'js/jquery/dist/jquery.min.js',
-    ],
-    ...['vendor/bootstrap.js', 'vendor/bootstrap.min.js', 'js/bootstrap.js', 'js/bootstrap.min.js'],
-    ...['vendor/modernizr.js', 'js/modernizr.js', 'js/modernizr.min.js'],
-  ].map((path) => `/static/${path}`),
-)
 
 /**
  * Files below /static, stamped with their content and therefore good for a year, and the demo project's pictures.
@@ -44,7 +24,8 @@ export function staticFiles(assets: Assets): Handler {
 /** @returns false when the path is none of a file. */
 async function sendFile(ctx: Context, assets: Assets): Promise<boolean> {
   const { path } = ctx
-  if (PYBOSSA_SCRIPTS.has(path)) sendAsset(ctx, assets, assets.stamped('presenter-again.js'), DAY)
+  const ofPybossa = PYBOSSA_FILES.get(path)
+  if (ofPybossa !== undefined) sendAsset(ctx, assets, assets.stamped(ofPybossa), DAY)
   else if (path.startsWith('/static/')) sendAsset(ctx, assets, path.slice('/static/'.length), YEAR)
   else if (path.startsWith(TOOLS)) sendAsset(ctx, assets, stampedTool(path, assets), MINUTES)
   else if (isDemoMedia(path)) await sendDemoMedia(ctx)

@@ -8,6 +8,7 @@ const config: KnipConfig = {
     // The files that src/http/assets.ts bundles for browsers.
     'src/browser/*/{site,contribute,owner-page,presenter-preview,presenter-frame,presenter-code}.ts',
     'src/browser/presenter/kit/{presenter-kit,presenter-again}.ts',
+    'src/browser/presenter/kit/files/*.ts',
     'src/browser/presenter/tools/*.ts',
     'test/**/*.test.ts',
     'test/{bench,drills}/*.ts',

@@ -1,3 +1,4 @@
+import { PYBOSSA_FILES } from '../../lib/pybossa-files.ts'
 import type { AnyNode, CallExpression, NewExpression } from 'acorn'
 import type { CheckedFor } from './code-check.ts'
 import { writtenName } from './code-reader.ts'
@@ -174,7 +175,7 @@ export const CODE_RULES: readonly CodeRule[] = [
     name: 'file-not-here',
     find: (read) =>
       loaded(read)
-        .filter(({ address }) => isOfSite(address) && !PROVIDED_FILES.has(address.replace(/[?#].*$/, '')))
+        .filter(({ address }) => isOfSite(address) && !PYBOSSA_FILES.has(address.replace(/[?#].*$/, '')))
         .map(({ at, address }) => ({
           at,
           text: `There is no file ${address} in the frame. Write the whole address, beginning with https.`,
@@ -225,12 +226,6 @@ function goneHost(address: string): string | undefined {
 
 const PLAYERS = /(?:^|\.)(?:youtube\.com|youtube-nocookie\.com|vimeo\.com|soundcloud\.com|dailymotion\.com)$/
 const JQUERY_3 = /jquery[-.@/]v?[34][./]/i
-
-/** Files of the site that frames get, at PyBossa's addresses. */
-const PROVIDED_FILES: ReadonlySet<string> = new Set([
-  '/static/js/pybossa/pybossa.js',
-  '/static/js/pybossa-player/dist/pybossa-player.min.js',
-])
 
 /** Addresses that the bridge carries; the old names of PyBossa among them. */
 const REACHABLE = /^\/api\/(?:project|task|taskrun|result|helpingmaterial|category|app)(?:[/?]|$)/

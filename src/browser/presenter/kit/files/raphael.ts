@@ -1,0 +1,3 @@
+import Raphael from 'raphael'
+
+Object.assign(window, { Raphael })

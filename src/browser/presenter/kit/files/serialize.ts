@@ -1,0 +1,2 @@
+// Adds serializeJSON to the frame's jQuery.
+import 'jquery-serializejson'

@@ -1,0 +1,26 @@
+const inFrame = (paths: readonly string[]) => paths.map((path) => [path, 'presenter-again.js'] as const)
+
+/**
+ * Scripts of PyBossa's pages that presenters load by their address, and the file that stands for each here. The frame has
+ * the first ones already; the others come with a presenter that asks for them.
+ */
+export const PYBOSSA_FILES: ReadonlyMap<string, string> = new Map(
+  [
+    ...inFrame(['js/pybossa/pybossa.js', 'js/pybossa/pybossa.min.js', 'js/pybossa.js', 'js/pybossa.min.js']),
+    ...inFrame(['js/pybossa-player/dist/pybossa-player.min.js', 'js/pybossa-player/dist/pybossa-player.js']),
+    ...inFrame(['js/pybossa-notify.js', 'js/pybossa-notify/pybossa-notify.js']),
+    ...inFrame(['vendor/jquery.js', 'vendor/jquery.min.js', 'js/jquery.js', 'js/jquery.min.js']),
+    ...inFrame(['js/jquery/dist/jquery.js', 'js/jquery/dist/jquery.min.js']),
+    ...inFrame(['vendor/bootstrap.js', 'vendor/bootstrap.min.js', 'js/bootstrap.js', 'js/bootstrap.min.js']),
+    ...inFrame(['vendor/modernizr.js', 'js/modernizr.js', 'js/modernizr.min.js']),
+    ['js/throbber/throbber.js', 'pybossa-throbber.js'] as const,
+    ['js/raphael-min.js', 'pybossa-raphael.js'] as const,
+    ['js/raphael.js', 'pybossa-raphael.js'] as const,
+    ['js/vendor/jquery.serializeJSON.min.js', 'pybossa-serialize.js'] as const,
+    ['js/pdf/pdf.js', 'pybossa-pdf.js'] as const,
+    // Looked for beside pdf.js.
+    ['js/pdf/pdf.worker.js', 'pybossa-pdf-worker.js'] as const,
+    ['js/pdf/dragscrollable.js', 'pybossa-dragging.js'] as const,
+    ['js/pdf/scrollsync.js', 'pybossa-dragging.js'] as const,
+  ].map(([path, file]) => [`/static/${path}`, file]),
+)
