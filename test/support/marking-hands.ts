@@ -11,11 +11,20 @@ export interface MarkingHands {
   enterAt(x: number, y: number): Promise<void>
 }
 
+/** Where a place's two numbers stand in what is said, and whether the second one grows upwards. */
+export interface SpokenPlace {
+  order: readonly [number, number]
+  isUpwards: boolean
+}
+
+const ON_PICTURES: SpokenPlace = { order: [0, 1], isUpwards: false }
+
 /** @param placeOf where a place of the picture is in the drawing area, in pixels of the screen. */
 export function markingHands(
   { frame, keys, press, tabTo }: Hands,
   surface: Locator,
   placeOf: (x: number, y: number) => Promise<{ x: number; y: number }>,
+  spoken = ON_PICTURES,
 ): MarkingHands {
   return {
     button: (name) => frame.getByRole('button', { name, exact: true }),
@@ -24,34 +33,40 @@ export function markingHands(
     },
     async enterAt(x, y) {
       await tabTo(surface)
-      await moveCrosshair(frame, keys, x, y)
+      await moveCrosshair({ frame, keys }, spoken, x, y)
       await keys('Enter')
     },
   }
 }
 
 /** As somebody does who hears where the crosshair is: big steps first, small ones then. */
-async function moveCrosshair(frame: FrameLocator, keys: Hands['keys'], x: number, y: number): Promise<void> {
+async function moveCrosshair(
+  { frame, keys }: Pick<Hands, 'frame' | 'keys'>,
+  { order, isUpwards }: SpokenPlace,
+  x: number,
+  y: number,
+): Promise<void> {
   // Any step, to hear the first place.
   await keys('ArrowLeft')
-  for (const [axis, wanted, less, more] of [
-    [0, x, 'ArrowLeft', 'ArrowRight'],
-    [1, y, 'ArrowUp', 'ArrowDown'],
-  ] as const) {
+  const [less, more] = isUpwards ? ['ArrowDown', 'ArrowUp'] : ['ArrowUp', 'ArrowDown']
+  for (const axis of [
+    { place: order[0], wanted: x, less: 'ArrowLeft', more: 'ArrowRight' },
+    { place: order[1], wanted: y, less, more },
+  ]) {
     for (const shift of ['', 'Shift+']) {
-      let from = (await heard(frame))[axis]
-      const key = shift + (from < wanted ? more : less)
-      while (from < wanted === key.endsWith(more) && from !== wanted) {
-        await keys(key)
-        from = (await heard(frame))[axis]
+      let from = await heard(frame, axis.place)
+      const grows = from < axis.wanted
+      while (from !== axis.wanted && from < axis.wanted === grows) {
+        await keys(shift + (grows ? axis.more : axis.less))
+        from = await heard(frame, axis.place)
       }
     }
   }
 }
 
-async function heard(frame: FrameLocator): Promise<[number, number]> {
+async function heard(frame: FrameLocator, place: number): Promise<number> {
   const text = await frame.locator('.surface .announcer').innerText()
-  const [first, second] = [...text.matchAll(/-?\d+(?:\.\d+)?/g)].map(Number)
-  assert.ok(first !== undefined && second !== undefined, `No place in “${text}”`)
-  return [first, second]
+  const number = [...text.matchAll(/-?\d+(?:\.\d+)?/g)].map(Number)[place]
+  assert.ok(number !== undefined, `No place in “${text}”`)
+  return number
 }

@@ -42,8 +42,8 @@ export interface TemplateSessions {
   mouse: Session
   touch: Session
   keyboard: Session
-  /** The info of each task run of each session. */
-  stored: Json[]
+  /** The info of each task run of each session; a function checks what no hand can do the same twice. */
+  stored: Json[] | ((infos: Json[]) => void)
   /** Resolves when the first task can be worked on. */
   ready(frame: FrameLocator): Promise<void>
 }
@@ -74,7 +74,9 @@ export function testTemplate(sessions: TemplateSessions): void {
       const opened = await openTemplate(t, { ...(await start()), sessions, context })
       await sessions[way](handsOf(opened, way))
       await opened.page.locator('#finished-panel').waitFor()
-      assert.deepEqual(await opened.stored(), sessions.stored)
+      const stored = await opened.stored()
+      if (typeof sessions.stored === 'function') sessions.stored(stored)
+      else assert.deepEqual(stored, sessions.stored)
     })
   }
 

@@ -4,6 +4,8 @@ import { imageClassification } from './image-classification.ts'
 import { imageRegions } from './image-regions.ts'
 import { audio } from './audio.ts'
 import { video } from './video.ts'
+import { transcription } from './transcription.ts'
+import { map } from './map.ts'
 import type { ReadyTemplate } from './template.ts'
 import { textSpans } from './text-spans.ts'
 
@@ -15,7 +17,7 @@ export const readyTemplates: readonly ReadyTemplate[] = [
   freeForm,
   audio,
   video,
-  textSpans,
+export const readyTemplates: readonly ReadyTemplate[] = [textSpans, transcription, map]
 ]
 
 export function findTemplate(id: string): ReadyTemplate | undefined {

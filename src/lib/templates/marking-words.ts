@@ -24,6 +24,7 @@ export const MARKING_WORDS = {
   zoomOut: 'Zoom out',
   whole: 'Show everything',
   marks: 'Marks',
+  more: '{place} and {count} more points',
   noMarks: 'No marks yet.',
   nextLabel: 'Label of the next mark',
   labelOf: 'Label of mark {number}',

@@ -87,13 +87,20 @@ export function createMarking(options: MarkingOptions): Marking {
       marks.map((mark) => ({
         id: mark.id,
         name: words[mark.kind],
-        detail: mark.positions.map(options.spoken).join('; '),
+        detail: placesText(mark.positions),
         label: mark.label,
       })),
       selectedId,
     )
     toolbar.show(mode, hint(), sketch)
     nothingField.hidden = marks.length > 0 || sketch !== undefined
+  }
+
+  function placesText([first = [0, 0], ...others]: readonly Position[]): string {
+    const [second] = others
+    if (others.length > 1)
+      return filled(words.more, { place: options.spoken(first), count: String(others.length) })
+    return [first, ...(second ? [second] : [])].map(options.spoken).join('; ')
   }
 
   function onResize(): void {

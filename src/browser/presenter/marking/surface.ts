@@ -69,6 +69,9 @@ export function createSurface(options: SurfaceOptions): Surface {
   const map = createMap(canvas, {
     attributionControl: false,
     zoomControl: false,
+    // Until there is something to show.
+    center: [0, 0],
+    zoom: 0,
     keyboard: false,
     doubleClickZoom: false,
     boxZoom: false,
@@ -160,11 +163,7 @@ export function createSurface(options: SurfaceOptions): Surface {
   }
 
   function drawMark(mark: Mark, number: number, { selectedId, isPickable }: SurfaceView): void {
-    const layer = layerOf(
-      mark,
-      ['mark-shape', ...(mark.id === selectedId ? ['is-selected'] : [])],
-      isPickable,
-    )
+    const layer = layerOf(mark, mark.id === selectedId ? ['is-selected'] : [], isPickable)
     layer.bindTooltip(String(number), { permanent: true, direction: 'center', className: 'mark-number' })
     layer.on('click', () => {
       options.onPick(mark.id)
@@ -175,11 +174,11 @@ export function createSurface(options: SurfaceOptions): Surface {
   function layerOf({ kind, positions }: Shape, classes: readonly string[], interactive: boolean): Layer {
     const places = (kind === 'box' ? cornersOf(positions) : positions).map(toLatLng)
     const [first] = places
-    const style = { className: classes.join(' '), interactive, bubblingMouseEvents: false, weight: 3 }
-    if (first && places.length === 1) return circleMarker(first, { ...style, radius: 7 })
-    return kind === 'line' || (positions.length === 2 && kind === 'area')
-      ? polyline(places, style)
-      : polygon(places, style)
+    const isLine = kind === 'line' || (kind === 'area' && places.length === 2)
+    const className = ['mark-shape', ...classes, ...(isLine ? ['is-line'] : [])].join(' ')
+    const style = { className, interactive, bubblingMouseEvents: false, weight: 3 }
+    if (first && positions.length === 1) return circleMarker(first, { ...style, radius: 7 })
+    return isLine ? polyline(places, style) : polygon(places, style)
   }
 
   return {
@@ -189,10 +188,10 @@ export function createSurface(options: SurfaceOptions): Surface {
       shapes.clearLayers()
       for (const [index, mark] of view.marks.entries()) drawMark(mark, index + 1, view)
       if (view.sketch) {
-        layerOf(view.sketch, ['mark-shape', 'is-sketch'], false).addTo(shapes)
+        layerOf(view.sketch, ['is-sketch'], false).addTo(shapes)
         // Each place of the sketch, for a box's first corner and an outline's ends to be seen.
         for (const position of view.sketch.positions) {
-          layerOf({ kind: 'point', positions: [position] }, ['mark-shape', 'is-sketch'], false).addTo(shapes)
+          layerOf({ kind: 'point', positions: [position] }, ['is-sketch'], false).addTo(shapes)
         }
       }
       drawHandles(view.marks.find((mark) => mark.id === view.selectedId))
