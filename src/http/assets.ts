@@ -50,6 +50,7 @@ export interface AssetFile {
 const TYPES: Record<string, string> = {
   '.css': 'text/css; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
+  '.mjs': 'text/javascript; charset=utf-8',
   '.woff2': 'font/woff2',
   '.svg': 'image/svg+xml',
   '.map': 'application/json',
@@ -91,6 +92,7 @@ export async function buildAssets({
       out: name.slice(0, -extname(name).length),
     })),
     bundle: true,
+    plugins: [fileUrls],
     minify,
     sourcemap: 'linked',
     format: 'iife',
@@ -107,10 +109,26 @@ export async function buildAssets({
   const names = Object.keys(metafile.outputs).map((path) => basename(path))
   await writeFile(join(making, 'manifest.json'), JSON.stringify(manifestOf(names)))
   await Promise.all(
-    names.filter((name) => /\.(css|js|svg)$/.test(name)).map((name) => compress(join(making, name))),
+    names.filter((name) => /\.(css|m?js|svg)$/.test(name)).map((name) => compress(join(making, name))),
   )
   await writeFile(join(making, 'sources'), hash)
   await switchFolder(making, outDir)
+}
+
+/** `import address from 'package/file.mjs?url'` serves a file as it is, such as a script for another thread. */
+const fileUrls: Plugin = {
+  name: 'file-urls',
+  setup({ onResolve, onLoad, resolve }) {
+    onResolve({ filter: /\?url$/ }, async ({ path, importer, resolveDir }) => {
+      const file = path.slice(0, -'?url'.length)
+      const found = await resolve(file, { kind: 'import-statement', importer, resolveDir })
+      return { path: found.path, errors: found.errors, namespace: 'file-url' }
+    })
+    onLoad({ filter: /.*/, namespace: 'file-url' }, async ({ path }) => ({
+      contents: await readFile(path),
+      loader: 'file',
+    }))
+  },
 }
 
 /** Each script and style in the folder of tools: `tool-map.js` from `map.ts`. */

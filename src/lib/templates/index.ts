@@ -6,6 +6,7 @@ import { audio } from './audio.ts'
 import { video } from './video.ts'
 import { transcription } from './transcription.ts'
 import { map } from './map.ts'
+import { pdf } from './pdf.ts'
 import type { ReadyTemplate } from './template.ts'
 import { textSpans } from './text-spans.ts'
 
@@ -17,7 +18,7 @@ export const readyTemplates: readonly ReadyTemplate[] = [
   freeForm,
   audio,
   video,
-export const readyTemplates: readonly ReadyTemplate[] = [textSpans, transcription, map]
+export const readyTemplates: readonly ReadyTemplate[] = [textSpans, transcription, map, pdf]
 ]
 
 export function findTemplate(id: string): ReadyTemplate | undefined {
