@@ -35,8 +35,6 @@ registerTool(imageRegions, ({ pictureColumn, shapes, labels }, around) => {
     changed: around.changed,
   })
   const { map } = marking
-  // Until there is a picture.
-  map.setView([0, 0], 0)
 
   function showWhole(): void {
     if (!shown) return
