@@ -65,13 +65,9 @@ testTemplate({
   settings: {
     shapes: 'any',
     labels: ['Lake', 'Road'],
-    tileUrl: '/media/samples/map/tile-{z}-{x}-{y}.webp',
-    tileZoomMax: 3,
     attribution: 'A map of our own',
     latitude: 80,
     zoom: ZOOM,
-    latitudeColumn: 'latitude',
-    longitudeColumn: 'longitude',
   },
   tasks: [{ latitude: '0', longitude: 0 }],
   ready: (frame) => frame.locator('.task[data-state="ready"]').waitFor(),
