@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, extname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -108,6 +108,7 @@ export async function buildAssets({
   })
   const names = Object.keys(metafile.outputs).map((path) => basename(path))
   await writeFile(join(making, 'manifest.json'), JSON.stringify(manifestOf(names)))
+  names.push(...(await copyDecoders(making)))
   await Promise.all(
     names.filter((name) => /\.(css|m?js|svg)$/.test(name)).map((name) => compress(join(making, name))),
   )
@@ -129,6 +130,23 @@ const fileUrls: Plugin = {
       loader: 'file',
     }))
   },
+}
+
+/**
+ * What pdf.js loads for pictures of scanners (JBIG2, fax and JPEG 2000), by names of its own, from a folder with its
+ * version. The forms without WebAssembly, which the frame's policy would have to allow.
+ */
+async function copyDecoders(folder: string): Promise<string[]> {
+  const decoders = new URL('./wasm/', import.meta.resolve('pdfjs-dist/package.json'))
+  const { version } = JSON.parse(await readFile(new URL('../package.json', decoders), 'utf8')) as {
+    version: string
+  }
+  const names = ['jbig2_nowasm_fallback.js', 'openjpeg_nowasm_fallback.js'].map(
+    (name) => `pdf-${version}/${name}`,
+  )
+  await mkdir(join(folder, `pdf-${version}`))
+  await Promise.all(names.map((name) => copyFile(new URL(basename(name), decoders), join(folder, name))))
+  return names
 }
 
 /** Each script and style in the folder of tools: `tool-map.js` from `map.ts`. */
@@ -184,7 +202,7 @@ async function sourcesHash(): Promise<string> {
 /** Reads what `buildAssets` made into memory. @throws Error when nothing was built there. */
 export async function loadAssets(folder: string): Promise<Assets> {
   const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as Record<string, string>
-  const names = (await readdir(folder)).filter(
+  const names = (await readdir(folder, { recursive: true })).filter(
     (name) => TYPES[extname(name.replace(/\.(br|gz)$/, ''))] !== undefined,
   )
   const contents = new Map(

@@ -1,3 +1,8 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { startTestApp } from '../../support/app.ts'
+import { startChromium } from '../../support/chromium.ts'
+import { contribute } from '../../support/contribution.ts'
 import { testTemplate } from '../../support/template-session.ts'
 import type { Hands } from '../../support/template-session.ts'
 
@@ -61,3 +66,48 @@ testTemplate({
     },
   ],
 })
+
+interface Canvas {
+  width: number
+  height: number
+  getContext(kind: '2d'): {
+    getImageData(x: number, y: number, width: number, height: number): { data: Iterable<number> }
+  }
+}
+
+test('a page of a scanner, packed as a fax is, is painted', async (t) => {
+  const [site, browser] = await Promise.all([startTestApp(t), startChromium(t)])
+  const settings = { question: 'What is it?', documentColumn: 'pdf', choices: ['A', 'B'] }
+  const presenter = { kind: 'template', template: 'pdf', settings, tutorial: null } as const
+  const infos = [{ pdf: `data:application/pdf;base64,${blackFax().toString('base64')}` }]
+  const { frame } = await contribute(t, site, browser, { presenter, infos })
+  await frame.locator('.task[data-state="ready"]').waitFor()
+  const middle = await frame.locator('canvas').evaluate((canvas: Canvas) => {
+    const { width, height } = canvas
+    return [...canvas.getContext('2d').getImageData(width / 2, height / 2, 1, 1).data]
+  })
+  assert.deepEqual(middle, [0, 0, 0, 255])
+})
+
+/** A document of one page, which a CCITT picture of 64 × 64 fills: a bit a line says “as the line before”, white. */
+function blackFax(): Buffer {
+  const picture = Buffer.from([...Array.from({ length: 8 }, () => 0xff), 0x00, 0x10, 0x01])
+  const paint = '200 0 0 200 0 0 cm /I Do'
+  // Decode turns white into black.
+  const about =
+    '/Type/XObject/Subtype/Image/Width 64/Height 64/ColorSpace/DeviceGray/BitsPerComponent 1/Decode[1 0]' +
+    '/Filter/CCITTFaxDecode/DecodeParms<</K -1/Columns 64/Rows 64>>'
+  return Buffer.concat([
+    Buffer.from(`%PDF-1.4
+1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj
+2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj
+3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 4 0 R/Resources<</XObject<</I 5 0 R>>>>>>endobj
+4 0 obj<</Length ${paint.length}>>stream
+${paint}
+endstream endobj
+5 0 obj<<${about}/Length ${picture.length}>>stream
+`),
+    picture,
+    Buffer.from('\nendstream endobj\ntrailer<</Root 1 0 R>>'),
+  ])
+}

@@ -1,15 +1,16 @@
-import { GlobalWorkerOptions, getDocument } from 'pdfjs-dist'
+import { GlobalWorkerOptions, getDocument, version } from 'pdfjs-dist'
 import type { PDFDocumentProxy, RenderTask } from 'pdfjs-dist'
 import parserFile from 'pdfjs-dist/build/pdf.worker.min.mjs?url'
 import { filled } from '../../../lib/contribute-strings.ts'
 import { element } from '../elements.ts'
 import { signButton, textButton } from '../parts/buttons.ts'
 
-/** The script that reads documents beside the page lies beside this one, which is known while it runs first. */
-const parserUrl = new URL(
-  parserFile,
-  document.currentScript instanceof HTMLScriptElement ? document.currentScript.src : location.href,
-).href
+/** Scripts that load later lie beside this one, whose address is known while it runs first. */
+const own = document.currentScript instanceof HTMLScriptElement ? document.currentScript.src : location.href
+/** Reads documents beside the page. */
+const parserUrl = new URL(parserFile, own).href
+/** For the pictures of scanners. */
+const decodersUrl = new URL(`/static/pdf-${version}/`, own).href
 const ZOOM_STEP = 1.25
 const ZOOM_MIN = 0.5
 const ZOOM_MAX = 5
@@ -126,7 +127,7 @@ export function createPdfViewer(words: Readonly<Record<ViewerWord, string>>, onP
     async open(url, first) {
       clear()
       const ownTurn = turn
-      const opened = await getDocument({ url }).promise
+      const opened = await getDocument({ url, wasmUrl: decodersUrl, useWasm: false }).promise
       if (ownTurn !== turn) {
         void opened.loadingTask.destroy()
         return
