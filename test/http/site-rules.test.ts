@@ -232,6 +232,28 @@ test('the demo project’s pictures are served, and no other file', async () => 
   }
 })
 
+test('media of sample tasks are served, whole or the part that a player asks for, to presenters too', async () => {
+  const path = '/media/samples/comparison/low.wav'
+  const whole = await site.http.get(path).buffer(true).expect(200).expect('Content-Type', 'audio/wav')
+  assert.equal(whole.headers['access-control-allow-origin'], '*')
+  assert.match(whole.headers['content-security-policy'] ?? '', /^sandbox/)
+  const size = Number(whole.headers['content-length'])
+  for (const [range, expected] of [
+    ['bytes=0-9', `bytes 0-9/${size}`],
+    ['bytes=100-', `bytes 100-${size - 1}/${size}`],
+    ['bytes=-10', `bytes ${size - 10}-${size - 1}/${size}`],
+    ['bytes=5-999999', `bytes 5-${size - 1}/${size}`],
+  ] as const) {
+    await site.http.get(path).set('Range', range).expect(206).expect('Content-Range', expected)
+  }
+  for (const range of ['bytes=9-2', 'bytes=0-1,4-5', 'lines=1-2', 'bytes=-']) {
+    await site.http.get(path).set('Range', range).expect(200)
+  }
+  for (const name of ['tasks.csv', 'none.wav', '../project.json', '%2e%2e/x.wav']) {
+    await site.http.get(`/media/samples/comparison/${name}`).expect(404)
+  }
+})
+
 test('repeated slashes lead to the same page', async () => {
   await site.http.get('//about').expect(200)
   const { shortName } = await draftProject(site, owner)
