@@ -20,13 +20,26 @@ export function callWithCookies(site: string, run: object): string {
         return answer.type + ' ' + answer.status + ' ' + await answer.text()
       } catch (error) { return error.name }
     }
+    // Not by the fetch of the frame, which would ask the page around it.
+    const askAtOnce = (path, body) => {
+      try {
+        const request = new XMLHttpRequest()
+        request.open('POST', ${JSON.stringify(site)} + path, false)
+        request.withCredentials = true
+        request.setRequestHeader('content-type', 'application/json')
+        request.send(body)
+        return request.status + request.responseText
+      } catch (error) { return error.name }
+    }
     const body = ${JSON.stringify(JSON.stringify(run))}
     const form = new URLSearchParams({ name: 'forged' })
     return [
       await send('/account/profile', {}),
       await send('/api/user', {}),
-      await send('/api/taskrun', { method: 'POST', body, headers: { 'content-type': 'application/json' } }),
-      await send('/api/taskrun', { method: 'POST', body, mode: 'no-cors' }),
+      await send('/account', {}),
+      await send('/admin', {}),
+      askAtOnce('/api/taskrun', body),
+      String(navigator.sendBeacon(${JSON.stringify(site)} + '/api/taskrun', new Blob([body], { type: 'text/plain' }))),
       await send('/account/signout', { method: 'POST', body: form, mode: 'no-cors' }),
       await send('/account/keys', { method: 'POST', body: form, mode: 'no-cors' }),
     ]
@@ -101,4 +114,33 @@ export const LEAVE_PAGE = `location.href = 'about:blank'`
 
 export const FLOOD = `(() => {
   for (let n = 0; n < 4000; n += 1) stolen.postMessage('{"type":"resize","height":100}')
+})()`
+
+/** Fills every store that a page of this origin has, as far as the browser goes along; ends as how far that was. */
+export const EXHAUST_STORAGE = `(async () => {
+  const chunk = 'x'.repeat(500000)
+  let count = 0
+  for (const store of [() => localStorage, () => sessionStorage]) {
+    try { for (let n = 0; n < 40; n += 1) { store().setItem('fill' + n, chunk); count += 1 } } catch {}
+  }
+  try { for (let n = 0; n < 400; n += 1) document.cookie = 'fill' + n + '=' + 'x'.repeat(3000) + '; path=/' } catch {}
+  return count
+})()`
+
+/** What another presenter's page left where a page of this origin can look. */
+export const READ_STORAGE = `(() => {
+  const attempt = (read) => { try { return String(read()) } catch (error) { return '' } }
+  return [
+    attempt(() => localStorage.getItem('secret')),
+    attempt(() => sessionStorage.getItem('secret')),
+    attempt(() => document.cookie),
+  ].join()
+})()`
+
+export const LEAVE_SECRET = `(() => {
+  for (const leave of [
+    () => localStorage.setItem('secret', 'of-birds'),
+    () => sessionStorage.setItem('secret', 'of-birds'),
+    () => { document.cookie = 'secret=of-birds; path=/' },
+  ]) { try { leave() } catch {} }
 })()`

@@ -316,7 +316,7 @@ export const NAMED: Readonly<Record<string, WildPresenter>> = {
     expected: [{ text: 'tag', shapes: [{ type: 'rect', geometry: { x: true } }] }],
   },
   'feynman-flowers': {
-    code: `${classic(
+    code: classic(
       `<div id="canvas" style="position:relative"></div><button class="btn btn-large btn-primary btn-submit">Done</button>`,
       '',
       `Modernizr.load({ load: ['https://files.localhost/raphael.js', 'https://files.localhost/shapes.js'], complete: function () {
@@ -328,7 +328,7 @@ export const NAMED: Readonly<Record<string, WildPresenter>> = {
          })
          $('.btn-submit').off('click').on('click', function () { save(task, deferred, found) })
        } })`,
-    )}`,
+    ),
     info: { photo: 'flower-1' },
     actions: [{ clickOn: '#canvas path' }, { press: 'Done' }],
     expected: { x: true, y: true, angle: 30, photo: 'flower-1' },

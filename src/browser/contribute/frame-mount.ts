@@ -54,6 +54,8 @@ export function mountFrame(options: FrameOptions): MountedFrame {
   element.setAttribute('sandbox', options.sandbox)
   element.setAttribute('allow', 'fullscreen')
   element.referrerPolicy = 'no-referrer'
+  // A page below the site's own domain could crowd the site's cookies out, where a browser does not know this attribute.
+  if (isOfSameDomain(options.origin)) element.setAttribute('credentialless', '')
   element.addEventListener('load', () => {
     const isOurs = isGreeted
     isGreeted = false
@@ -151,4 +153,11 @@ export function mountFrame(options: FrameOptions): MountedFrame {
       if (!element.isConnected) options.stage.append(element)
     },
   }
+}
+
+/** Whether the frame's host and the page's belong to one domain, as far as their last two names tell. */
+function isOfSameDomain(origin: string): boolean {
+  const domainOf = (host: string) => host.split('.').slice(-2).join('.')
+  const host = URL.parse(origin)?.hostname
+  return host !== undefined && domainOf(host) === domainOf(location.hostname)
 }
