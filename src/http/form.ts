@@ -15,14 +15,15 @@ const FORM_BYTES_MAX = 1024 * 1024
  * The fields of a posted form, as a browser sends it or as a JSON object. Of a repeated field the last value counts.
  * The token that PyBossa's clients send along is left out: the request's origin decides (same-origin.ts).
  *
- * @throws AppError too-large above 1 MB; InvalidError when the body is no form, not UTF-8, or holds what cannot be
+ * @param bytesMax for a form in which more than a few words are written.
+ * @throws AppError too-large above the limit; InvalidError when the body is no form, not UTF-8, or holds what cannot be
  *   stored.
  */
-export async function readForm(ctx: Context): Promise<Record<string, string>> {
+export async function readForm(ctx: Context, bytesMax = FORM_BYTES_MAX): Promise<Record<string, string>> {
   if (ctx.is('multipart/form-data')) {
     throw new InvalidError('This form takes no files.')
   }
-  const text = await readText(ctx)
+  const text = await readText(ctx, bytesMax)
   const {
     csrf: _,
     csrf_token: __,
@@ -34,20 +35,21 @@ export async function readForm(ctx: Context): Promise<Record<string, string>> {
   return fields
 }
 
-async function readText(ctx: Context): Promise<string> {
-  const text = utf8Text(await readBytes(ctx))
+async function readText(ctx: Context, bytesMax = FORM_BYTES_MAX): Promise<string> {
+  const text = utf8Text(await readBytes(ctx, bytesMax))
   if (text === undefined) throw new InvalidError('This form is not valid UTF-8 text.')
   return text
 }
 
-async function readBytes(ctx: Context): Promise<Buffer> {
+async function readBytes(ctx: Context, bytesMax: number): Promise<Buffer> {
   try {
     return await rawBody(ctx.req, {
-      limit: FORM_BYTES_MAX,
+      limit: bytesMax,
       length: ctx.get('Content-Length') || null,
     })
   } catch (error) {
-    throw new AppError('too-large', 'This form is too large: 1 MB is the most.', { cause: error })
+    const megabytes = Math.floor(bytesMax / 1_048_576)
+    throw new AppError('too-large', `This form is too large: ${megabytes} MB is the most.`, { cause: error })
   }
 }
 

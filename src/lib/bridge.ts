@@ -88,6 +88,8 @@ export type FrameMessage =
   | { type: 'navigate'; path: string }
   /** Unsaved work on the screen: leaving asks first. */
   | { type: 'dirty'; dirty: boolean }
+  /** The presenter's own script failed; the line (from 1) is that of its code. Only told in a preview. */
+  | { type: 'error'; text: string; line: number | null }
 
 export const HELLO = `{"manyhands":"hello","version":${BRIDGE_VERSION}}`
 export const WELCOME = `{"manyhands":"welcome","version":${BRIDGE_VERSION}}`
@@ -124,6 +126,7 @@ const FRAME_READERS = new Map<Json, (message: JsonObject) => FrameMessage | unde
   ['reveal', readReveal],
   ['navigate', ({ path }) => (typeof path === 'string' ? { type: 'navigate', path } : undefined)],
   ['dirty', ({ dirty }) => (typeof dirty === 'boolean' ? { type: 'dirty', dirty } : undefined)],
+  ['error', readError],
 ])
 
 const HOST_READERS = new Map<Json, (message: JsonObject) => HostMessage | undefined>([
@@ -199,6 +202,11 @@ function readNotice({ text, notice, show }: JsonObject): FrameMessage | undefine
 
 function readReveal({ top, height }: JsonObject): FrameMessage | undefined {
   return isFiniteNumber(top) && isFiniteNumber(height) ? { type: 'reveal', top, height } : undefined
+}
+
+function readError({ text, line }: JsonObject): FrameMessage | undefined {
+  if (typeof text !== 'string') return undefined
+  return { type: 'error', text: text.slice(0, NOTICE_CHARS_MAX), line: isId(line) ? line : null }
 }
 
 function textOf(value: Json | undefined): string {

@@ -8,6 +8,7 @@ import { connectBridge } from './bridge-client.ts'
 import type { BridgeClient } from './bridge-end.ts'
 import { followContentHeight } from './content-height.ts'
 import { readFrameDocument } from './frame-document.ts'
+import { reportErrors } from './error-report.ts'
 import { createPybossa } from './pybossa.ts'
 import { bridgeFetch } from './requests/bridged-fetch.ts'
 import { bridgeXhr } from './requests/bridged-xhr.ts'
@@ -22,6 +23,7 @@ const frame = readFrameDocument()
 const connected = connectBridge(frame.site)
 const router = createRequestRouter(connected, frame)
 
+reportErrors(connected)
 Object.assign(window, { pybossa: createPybossa(connected) })
 bridgeFetch(router)
 bridgeXhr(router)

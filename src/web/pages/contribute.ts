@@ -1,6 +1,7 @@
 import { Router } from '@koa/router'
 import { ownProgress, requestTask } from '../../domain/assignment/assignment-service.ts'
 import { skippedTasks } from '../../domain/contributors/contributor-service.ts'
+import { findFieldGuide } from '../../domain/field-guides/field-guide-service.ts'
 import { getPresenter } from '../../domain/presenters/presenter-service.ts'
 import { getTotals, listOpenProjects } from '../../domain/projects/project-service.ts'
 import type { PresenterVersion } from '../../domain/presenters/presenter-service.ts'
@@ -16,6 +17,7 @@ import type { Views } from '../../http/views.ts'
 import { NotFoundError, UnauthenticatedError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import { frameFor } from '../presenter/frame-for.ts'
+import { fieldGuideHtml } from './field-guide-html.ts'
 import { showTutorial } from './owner-html.ts'
 import { projectCard } from './project-card.ts'
 import { projectOf } from './projects.ts'
@@ -36,13 +38,14 @@ export function contributeRoutes(app: App, views: Views): Router<RequestState> {
     }
     await ensureDevice(ctx, app, countNewDevice)
     const { db, contributor } = ctx.state
-    const [presenter, totals, ownCount, skippedCount, others, frame] = await Promise.all([
+    const [presenter, totals, ownCount, skippedCount, others, frame, guide] = await Promise.all([
       getPresenter(db, project.presenterVersionId),
       getTotals(db, project.id),
       ownProgress(app, db, project.id, contributor),
       skippedTasks(app, db, project.id, contributor),
       listOpenProjects(db, 2, project.id),
       frameFor(app, ctx, project.id, { version: project.presenterVersionId }),
+      findFieldGuide(db, project),
     ])
     const tutorial = tutorialOf(presenter)
     const isTutorialNew = tutorial.isThere && !hasSeenTutorial(ctx, project)
@@ -64,6 +67,7 @@ export function contributeRoutes(app: App, views: Views): Router<RequestState> {
       hasTutorialPage: tutorial.isOwnPage,
       showTutorial: isTutorialNew,
       presenterVersion: presenter.id,
+      guideHtml: guide ? fieldGuideHtml(guide.markdown, app.config.site.url) : null,
       others: others.map(projectCard),
     })
     if (isTutorialNew && tutorial.text !== null) rememberTutorial(ctx, project, app)

@@ -8,10 +8,14 @@ import { adminJobRoutes } from './admin-jobs.ts'
 import { apiHelpRoutes } from './api-help.ts'
 import { contributeRoutes } from './contribute.ts'
 import { exportRoutes } from './exports.ts'
+import { fieldGuideRoutes } from './field-guide.ts'
+import { helpingMaterialRoutes } from './helping-materials.ts'
 import { importRoutes } from './imports.ts'
 import { keyRoutes } from './keys.ts'
 import { mailRoutes } from './mail.ts'
 import { ownerHtmlRoutes } from './owner-html.ts'
+import { presenterCodeRoutes } from './presenter-code.ts'
+import { presenterVersionRoutes } from './presenter-versions.ts'
 import { presenterRoutes } from './presenter.ts'
 import { projectRoutes } from './projects.ts'
 import { ruleRoutes } from './rules.ts'
@@ -32,6 +36,10 @@ export function pageRoutes(app: App, views: Views, document: ApiDocument): Route
     projectRoutes(app, views),
     importRoutes(app, views),
     presenterRoutes(app, views),
+    presenterCodeRoutes(app, views),
+    presenterVersionRoutes(app, views),
+    fieldGuideRoutes(app, views),
+    helpingMaterialRoutes(app, views),
     exportRoutes(app, views),
     ruleRoutes(app, views),
     webhookRoutes(app, views),

@@ -24,7 +24,8 @@ export interface PresenterFrame {
  * The frame for a project's presenter on the page that is being answered. The caller has checked that this person may
  * see it; the ticket in the address is good for five minutes.
  *
- * @param shown a stored version, its tutorial, the project's results, or a template's settings that are not saved yet.
+ * @param shown a stored version, its tutorial, the project's results, a template's settings that are not saved yet, or a
+ *   draft of code or of its tutorial.
  */
 export async function frameFor(
   app: Pick<App, 'config' | 'sealer'>,

@@ -68,12 +68,16 @@ export function codePage(
   around: Surroundings,
 ): FramePage {
   const { site, locale } = around
+  const before = [
+    head(locale, { site, template: null, settings: null, project }),
+    `<link rel="stylesheet" href="${escaped(site + assets.style)}">`,
+    ...assets.scripts.map((script) => `<script src="${escaped(site + script)}"></script>`),
+  ]
   return {
     html: [
-      head(locale, { site, template: null, settings: null, project }),
-      `<link rel="stylesheet" href="${escaped(site + assets.style)}">`,
-      ...assets.scripts.map((script) => `<script src="${escaped(site + script)}"></script>`),
-      `</head><body><div class="container">${code}</div>`,
+      ...before,
+      // Where the code begins, for whoever tells its author the line of a mistake.
+      `</head><body data-code-line="${before.join('\n').split('\n').length + 1}"><div class="container">${code}</div>`,
       `<div id="PYBOSSA_USER_LOCALE" hidden>${escaped(locale)}</div></body></html>`,
     ].join('\n'),
     contentSecurityPolicy: policy(around, ["default-src * data: blob: 'unsafe-inline' 'unsafe-eval'"]),

@@ -1,6 +1,8 @@
+import { getDraftForFrame } from '../../domain/presenters/draft-service.ts'
 import { getPresenter } from '../../domain/presenters/presenter-service.ts'
 import type { PresenterVersion } from '../../domain/presenters/presenter-service.ts'
 import { getProjectById } from '../../domain/projects/project-service.ts'
+import type { Project } from '../../domain/projects/project-service.ts'
 import { resultsPageOf } from '../../domain/projects/results-page.ts'
 import type { Assets } from '../../http/assets.ts'
 import type { Context, Handler } from '../../http/state.ts'
@@ -99,11 +101,11 @@ async function pageOf(
   const { shown, site, locale } = ticket
   const around = { site, locale, isOpaque }
   if ('draft' in shown) return templatePage(shown.draft, assetsOf(assets, shown.draft.template), around)
-  const version = 'results' in shown ? undefined : await findVersion(app, ticket)
+  const version = await findVersion(app, ticket)
   if ('version' in shown && version?.kind === 'template')
     return templatePage(version, assetsOf(assets, version.template), around)
   const project = await getProjectById(app.database.open({ writes: false }), ticket.project)
-  const code = 'results' in shown ? resultsPageOf(project) : htmlOf(version, 'tutorialOf' in shown)
+  const code = await codeOf(app, project, shown, version)
   const ofCode = {
     style: assets.url('presenter-kit.css'),
     scripts: [assets.url('presenter-kit.js'), assets.url('presenter-code.js')],
@@ -111,6 +113,20 @@ async function pageOf(
   return code === null
     ? undefined
     : codePage(code, { id: project.id, shortName: project.shortName }, ofCode, around)
+}
+
+/** HTML of the owner's own; null when there is none of the kind. */
+async function codeOf(
+  app: Pick<App, 'database'>,
+  project: Project,
+  shown: PresenterTicket['shown'],
+  version: PresenterVersion | undefined,
+): Promise<string | null> {
+  if ('results' in shown) return resultsPageOf(project)
+  if (!('codeDraft' in shown)) return htmlOf(version, 'tutorialOf' in shown)
+  const draft = await getDraftForFrame(app.database.open({ writes: false }), shown.codeDraft)
+  if (draft?.projectId !== project.id) return null
+  return shown.part === 'tutorial' ? draft.tutorial : draft.code
 }
 
 /** The tool comes first: it makes itself known before the script that runs it. */

@@ -10,6 +10,8 @@ const Shown = z.union([
   /** The tutorial of that version, or the project's page of results: HTML that the owner wrote. */
   z.strictObject({ tutorialOf: z.int().positive() }),
   z.strictObject({ results: z.literal(true) }),
+  /** Code that is being written is too long for an address: its draft is named. */
+  z.strictObject({ codeDraft: z.int().positive(), part: z.enum(['presenter', 'tutorial']) }),
   z.strictObject({
     draft: z.strictObject({ template: z.string(), settings: z.record(z.string(), z.json()) }),
   }),

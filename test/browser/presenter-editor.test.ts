@@ -1,0 +1,250 @@
+import assert from 'node:assert/strict'
+import { before, test } from 'node:test'
+import type { TestContext } from 'node:test'
+import AxeBuilder from '@axe-core/playwright'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import type { Presenter } from '../../src/domain/presenters/presenter-service.ts'
+import { startTestApp } from '../support/app.ts'
+import type { TestApp, TestUser } from '../support/app.ts'
+import { rowsOf } from '../support/builders.ts'
+import { startChromium } from '../support/chromium.ts'
+import { untilFileEnds } from '../support/file-ending.ts'
+import { buildPresenterProject } from '../support/presenter-project.ts'
+import type { PresenterProject } from '../support/presenter-project.ts'
+import { waitForReplica } from '../support/servers.ts'
+
+const ending = untilFileEnds()
+let site: TestApp
+let browser: Browser
+
+before(async () => {
+  ;[site, browser] = await Promise.all([startTestApp(ending), startChromium(ending)])
+})
+
+const SHOWS = `<h1>Task <span id="number"></span>: <span id="word"></span></h1>
+<script>
+pybossa.presentTask(function (task, deferred) {
+  document.getElementById('number').textContent = task.id
+  document.getElementById('word').textContent = task.info.word
+})
+pybossa.run(NAME)
+</script>
+`
+
+interface Editor extends PresenterProject {
+  page: Page
+  context: BrowserContext
+  path: string
+  /** What the browser said about the site's policy. */
+  refused: string[]
+}
+
+async function signedIn(context: BrowserContext, owner: TestUser, path: string): Promise<Page> {
+  const page = await context.newPage()
+  page.setDefaultTimeout(30_000)
+  await page.goto(`${site.url}/account/signin?next=${path}`)
+  await page.getByLabel('E-mail').fill(owner.email)
+  await page.getByLabel('Password').fill(owner.password)
+  await page.getByRole('main').getByRole('button', { name: 'Sign in' }).click()
+  await page.waitForURL(`${site.url}${path}`)
+  return page
+}
+
+async function openEditor(t: TestContext, options: { javaScriptEnabled?: boolean } = {}): Promise<Editor> {
+  const presenter: Presenter = { kind: 'code', code: '<p>First</p>\n', tutorial: null }
+  const infos = ['one', 'two', 'three'].map((word) => ({ word }))
+  const built = await buildPresenterProject(site, presenter, infos)
+  const context = await browser.newContext(options)
+  t.after(() => context.close())
+  const path = `/project/${built.project.shortName}/tasks/taskpresentereditor/code`
+  const page = await signedIn(context, built.owner, path)
+  const refused: string[] = []
+  page.on('console', (message) => {
+    if (/Content Security Policy/i.test(message.text())) refused.push(message.text())
+  })
+  return { ...built, page, context, path, refused }
+}
+
+const codeOf = (page: Page) => page.getByRole('textbox', { name: 'HTML and script' })
+
+async function write(page: Page, code: string): Promise<void> {
+  await codeOf(page).click()
+  await page.keyboard.press('ControlOrMeta+a')
+  await page.keyboard.insertText(code)
+}
+
+async function saved(page: Page): Promise<void> {
+  await page.locator('#draft-state[data-state="saved"]').waitFor()
+}
+
+async function assertAccessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze()
+  assert.deepEqual(
+    violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`),
+    [],
+  )
+}
+
+test('what an owner types is saved by itself, checked, and there after a reload', async (t) => {
+  const { page, refused, project } = await openEditor(t)
+  await write(page, `<p>Mine</p>\n<script>\npybossa.run('other')\n</script>`)
+  await saved(page)
+  await page.locator('#presenter-warnings').getByText('names another project').waitFor()
+  await page.locator('.cm-lint-marker-warning').first().waitFor()
+  await page.reload()
+  await codeOf(page).getByText('Mine').waitFor()
+  await page.getByText('Draft saved').waitFor()
+  assert.deepEqual(refused, [])
+  const [draft] = await rowsOf<{ code: string }>(
+    site,
+    'select code from presenter_draft where project_id = $1',
+    [project.id],
+  )
+  assert.match(draft?.code ?? '', /^<p>Mine<\/p>\n<script>\n/)
+})
+
+test('an owner publishes, compares with the version before, and brings it back', async (t) => {
+  const { page, refused } = await openEditor(t)
+  await write(page, '<p>Second</p>\n')
+  await page.getByLabel('Note').fill('Better')
+  await page.getByRole('button', { name: 'Publish this version' }).click()
+  await page.getByRole('heading', { name: 'Versions of the presenter' }).waitFor()
+  await page.getByRole('cell', { name: 'Better' }).waitFor()
+  await assertAccessible(page)
+  await page.getByRole('button', { name: 'Compare' }).click()
+  const comparison = page.locator('.code-comparison')
+  await comparison.getByText('First').waitFor()
+  await comparison.getByText('Second').waitFor()
+  await assertAccessible(page)
+  await page.goBack()
+  await page.getByRole('button', { name: /^Bring back/ }).click()
+  await page.getByRole('cell', { name: /As version/ }).waitFor()
+  await page.getByRole('link', { name: 'Code', exact: true }).click()
+  await codeOf(page).getByText('First').waitFor()
+  await page.getByText('published since').waitFor({ state: 'detached' })
+  assert.deepEqual(refused, [])
+})
+
+test('the draft is previewed in its frame with the task that was chosen, and its errors name their line', async (t) => {
+  const { page, project, taskIds } = await openEditor(t)
+  const [, second = 0, third = 0] = taskIds
+  await write(page, SHOWS.replace('NAME', JSON.stringify(project.shortName)))
+  await page.getByLabel('Task number').fill(String(second))
+  await page.getByRole('button', { name: 'Run preview' }).click()
+  const frame = page.frameLocator('#presenter-frame')
+  await frame.getByRole('heading', { name: `Task ${second}: two` }).waitFor()
+  await page.getByRole('button', { name: 'Next task' }).click()
+  await frame.getByRole('heading', { name: `Task ${third}: three` }).waitFor()
+  assert.equal(await page.getByLabel('Task number').inputValue(), String(third))
+
+  await write(page, '<p>Broken</p>\n<script>\n\nnoSuchThing()\n</script>')
+  await page.getByRole('button', { name: 'Run preview' }).click()
+  const error = page.locator('#preview-errors li', { hasText: 'noSuchThing is not defined' })
+  await error.getByRole('button', { name: 'Line 4' }).click()
+  assert.match(await page.locator('.cm-activeLine').first().innerText(), /noSuchThing/)
+  await page.getByLabel('Task number').fill('999999')
+  await page.getByRole('button', { name: 'Run preview' }).click()
+  await page.getByText('There is no such task').waitFor()
+})
+
+test('a tutorial is written and previewed beside the code', async (t) => {
+  const { page } = await openEditor(t)
+  await page.getByRole('heading', { name: 'Tutorial' }).click()
+  await page.getByRole('textbox', { name: 'HTML of the tutorial' }).click()
+  await page.keyboard.insertText('<h1>How it goes</h1>')
+  await page.getByLabel('Show', { exact: true }).selectOption('tutorial')
+  await page.getByRole('button', { name: 'Run preview' }).click()
+  await page.frameLocator('#presenter-frame').getByRole('heading', { name: 'How it goes' }).waitFor()
+})
+
+test('two windows with one draft lose nothing: the later one compares and chooses', async (t) => {
+  const { page, context, path } = await openEditor(t)
+  const other = await context.newPage()
+  await other.goto(site.url + path)
+  await write(page, '<p>From here</p>')
+  await saved(page)
+  await write(other, '<p>From there</p>')
+  await other.getByText('changed in another window').waitFor()
+  await other.getByRole('button', { name: 'Show what differs' }).click()
+  await other.locator('.code-comparison').getByText('From here').waitFor()
+  await assertAccessible(other)
+  await other.getByRole('button', { name: 'Keep my text' }).click()
+  await saved(other)
+  await write(page, '<p>Again from here</p>')
+  await page.getByText('changed in another window').waitFor()
+  await page.getByRole('button', { name: 'Take the other text' }).click()
+  await codeOf(page).getByText('From there').waitFor()
+})
+
+test('without a connection the text waits, and is saved when there is one again', async (t) => {
+  const { page } = await openEditor(t)
+  await page.route('**/code/draft', (route) => route.abort(), { times: 1 })
+  await write(page, '<p>Far away</p>')
+  await page.getByText('the site cannot be reached').waitFor()
+  await saved(page)
+})
+
+test('by keyboard alone one gets into the editor and out of it', async (t) => {
+  const { page } = await openEditor(t)
+  await codeOf(page).focus()
+  await page.keyboard.press('ControlOrMeta+Home')
+  await page.keyboard.press('Tab')
+  assert.match(await codeOf(page).innerText(), /^ {2}<p>First/)
+  await page.keyboard.press('Escape')
+  await page.keyboard.press('Tab')
+  assert.equal(await codeOf(page).evaluate('document.activeElement.matches(".code-field")'), false)
+})
+
+test('the pages around the editor have no accessibility problems, light or dark, wide or narrow', async (t) => {
+  const { page, path } = await openEditor(t)
+  await write(page, `<p id="a"><b id="a">\n<script>\npybossa.run('other')\n</script>`)
+  await saved(page)
+  const tasks = path.replace(/taskpresentereditor.*/, '')
+  for (const address of [path, `${tasks}fieldguide`, `${tasks}helpingmaterials`]) {
+    await page.goto(site.url + address)
+    for (const colorScheme of ['light', 'dark'] as const) {
+      for (const width of [360, 1280]) {
+        await page.emulateMedia({ colorScheme })
+        await page.setViewportSize({ width, height: 800 })
+        await assertAccessible(page)
+        assert.equal(
+          await page.evaluate('document.documentElement.scrollWidth'),
+          width,
+          `${address} ${width}`,
+        )
+      }
+    }
+  }
+})
+
+test('without script the code is a text area that is saved and published', async (t) => {
+  const { page } = await openEditor(t, { javaScriptEnabled: false })
+  await page.getByLabel('HTML and script').fill('<p>Plain</p>')
+  await page.getByRole('button', { name: 'Save draft' }).click()
+  await page.getByText('Draft saved').waitFor()
+  await page.getByRole('button', { name: 'Publish this version' }).click()
+  await page.getByRole('button', { name: 'Compare' }).click()
+  await page.locator('del', { hasText: 'First' }).waitFor()
+  await page.locator('ins', { hasText: 'Plain' }).waitFor()
+})
+
+test('a field guide is opened beside the task and closed again, by mouse and by keyboard', async (t) => {
+  const { project, owner } = await openEditor(t)
+  const path = `/project/${project.shortName}/tasks/fieldguide`
+  await owner.http.post(path).type('form').send({ markdown: '# Wings', seen: '', step: 'save' }).expect(302)
+  await waitForReplica()
+  const context = await browser.newContext({ viewport: { width: 360, height: 740 } })
+  t.after(() => context.close())
+  const page = await context.newPage()
+  await page.goto(`${site.url}/project/${project.shortName}/newtask`)
+  const heading = page.getByRole('heading', { name: 'Wings' })
+  await page.getByRole('button', { name: 'Field guide' }).click()
+  await heading.waitFor()
+  await assertAccessible(page)
+  await page.keyboard.press('Escape')
+  await heading.waitFor({ state: 'hidden' })
+  await page.keyboard.press('Enter')
+  await heading.waitFor()
+  await page.getByRole('button', { name: 'Close' }).click()
+  await heading.waitFor({ state: 'hidden' })
+})
