@@ -14,7 +14,7 @@ export function compareTexts(host: HTMLElement, before: ComparedText, after: Com
   const shadow = host.shadowRoot ?? host.attachShadow({ mode: 'open' })
   const parent = document.createElement('div')
   parent.setAttribute('part', 'comparison')
-  shadow.replaceChildren(parent)
+  shadow.replaceChildren(sidesOf(before.label, after.label), parent)
   new MergeView({
     a: { doc: before.text, extensions: readOnly(before.label) },
     b: { doc: after.text, extensions: readOnly(after.label) },
@@ -24,6 +24,14 @@ export function compareTexts(host: HTMLElement, before: ComparedText, after: Com
     highlightChanges: true,
     collapseUnchanged: { margin: 3, minSize: 6 },
   })
+}
+
+function sidesOf(...labels: string[]): HTMLElement {
+  const sides = document.createElement('div')
+  sides.setAttribute('part', 'sides')
+  for (const label of labels)
+    sides.append(Object.assign(document.createElement('span'), { textContent: label }))
+  return sides
 }
 
 function readOnly(label: string): Extension {

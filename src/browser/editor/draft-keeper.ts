@@ -101,7 +101,7 @@ export function createDraftKeeper(options: DraftKeeperOptions): DraftKeeper {
     } else {
       // What is too long is not less so the next time: only another change is worth a try.
       isDirty = true
-      options.onState({ kind: 'refused', reason: String(reply['description'] ?? status) })
+      options.onState({ kind: 'refused', reason: textOf(reply['description']) || String(status) })
       if (status >= 500 || status === 429) schedule(RETRY_MS)
     }
   }
@@ -134,7 +134,11 @@ function otherDraft(draft: unknown): OtherDraft | null {
   if (!isObject(draft)) return null
   return {
     revision: Number(draft['revision']),
-    code: String(draft['code']),
-    tutorial: String(draft['tutorial']),
+    code: textOf(draft['code']),
+    tutorial: textOf(draft['tutorial']),
   }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
 }

@@ -106,17 +106,11 @@ function setUpEditor(codeForm: HTMLFormElement): void {
   }
 
   function showWarnings({ field, warnings }: Part, name: string, found: unknown): void {
-    const marks = (Array.isArray(found) ? (found as unknown[]) : []).flatMap((warning) =>
-      isObject(warning) && warning['part'] === name
-        ? [
-            {
-              line: Number(warning['line']),
-              column: Number(warning['column']),
-              text: String(warning['text']),
-            },
-          ]
-        : [],
-    )
+    const marks = (Array.isArray(found) ? (found as unknown[]) : []).flatMap((warning) => {
+      if (!isObject(warning) || warning['part'] !== name) return []
+      const { line, column, text: words } = warning
+      return typeof words === 'string' ? [{ line: Number(line), column: Number(column), text: words }] : []
+    })
     field.showMarks(marks)
     warnings?.replaceChildren(...marks.map((mark) => warningItem(mark, strings)))
   }
@@ -127,12 +121,16 @@ function sendInOrder(codeForm: HTMLFormElement, keeper: ReturnType<typeof create
   let isSending = false
 
   codeForm.addEventListener('submit', (event) => {
+    isSending ||= !keeper.isUnsaved()
     if (isSending) return
     event.preventDefault()
     const { submitter } = event
     void keeper.flush().then(() => {
       isSending = true
-      codeForm.requestSubmit(submitter)
+      // Not before this event has ended: until then the form takes no other.
+      setTimeout(() => {
+        codeForm.requestSubmit(submitter)
+      })
     })
   })
   document.getElementById('discard-form')?.addEventListener('submit', (event) => {

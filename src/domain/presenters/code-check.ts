@@ -1,14 +1,8 @@
 import { CODE_RULES } from './code-rules.ts'
+import type { CheckedFor } from './code-rules.ts'
 import { readCode } from './code-reader.ts'
 
-/** What a rule needs to know of the surroundings. */
-export interface CheckedFor {
-  shortName: string
-  /** A tutorial runs no tasks. */
-  part: 'presenter' | 'tutorial'
-  /** Whether presenters have hosts of their own here; else they run in an opaque sandbox. */
-  hasOwnHosts: boolean
-}
+export type { CheckedFor } from './code-rules.ts'
 
 /** Something in a presenter's code that will not work, or should not be there. Line and column count from 1. */
 export interface CodeWarning {

@@ -1,8 +1,16 @@
 import { PYBOSSA_FILES } from '../../lib/pybossa-files.ts'
 import type { AnyNode, CallExpression, NewExpression } from 'acorn'
-import type { CheckedFor } from './code-check.ts'
 import { writtenName } from './code-reader.ts'
 import type { ReadCode } from './code-reader.ts'
+
+/** What a rule needs to know of the surroundings. */
+export interface CheckedFor {
+  shortName: string
+  /** A tutorial runs no tasks. */
+  part: 'presenter' | 'tutorial'
+  /** Whether presenters have hosts of their own here; else they run in an opaque sandbox. */
+  hasOwnHosts: boolean
+}
 
 /** Something found, at an offset into the code. */
 export interface Finding {

@@ -132,8 +132,7 @@ export async function findPresentersOf(
   return new Map(stored.map((version) => [version.projectId, versionOf(version)]))
 }
 
-/** A stored row as what it presents. */
-export function versionOf(stored: StoredVersion): PresenterVersion {
+function versionOf(stored: StoredVersion): PresenterVersion {
   const { id, projectId, createdBy, created, note, tutorial, template, settings, code } = stored
   const version = { id, projectId, createdBy, created, note, tutorial }
   return template === null

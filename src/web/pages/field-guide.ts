@@ -24,7 +24,7 @@ export function fieldGuideRoutes(app: App, views: Views): Router<RequestState> {
     views.render(ctx, 'pages/presenter/field-guide.html', {
       project: projectCard(owned),
       form: { values, errors: typed?.errors ?? {} },
-      guideHtml: fieldGuideHtml(String(values.markdown), app.config.site.url),
+      guideHtml: fieldGuideHtml(values.markdown, app.config.site.url),
       materials: await listMaterials(ctx, project.id),
     })
   }

@@ -55,7 +55,7 @@ export function presenterCodeRoutes(app: App, views: Views): Router<RequestState
       current: current && { id: current.id, kind: current.kind },
       newer: draft && current && draft.baseVersionId !== current.id ? current.id : null,
       isExample: !draft && current?.kind !== 'code',
-      warnings: warningsOf(ctx, project, { code: String(values.code), tutorial: String(values.tutorial) }),
+      warnings: warningsOf(ctx, project, values),
     })
   }
 
