@@ -32,6 +32,8 @@ test('every message of the frame arrives as it was sent', () => {
     { type: 'reveal', top: 12, height: 300.5 },
     { type: 'navigate', path: '/project/birds/' },
     { type: 'dirty', dirty: true },
+    { type: 'error', text: 'x is not defined', line: 12 },
+    { type: 'error', text: 'Script error.', line: null },
   ]
   for (const message of messages) assert.deepEqual(readFrameMessage(writeMessage(message)), message)
 })
@@ -72,6 +74,7 @@ test('members of the wrong type make a message unreadable', () => {
     { type: 'navigate' },
     { type: 'reveal', top: 1 },
     { type: 'dirty', dirty: 1 },
+    { type: 'error', line: 1 },
     { type: 'request', id: 1, method: 'PUT', path: '/api/project/1' },
     { type: 'request', id: 1, method: 'DELETE', path: '/api/task/1' },
     { type: 'request', id: 1, method: 'GET', path: ['/api'] },
