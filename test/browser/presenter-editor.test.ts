@@ -119,6 +119,12 @@ test('an owner publishes, compares with the version before, and brings it back',
   await comparison.getByText('First').waitFor()
   await comparison.getByText('Second').waitFor()
   await assertAccessible(page)
+  // Where there is no room for two columns the lines stand one below the other.
+  await page.setViewportSize({ width: 360, height: 740 })
+  await page.reload()
+  await page.locator('del', { hasText: 'First' }).waitFor()
+  await assertAccessible(page)
+  await page.setViewportSize({ width: 1280, height: 740 })
   await page.goBack()
   await page.getByRole('button', { name: /^Bring back/ }).click()
   await page.getByRole('cell', { name: /As version/ }).waitFor()

@@ -73,7 +73,8 @@ export function setUpPreview(form: HTMLFormElement, options: PreviewOptions): vo
         return Promise.resolve({ status, body: withOwnId(body, tasks) })
       },
       onMessage(message) {
-        if (message.type === 'error') addError(errors, message, shownPart)
+        if (message.type === 'taskShown') field.value = String(message.id)
+        else if (message.type === 'error') addError(errors, message, shownPart)
         else if (message.type === 'notify' && message.show) view.showNotice(message.text, message.notice)
         else if (message.type === 'notify') view.hideNotice()
       },

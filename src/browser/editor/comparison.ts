@@ -48,8 +48,9 @@ function readOnly(label: string): Extension {
   ]
 }
 
-/** On the page that compares two versions the plain text gives way to the two side by side. */
+/** On the page that compares two versions the plain text gives way to the two side by side, where there is room. */
 export function upgradeComparisons(): void {
+  if (!window.matchMedia('(min-width: 720px)').matches) return
   for (const compared of document.querySelectorAll<HTMLElement>('[data-compares]')) {
     const side = (name: string) =>
       compared.querySelector<HTMLTemplateElement>(`template[data-side="${name}"]`)?.content.textContent ?? ''

@@ -15,7 +15,7 @@ import {
   restoreVersion,
   textsOf,
 } from '../../../src/domain/presenters/version-service.ts'
-import { getProject } from '../../../src/domain/projects/project-service.ts'
+import { deleteProject, getProject } from '../../../src/domain/projects/project-service.ts'
 import { startTestApp } from '../../support/app.ts'
 import { draftProject, rowsOf } from '../../support/builders.ts'
 import { untilFileEnds } from '../../support/file-ending.ts'
@@ -168,4 +168,12 @@ test('an old version comes back as a new one, template or code; nothing is lost'
   const other = await newProject()
   await assert.rejects(getVersion(db(), owner, other, first), /no presenter version/)
   await assert.rejects(restoreVersion(db(), stranger, project, first))
+})
+
+test('a project is deleted with its drafts and versions', async () => {
+  const project = await newProject()
+  await startDraft(db(), owner, project, text('<p>'))
+  await deleteProject(db(), owner, project)
+  const left = await rowsOf(site, 'select 1 from presenter_draft where project_id = $1', [project.id])
+  assert.deepEqual(left, [])
 })
