@@ -183,7 +183,7 @@ export const CODE_RULES: readonly CodeRule[] = [
     name: 'file-not-here',
     find: (read) =>
       loaded(read)
-        .filter(({ address }) => isOfSite(address) && !PYBOSSA_FILES.has(address.replace(/[?#].*$/, '')))
+        .filter(({ address }) => isOfSite(address) && !isProvided(address.replace(/[?#].*$/, '')))
         .map(({ at, address }) => ({
           at,
           text: `There is no file ${address} in the frame. Write the whole address, beginning with https.`,
@@ -235,8 +235,13 @@ function goneHost(address: string): string | undefined {
 const PLAYERS = /(?:^|\.)(?:youtube\.com|youtube-nocookie\.com|vimeo\.com|soundcloud\.com|dailymotion\.com)$/
 const JQUERY_3 = /jquery[-.@/]v?[34][./]/i
 
+/** Files of the site: uploads, tools, the demo's and samples' media, and what PyBossa has at its addresses. */
+function isProvided(path: string): boolean {
+  return PYBOSSA_FILES.has(path) || /^\/(?:uploads|tools|media)\//.test(path)
+}
+
 /** Addresses that the bridge carries; the old names of PyBossa among them. */
-const REACHABLE = /^\/api\/(?:project|task|taskrun|result|helpingmaterial|category|app)(?:[/?]|$)/
+const REACHABLE = /^\/api\/(?:project|task|taskrun|result|helpingmaterial|app)(?:[/?]|$)/
 
 interface Loaded {
   element: string

@@ -126,8 +126,8 @@ test('events that jQuery 3 has no more are noticed where it is loaded', () => {
 })
 
 test('files at relative addresses are noticed, except those that frames get', () => {
-  const code = `<script src="/static/js/pybossa/pybossa.js"></script>
-<script src="/static/js/raphael-min.js"></script>
+  const code = `<script src="/static/js/pybossa/pybossa.js"></script><script src="/static/vendor/jquery.min.js?v=1"></script><img src="/uploads/user_1/a.png">
+<script src="/static/js/own-theme.js"></script>
 <img src="images/a.png">
 <img src="{{ task.info.url }}"><img src="data:image/png;base64,AA"><a href="../tutorial">Tutorial</a>`
   assert.deepEqual(found(code), ['file-not-here 2', 'file-not-here 3'])
