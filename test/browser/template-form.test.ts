@@ -80,6 +80,7 @@ test('a form says what is wrong between its fields', async (t) => {
   const { page } = await openForm(t, 'free-form')
   await page.getByLabel('Question', { exact: true }).fill('What is this?')
   const first = page.getByRole('group', { name: 'Field 1', exact: true })
+  await first.getByText('More settings').click()
   await first.getByLabel('Only ask when').fill('Nowhere')
   const second = page.getByRole('group', { name: 'Field 2', exact: true })
   await second.getByLabel('Largest').fill('99')

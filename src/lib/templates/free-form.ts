@@ -105,6 +105,7 @@ export const freeForm = defineTemplate({
         {
           kind: 'text',
           name: 'name',
+          rare: true,
           label: 'Name in the results (optional)',
           hint: 'Made of the label when you leave it empty.',
           default: '',
@@ -114,6 +115,7 @@ export const freeForm = defineTemplate({
         {
           kind: 'text',
           name: 'whenField',
+          rare: true,
           label: 'Only ask when this field … (optional)',
           hint: 'The label or name of a field above.',
           default: '',
@@ -123,6 +125,7 @@ export const freeForm = defineTemplate({
         {
           kind: 'text',
           name: 'whenIs',
+          rare: true,
           label: '… has this value',
           default: '',
           required: false,

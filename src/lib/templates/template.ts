@@ -6,6 +6,8 @@ interface FieldBase {
   readonly hint?: string
   /** What to do when it is empty or has too little; a sentence made of the label when left out. */
   readonly missing?: string
+  /** In a list's items: kept out of the way until somebody wants it. */
+  readonly rare?: true
   /** Only asked while another field of the same form has one of these values; a switch has `on`. */
   readonly when?: { readonly field: string; readonly is: readonly string[] }
 }

@@ -47,7 +47,7 @@ export function presenterRoutes(app: App, views: Views): Router<RequestState> {
       earlierAnswers: owned.project.published ? owned.totals.nTaskRuns + owned.totals.nExtra : 0,
       isCode: current?.kind === 'code',
       form,
-      fields: fieldViews(template, form.values),
+      fields: fieldViews(template, form),
       columns,
       hasTasks: ownTasks.length > 0,
       triesSamples,

@@ -1,5 +1,6 @@
 import { isObject } from '../../lib/bridge.ts'
 import type { Json, JsonObject } from '../../lib/bridge.ts'
+import type { FieldErrors } from '../../lib/errors.ts'
 import {
   countItems,
   defaultSettings,
@@ -16,15 +17,29 @@ import type {
   ReadyTemplate,
 } from '../../lib/templates/template.ts'
 
+/** What stands in a form, and what is wrong with it. */
+interface Form {
+  values: FormValues
+  errors: FieldErrors
+}
+
 /** A field as the macro `templateField` draws it. */
 type FieldView =
-  | (PlainField & { formName: string; whenName: string })
-  | (ListField & { items: { index: number; isLast: boolean; fields: FieldView[] }[]; isFull: boolean })
+  (PlainField & { formName: string; whenName: string }) | (ListField & { items: ItemView[]; isFull: boolean })
+
+interface ItemView {
+  index: number
+  isLast: boolean
+  fields: FieldView[]
+  /** Those that few need; shown at once when one of them says something. */
+  rare: FieldView[]
+  isRareOpen: boolean
+}
 
 /** A template's fields with their names in the form, and as many items of each list as the form holds. */
-export function fieldViews({ fields }: ReadyTemplate, values: FormValues): FieldView[] {
+export function fieldViews({ fields }: ReadyTemplate, { values, errors }: Form): FieldView[] {
   return fields.map((field) =>
-    field.kind === 'list' ? listView(field, values) : plainView(field, (name) => name),
+    field.kind === 'list' ? listView(field, { values, errors }) : plainView(field, (name) => name),
   )
 }
 
@@ -32,13 +47,21 @@ function plainView(field: PlainField, nameOf: (name: string) => string): FieldVi
   return { ...field, formName: nameOf(field.name), whenName: field.when ? nameOf(field.when.field) : '' }
 }
 
-function listView(list: ListField, values: FormValues): FieldView {
+function listView(list: ListField, { values, errors }: Form): FieldView {
   const count = Math.max(countItems(list, values), list.min)
-  const items = Array.from({ length: count }, (_, index) => ({
-    index,
-    isLast: index === count - 1,
-    fields: list.fields.map((field) => plainView(field, (name) => itemName(list, index, name))),
-  }))
+  const items = Array.from({ length: count }, (_, index) => {
+    const nameOf = (name: string) => itemName(list, index, name)
+    const views = (fields: readonly PlainField[]) => fields.map((field) => plainView(field, nameOf))
+    const rare = list.fields.filter((field) => field.rare)
+    const says = ({ name }: PlainField) => Boolean(values[nameOf(name)] ?? errors[nameOf(name)])
+    return {
+      index,
+      isLast: index === count - 1,
+      fields: views(list.fields.filter((field) => !field.rare)),
+      rare: views(rare),
+      isRareOpen: rare.some(says),
+    }
+  })
   return { ...list, items, isFull: count >= list.max }
 }
 
