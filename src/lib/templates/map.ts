@@ -1,3 +1,4 @@
+import type { JsonObject } from '../bridge.ts'
 import { MARKING_WORDS } from './marking-words.ts'
 import { defineTemplate } from './template.ts'
 
@@ -108,4 +109,12 @@ export const map = defineTemplate({
     place: 'latitude {latitude}, longitude {longitude}',
     failed: 'The map could not be loaded.',
   },
+  check: checkTileUrl,
 })
+
+function checkTileUrl({ tileUrl }: JsonObject): Record<string, string> {
+  const url = typeof tileUrl === 'string' ? tileUrl : ''
+  const lacking = ['{z}', '{x}', '{y}'].filter((part) => !url.includes(part))
+  if (lacking.length > 0) return { tileUrl: `The address lacks ${lacking.join(' and ')}.` }
+  return /^(https?:\/)?\//.test(url) ? {} : { tileUrl: 'The address begins with https://.' }
+}

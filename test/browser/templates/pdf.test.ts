@@ -1,7 +1,7 @@
-import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startTestApp } from '../../support/app.ts'
 import { startChromium } from '../../support/chromium.ts'
+import { eventually } from '../../support/jobs.ts'
 import { contribute } from '../../support/contribution.ts'
 import { testTemplate } from '../../support/template-session.ts'
 import type { Hands } from '../../support/template-session.ts'
@@ -82,11 +82,13 @@ test('a page of a scanner, packed as a fax is, is painted', async (t) => {
   const infos = [{ pdf: `data:application/pdf;base64,${blackFax().toString('base64')}` }]
   const { frame } = await contribute(t, site, browser, { presenter, infos })
   await frame.locator('.task[data-state="ready"]').waitFor()
-  const middle = await frame.locator('canvas').evaluate((canvas: Canvas) => {
-    const { width, height } = canvas
-    return [...canvas.getContext('2d').getImageData(width / 2, height / 2, 1, 1).data]
+  await eventually(async () => {
+    const middle = await frame.locator('canvas').evaluate((canvas: Canvas) => {
+      const { width, height } = canvas
+      return [...canvas.getContext('2d').getImageData(width / 2, height / 2, 1, 1).data]
+    })
+    return middle.join() === '0,0,0,255'
   })
-  assert.deepEqual(middle, [0, 0, 0, 255])
 })
 
 /** A document of one page, which a CCITT picture of 64 × 64 fills: a bit a line says “as the line before”, white. */

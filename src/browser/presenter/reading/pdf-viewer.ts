@@ -5,12 +5,6 @@ import { filled } from '../../../lib/contribute-strings.ts'
 import { element } from '../elements.ts'
 import { signButton, textButton } from '../parts/buttons.ts'
 
-/** Scripts that load later lie beside this one, whose address is known while it runs first. */
-const own = document.currentScript instanceof HTMLScriptElement ? document.currentScript.src : location.href
-/** Reads documents beside the page. */
-const parserUrl = new URL(parserFile, own).href
-/** For the pictures of scanners. */
-const decodersUrl = new URL(`/static/pdf-${version}/`, own).href
 const ZOOM_STEP = 1.25
 const ZOOM_MIN = 0.5
 const ZOOM_MAX = 5
@@ -30,10 +24,19 @@ type ViewerWord = 'previous' | 'next' | 'page' | 'pageOf' | 'pageName' | 'zoomIn
 /**
  * One page of a PDF at a time, as wide as its place.
  *
+ * @param siteUrl from where more of pdf.js loads.
  * @param onPage hears of every page that comes on the screen.
  */
-export function createPdfViewer(words: Readonly<Record<ViewerWord, string>>, onPage: () => void): PdfViewer {
-  GlobalWorkerOptions.workerSrc = parserUrl
+export function createPdfViewer(
+  words: Readonly<Record<ViewerWord, string>>,
+  siteUrl: string,
+  onPage: () => void,
+): PdfViewer {
+  const scripts = new URL('/static/', siteUrl)
+  // Reads documents beside the page.
+  GlobalWorkerOptions.workerSrc = new URL(parserFile, scripts).href
+  // Unpack the pictures of scanners.
+  const decoders = new URL(`pdf-${version}/`, scripts).href
   const canvas = element('canvas', { role: 'img' })
   /** What the page says, for those who do not see it. */
   const text = element('div', { class: 'announcer' })
@@ -127,7 +130,7 @@ export function createPdfViewer(words: Readonly<Record<ViewerWord, string>>, onP
     async open(url, first) {
       clear()
       const ownTurn = turn
-      const opened = await getDocument({ url, wasmUrl: decodersUrl, useWasm: false }).promise
+      const opened = await getDocument({ url, wasmUrl: decoders, useWasm: false }).promise
       if (ownTurn !== turn) {
         void opened.loadingTask.destroy()
         return
@@ -139,7 +142,9 @@ export function createPdfViewer(words: Readonly<Record<ViewerWord, string>>, onP
       number.value = String(page)
       count.textContent = filled(words.pageOf, { count: String(opened.numPages) })
       onPage()
-      await render()
+      // Broken pages fail here. Nobody waits for the paint: browsers put it off where a frame is out of sight.
+      await opened.getPage(page)
+      void render()
     },
     get page() {
       return page

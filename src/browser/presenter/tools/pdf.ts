@@ -14,7 +14,7 @@ registerTool(pdf, (settings, { words, siteUrl, submit, changed }) => {
   const submitsItself = !writes && !settings.multiple
   /** By page. */
   const texts = new Map<number, string>()
-  const viewer = createPdfViewer(words, turnTo)
+  const viewer = createPdfViewer(words, siteUrl, turnTo)
   const choices = createKeptChoices({
     texts: settings.choices,
     several: settings.multiple,
