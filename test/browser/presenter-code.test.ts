@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { AxeBuilder } from '@axe-core/playwright'
 import type { Browser } from 'playwright-core'
 import { startTestApp } from '../support/app.ts'
 import type { TestApp } from '../support/app.ts'
@@ -19,6 +20,47 @@ before(async () => {
 /** Somebody opens a project with three tasks and this presenter. */
 const visit = (t: TestContext, script: string, markup?: string) =>
   contributeByCode(t, site, browser, script, markup)
+
+/** Addresses as owners paste them. */
+const PLAYERS = {
+  youtube: 'https://www.youtube.com/watch?v=dQw4w9WgXcQ',
+  vimeo: 'https://player.vimeo.com/video/76979871',
+  soundcloud: 'https://soundcloud.com/somebody/something',
+}
+
+/** Stand-ins for the players' own scripts: the part of each that is called, with media of a minute. */
+const VENDORS = {
+  'https://www.youtube.com/iframe_api': `window.YT = {
+    ready: function (listener) { listener() },
+    Player: function (element, options) {
+      setTimeout(options.events.onReady, 1)
+      this.playVideo = function () { options.events.onStateChange({ data: 1 }) }
+      this.pauseVideo = function () { options.events.onStateChange({ data: 2 }) }
+      this.getDuration = function () { return 60 }
+      this.getCurrentTime = function () { return 7 }
+      this.seekTo = this.setVolume = this.mute = this.unMute = function () {}
+    } }`,
+  'https://player.vimeo.com/api/player.js': `window.Vimeo = { Player: function () {
+    var on = {}
+    this.on = function (name, listener) { on[name] = listener }
+    this.ready = function () { return Promise.resolve() }
+    this.getDuration = function () { return Promise.resolve(60) }
+    this.play = function () { on.play(); on.timeupdate({ seconds: 7, duration: 60 }); return Promise.resolve() }
+    this.pause = function () { on.pause(); return Promise.resolve() }
+    this.setVolume = this.setMuted = this.setCurrentTime = function (value) { return Promise.resolve(value) }
+  } }`,
+  'https://w.soundcloud.com/player/api.js': `window.SC = { Widget: function () {
+    var on = {}
+    setTimeout(function () { on.ready() }, 1)
+    return {
+      bind: function (name, listener) { on[name] = listener },
+      getDuration: function (told) { told(60000) },
+      play: function () { on.play(); on.playProgress({ currentPosition: 7000 }) },
+      pause: function () { on.pause() },
+      seekTo: function () {}, setVolume: function () {}
+    }
+  } }`,
+}
 
 test('a presenter written for PyBossa presents every task and saves what it is given', async (t) => {
   const { frame, page, stored } = await visit(t, `${ANSWERING} pybossa.run('a-copied-name')`)
@@ -137,4 +179,62 @@ test('a presenter that fails is told to the person, and the page stays', async (
     `pybossa.presentTask(function () { throw new Error('broken') }); pybossa.run('birds')`,
   )
   await page.getByText('No task could be loaded').waitFor()
+})
+
+test('a presenter whose script is broken is told to the person, and can be loaded again', async (t) => {
+  const { page } = await visit(t, 'this is no script', '<p>Look</p>')
+  await page.getByText('The task does not begin.').waitFor()
+  await page.getByRole('button', { name: 'Load the task again' }).waitFor()
+})
+
+test('the page around a presenter, its tutorial and its results have nothing that keeps people out', async (t) => {
+  const tutorial = '<h1>Look closely</h1>'
+  const { page, frame, address, project } = await contributeByCode(
+    t,
+    site,
+    browser,
+    `${ANSWERING} pybossa.run('birds')`,
+    '<h1>Birds</h1>',
+    { tutorial },
+  )
+  const check = async () => {
+    const found = await new AxeBuilder({ page }).exclude('#presenter-frame').analyze()
+    assert.deepEqual(
+      found.violations.map(({ id, nodes }) => `${id} ${nodes.map(({ html }) => html).join()}`),
+      [],
+    )
+  }
+  await frame.getByText('Look closely').waitFor()
+  await check()
+  await page.goto(address)
+  await frame.getByText('Task 1').waitFor()
+  await check()
+  await frame.getByRole('button', { name: 'Yes' }).click()
+  await page.getByText('1 answer from you').waitFor()
+  await check()
+  await page.goto(`${site.url}/project/${project.shortName}/results`)
+  await check()
+})
+
+test('a player of YouTube, Vimeo or SoundCloud is told and tells by that site’s own script', async (t) => {
+  const script = `
+    var players = ${JSON.stringify(PLAYERS)}
+    $('#begin').click(function () {
+      Object.keys(players).forEach(function (name) {
+        $('<div>', { id: name }).appendTo('body')
+        var player = PybossaPlayer(players[name], name)
+        player.onReady(function () { player.setVolume(0.5); player.mute(); player.setCurrentTime(7); player.play() })
+        player.onPlay(function () { log(name + ' plays ' + player.duration() + ' ' + player.volume() + ' ' + player.muted() + ' ' + player.paused()); player.pause() })
+        player.onPause(function () { log(name + ' paused ' + player.paused()); player.destroy() })
+      })
+    })`
+  const { page, frame } = await visit(t, script, '<button id="begin">Begin</button>')
+  for (const [address, body] of Object.entries(VENDORS))
+    await page.route(address, (route) => route.fulfill({ body, contentType: 'text/javascript' }))
+  await frame.getByRole('button', { name: 'Begin' }).click()
+  for (const name of Object.keys(PLAYERS)) {
+    await frame.getByText(`${name} plays 60 0.5 true false`).waitFor()
+    await frame.getByText(`${name} paused true`).waitFor()
+    assert.equal(await frame.locator(`#${name} iframe`).count(), 0)
+  }
 })
