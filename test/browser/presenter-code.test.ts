@@ -7,7 +7,7 @@ import { startTestApp } from '../support/app.ts'
 import type { TestApp } from '../support/app.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
 import { startChromium } from '../support/chromium.ts'
-import { ANSWERING, contributeByCode } from '../support/contribution.ts'
+import { ANSWERING, contributeByCode, logged } from '../support/contribution.ts'
 
 const ending = untilFileEnds()
 let site: TestApp
@@ -237,4 +237,37 @@ test('a player of YouTube, Vimeo or SoundCloud is told and tells by that site’
     await frame.getByText(`${name} paused true`).waitFor()
     assert.equal(await frame.locator(`#${name} iframe`).count(), 0)
   }
+})
+
+test('pybossaNotify shows its notice at the top, also with two arguments, and hides it', async (t) => {
+  const script = `
+    var box = function () { return document.getElementById('pybossa-notification') }
+    pybossaNotify('<b>Saved</b>', true, 'success')
+    log(box().className + ' ' + box().innerHTML + ' ' + (document.body.firstElementChild === box()))
+    pybossaNotify('Careful', 'error')
+    log(box().className + ' ' + box().textContent + ' ' + $('[id=pybossa-notification]').length)
+    pybossaNotify('', false)
+    log('hidden ' + $(box()).is(':hidden'))`
+  assert.deepEqual(await logged(await visit(t, script), 'hidden'), [
+    'alert alert-success <b>Saved</b> true',
+    'alert alert-danger Careful 1',
+    'hidden true',
+  ])
+})
+
+test('Modernizr knows the browser, and loads by what a test says', async (t) => {
+  const files = ['one', 'two'].map((name) => `data:text/javascript,log('${name}')`)
+  const script = `
+    log('flags ' + [Modernizr.canvas, Modernizr.svg, Modernizr.input.required, Modernizr.mq('all')].join())
+    Modernizr.load([
+      { test: Modernizr.canvas, yep: ${JSON.stringify(files[0])}, nope: 'missing.js', callback: function (url, result, key) { log('called ' + result + ' ' + key) } },
+      { both: [${JSON.stringify(files[1])}], complete: function () { log('complete') } }
+    ])`
+  assert.deepEqual(await logged(await visit(t, script), 'complete'), [
+    'flags true,true,true,true',
+    'one',
+    'called true 0',
+    'two',
+    'complete',
+  ])
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
-import type { Browser } from 'playwright-core'
+import type { Browser, FrameLocator } from 'playwright-core'
 import type { Json } from '../../src/platform/schema.ts'
 import { listOf } from '../support/api.ts'
 import { startTestApp } from '../support/app.ts'
@@ -9,6 +9,7 @@ import { startChromium } from '../support/chromium.ts'
 import { contribute } from '../support/contribution.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
 import { NAMED, SNIPPETS } from './wild-presenters.ts'
+import type { WildPresenter } from './wild-presenters.ts'
 
 const FORMS = {
   'on a host of its own': {},
@@ -42,11 +43,7 @@ for (const [form, settings] of Object.entries(FORMS)) {
           })
           page.on('dialog', (dialog) => void dialog.accept())
           await frame.locator('#loading').waitFor({ state: 'hidden' })
-          for (const action of actions) {
-            if ('press' in action) await frame.getByRole('button', { name: action.press }).click()
-            else if ('fill' in action) await frame.getByLabel(action.fill).fill(action.text)
-            else await frame.locator(action.clickOn).click()
-          }
+          for (const action of actions) await act(frame, action)
           await page.locator('#finished-panel').waitFor()
           assert.deepEqual(await stored(), [expected])
           const runs = await listOf(site.http.get('/api/taskrun').query({ project_id: project.id }))
@@ -56,4 +53,10 @@ for (const [form, settings] of Object.entries(FORMS)) {
           )
         })
   })
+}
+
+async function act(frame: FrameLocator, action: WildPresenter['actions'][number]): Promise<void> {
+  if ('press' in action) await frame.getByRole('button', { name: action.press }).click()
+  else if ('fill' in action) await frame.getByLabel(action.fill).fill(action.text)
+  else await frame.locator(action.clickOn).click()
 }

@@ -82,7 +82,7 @@ export async function contribute(
 }
 
 /** Makes the browser profile that of somebody with an account. */
-export async function signIn(context: BrowserContext, url: string, user: TestUser): Promise<void> {
+async function signIn(context: BrowserContext, url: string, user: TestUser): Promise<void> {
   const { email, password } = user
   await context.request.post(`${url}/account/signin`, { form: { email, password }, maxRedirects: 0 })
 }
