@@ -152,10 +152,10 @@ function compare(wanted: Readonly<Record<string, string>>, text: string, where: 
   ]
 }
 
-/** Versions in package.json are exact, so that the same is installed everywhere. */
+/** Versions in package.json are exact, also those of a package under another name, so that the same is installed everywhere. */
 export function versionProblems(manifest: DirectDependencies): string[] {
   return [manifest.dependencies, manifest.optionalDependencies, manifest.devDependencies]
     .flatMap((group) => Object.entries(group ?? {}))
-    .filter(([, version]) => !/^\d+\.\d+\.\d+(?:-[\w.]+)?$/.test(version))
+    .filter(([, version]) => !/^(?:npm:[\w@/-]+@)?\d+\.\d+\.\d+(?:-[\w.]+)?$/.test(version))
     .map(([name, version]) => `${name}: ${version} is not one exact version of the registry`)
 }
