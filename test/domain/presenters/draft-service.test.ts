@@ -46,6 +46,8 @@ test('a draft is kept for its author, moves its revision, and is no version yet'
   )
   const second = await saveDraft(db(), owner, project, text('a\r\nb\rc'), { revision: 1, baseVersionId })
   assert.deepEqual([second.isSaved, second.draft?.revision, second.draft?.code], [true, 2, 'a\nb\nc'])
+  const stale = await saveDraft(db(), owner, project, text('<p>stale'), { revision: 1, baseVersionId })
+  assert.deepEqual([stale.isSaved, stale.draft?.code], [false, 'a\nb\nc'])
   assert.equal((await findPresenter(db(), project.id))?.id, baseVersionId)
   await assert.rejects(findDraft(db(), stranger, project), /owner|may/i)
   await assert.rejects(saveDraft(db(), stranger, project, text(''), { revision: 0, baseVersionId }))

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { sealTicket } from '../../../src/web/presenter/presenter-ticket.ts'
 import { startTestApp } from '../../support/app.ts'
 import type { TestUser } from '../../support/app.ts'
 import { draftProject, publishedProject, rowsOf } from '../../support/builders.ts'
@@ -139,6 +140,17 @@ test('a preview shows the draft with the task that was asked for, to owners only
   assert.match((await document('')).text, /<p id="mine">/)
   assert.match((await document('part=tutorial')).text, /<p id="how">/)
   const { url } = await preview('')
+  const [draft] = await rowsOf<{ id: number }>(site, 'select id from presenter_draft where project_id = $1', [
+    projectId,
+  ])
+  const { id: otherId } = await draftProject(site, owner)
+  const shown = { codeDraft: draft?.id ?? 0, part: 'presenter' } as const
+  const foreign = await sealTicket(site.app, { project: otherId, shown, site: site.url, locale: 'en' })
+  const otherHost = url.host.replace(String(projectId), String(otherId))
+  await site.http
+    .get(`/?ticket=${foreign}`)
+    .set('Host', otherHost)
+    .expect(404, /presenter is gone/)
   await rowsOf(site, 'delete from presenter_draft where project_id = $1', [projectId])
   await site.http
     .get(`${url.pathname}${url.search}`)
