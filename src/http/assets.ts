@@ -69,6 +69,16 @@ const fontsOfToday: Plugin = {
   },
 }
 
+/** PDF.js 1 asks for parts of Node where it runs there, which is never here. */
+const withoutNode: Plugin = {
+  name: 'without node',
+  setup({ onResolve }) {
+    onResolve({ filter: /^(url|fs|https?)$/ }, ({ path, importer }) =>
+      importer.includes('pdfjs-legacy') ? { path, external: true } : undefined,
+    )
+  },
+}
+
 const compressBrotli = promisify(brotliCompress)
 const compressGzip = promisify(gzip)
 
@@ -95,7 +105,7 @@ export async function buildAssets({
       out: name.slice(0, -extname(name).length),
     })),
     bundle: true,
-    plugins: [fileUrls, fontsOfToday],
+    plugins: [fileUrls, fontsOfToday, withoutNode],
     minify,
     sourcemap: 'linked',
     format: 'iife',
