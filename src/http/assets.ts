@@ -29,7 +29,7 @@ const ENTRIES = {
   'pybossa-raphael.js': 'presenter/kit/files/raphael.ts',
   'pybossa-serialize.js': 'presenter/kit/files/serialize.ts',
   'pybossa-pdf.js': 'presenter/kit/files/pdf.ts',
-  'pybossa-pdf-worker.js': 'presenter/kit/files/pdf-worker.ts',
+  'pybossa-pdf-reader.js': 'presenter/kit/files/pdf-reader.ts',
   'pybossa-dragging.js': 'presenter/kit/files/dragging.ts',
   'presenter.css': 'presenter/presenter.css',
 }

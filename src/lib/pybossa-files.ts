@@ -19,7 +19,7 @@ export const PYBOSSA_FILES: ReadonlyMap<string, string> = new Map(
     ['js/vendor/jquery.serializeJSON.min.js', 'pybossa-serialize.js'] as const,
     ['js/pdf/pdf.js', 'pybossa-pdf.js'] as const,
     // Looked for beside pdf.js.
-    ['js/pdf/pdf.worker.js', 'pybossa-pdf-worker.js'] as const,
+    ['js/pdf/pdf.worker.js', 'pybossa-pdf-reader.js'] as const,
     ['js/pdf/dragscrollable.js', 'pybossa-dragging.js'] as const,
     ['js/pdf/scrollsync.js', 'pybossa-dragging.js'] as const,
   ].map(([path, file]) => [`/static/${path}`, file]),
