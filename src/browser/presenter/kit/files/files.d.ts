@@ -7,5 +7,6 @@ declare module 'raphael' {
 declare module 'jquery-serializejson'
 declare module 'pdfjs-legacy/build/pdf.js'
 declare module 'pdfjs-legacy/build/pdf.worker.js' {
-  export const WorkerMessageHandler: unknown
+  const reader: unknown
+  export default reader
 }
