@@ -32,22 +32,23 @@ export interface MountedFrame {
 const HELLO_WITHIN_MS = 15_000
 const HELLO_AFTER_LOAD_MS = 3_000
 /** Two documents for each task are what presenters need that go on by their address; a person sees few in this time. */
-const HELLOS_MAX = 20
-const HELLOS_MS = 10_000
+const DOCUMENTS_MAX = 20
+const DOCUMENTS_MS = 10_000
 
 /**
  * Puts the presenter's frame on the page and pins a MessageChannel to it. A hello is accepted only from the frame's own
- * window and only of the expected origin, so neither a frame inside the frame nor a pop-up can speak in its place; a
- * presenter that goes to another address of its host is greeted there, and its former port is closed. Whatever comes later by window.postMessage is not even looked at.
+ * window and only of the expected origin, so neither a frame inside the frame nor a pop-up can speak in its place.
+ * Another one counts only with another document: a presenter that goes to another address of its host is greeted there
+ * once it has loaded, and its former port is closed.
  */
 export function mountFrame(options: FrameOptions): MountedFrame {
   const element = document.createElement('iframe')
   let port: MessagePort | undefined
   let helloTimer: number | undefined
   let hasLoaded = false
-  /** Whose hello is accepted: the document that loads, the one that has loaded, or that of one which left its page. */
-  let isGreeted = false
-  let hellos: number[] = []
+  /** Somebody said hello although the port is pinned: the document that will have loaded next. */
+  let hasSuccessor = false
+  let welcomes: number[] = []
 
   element.id = 'presenter-frame'
   element.title = options.title
@@ -57,15 +58,14 @@ export function mountFrame(options: FrameOptions): MountedFrame {
   // A page below the site's own domain could crowd the site's cookies out, where a browser does not know this attribute.
   if (isOfSameDomain(options.origin)) element.setAttribute('credentialless', '')
   element.addEventListener('load', () => {
-    const isOurs = isGreeted
-    isGreeted = false
-    if (isOurs) hasLoaded = true
-    else if (hasLoaded) trouble('left')
-    else {
-      hasLoaded = true
-      // Its script speaks before the page has loaded, so silence now means that there is none: an expired ticket, say.
-      helloWithin(HELLO_AFTER_LOAD_MS)
-    }
+    const isFirst = !hasLoaded
+    hasLoaded = true
+    if (hasSuccessor) {
+      hasSuccessor = false
+      welcome()
+    } else if (!isFirst) trouble('left')
+    // Its script speaks before the page has loaded, so silence now means that there is none: an expired ticket, say.
+    else if (!port) helloWithin(HELLO_AFTER_LOAD_MS)
   })
   expectHello()
   element.src = options.url()
@@ -74,7 +74,7 @@ export function mountFrame(options: FrameOptions): MountedFrame {
   function expectHello(): void {
     disconnect()
     hasLoaded = false
-    isGreeted = false
+    hasSuccessor = false
     window.addEventListener('message', greet)
     helloWithin(HELLO_WITHIN_MS)
   }
@@ -101,25 +101,31 @@ export function mountFrame(options: FrameOptions): MountedFrame {
   function greet(event: MessageEvent<unknown>): void {
     const frame = element.contentWindow
     if (!frame || event.source !== frame || event.origin !== options.origin || event.data !== HELLO) return
+    // An opaque frame has one address: whatever follows there is loaded again.
+    if (port) hasSuccessor = options.origin !== 'null'
+    else welcome()
+  }
+
+  function welcome(): void {
     window.clearTimeout(helloTimer)
     if (isTooOften()) {
       stop()
       return
     }
-    isGreeted = true
     port?.close()
     const channel = new MessageChannel()
     port = channel.port1
     listen(port)
     // An opaque origin has no name to address; the window is the one that just spoke.
-    frame.postMessage(WELCOME, options.origin === 'null' ? '*' : options.origin, [channel.port2])
+    const origin = options.origin === 'null' ? '*' : options.origin
+    element.contentWindow?.postMessage(WELCOME, origin, [channel.port2])
     options.onConnect()
   }
 
   function isTooOften(): boolean {
     const now = performance.now()
-    hellos = [...hellos.filter((time) => now - time < HELLOS_MS), now]
-    return hellos.length > HELLOS_MAX
+    welcomes = [...welcomes.filter((time) => now - time < DOCUMENTS_MS), now]
+    return welcomes.length > DOCUMENTS_MAX
   }
 
   function listen(to: MessagePort): void {
