@@ -123,6 +123,7 @@ export function presenterRoutes(app: App, views: Views): Router<RequestState> {
           project: projectCard({ project, ...owned }),
           template: { id, name: getTemplate(id).name },
           code,
+          tutorial: presenter.tutorial,
           kept: Object.entries({ template: id, ...kept }),
         })
         return

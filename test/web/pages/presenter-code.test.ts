@@ -180,6 +180,28 @@ test('a draft that began before another owner’s version says so', async () => 
   await owner.http.get(`${path}/versions/compare?from=${form.base}&to=draft`).expect(200, /Your draft/)
 })
 
+test('the code of a ready template goes on in the editor as it is', async () => {
+  const { shortName } = await draftProject(site, owner)
+  const path = editorOf(shortName)
+  const settings = {
+    template: 'image-classification',
+    question: 'A "bird"?',
+    choices: 'Yes\nNo',
+    pictureColumn: 'n',
+  }
+  const { text: page } = await post(owner, `${path}/template-code`, settings).expect(200)
+  const [, escaped = ''] = /name="code" value="([^"]*)"/.exec(page) ?? []
+  const code = escaped
+    .replace(/&quot;/g, '"')
+    .replace(/&#39;/g, "'")
+    .replace(/&lt;/g, '<')
+    .replace(/&gt;/g, '>')
+  await post(owner, `${path}/code/start`, { code: code.replace(/&amp;/g, '&'), tutorial: '' }).expect(302)
+  const { html } = await editor(shortName)
+  assert.match(code, /manyhands\.tool/)
+  assert.ok(html.includes(escaped.slice(0, 500)))
+})
+
 test('others than owners see and change nothing', async () => {
   const { shortName } = await publishedProject(site, owner)
   const path = editorOf(shortName)
