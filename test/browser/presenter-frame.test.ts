@@ -380,12 +380,12 @@ test('who leaves gives the place back at once, and a quick person is told to wai
   await page.goto('about:blank')
   await eventually(async () => (await places()) === 0)
 
-  await page.route('**/newtask?*', (route) =>
+  await page.route('**/api/**/newtask?*', (route) =>
     route.fulfill({ status: 429, headers: { 'retry-after': '1' }, json: {} }),
   )
   await page.goto(address)
   await page.getByText('You are quicker than the site allows').waitFor()
-  await page.unroute('**/newtask?*')
+  await page.unroute('**/api/**/newtask?*')
   await sees(1)
 })
 
