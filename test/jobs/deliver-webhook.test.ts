@@ -8,7 +8,7 @@ import test from 'node:test'
 import type { TestContext } from 'node:test'
 import { jobs } from '../../jobs/index.ts'
 import { newTask, submitTaskRun } from '../../src/domain/assignment/assignment-service.ts'
-import { getProjectById, openSecretKey, updateProject } from '../../src/domain/projects/project-service.ts'
+import { openSecretKey, updateProject } from '../../src/domain/projects/project-service.ts'
 import type { Project } from '../../src/domain/projects/project-service.ts'
 import { listWebhookDeliveries, resendWebhook } from '../../src/domain/webhooks/webhook-service.ts'
 import type { User } from '../../src/domain/users/user-service.ts'
@@ -45,8 +45,7 @@ async function startReceiver(t: TestContext, judge: (number: number) => number =
 
 async function startProject(job: JobApp, webhook: string | null): Promise<{ owner: User; project: Project }> {
   const owner = await newOwner(job)
-  const { id } = await newProject(job, owner, [{ n: 1 }])
-  const made = await getProjectById(job.db(), id)
+  const made = await newProject(job, owner, [{ n: 1 }])
   const project = await updateProject(job.db(), owner, made, { webhook }, 'web')
   return { owner, project }
 }
