@@ -1,7 +1,5 @@
+import { CHOICES, MULTIPLE } from './shared-fields.ts'
 import { defineTemplate } from './template.ts'
-
-/** The most choices that number keys can reach. */
-export const KEYED_CHOICES_MAX = 9
 
 /** One picture, one question, and one or several choices. Stores `{"answer": choice}` or `{"answer": [choices]}`. */
 export const imageClassification = defineTemplate({
@@ -10,23 +8,8 @@ export const imageClassification = defineTemplate({
   description: 'One picture, one question, and a choice to make: by mouse, touch or number key.',
   icon: 'M3 3h26v26H3zM3 23l8-9 7 7 4-4 7 7M23 10h.01M34 8h11M34 16h11M34 24h11',
   fields: [
-    {
-      kind: 'lines',
-      name: 'choices',
-      label: 'Answer choices',
-      hint: 'One a line, two to nine. Each gets a number key.',
-      missing: 'Give at least two choices.',
-      default: ['Yes', 'No', 'I cannot tell'],
-      min: 2,
-      max: KEYED_CHOICES_MAX,
-      charsMax: 80,
-    },
-    {
-      kind: 'switch',
-      name: 'multiple',
-      label: 'People may choose several',
-      default: false,
-    },
+    CHOICES,
+    MULTIPLE,
     {
       kind: 'column',
       name: 'pictureColumn',

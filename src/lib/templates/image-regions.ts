@@ -1,3 +1,4 @@
+import { LABELS } from './shared-fields.ts'
 import { MARKING_WORDS } from './marking-words.ts'
 import { defineTemplate } from './template.ts'
 
@@ -33,16 +34,7 @@ export const imageRegions = defineTemplate({
         { value: 'any', label: 'All three' },
       ],
     },
-    {
-      kind: 'lines',
-      name: 'labels',
-      label: 'Labels (optional)',
-      hint: 'One a line. People give each mark one of them.',
-      default: [],
-      min: 0,
-      max: 30,
-      charsMax: 80,
-    },
+    LABELS,
   ],
   words: {
     ...MARKING_WORDS,

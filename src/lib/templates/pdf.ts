@@ -1,3 +1,4 @@
+import { CHOICES, MULTIPLE } from './shared-fields.ts'
 import { defineTemplate } from './template.ts'
 
 /**
@@ -41,22 +42,11 @@ export const pdf = defineTemplate({
       ],
     },
     {
-      kind: 'lines',
-      name: 'choices',
-      label: 'Answer choices',
-      hint: 'One a line, two to nine. Each gets a number key.',
-      missing: 'Give at least two choices.',
-      default: ['Yes', 'No', 'I cannot tell'],
-      min: 2,
-      max: 9,
-      charsMax: 80,
+      ...CHOICES,
       when: { field: 'task', is: ['classify', 'both'] },
     },
     {
-      kind: 'switch',
-      name: 'multiple',
-      label: 'People may choose several',
-      default: false,
+      ...MULTIPLE,
       when: { field: 'task', is: ['classify', 'both'] },
     },
   ],

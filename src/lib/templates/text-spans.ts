@@ -1,5 +1,5 @@
 import { defineTemplate } from './template.ts'
-import { KEYED_CHOICES_MAX } from './image-classification.ts'
+import { KEYED_CHOICES_MAX } from './shared-fields.ts'
 
 /**
  * A text whose passages get labels. Stores `{"spans": [{"start", "end", "text", "label"}]}` in the order of the text;

@@ -1,3 +1,4 @@
+import { CHOICES, LABELS, MULTIPLE } from './shared-fields.ts'
 import type { Field } from './template.ts'
 
 /** What the owners of sounds and of videos set alike, beside the column. */
@@ -14,22 +15,11 @@ export const TIMING_FIELDS = [
     ],
   },
   {
-    kind: 'lines',
-    name: 'choices',
-    label: 'Answer choices',
-    hint: 'One a line, two to nine. Each gets a number key.',
-    missing: 'Give at least two choices.',
-    default: ['Yes', 'No', 'I cannot tell'],
-    min: 2,
-    max: 9,
-    charsMax: 80,
+    ...CHOICES,
     when: { field: 'task', is: ['classify', 'both'] },
   },
   {
-    kind: 'switch',
-    name: 'multiple',
-    label: 'People may choose several',
-    default: false,
+    ...MULTIPLE,
     when: { field: 'task', is: ['classify', 'both'] },
   },
   {
@@ -45,14 +35,8 @@ export const TIMING_FIELDS = [
     when: { field: 'task', is: ['mark', 'both'] },
   },
   {
-    kind: 'lines',
-    name: 'labels',
+    ...LABELS,
     label: 'Labels of marks (optional)',
-    hint: 'One a line. People give each mark one of them.',
-    default: [],
-    min: 0,
-    max: 30,
-    charsMax: 80,
     when: { field: 'task', is: ['mark', 'both'] },
   },
 ] as const satisfies readonly Field[]
