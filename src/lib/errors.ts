@@ -70,6 +70,11 @@ export class UnauthenticatedError extends AppError {
   }
 }
 
+/** What an error says, whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
 /** Why somebody may not: a way to sign in helps only who has not. */
 export function refusal(viewer: object | undefined, message: string): AppError {
   return viewer ? new ForbiddenError(message) : new UnauthenticatedError(message)

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { UnrecoverableError } from 'bullmq'
+import { messageOf } from '../lib/errors.ts'
 import type { App } from './app.ts'
 import type { RequestDb } from './database.ts'
 import { PermanentError, PostponeError } from './job.ts'
@@ -170,8 +171,4 @@ async function giveUp(attempt: Attempt, error: unknown): Promise<never> {
     return tryAgain(attempt, failure, { seconds: GIVE_UP_AGAIN_SECONDS, countsAttempt: true })
   }
   throw new UnrecoverableError(message)
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -1,4 +1,5 @@
 import { createTransport } from 'nodemailer'
+import { messageOf } from '../lib/errors.ts'
 import type { Config } from './config.ts'
 
 export interface OutgoingMail {
@@ -76,7 +77,7 @@ export function createMailer({ smtpUrl, from }: Config['mail']): Mailer {
 /** What a mail server answers to a message or its recipient is about this mail; all else is about the connection. */
 function toMailError(error: unknown): MailError {
   const { code, command, responseCode } = error as { code?: string; command?: string; responseCode?: number }
-  const message = error instanceof Error ? error.message : String(error)
+  const message = messageOf(error)
   return new MailError(message, failureOf(), { cause: error })
 
   function failureOf(): MailFailure {

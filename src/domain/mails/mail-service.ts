@@ -1,6 +1,6 @@
 import nunjucks from 'nunjucks'
 import { fileURLToPath } from 'node:url'
-import { NotFoundError } from '../../lib/errors.ts'
+import { NotFoundError, messageOf } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import { PermanentError, PostponeError } from '../../platform/job.ts'
@@ -78,7 +78,7 @@ async function send(app: Pick<App, 'mailer' | 'config'>, mail: Mail): Promise<st
     })
   } catch (error) {
     const failure = error instanceof MailError ? error.failure : undefined
-    const message = error instanceof Error ? error.message : String(error)
+    const message = messageOf(error)
     if (failure === 'refused') throw new PermanentError(message, { cause: error })
     const isYoung = Date.now() - Date.parse(mail.created) < AWAY_MS_MAX
     if (failure === 'away' && isYoung) throw new PostponeError(message, AWAY_SECONDS, { cause: error })
@@ -93,7 +93,7 @@ function messageIdOf(app: Pick<App, 'config'>, { id, created }: Mail): string {
 
 /** Notes that a mail will not be sent, where its reader's list shows it. */
 export async function noteUndelivered(tx: Tx, mailId: number, error: unknown): Promise<void> {
-  await markNotSent(tx, mailId, error instanceof Error ? error.message : String(error))
+  await markNotSent(tx, mailId, messageOf(error))
 }
 
 /** Notes that a mail which was given up will be sent after all. */

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { AppError, InvalidError, NotFoundError } from '../../lib/errors.ts'
+import { AppError, InvalidError, NotFoundError, messageOf } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import { PermanentError } from '../../platform/job.ts'
@@ -111,10 +111,6 @@ export async function deliverWebhook(
     throw new Error(`${new URL(project.webhook).host} answered ${reply.status}.`)
   }
   await run.commit((tx) => noteAttempt(tx, deliveryId, { ...said, outcome: 'delivered' }))
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 async function send(

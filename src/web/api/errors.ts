@@ -1,7 +1,7 @@
 import type { App } from '../../platform/app.ts'
 import { shownError } from '../../http/page-errors.ts'
 import type { Context, Handler } from '../../http/state.ts'
-import { InvalidError, NotFoundError } from '../../lib/errors.ts'
+import { InvalidError, NotFoundError, messageOf } from '../../lib/errors.ts'
 import { sqlState } from '../../platform/postgres.ts'
 import { isApi, partsOf } from './address.ts'
 
@@ -126,10 +126,6 @@ function classify(
   const { status, message } = shownError(app, error, ctx)
   const errorClass = CLASS_OF_STATUS[status]
   return { errorClass: errorClass ?? 'InternalServerError', message }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 /** PyBossa's handlers that are no noun's. */
