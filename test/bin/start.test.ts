@@ -190,7 +190,7 @@ test(
   },
 )
 
-test('for development a changed source starts the web process anew', { timeout: 60_000 }, async (t) => {
+test('for development a changed source starts the web process anew', { timeout: 180_000 }, async (t) => {
   const [database, redis] = await Promise.all([createTestDatabase(t), testRedis(t)])
   const dataDir = newDataDir(t)
   const port = await freePort()

@@ -147,7 +147,7 @@ test('a presenter finds its reader’s language, its container and its room', as
   const { frame, page } = await visit(t, `log(document.querySelector('.container') !== null)`, markup)
   assert.equal(await frame.locator('#PYBOSSA_USER_LOCALE').textContent(), 'en')
   await page.locator('#presenter-stage[data-fit="content"]').waitFor()
-  await page.waitForFunction('document.getElementById("presenter-frame").offsetHeight > 2500')
+  await page.waitForFunction('() => document.getElementById("presenter-frame").offsetHeight > 2500')
   assert.equal((await frame.locator('#log').innerText()).trim(), 'true')
 })
 

@@ -351,10 +351,10 @@ for (const [form, settings] of Object.entries(FORMS)) {
         </div></div></div>`
       const { frame, page } = await visit(t, '', markup)
       await page.locator('#presenter-stage[data-fit="content"]').waitFor()
-      await page.waitForFunction('document.getElementById("presenter-frame").offsetHeight > 2500')
+      await page.waitForFunction('() => document.getElementById("presenter-frame").offsetHeight > 2500')
       await frame.getByRole('button', { name: 'Help' }).click()
       await frame.getByText('Look closely.').waitFor()
-      await page.waitForFunction('scrollY < 400')
+      await page.waitForFunction('() => scrollY < 400')
       await frame.getByRole('button', { name: 'Close' }).click()
       await frame.getByText('Look closely.').waitFor({ state: 'hidden' })
     })
@@ -366,7 +366,7 @@ for (const [form, settings] of Object.entries(FORMS)) {
       await page.locator('#presenter-stage[data-fit="content"]').waitFor()
       await frame.getByRole('link', { name: 'Open' }).click()
       await frame.getByText('Old times').waitFor()
-      await page.waitForFunction('document.getElementById("presenter-frame").offsetHeight > 1400')
+      await page.waitForFunction('() => document.getElementById("presenter-frame").offsetHeight > 1400')
     })
 
     test('has names of its own, whatever the page around it calls its parts', async (t) => {

@@ -11,7 +11,7 @@ import type { Counts } from './test-counts.ts'
  * Node's test runner) only tests are run, and coverage is not measured. The last line counts tests and checks.
  */
 
-/** Ends a test file that hangs, in milliseconds: the longest take three minutes beside two others. */
+/** Ends a test that hangs, in milliseconds; `test/support/file-limit.ts` ends its file. */
 const TEST_TIMEOUT_MS = 480_000
 const CHECKS_AT_ONCE = 2
 /** Three on two cores: test files wait for servers and browsers much of their time. */
@@ -66,6 +66,7 @@ async function runTests(args: readonly string[], env: NodeJS.ProcessEnv = {}): P
     [
       'node',
       ...['--test', '--test-global-setup=test/support/global-setup.ts'],
+      '--import=./test/support/file-limit.ts',
       ...[
         '--test-reporter',
         isWhole ? './test/tools/test-reporter.ts' : 'spec',

@@ -27,9 +27,19 @@ export default async function* report(events: AsyncIterable<TestEvent>): AsyncGe
 
 function close(files: Map<string, FileRun>, file: string): string {
   const path = relative(process.cwd(), file)
-  const run = files.get(path)
-  files.delete(path)
-  return run ? lineOf(path, run) : ''
+  // Files report one after the other: what a support file defined since the last one belongs to this one.
+  const runs = [...files].filter(([name]) => name === path || !name.endsWith('.test.ts'))
+  for (const [name] of runs) files.delete(name)
+  return runs.length > 0 ? lineOf(path, runs.map(([, run]) => run).reduce(sumOf)) : ''
+}
+
+function sumOf(one: FileRun, other: FileRun): FileRun {
+  return {
+    passed: one.passed + other.passed,
+    failed: one.failed + other.failed,
+    skipped: one.skipped + other.skipped,
+    durationMs: one.durationMs + other.durationMs,
+  }
 }
 
 function note(files: Map<string, FileRun>, event: Outcome): string {
