@@ -12,7 +12,7 @@ const config: KnipConfig = {
     'src/browser/presenter/tools/*.ts',
     'test/**/*.test.ts',
     'test/{bench,drills}/*.ts',
-    'test/support/global-setup.ts',
+    'test/support/{global-setup,file-limit}.ts',
     'test/tools/{run-tests,run-nightly,run-checks,check-*,complete-lockfile,test-reporter,test-counts,eslint.config,knip.config}.ts',
   ],
   project: ['src/**/*.{ts,js}', 'jobs/**/*.ts', 'test/**/*.ts'],
@@ -23,6 +23,7 @@ const config: KnipConfig = {
     'font-awesome',
     'kysely-codegen',
     'prettier',
+    'typescript-native',
   ],
   // The public shapes of a module are named even where only the module uses them today.
   ignoreExportsUsedInFile: { interface: true, type: true },
