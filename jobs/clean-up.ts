@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { forgetOldRequests } from '../src/domain/assignment/assignment-service.ts'
 import { removeExpiredExports } from '../src/domain/exports/export-service.ts'
 import { forgetOldDrafts } from '../src/domain/imports/import-service.ts'
+import { forgetOldMails } from '../src/domain/mails/mail-service.ts'
 import { removeUnusedUploads } from '../src/domain/uploads/upload-service.ts'
 import { forgetOldSessions } from '../src/domain/users/user-service.ts'
 import type { Job } from '../src/platform/job.ts'
@@ -21,8 +22,8 @@ const ABANDONED_MS = 24 * 3_600_000
 
 /**
  * Each night removes what nobody needs any more: files of expired exports, drafts of imports, uploads whose object is
- * gone, requests for tasks that were not answered, sessions that have run out, jobs that ended, leftovers of killed processes. Safe to run twice:
- * what is gone is not found again, and a file goes before the row that names it.
+ * gone, requests for tasks that were not answered, sessions that have run out, old mails, jobs that ended, leftovers of killed
+ * processes. Safe to run twice: what is gone is not found again, and a file goes before the row that names it.
  */
 export const cleanUp: Job<'clean-up'> = {
   name: 'clean-up',
@@ -38,6 +39,7 @@ export const cleanUp: Job<'clean-up'> = {
       imports: await forgetOldDrafts(app, openDb),
       requests: await forgetOldRequests(openDb),
       sessions: await forgetOldSessions(openDb()),
+      mails: await forgetOldMails(openDb),
       jobs: await forgetEndedJobs(openDb),
       unfinishedFiles: await app.files.removeUnfinished(ABANDONED_MS),
       scratchFolders: await removeAbandonedScratch(app.config),

@@ -5,6 +5,7 @@ import { deliverWebhookJob } from './deliver-webhook.ts'
 import { exportProject } from './export-project.ts'
 import { noteTaskCompleted } from './note-task-completed.ts'
 import { reorderTasks } from './reorder-tasks.ts'
+import { sendBulkMail } from './send-bulk-mail.ts'
 import { sendMail } from './send-mail.ts'
 
 /** Every background job. One that is missing here does not compile. */
@@ -15,5 +16,6 @@ export const jobs = {
   'export-project': exportProject,
   'note-task-completed': noteTaskCompleted,
   'reorder-tasks': reorderTasks,
+  'send-bulk-mail': sendBulkMail,
   'send-mail': sendMail,
 } satisfies JobCatalogue

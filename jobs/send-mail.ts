@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { deliverMail, noteUndelivered, noteWaiting } from '../src/domain/mails/mail-service.ts'
+import { deliverMail, noteUndelivered, noteWaiting } from '../src/domain/mails/mail-delivery.ts'
 import type { Job } from '../src/platform/job.ts'
 
 const Payload = z.strictObject({ mailId: z.int().positive() })

@@ -52,6 +52,13 @@ const Variables = z.object({
   APP_KEYS_FILE: text.optional(),
   MAIL_URL: z.url({ protocol: /^smtps?$/ }).optional(),
   MAIL_FROM: text.default('Manyhands <no-reply@localhost>'),
+  MAIL_BOUNCES_TO: z.email().optional(),
+  MAIL_LIMIT: z
+    .union([
+      z.literal('off'),
+      z.string().regex(/^[1-9]\d*\/[1-9]\d*$/, 'is "off" or "mails/seconds", e.g. 30/3600'),
+    ])
+    .default('30/3600'),
   RATE_LIMIT: z
     .union([
       z.literal('off'),
@@ -116,7 +123,14 @@ export interface Config {
   }
   readonly redis: { readonly cache: RedisEndpoint; readonly queue: RedisEndpoint; readonly prefix: string }
   readonly secrets: { readonly appKeys: readonly AppKey[] }
-  readonly mail: { readonly smtpUrl: string | undefined; readonly from: string }
+  readonly mail: {
+    readonly smtpUrl: string | undefined
+    readonly from: string
+    /** Where mail servers send their reports of mails that could not be delivered, when not to `from`. */
+    readonly bouncesTo: string | undefined
+    /** So many mails to one address; undefined lifts the limit. */
+    readonly limit: RateLimit | undefined
+  }
   /** Undefined lifts the limits. */
   readonly rateLimit: RateLimits | undefined
   /** Files that come in through the API: how their names may end, in small letters, and how large they may be. */
@@ -161,7 +175,12 @@ export function loadConfig(env: Environment): Config {
     },
     redis: { cache: redisEndpoint('CACHE', env), queue: redisEndpoint('QUEUE', env), prefix: v.REDIS_PREFIX },
     secrets: { appKeys: appKeys(v.APP_KEYS, v.APP_KEYS_FILE) },
-    mail: { smtpUrl: v.MAIL_URL, from: v.MAIL_FROM },
+    mail: {
+      smtpUrl: v.MAIL_URL,
+      from: v.MAIL_FROM,
+      bouncesTo: v.MAIL_BOUNCES_TO,
+      limit: v.MAIL_LIMIT === 'off' ? undefined : oneLimit(v.MAIL_LIMIT),
+    },
     rateLimit: rateLimit(v.RATE_LIMIT),
     uploads: {
       extensions: v.UPLOAD_EXTENSIONS.toLowerCase().split(/[\s,]+/),

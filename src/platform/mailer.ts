@@ -9,6 +9,8 @@ export interface OutgoingMail {
   html: string
   /** The same for every attempt, so that a repeated delivery is recognised. */
   messageId: string
+  /** Where the mail program ends such mails with one click (RFC 8058). */
+  unsubscribeUrl?: string | undefined
 }
 
 /**
@@ -19,11 +21,20 @@ export type MailFailure = 'refused' | 'delayed' | 'away'
 
 export class MailError extends Error {
   readonly failure: MailFailure
+  /** What the mail server said; empty when it said nothing. */
+  readonly reply: string
+  /** It said so of the recipient, not of the mail. */
+  readonly isAtRecipient: boolean
 
-  constructor(message: string, failure: MailFailure, options: ErrorOptions) {
-    super(message, options)
+  constructor(
+    failure: MailFailure,
+    { cause, reply, isAtRecipient }: { cause: unknown; reply: string; isAtRecipient: boolean },
+  ) {
+    super(messageOf(cause), { cause })
     this.name = 'MailError'
     this.failure = failure
+    this.reply = reply
+    this.isAtRecipient = isAtRecipient
   }
 }
 
@@ -45,7 +56,7 @@ const TRANSPORT = {
 }
 
 /** Mail by SMTP over pooled connections; without an SMTP address mails are kept and nothing leaves. */
-export function createMailer({ smtpUrl, from }: Config['mail']): Mailer {
+export function createMailer({ smtpUrl, from, bouncesTo }: Config['mail']): Mailer {
   if (smtpUrl === undefined) {
     return {
       delivers: false,
@@ -60,9 +71,13 @@ export function createMailer({ smtpUrl, from }: Config['mail']): Mailer {
   const transport = createTransport(address.href, { from })
   return {
     delivers: true,
-    async send(mail) {
+    async send({ unsubscribeUrl, ...mail }) {
       try {
-        const sent = await transport.sendMail(mail)
+        const sent = await transport.sendMail({
+          ...mail,
+          ...(bouncesTo === undefined ? {} : { envelope: { from: bouncesTo, to: mail.to } }),
+          headers: { ...SENT_BY_NOBODY, ...(unsubscribeUrl === undefined ? {} : oneClick(unsubscribeUrl)) },
+        })
         return sent.response
       } catch (error) {
         throw toMailError(error)
@@ -74,11 +89,27 @@ export function createMailer({ smtpUrl, from }: Config['mail']): Mailer {
   }
 }
 
+/** Programs that answer by themselves, such as notes of absence, leave these mails alone (RFC 3834). */
+const SENT_BY_NOBODY = { 'Auto-Submitted': 'auto-generated' }
+
+/** RFC 2369 and RFC 8058: the mail program shows a button and posts to the address without asking. */
+function oneClick(url: string): Record<string, string> {
+  return { 'List-Unsubscribe': `<${url}>`, 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' }
+}
+
 /** What a mail server answers to a message or its recipient is about this mail; all else is about the connection. */
 function toMailError(error: unknown): MailError {
-  const { code, command, responseCode } = error as { code?: string; command?: string; responseCode?: number }
-  const message = messageOf(error)
-  return new MailError(message, failureOf(), { cause: error })
+  const { code, command, response, responseCode } = error as {
+    code?: string
+    command?: string
+    response?: string
+    responseCode?: number
+  }
+  return new MailError(failureOf(), {
+    cause: error,
+    reply: response ?? '',
+    isAtRecipient: command === 'RCPT TO',
+  })
 
   function failureOf(): MailFailure {
     if (code !== 'EMESSAGE' && (code !== 'EENVELOPE' || command === 'MAIL FROM')) return 'away'

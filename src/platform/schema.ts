@@ -27,6 +27,17 @@ export type JsonPrimitive = boolean | number | string | null
 
 export type JsonValue = JsonArray | JsonObject | JsonPrimitive
 
+export interface AccountExport {
+  bytes: number | null
+  created: Generated<string>
+  expires: string | null
+  file_key: string | null
+  finished: string | null
+  id: Generated<number>
+  state: Generated<string>
+  user_id: number
+}
+
 export interface Announcement {
   body: string
   created: Generated<string>
@@ -148,12 +159,45 @@ export interface Mail {
   error: string | null
   html_body: string
   id: Generated<number>
+  kind: string | null
+  once: string | null
   provider_message_id: string | null
   recipient: string
   request_id: string | null
   sent: string | null
   subject: string
   text_body: string
+  user_id: number | null
+}
+
+export interface MailChoice {
+  changed: Generated<string>
+  kind: string
+  user_id: number
+  wanted: boolean
+}
+
+export interface MailSuppression {
+  address: string
+  cause: string
+  created: Generated<string>
+  detail: string
+  source: string
+}
+
+export interface Newsletter {
+  audience: string
+  body: string
+  created: Generated<string>
+  finished: string | null
+  id: Generated<number>
+  last_user_id: Generated<number>
+  n_queued: Generated<number>
+  project_id: number | null
+  started: string | null
+  state: Generated<string>
+  subject: string
+  user_id: number
 }
 
 export interface Outbox {
@@ -216,6 +260,7 @@ export interface Project {
   owner_id: number
   presenter_version_id: number | null
   published: Generated<boolean>
+  quiet_since: string | null
   sched_epoch: Generated<number>
   scheduler: Generated<string>
   secret_key_sealed: string
@@ -391,11 +436,16 @@ export interface Upload {
 
 export interface UserAccount {
   created: Generated<string>
+  deleted: string | null
+  deletion_cause: string | null
+  deletion_due: string | null
   email: string
+  email_confirmed: string | null
   full_name: string
   id: Generated<number>
   info: Generated<Json>
   is_admin: Generated<boolean>
+  last_seen: Generated<string>
   locale: Generated<string>
   name: string
   password_hash: string | null
@@ -418,6 +468,7 @@ export interface WebhookDelivery {
 }
 
 export interface DB {
+  account_export: AccountExport
   announcement: Announcement
   api_key: ApiKey
   blogpost: Blogpost
@@ -429,6 +480,9 @@ export interface DB {
   helping_material: HelpingMaterial
   lease: Lease
   mail: Mail
+  mail_choice: MailChoice
+  mail_suppression: MailSuppression
+  newsletter: Newsletter
   outbox: Outbox
   presenter_draft: PresenterDraft
   presenter_version: PresenterVersion

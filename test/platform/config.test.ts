@@ -29,6 +29,7 @@ test('what is needed is enough; the rest has defaults', () => {
     ['b', 'a'],
   )
   assert.equal(config.mail.smtpUrl, undefined)
+  assert.deepEqual(config.mail.limit, { requests: 30, seconds: 3_600 })
   assert.equal(config.jobs.only, undefined)
 })
 
@@ -50,6 +51,8 @@ test('every setting reaches its part', (t) => {
     REDIS_CACHE_MASTER: 'hot',
     REDIS_QUEUE_SENTINELS: 'c.example',
     MAIL_URL: 'smtps://mail.example',
+    MAIL_BOUNCES_TO: 'bounces@hands.example',
+    MAIL_LIMIT: 'off',
     RATE_LIMIT: 'off',
     UPLOAD_EXTENSIONS: 'PNG, webp',
     UPLOAD_MB_MAX: '2',
@@ -74,6 +77,7 @@ test('every setting reaches its part', (t) => {
     sentinels: [{ host: 'c.example', port: 26_379 }],
   })
   assert.equal(config.rateLimit, undefined)
+  assert.deepEqual([config.mail.limit, config.mail.bouncesTo], [undefined, 'bounces@hands.example'])
   assert.deepEqual(config.uploads, { extensions: ['png', 'webp'], bytesMax: 2_097_152 })
   assert.deepEqual(config.jobs.only, ['send-mail', 'clean-up'])
   assert.deepEqual([config.folders.files, config.folders.assets], ['/srv/files', '/srv/assets'])

@@ -4,6 +4,7 @@ import { SMTPServer } from 'smtp-server'
 import type { Ending } from './servers.ts'
 
 export interface ReceivedMail {
+  from: string
   to: string
   messageId: string
   /** Headers and bodies as they came. */
@@ -35,12 +36,14 @@ export async function startSmtp(
     closeTimeout: 50,
     disabledCommands: ['STARTTLS'],
     onRcptTo({ address }, _session, done) {
-      done(address.startsWith('nobody@') ? new SmtpRefusal(550, 'No such user here') : null)
+      done(/^nobody@/i.test(address) ? new SmtpRefusal(550, 'No such user here') : null)
     },
     onData(stream, session, done) {
       void text(stream).then((source) => {
         const messageId = /^Message-ID: (.+?)\r?$/im.exec(source)?.[1] ?? ''
-        const mail = { to: session.envelope.rcptTo[0]?.address ?? '', messageId, source }
+        const { mailFrom, rcptTo } = session.envelope
+        const from = mailFrom === false ? '' : mailFrom.address
+        const mail = { from, to: rcptTo[0]?.address ?? '', messageId, source }
         try {
           judge(mail)
         } catch (error) {

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Db, Tx } from '../../platform/postgres.ts'
+import type { NoticeKind } from './mail-kinds.ts'
 
 export interface Mail {
   id: number
@@ -7,9 +8,13 @@ export interface Mail {
   subject: string
   textBody: string
   htmlBody: string
+  /** The kind of notice; null for a mail that belongs to what its reader did. */
+  kind: NoticeKind | null
+  /** Whose notice it is. */
+  userId: number | null
   created: string
   sent: string | null
-  /** Why it did not leave, when it will not be tried again. */
+  /** Why it did not leave, when it will not be tried again; or what came back. */
   error: string | null
 }
 
@@ -19,22 +24,28 @@ const COLUMNS = [
   'subject',
   'text_body as textBody',
   'html_body as htmlBody',
+  // Only queueNotice writes it.
+  sql<NoticeKind | null>`kind`.as('kind'),
+  'user_id as userId',
   'created',
   'sent',
   'error',
 ] as const
 
-export async function insertMail(
-  tx: Tx,
-  mail: {
-    recipient: string
-    subject: string
-    textBody: string
-    htmlBody: string
-    requestId: string | undefined
-  },
-): Promise<number> {
-  const { id } = await tx
+export interface NewMail {
+  recipient: string
+  subject: string
+  textBody: string
+  htmlBody: string
+  requestId: string | undefined
+  kind?: NoticeKind
+  userId?: number
+  once?: string | undefined
+}
+
+/** The new mail's id; undefined when there is one with the same `once`. */
+export async function insertMail(tx: Tx, mail: NewMail): Promise<number | undefined> {
+  const inserted = await tx
     .insertInto('mail')
     .values({
       recipient: mail.recipient,
@@ -42,15 +53,21 @@ export async function insertMail(
       text_body: mail.textBody,
       html_body: mail.htmlBody,
       request_id: mail.requestId ?? null,
+      kind: mail.kind ?? null,
+      user_id: mail.userId ?? null,
+      once: mail.once ?? null,
     })
+    .onConflict((conflict) => conflict.column('once').where('once', 'is not', null).doNothing())
     .returning('id')
-    .executeTakeFirstOrThrow()
-  return id
+    .executeTakeFirst()
+  return inserted?.id
 }
 
 export async function findMail(db: Db, id: number): Promise<Mail | undefined> {
   return db.selectFrom('mail').select(COLUMNS).where('id', '=', id).executeTakeFirst()
 }
+
+const LISTED_MAX = 100
 
 /** The newest mails to one address. */
 export async function listMails(db: Db, recipient: string): Promise<Mail[]> {
@@ -59,8 +76,13 @@ export async function listMails(db: Db, recipient: string): Promise<Mail[]> {
     .select(COLUMNS)
     .where(sql`lower(recipient)`, '=', recipient.toLowerCase())
     .orderBy('id', 'desc')
-    .limit(100)
+    .limit(LISTED_MAX)
     .execute()
+}
+
+/** The newest mails to anybody. */
+export async function listAllMails(db: Db): Promise<Mail[]> {
+  return db.selectFrom('mail').select(COLUMNS).orderBy('id', 'desc').limit(LISTED_MAX).execute()
 }
 
 export async function markSent(tx: Tx, id: number, reply: string): Promise<void> {
@@ -77,4 +99,36 @@ export async function markNotSent(tx: Tx, id: number, error: string | null): Pro
     .set({ error: error?.slice(0, 500) ?? null })
     .where('id', '=', id)
     .execute()
+}
+
+/** How many mails have left for an address in the last seconds, and when the first of them did. */
+export async function countSent(
+  db: Db,
+  recipient: string,
+  seconds: number,
+): Promise<{ count: number; secondsAgo: number }> {
+  return db
+    .selectFrom('mail')
+    .select((select) => [
+      select.fn.countAll<number>().as('count'),
+      sql<number>`coalesce(extract(epoch from now() - min(sent)), 0)::float8`.as('secondsAgo'),
+    ])
+    .where(sql`lower(recipient)`, '=', recipient.toLowerCase())
+    .where('sent', '>', sql<string>`now() - make_interval(secs => ${seconds})`)
+    .executeTakeFirstOrThrow()
+}
+
+/** Removes at most `batch` mails that are that many days old; how many. */
+export async function deleteOldMails(db: Db, days: number, batch: number): Promise<number> {
+  const { numDeletedRows } = await db
+    .deleteFrom('mail')
+    .where('id', 'in', (eb) =>
+      eb
+        .selectFrom('mail')
+        .select('id')
+        .where('created', '<', sql<string>`now() - make_interval(days => ${days})`)
+        .limit(batch),
+    )
+    .executeTakeFirst()
+  return Number(numDeletedRows)
 }

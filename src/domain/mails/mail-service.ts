@@ -1,104 +1,72 @@
-import nunjucks from 'nunjucks'
-import { fileURLToPath } from 'node:url'
-import { NotFoundError, messageOf } from '../../lib/errors.ts'
+import { NotFoundError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
-import { PermanentError, PostponeError } from '../../platform/job.ts'
-import type { JobRun } from '../../platform/job.ts'
-import { MailError } from '../../platform/mailer.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import { currentRequestId } from '../../platform/request-context.ts'
-import { addWords } from '../../platform/words.ts'
-import { findMail, insertMail, listMails, markNotSent, markSent } from './mail-repository.ts'
+import { isWanted } from './choice-repository.ts'
+import { unsubscribeUrl } from './choice-service.ts'
+import { NOTICE_KINDS } from './mail-kinds.ts'
+import type { NoticeKind } from './mail-kinds.ts'
+import { deleteOldMails, findMail, insertMail, listAllMails, listMails } from './mail-repository.ts'
 import type { Mail } from './mail-repository.ts'
+import { renderMail } from './mail-templates.ts'
 
 export type { Mail } from './mail-repository.ts'
 
-const templates = fileURLToPath(new URL('../../../templates', import.meta.url))
-const loader = new nunjucks.FileSystemLoader(templates)
-const html = new nunjucks.Environment(loader, { autoescape: true, throwOnUndefined: true })
-const text = new nunjucks.Environment(loader, { autoescape: false, throwOnUndefined: true })
-for (const environment of [html, text]) addWords(environment, { strict: true })
-
-export interface MailInput {
-  to: string
+interface MailContent {
   subject: string
   /** The name of a pair of templates: email/<name>.html and email/<name>.txt. */
   template: string
   view: Record<string, unknown>
 }
 
-/** Writes a mail in the transaction it follows from; it leaves once that has committed. */
+export interface MailInput extends MailContent {
+  to: string
+}
+
+/**
+ * Writes a mail that belongs to what its reader did, in the transaction it follows from; it leaves once that has
+ * committed. Nobody can unsubscribe from these: for all others there is `queueNotice`.
+ */
 export async function queueMail(
   app: Pick<App, 'queue' | 'config'>,
   tx: Tx,
-  { to, subject, template, view }: MailInput,
+  { to, ...content }: MailInput,
 ): Promise<void> {
-  const oneLine = subject.replace(/\s+/g, ' ')
-  const whole = { ...view, subject: oneLine, site: app.config.site }
-  const mailId = await insertMail(tx, {
-    recipient: to,
-    subject: oneLine,
-    textBody: text.render(`email/${template}.txt`, whole),
-    htmlBody: html.render(`email/${template}.html`, whole),
-    requestId: currentRequestId(),
-  })
-  await app.queue.enqueue(tx, 'send-mail', { mailId })
+  const mailId = await insertMail(tx, { recipient: to, ...written(app, content, null) })
+  if (mailId !== undefined) await app.queue.enqueue(tx, 'send-mail', { mailId })
 }
 
-/** While the mail server is away, mails wait this long between two attempts, and at most this long altogether. */
-const AWAY_SECONDS = 60
-const AWAY_MS_MAX = 3 * 86_400_000
-
-/**
- * Hands one mail to the mail server, unless it left before. A crash between the server's yes and our note repeats it
- * once, under the same Message-ID. Without a mail server the mail is only kept.
- *
- * @throws PermanentError when it is refused, PostponeError while the mail server is away.
- */
-export async function deliverMail(
-  app: Pick<App, 'mailer' | 'config'>,
-  run: Pick<JobRun, 'openDb' | 'commit'>,
-  mailId: number,
-): Promise<void> {
-  const mail = await run.openDb().readPrimary((primary) => findMail(primary, mailId))
-  if (!mail || mail.sent !== null || !app.mailer.delivers) return
-  const reply = await send(app, mail)
-  await run.commit((tx) => markSent(tx, mailId, reply))
+export interface NoticeInput extends MailContent {
+  to: { readonly id: number; readonly email: string }
+  kind: NoticeKind
+  /** At most one mail with the same key: a job that begins again mails nobody twice. */
+  once?: string
 }
 
-async function send(app: Pick<App, 'mailer' | 'config'>, mail: Mail): Promise<string> {
-  try {
-    return await app.mailer.send({
-      to: mail.recipient,
-      subject: mail.subject,
-      text: mail.textBody,
-      html: mail.htmlBody,
-      messageId: messageIdOf(app, mail),
-    })
-  } catch (error) {
-    const failure = error instanceof MailError ? error.failure : undefined
-    const message = messageOf(error)
-    if (failure === 'refused') throw new PermanentError(message, { cause: error })
-    const isYoung = Date.now() - Date.parse(mail.created) < AWAY_MS_MAX
-    if (failure === 'away' && isYoung) throw new PostponeError(message, AWAY_SECONDS, { cause: error })
-    throw error
+/** Writes a notice, unless its reader does not want that kind or has it already; whether it did. */
+export async function queueNotice(
+  app: Pick<App, 'queue' | 'config' | 'sealer'>,
+  tx: Tx,
+  { to, kind, once, ...content }: NoticeInput,
+): Promise<boolean> {
+  if (!(await isWanted(tx, to.id, kind))) return false
+  const notice = {
+    kind,
+    unsubscribeUrl: unsubscribeUrl(app, to.id, kind),
+    choicesUrl: `${app.config.site.url}/account/mail/choices`,
   }
+  const mail = { recipient: to.email, kind, userId: to.id, once, ...written(app, content, notice) }
+  const mailId = await insertMail(tx, mail)
+  if (mailId === undefined) return false
+  await app.queue.enqueue(tx, NOTICE_KINDS[kind].isBulk ? 'send-bulk-mail' : 'send-mail', { mailId })
+  return true
 }
 
-/** The same for every attempt; the time tells mails of two databases on one host apart. */
-function messageIdOf(app: Pick<App, 'config'>, { id, created }: Mail): string {
-  return `<mail-${id}-${created.replace(/\D/g, '')}@${new URL(app.config.site.url).hostname}>`
-}
-
-/** Notes that a mail will not be sent, where its reader's list shows it. */
-export async function noteUndelivered(tx: Tx, mailId: number, error: unknown): Promise<void> {
-  await markNotSent(tx, mailId, messageOf(error))
-}
-
-/** Notes that a mail which was given up will be sent after all. */
-export async function noteWaiting(tx: Tx, mailId: number): Promise<void> {
-  await markNotSent(tx, mailId, null)
+function written(app: Pick<App, 'config'>, { subject, template, view }: MailContent, notice: object | null) {
+  const oneLine = subject.replace(/\s+/g, ' ')
+  const bodies = renderMail(template, { ...view, notice, subject: oneLine, site: app.config.site })
+  return { subject: oneLine, ...bodies, requestId: currentRequestId() }
 }
 
 /** The mails that were sent to one person, or would have been. */
@@ -106,9 +74,41 @@ export async function listMailsFor(db: RequestDb, person: { email: string }): Pr
   return db.read((reader) => listMails(reader, person.email))
 }
 
-/** @throws NotFoundError also for a mail to somebody else. */
-export async function getMailFor(db: RequestDb, person: { email: string }, id: number): Promise<Mail> {
+interface Reader {
+  readonly email: string
+  readonly isAdmin?: boolean
+}
+
+/** @throws NotFoundError also for a mail to somebody else; where nothing is sent, admins read all of them. */
+export async function getMailFor(
+  app: Pick<App, 'mailer'>,
+  db: RequestDb,
+  person: Reader,
+  id: number,
+): Promise<Mail> {
   const mail = await db.read((reader) => findMail(reader, id))
-  if (mail?.recipient.toLowerCase() !== person.email.toLowerCase()) throw new NotFoundError('mail', id)
+  const isOwn = mail?.recipient.toLowerCase() === person.email.toLowerCase()
+  const isKept = person.isAdmin === true && !app.mailer.delivers
+  if (!mail || !(isOwn || isKept)) throw new NotFoundError('mail', id)
   return mail
+}
+
+/** The latest mails of the site, for admins: who checks that, calls this. */
+export async function listLatestMails(db: RequestDb): Promise<Mail[]> {
+  return db.read((reader) => listAllMails(reader))
+}
+
+/** Days that a mail is kept: as long as its key keeps notices from going out twice, and somebody may look for it. */
+const KEPT_DAYS = 90
+const DELETE_BATCH = 5_000
+
+/** Forgets old mails; how many. */
+export async function forgetOldMails(openDb: () => RequestDb): Promise<number> {
+  for (let total = 0; ;) {
+    const deleted = await openDb().call((primary) => deleteOldMails(primary, KEPT_DAYS, DELETE_BATCH), {
+      silent: true,
+    })
+    total += deleted
+    if (deleted < DELETE_BATCH) return total
+  }
 }

@@ -1,8 +1,9 @@
 import type { App } from '../../platform/app.ts'
 import type { JobRun } from '../../platform/job.ts'
 import type { Tx } from '../../platform/postgres.ts'
-import { queueMail } from '../mails/mail-service.ts'
+import { queueNotice } from '../mails/mail-service.ts'
 import { getUserById } from '../users/user-service.ts'
+import type { User } from '../users/user-service.ts'
 import { tellWebhook } from '../webhooks/webhook-service.ts'
 import { claimCompletion, findProject } from './project-repository.ts'
 import type { Project, ProjectTotals } from './project-service.ts'
@@ -13,7 +14,7 @@ import { getTotals } from './project-service.ts'
  * owner gets a mail, once for the number of tasks it has then. All of it in the transaction that ends the job.
  */
 export async function noteCompletion(
-  app: Pick<App, 'queue' | 'config'>,
+  app: Pick<App, 'queue' | 'config' | 'sealer'>,
   run: Pick<JobRun, 'openDb' | 'commit'>,
   { projectId, taskId }: { projectId: number; taskId: number },
 ): Promise<void> {
@@ -24,20 +25,21 @@ export async function noteCompletion(
   const owner = isAllDone ? await getUserById(run.openDb(), project.ownerId) : undefined
   await run.commit(async (tx) => {
     await tellWebhook(app, tx, project, taskId)
-    if (owner) await announce(app, tx, project, totals, owner.email)
+    if (owner) await announce(app, tx, project, totals, owner)
   })
 }
 
 async function announce(
-  app: Pick<App, 'queue' | 'config'>,
+  app: Pick<App, 'queue' | 'config' | 'sealer'>,
   tx: Tx,
   project: Project,
   totals: ProjectTotals,
-  email: string,
+  owner: User,
 ): Promise<void> {
   if (!(await claimCompletion(tx, project.id, totals.nTasks))) return
-  await queueMail(app, tx, {
-    to: email,
+  await queueNotice(app, tx, {
+    to: owner,
+    kind: 'project',
     subject: `All tasks of ${project.name} are done`,
     template: 'project-completed',
     view: {

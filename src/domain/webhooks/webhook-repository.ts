@@ -135,13 +135,16 @@ export async function listUntold(
 export async function findProjectOwner(
   db: Db,
   projectId: number,
-): Promise<{ email: string; projectName: string; shortName: string } | undefined> {
-  return db
+): Promise<{ owner: { id: number; email: string }; projectName: string; shortName: string } | undefined> {
+  const found = await db
     .selectFrom('project as p')
     .innerJoin('user_account as u', 'u.id', 'p.owner_id')
-    .select(['u.email', 'p.name as projectName', 'p.short_name as shortName'])
+    .select(['u.id', 'u.email', 'p.name as projectName', 'p.short_name as shortName'])
     .where('p.id', '=', projectId)
     .executeTakeFirst()
+  if (!found) return undefined
+  const { id, email, ...project } = found
+  return { owner: { id, email }, ...project }
 }
 
 /** Notes that a project's owner gets a mail about a delivery; false when there was one within the last hours. */

@@ -6,7 +6,7 @@ import { PermanentError } from '../../platform/job.ts'
 import type { JobRun } from '../../platform/job.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import type { WebReply } from '../../platform/web-client.ts'
-import { queueMail } from '../mails/mail-service.ts'
+import { queueNotice } from '../mails/mail-service.ts'
 import type { MaybeViewer } from '../projects/project-policy.ts'
 import { getProjectById, mustEdit, openSecretKey } from '../projects/project-service.ts'
 import type { Project } from '../projects/project-service.ts'
@@ -144,7 +144,7 @@ function readable(text: string): string {
 
 /** No further attempt is made: the log says why, and the owner gets a mail, one a day at most. */
 export async function giveUpWebhook(
-  app: Pick<App, 'queue' | 'config'>,
+  app: Pick<App, 'queue' | 'config' | 'sealer'>,
   tx: Tx,
   deliveryId: number,
   error: unknown,
@@ -158,15 +158,16 @@ export async function giveUpWebhook(
 }
 
 async function mailOwner(
-  app: Pick<App, 'queue' | 'config'>,
+  app: Pick<App, 'queue' | 'config' | 'sealer'>,
   tx: Tx,
   projectId: number,
   reason: string,
 ): Promise<void> {
   const request = await findProjectOwner(tx, projectId)
   if (!request) return
-  await queueMail(app, tx, {
-    to: request.email,
+  await queueNotice(app, tx, {
+    to: request.owner,
+    kind: 'project',
     subject: `The webhook of ${request.projectName} does not answer`,
     template: 'webhook-failed',
     view: {

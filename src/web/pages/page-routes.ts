@@ -5,6 +5,7 @@ import type { App } from '../../platform/app.ts'
 import type { ApiDocument } from '../api/openapi.ts'
 import { accountRoutes } from './account.ts'
 import { adminJobRoutes } from './admin-jobs.ts'
+import { adminMailRoutes } from './admin-mail.ts'
 import { apiHelpRoutes } from './api-help.ts'
 import { contributeRoutes } from './contribute.ts'
 import { exportRoutes } from './exports.ts'
@@ -21,6 +22,7 @@ import { projectRoutes } from './projects.ts'
 import { ruleRoutes } from './rules.ts'
 import { siteRoutes } from './site.ts'
 import { taskRoutes } from './tasks.ts'
+import { unsubscribeRoutes } from './unsubscribe.ts'
 import { webhookRoutes } from './webhooks.ts'
 
 /** Every page of the site. */
@@ -31,8 +33,10 @@ export function pageRoutes(app: App, views: Views, document: ApiDocument): Route
     apiHelpRoutes(app, views, document),
     accountRoutes(app, views),
     keyRoutes(app, views),
+    unsubscribeRoutes(app, views),
     mailRoutes(app, views),
     adminJobRoutes(app, views),
+    adminMailRoutes(app, views),
     projectRoutes(app, views),
     importRoutes(app, views),
     presenterRoutes(app, views),

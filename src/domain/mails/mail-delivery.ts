@@ -1,0 +1,124 @@
+import { messageOf } from '../../lib/errors.ts'
+import type { App } from '../../platform/app.ts'
+import { PermanentError, PostponeError } from '../../platform/job.ts'
+import type { JobRun } from '../../platform/job.ts'
+import { MailError } from '../../platform/mailer.ts'
+import type { Db, Tx } from '../../platform/postgres.ts'
+import { isWanted } from './choice-repository.ts'
+import { unsubscribeUrl } from './choice-service.ts'
+import { isDeadAddress } from './dead-address.ts'
+import { countSent, findMail, markNotSent, markSent } from './mail-repository.ts'
+import type { Mail } from './mail-repository.ts'
+import { findSuppression, insertSuppression } from './suppression-repository.ts'
+
+/** While the mail server is away, mails wait this long between two attempts, and at most this long altogether. */
+const AWAY_SECONDS = 60
+const AWAY_MS_MAX = 3 * 86_400_000
+
+type DeliveryApp = Pick<App, 'mailer' | 'config' | 'sealer'>
+
+/**
+ * Hands one mail to the mail server, unless it left before. A crash between the server's yes and our note repeats it
+ * once, under the same Message-ID. Without a mail server the mail is only kept; so is one that its reader has
+ * unsubscribed from meanwhile, or whose address is suppressed.
+ *
+ * @throws PermanentError when it is refused; PostponeError while the mail server is away, or when its reader has got as
+ * many mails as one person may.
+ */
+export async function deliverMail(
+  app: DeliveryApp,
+  run: Pick<JobRun, 'openDb' | 'commit'>,
+  mailId: number,
+): Promise<void> {
+  if (!app.mailer.delivers) return
+  const { mail, obstacle, waitSeconds } = await run
+    .openDb()
+    .readPrimary((primary) => look(app, primary, mailId))
+  if (!mail || mail.sent !== null) return
+  if (obstacle !== undefined) {
+    await run.commit((tx) => markNotSent(tx, mailId, obstacle))
+    return
+  }
+  if (waitSeconds > 0) throw new PostponeError('Its reader has got many mails just now', waitSeconds)
+  const outcome = await send(app, mail)
+  await run.commit(async (tx) => {
+    if (outcome.isSent) return markSent(tx, mailId, outcome.reply)
+    await markNotSent(tx, mailId, outcome.reply)
+    await insertSuppression(tx, {
+      address: mail.recipient,
+      cause: 'bounce',
+      source: 'smtp',
+      detail: outcome.reply,
+    })
+  })
+}
+
+async function look(app: DeliveryApp, db: Db, mailId: number) {
+  const mail = await findMail(db, mailId)
+  if (!mail) return { mail, obstacle: undefined, waitSeconds: 0 }
+  return { mail, obstacle: await obstacleTo(db, mail), waitSeconds: await secondsToWait(app, db, mail) }
+}
+
+/** Why a mail is not to be sent at all. Whoever called a notice spam may still need a new password. */
+async function obstacleTo(db: Db, { recipient, kind, userId }: Mail): Promise<string | undefined> {
+  const suppression = await findSuppression(db, recipient)
+  if (suppression && (suppression.cause === 'bounce' || kind !== null))
+    return `Nothing is sent to this address: ${suppression.detail}`
+  if (kind !== null && userId !== null && !(await isWanted(db, userId, kind))) return 'Unsubscribed meanwhile'
+  return undefined
+}
+
+/** Mails to one address are counted before they are sent, so that some at once may be a few more than the limit. */
+async function secondsToWait({ config }: DeliveryApp, db: Db, { recipient }: Mail): Promise<number> {
+  const { limit } = config.mail
+  if (!limit) return 0
+  const { count, secondsAgo } = await countSent(db, recipient, limit.seconds)
+  return count < limit.requests ? 0 : Math.max(1, Math.ceil(limit.seconds - secondsAgo))
+}
+
+/** The mail server's yes, or its no to an address that takes no mail. */
+async function send(app: DeliveryApp, mail: Mail): Promise<{ isSent: boolean; reply: string }> {
+  const { kind, userId } = mail
+  try {
+    const reply = await app.mailer.send({
+      to: mail.recipient,
+      subject: mail.subject,
+      text: mail.textBody,
+      html: mail.htmlBody,
+      messageId: messageIdOf(app, mail),
+      unsubscribeUrl: kind !== null && userId !== null ? unsubscribeUrl(app, userId, kind) : undefined,
+    })
+    return { isSent: true, reply }
+  } catch (error) {
+    if (
+      error instanceof MailError &&
+      error.failure === 'refused' &&
+      isDeadAddress(error.reply, error.isAtRecipient)
+    )
+      return { isSent: false, reply: error.reply }
+    throw asJobError(error, mail)
+  }
+}
+
+function asJobError(error: unknown, mail: Mail): unknown {
+  const failure = error instanceof MailError ? error.failure : undefined
+  const message = messageOf(error)
+  if (failure === 'refused') return new PermanentError(message, { cause: error })
+  const isYoung = Date.now() - Date.parse(mail.created) < AWAY_MS_MAX
+  return failure === 'away' && isYoung ? new PostponeError(message, AWAY_SECONDS, { cause: error }) : error
+}
+
+/** The same for every attempt; the time tells mails of two databases on one host apart. */
+function messageIdOf(app: Pick<App, 'config'>, { id, created }: Mail): string {
+  return `<mail-${id}-${created.replace(/\D/g, '')}@${new URL(app.config.site.url).hostname}>`
+}
+
+/** Notes that a mail will not be sent, where its reader's list shows it. */
+export async function noteUndelivered(tx: Tx, mailId: number, error: unknown): Promise<void> {
+  await markNotSent(tx, mailId, messageOf(error))
+}
+
+/** Notes that a mail which was given up will be sent after all. */
+export async function noteWaiting(tx: Tx, mailId: number): Promise<void> {
+  await markNotSent(tx, mailId, null)
+}
