@@ -35,7 +35,8 @@ export async function readForm(ctx: Context, bytesMax = FORM_BYTES_MAX): Promise
   return fields
 }
 
-async function readText(ctx: Context, bytesMax = FORM_BYTES_MAX): Promise<string> {
+/** A body as text. @throws AppError too-large; InvalidError when it is not UTF-8. */
+export async function readText(ctx: Context, bytesMax = FORM_BYTES_MAX): Promise<string> {
   const text = utf8Text(await readBytes(ctx, bytesMax))
   if (text === undefined) throw new InvalidError('This form is not valid UTF-8 text.')
   return text

@@ -53,6 +53,8 @@ const Variables = z.object({
   MAIL_URL: z.url({ protocol: /^smtps?$/ }).optional(),
   MAIL_FROM: text.default('Manyhands <no-reply@localhost>'),
   MAIL_BOUNCES_TO: z.email().optional(),
+  MAIL_EVENTS_SECRET: text.min(16, 'has at least 16 characters').optional(),
+  MAILGUN_SIGNING_KEY: text.optional(),
   MAIL_LIMIT: z
     .union([
       z.literal('off'),
@@ -122,7 +124,12 @@ export interface Config {
     readonly hasReplicas: boolean
   }
   readonly redis: { readonly cache: RedisEndpoint; readonly queue: RedisEndpoint; readonly prefix: string }
-  readonly secrets: { readonly appKeys: readonly AppKey[] }
+  readonly secrets: {
+    readonly appKeys: readonly AppKey[]
+    /** What signs events about mails, in our own form and Mailgun's; undefined when none are taken. */
+    readonly mailEvents: string | undefined
+    readonly mailgun: string | undefined
+  }
   readonly mail: {
     readonly smtpUrl: string | undefined
     readonly from: string
@@ -174,7 +181,11 @@ export function loadConfig(env: Environment): Config {
       hasReplicas: serverOf(readUrl) !== serverOf(v.DATABASE_WRITE_URL),
     },
     redis: { cache: redisEndpoint('CACHE', env), queue: redisEndpoint('QUEUE', env), prefix: v.REDIS_PREFIX },
-    secrets: { appKeys: appKeys(v.APP_KEYS, v.APP_KEYS_FILE) },
+    secrets: {
+      appKeys: appKeys(v.APP_KEYS, v.APP_KEYS_FILE),
+      mailEvents: v.MAIL_EVENTS_SECRET,
+      mailgun: v.MAILGUN_SIGNING_KEY,
+    },
     mail: {
       smtpUrl: v.MAIL_URL,
       from: v.MAIL_FROM,

@@ -53,6 +53,8 @@ test('every setting reaches its part', (t) => {
     MAIL_URL: 'smtps://mail.example',
     MAIL_BOUNCES_TO: 'bounces@hands.example',
     MAIL_LIMIT: 'off',
+    MAIL_EVENTS_SECRET: 'sixteen characters',
+    MAILGUN_SIGNING_KEY: 'key',
     RATE_LIMIT: 'off',
     UPLOAD_EXTENSIONS: 'PNG, webp',
     UPLOAD_MB_MAX: '2',
@@ -77,6 +79,7 @@ test('every setting reaches its part', (t) => {
     sentinels: [{ host: 'c.example', port: 26_379 }],
   })
   assert.equal(config.rateLimit, undefined)
+  assert.deepEqual([config.secrets.mailEvents, config.secrets.mailgun], ['sixteen characters', 'key'])
   assert.deepEqual([config.mail.limit, config.mail.bouncesTo], [undefined, 'bounces@hands.example'])
   assert.deepEqual(config.uploads, { extensions: ['png', 'webp'], bytesMax: 2_097_152 })
   assert.deepEqual(config.jobs.only, ['send-mail', 'clean-up'])

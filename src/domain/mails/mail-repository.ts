@@ -101,6 +101,16 @@ export async function markNotSent(tx: Tx, id: number, error: string | null): Pro
     .execute()
 }
 
+/** Notes why a mail came back, if it went to this address. */
+export async function markReturned(tx: Tx, id: number, address: string, error: string): Promise<void> {
+  await tx
+    .updateTable('mail')
+    .set({ error: error.slice(0, 500) })
+    .where('id', '=', id)
+    .where(sql`lower(recipient)`, '=', address.toLowerCase())
+    .execute()
+}
+
 /** How many mails have left for an address in the last seconds, and when the first of them did. */
 export async function countSent(
   db: Db,

@@ -1,5 +1,7 @@
 import { NotFoundError } from '../../lib/errors.ts'
 import type { RequestDb } from '../../platform/database.ts'
+import type { Tx } from '../../platform/postgres.ts'
+import { markReturned } from './mail-repository.ts'
 import {
   deleteSuppression,
   findSuppression,
@@ -8,7 +10,7 @@ import {
 } from './suppression-repository.ts'
 import type { Suppression } from './suppression-repository.ts'
 
-export type { Suppression, SuppressionCause } from './suppression-repository.ts'
+export type { Suppression } from './suppression-repository.ts'
 
 const LISTED_MAX = 200
 
@@ -28,14 +30,24 @@ export async function liftSuppression(db: RequestDb, address: string): Promise<v
   if (!isLifted) throw new NotFoundError('suppressed address', address.slice(0, 254))
 }
 
-/** Sends nothing more to these addresses; how many of them were not suppressed before. */
-export async function suppress(
-  db: RequestDb,
-  found: readonly Omit<Suppression, 'created'>[],
-): Promise<number> {
-  return db.write(async (tx) => {
-    let added = 0
-    for (const one of found) if (await insertSuppression(tx, one)) added += 1
-    return added
-  })
+/** A mail that came back, or that its reader called spam. */
+export type Failure = Omit<Suppression, 'created'> & {
+  /** The mail's own id, when who tells of it says so. */
+  readonly messageId?: string | undefined
+}
+
+/** Sends nothing more to these addresses, and says so beside the mails; how many were not suppressed before. */
+export async function suppress(db: RequestDb, failures: readonly Failure[]): Promise<number> {
+  return db.write((tx) => noteFailures(tx, failures))
+}
+
+async function noteFailures(tx: Tx, failures: readonly Failure[]): Promise<number> {
+  let added = 0
+  for (const { messageId = '', ...failure } of failures) {
+    if (await insertSuppression(tx, failure)) added += 1
+    const [, mailId] = /^<?mail-(\d{1,15})-/.exec(messageId) ?? []
+    if (mailId !== undefined && failure.cause === 'bounce')
+      await markReturned(tx, Number(mailId), failure.address, failure.detail)
+  }
+  return added
 }

@@ -13,6 +13,7 @@ import { fieldGuideRoutes } from './field-guide.ts'
 import { helpingMaterialRoutes } from './helping-materials.ts'
 import { importRoutes } from './imports.ts'
 import { keyRoutes } from './keys.ts'
+import { mailEventRoutes } from './mail-events.ts'
 import { mailRoutes } from './mail.ts'
 import { ownerHtmlRoutes } from './owner-html.ts'
 import { presenterCodeRoutes } from './presenter-code.ts'
@@ -33,6 +34,7 @@ export function pageRoutes(app: App, views: Views, document: ApiDocument): Route
     apiHelpRoutes(app, views, document),
     accountRoutes(app, views),
     keyRoutes(app, views),
+    mailEventRoutes(app),
     unsubscribeRoutes(app, views),
     mailRoutes(app, views),
     adminJobRoutes(app, views),
