@@ -1,21 +1,27 @@
 import type { JobCatalogue } from '../src/platform/job.ts'
+import { announceBlogpost } from './announce-blogpost.ts'
 import { changeRules } from './change-rules.ts'
 import { cleanUp } from './clean-up.ts'
 import { deliverWebhookJob } from './deliver-webhook.ts'
 import { exportProject } from './export-project.ts'
 import { noteTaskCompleted } from './note-task-completed.ts'
 import { reorderTasks } from './reorder-tasks.ts'
+import { reportWeekJob } from './report-week.ts'
 import { sendBulkMail } from './send-bulk-mail.ts'
 import { sendMail } from './send-mail.ts'
+import { tellQuietProjectsJob } from './tell-quiet-projects.ts'
 
 /** Every background job. One that is missing here does not compile. */
 export const jobs = {
+  'announce-blogpost': announceBlogpost,
   'change-rules': changeRules,
   'clean-up': cleanUp,
   'deliver-webhook': deliverWebhookJob,
   'export-project': exportProject,
   'note-task-completed': noteTaskCompleted,
   'reorder-tasks': reorderTasks,
+  'report-week': reportWeekJob,
   'send-bulk-mail': sendBulkMail,
   'send-mail': sendMail,
+  'tell-quiet-projects': tellQuietProjectsJob,
 } satisfies JobCatalogue

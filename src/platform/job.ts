@@ -32,6 +32,8 @@ export interface Job<N extends JobName> {
   readonly backoffSeconds: number
   /** When it runs by itself, with an empty payload: a cron pattern in UTC. */
   readonly schedule?: string
+  /** How long after its time a missed slot still makes sense; without it the last one is always caught up. */
+  readonly graceSeconds?: number
   /** Has its effect; safe to run twice. A job that does not end by `run.commit` has ended when this returns. */
   handle(app: App, payload: JobPayloads[N], run: JobRun): Promise<void>
   /** What follows when no further attempt is made, in the transaction that notes so. */

@@ -17,14 +17,15 @@ const LOOK_BACK = 31 * 24 * 60
 
 /**
  * Fires every job of the catalogue that has a schedule. Any number of schedulers may run: a slot is fired once. The
- * last slot is caught up when no scheduler ran at its time, or none reached the database; earlier ones are not.
+ * last slot is caught up within its grace when no scheduler ran at its time, or none reached the database; earlier ones
+ * are not.
  */
 export function startSchedules(
   app: Pick<App, 'database' | 'queue' | 'log'>,
   catalogue: Partial<JobCatalogue>,
 ): Schedules {
-  const schedules = Object.values(catalogue).flatMap(({ name, schedule }) =>
-    schedule === undefined ? [] : [startSchedule(app, name, schedule)],
+  const schedules = Object.values(catalogue).flatMap(({ name, schedule, graceSeconds }) =>
+    schedule === undefined ? [] : [startSchedule(app, name, schedule, graceSeconds)],
   )
   const catchUp = startLoop(
     'catch up schedules',
@@ -43,7 +44,12 @@ export function startSchedules(
   }
 }
 
-function startSchedule(app: Pick<App, 'database' | 'queue' | 'log'>, job: JobName, pattern: string) {
+function startSchedule(
+  app: Pick<App, 'database' | 'queue' | 'log'>,
+  job: JobName,
+  pattern: string,
+  graceSeconds = Infinity,
+) {
   const firing = new Set<Promise<unknown>>()
   /** All slots until then have been seen to. */
   let doneUntil = 0
@@ -71,7 +77,7 @@ function startSchedule(app: Pick<App, 'database' | 'queue' | 'log'>, job: JobNam
   return {
     async catchUp() {
       const now = new Date()
-      const slot = lastSlot(task, now, doneUntil)
+      const slot = lastSlot(task, now, Math.max(doneUntil, now.getTime() - graceSeconds * 1_000))
       if (slot) await fire(slot)
       doneUntil = Math.max(doneUntil, now.getTime())
     },

@@ -145,7 +145,7 @@ export async function openContentDesk(
   return { ...(await openDesk(db, noun, viewer, projectId)), id }
 }
 
-type ContentApp = Pick<App, 'config' | 'files' | 'log'>
+type ContentApp = Pick<App, 'config' | 'files' | 'log' | 'queue'>
 
 /** @throws InvalidError for a value that is missing or too long, or a kind of file that is not taken. */
 export async function createContent(
@@ -168,7 +168,9 @@ export async function createContent(
         userId: Object.hasOwn(CONTENT_TABLES[noun].columns, 'userId') ? desk.writerId : undefined,
       })
       if (upload) await attachUpload(tx, upload, { noun, id })
-      return findContent(tx, noun, id)
+      const content = await findContent(tx, noun, id)
+      await announce(app, tx, noun, content)
+      return content
     }),
   )
 }
@@ -191,11 +193,19 @@ export async function updateContent(
       const before = await findContent(tx, noun, id)
       await updateRow(tx, tableOfNoun(noun), id, { ...checked, ...fileAfter(app, before, values, upload) })
       const old = upload && (await attachUpload(tx, upload, { noun, id }))
-      return { content: await findContent(tx, noun, id), replaced: old }
+      const after = await findContent(tx, noun, id)
+      if (before['published'] !== true) await announce(app, tx, noun, after)
+      return { content: after, replaced: old }
     }),
   )
   await forgetUpload(app, db, replaced)
   return content
+}
+
+/** A blog post that has just been published is told to contributors who want to hear of it. */
+async function announce(app: ContentApp, tx: Tx, noun: ContentNoun, content: AnyContent): Promise<void> {
+  if (noun === 'blogpost' && content['published'] === true)
+    await app.queue.enqueue(tx, 'announce-blogpost', { blogpostId: content.id })
 }
 
 function ofFile(app: ContentApp, upload: Upload, info: JsonObject): { mediaUrl: string; info: Json } {
