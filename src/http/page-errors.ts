@@ -1,4 +1,5 @@
 import type { App } from '../platform/app.ts'
+import { FileStoreError } from '../platform/files.ts'
 import { isDatabaseAway, isDatabaseBusy } from '../platform/postgres.ts'
 import { AppError } from '../lib/errors.ts'
 import type { ErrorKind } from '../lib/errors.ts'
@@ -28,6 +29,8 @@ export interface ShownError {
 
 /** A failover takes seconds. */
 const AWAY_SECONDS = 5
+/** A store of files comes back when somebody has seen to it. */
+const STORE_SECONDS = 60
 
 /** What a caller is told of a throw: the message of an AppError; of a bug only that there was one. */
 export function shownError(app: Pick<App, 'log'>, error: unknown, ctx: Context): ShownError {
@@ -47,6 +50,17 @@ export function shownError(app: Pick<App, 'log'>, error: unknown, ctx: Context):
     app.log.warn({ err: error, method: ctx.method, path: ctx.path }, 'database busy')
     ctx.set('Retry-After', '1')
     return { status: 503, message: 'The site is busy with this at the moment. Try again in a few seconds.' }
+  }
+  if (error instanceof FileStoreError) {
+    app.log.error({ err: error, method: ctx.method, path: ctx.path }, 'file store in trouble')
+    ctx.set('Retry-After', String(STORE_SECONDS))
+    return {
+      status: 503,
+      message:
+        error.trouble === 'full'
+          ? 'The site has no room left for files. It has been noted; nothing was changed.'
+          : 'The site cannot reach its files at the moment. Nothing was changed: try again in a minute.',
+    }
   }
   app.log.error({ err: error, method: ctx.method, path: ctx.path }, 'unhandled error')
   return { status: 500, message: 'Something went wrong on our side. It has been noted.' }

@@ -3,8 +3,8 @@ import type { Cache } from './cache.ts'
 import type { Config } from './config.ts'
 import { createDatabase } from './database.ts'
 import type { Database } from './database.ts'
-import { createFileStore } from './files.ts'
 import type { FileStore } from './files.ts'
+import { createFolderFiles } from './folder-files.ts'
 import { createLogger } from './log.ts'
 import type { Logger } from './log.ts'
 import { createMailer } from './mailer.ts'
@@ -15,6 +15,7 @@ import { createPositionMemory } from './position.ts'
 import { createQueue } from './queue.ts'
 import type { JobPolicies, Queue } from './queue.ts'
 import { closeRedis, createRedis, untilReady } from './redis.ts'
+import { createS3Bucket } from './s3.ts'
 import { createSealer } from './sealing.ts'
 import type { Sealer } from './sealing.ts'
 import { createWebClient } from './web-client.ts'
@@ -57,7 +58,7 @@ export async function createApp(config: Config, name: string, policies: JobPolic
     cache,
     memory: createMemory(cache, prefix, log),
     queue,
-    files: createFileStore(config.folders.files),
+    files: config.s3 ? createS3Bucket(config.s3) : createFolderFiles(config.folders.files),
     mailer,
     sealer: createSealer(config.secrets.appKeys),
     web: createWebClient(config.web.privateAddresses),

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import type { S3Settings } from './s3.ts'
 
 const text = z.string().min(1)
 const port = z.coerce.number().int().min(0).max(65535)
@@ -79,6 +80,14 @@ const Variables = z.object({
   PRIVATE_ADDRESSES: text.optional(),
   WORKER_JOBS: text.optional(),
   FILES_DIR: text.optional(),
+  S3_ENDPOINT: z
+    .url({ protocol: /^https?$/, error: 'is no address such as https://s3.example.org' })
+    .optional(),
+  S3_REGION: text.default('us-east-1'),
+  S3_BUCKET: text.regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'is no name of a bucket').optional(),
+  S3_KEY: text.optional(),
+  S3_SECRET: text.optional(),
+  S3_PATH_STYLE: flag.optional(),
   ASSETS_DIR: text.optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   TEMPLATES_WATCH: flag.default(false),
@@ -145,6 +154,8 @@ export interface Config {
   /** Private addresses or networks that addresses given by people may lead to all the same. */
   readonly web: { readonly privateAddresses: readonly string[] }
   readonly jobs: { readonly only: readonly string[] | undefined }
+  /** The bucket that files are kept in instead of a folder. */
+  readonly s3: S3Settings | undefined
   readonly folders: { readonly data: string; readonly files: string; readonly assets: string }
   readonly log: { readonly level: string }
   readonly templates: { readonly watch: boolean }
@@ -199,6 +210,7 @@ export function loadConfig(env: Environment): Config {
     },
     web: { privateAddresses: v.PRIVATE_ADDRESSES?.split(/[\s,]+/) ?? [] },
     jobs: { only: v.WORKER_JOBS?.split(',').map((name) => name.trim()) },
+    s3: s3Settings(v),
     folders: {
       data,
       files: resolve(v.FILES_DIR ?? `${data}/files`),
@@ -262,6 +274,19 @@ function redisEndpoint(name: 'CACHE' | 'QUEUE', env: Environment): RedisEndpoint
       `These settings are missing or wrong:\n  REDIS_${name}_URL or REDIS_${name}_SENTINELS: required`,
     )
   return { kind: 'address', url }
+}
+
+/** Nothing without a bucket; with one, what it needs. */
+function s3Settings(v: z.output<typeof Variables>): S3Settings | undefined {
+  const given = (['S3_ENDPOINT', 'S3_BUCKET', 'S3_KEY', 'S3_SECRET'] as const).filter((name) => v[name])
+  if (given.length === 0) return undefined
+  const { S3_ENDPOINT: endpoint, S3_BUCKET: bucket, S3_KEY: key, S3_SECRET: secret } = v
+  if (bucket === undefined || key === undefined || secret === undefined)
+    throw new Error(
+      `These settings are missing or wrong:\n  S3_BUCKET, S3_KEY and S3_SECRET: all are required, and only ${given.join(', ')} is set`,
+    )
+  const isPathStyle = v.S3_PATH_STYLE ?? endpoint !== undefined
+  return { endpoint, region: v.S3_REGION, bucket, key, secret, isPathStyle }
 }
 
 function appKeys(list: string | undefined, file: string | undefined): AppKey[] {

@@ -1,10 +1,5 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { Transform } from 'node:stream'
+import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 
 export interface StoredFile {
   bytes: number
@@ -12,11 +7,21 @@ export interface StoredFile {
   sha256: string
 }
 
-/** Where uploads and exports live. A key is a path of plain segments, such as exports/12/file.zip. */
+/** Bytes from one to another, both included; to the end where there is no `end`. */
+export interface ByteRange {
+  readonly start: number
+  readonly end?: number
+}
+
+/**
+ * Where uploads and exports live. A key is a path of plain segments, such as exports/12/file.zip. Everything throws a
+ * FileStoreError when the store itself is in trouble.
+ */
 export interface FileStore {
-  /** Stores a stream under a key; nothing is visible there before all of it is on disk. */
+  /** Stores a stream under a key; nothing is visible there before all of it is kept, and nothing stays of one that fails. */
   put(key: string, content: Readable): Promise<StoredFile>
-  read(key: string): Readable
+  /** A file that is not there is an error of the stream. */
+  read(key: string, range?: ByteRange): Readable
   /** Bytes, or undefined when there is no such file. */
   size(key: string): Promise<number | undefined>
   remove(key: string): Promise<void>
@@ -24,76 +29,33 @@ export interface FileStore {
   removeUnfinished(olderThanMs: number): Promise<number>
 }
 
-/** How the name of a file that is still being written ends. */
-const UNFINISHED = '.part'
+/** The store cannot be reached, has no room left, has no such file, or refuses what was asked. */
+export type StoreTrouble = 'away' | 'full' | 'missing' | 'refused'
 
-/** A file store in a local folder. */
-export function createFileStore(folder: string): FileStore {
-  function pathOf(key: string): string {
-    if (!/^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/.test(key)) throw new Error(`Not a file key: ${key}`)
-    return join(folder, key)
-  }
+/** What keeps a store from doing what was asked; the message is for those who run it. */
+export class FileStoreError extends Error {
+  readonly trouble: StoreTrouble
 
-  return {
-    async put(key, content) {
-      const path = pathOf(key)
-      const unfinished = `${path}.${randomUUID()}${UNFINISHED}`
-      await mkdir(dirname(path), { recursive: true })
-      const hash = createHash('sha256')
-      let bytes = 0
-      const measure = new Transform({
-        transform(chunk: Buffer, _encoding, done) {
-          hash.update(chunk)
-          bytes += chunk.length
-          done(null, chunk)
-        },
-      })
-      try {
-        await pipeline(content, measure, createWriteStream(unfinished, { mode: 0o600 }))
-        await syncToDisk(unfinished)
-        await rename(unfinished, path)
-      } catch (error) {
-        await rm(unfinished, { force: true })
-        throw error
-      }
-      return { bytes, sha256: hash.digest('hex') }
-    },
-
-    read: (key) => createReadStream(pathOf(key)),
-
-    async size(key) {
-      try {
-        return (await stat(pathOf(key))).size
-      } catch {
-        return undefined
-      }
-    },
-
-    async remove(key) {
-      await rm(pathOf(key), { force: true })
-    },
-
-    async removeUnfinished(olderThanMs) {
-      const names = await readdir(folder, { recursive: true }).catch(() => [])
-      let removed = 0
-      for (const path of names
-        .filter((name) => name.endsWith(UNFINISHED))
-        .map((name) => join(folder, name))) {
-        const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }))
-        if (Date.now() - mtimeMs < olderThanMs) continue
-        await rm(path, { force: true })
-        removed += 1
-      }
-      return removed
-    },
+  constructor(trouble: StoreTrouble, message: string, options: ErrorOptions) {
+    super(message, options)
+    this.name = 'FileStoreError'
+    this.trouble = trouble
   }
 }
 
-async function syncToDisk(path: string): Promise<void> {
-  const file = await open(path, 'r')
-  try {
-    await file.sync()
-  } finally {
-    await file.close()
+/** Counts and hashes a stream while it passes through. */
+export function createMeasure() {
+  const hash = createHash('sha256')
+  let bytes = 0
+  return {
+    async *through(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+      for await (const chunk of content) {
+        hash.update(chunk)
+        bytes += chunk.length
+        yield chunk
+      }
+    },
+    /** What has passed; once, at the end. */
+    result: (): StoredFile => ({ bytes, sha256: hash.digest('hex') }),
   }
 }

@@ -86,6 +86,32 @@ test('every setting reaches its part', (t) => {
   assert.deepEqual([config.folders.files, config.folders.assets], ['/srv/files', '/srv/assets'])
 })
 
+test('files are kept in a bucket when one is named whole', () => {
+  assert.equal(loadConfig({ ...least, S3_REGION: 'eu-1' }).s3, undefined)
+  const bucket = { S3_BUCKET: 'hands', S3_KEY: 'k', S3_SECRET: 's' }
+  assert.deepEqual(loadConfig({ ...least, ...bucket }).s3, {
+    endpoint: undefined,
+    region: 'us-east-1',
+    bucket: 'hands',
+    key: 'k',
+    secret: 's',
+    isPathStyle: false,
+  })
+  const own = { ...bucket, S3_ENDPOINT: 'https://s3.example.org', S3_REGION: 'eu-1' }
+  assert.equal(loadConfig({ ...least, ...own }).s3?.isPathStyle, true)
+  assert.equal(loadConfig({ ...least, ...own, S3_PATH_STYLE: 'off' }).s3?.isPathStyle, false)
+  const part = { S3_BUCKET: 'hands', S3_SECRET: 's' }
+  assert.throws(
+    () => loadConfig({ ...least, ...part }),
+    /S3_BUCKET, S3_KEY and S3_SECRET: all are required, and only S3_BUCKET, S3_SECRET is set/,
+  )
+  assert.throws(() => loadConfig({ ...least, ...own, S3_BUCKET: 'A/b' }), /S3_BUCKET: is no name of a bucket/)
+  assert.throws(
+    () => loadConfig({ ...least, ...own, S3_ENDPOINT: 's3.example.org' }),
+    /S3_ENDPOINT: is no address such as https/,
+  )
+})
+
 test('presenters run on an origin, with or without a place for the project', () => {
   const originOf = (PRESENTER_ORIGIN: string) =>
     loadConfig({ ...least, PRESENTER_ORIGIN }).site.presenterOrigin

@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
-import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { createFileStore } from '../../src/platform/files.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import { closeRedis, createRedis, untilReady } from '../../src/platform/redis.ts'
 import { createSealer } from '../../src/platform/sealing.ts'
@@ -52,39 +49,6 @@ test('what is signed is read by everybody and changed by nobody', () => {
     createSealer([appKey('b'), appKey('a')]).hash('address', '1.2.3.4'),
     sealer.hash('address', '1.2.3.4'),
   )
-})
-
-test('a file is there whole or not at all', async (t) => {
-  const folder = newFolder(t)
-  const files = createFileStore(folder)
-  const stored = await files.put('exports/1/a.zip', Readable.from([Buffer.from('ab'), Buffer.from('c')]))
-  assert.equal(stored.bytes, 3)
-  assert.equal(await text(files.read('exports/1/a.zip')), 'abc')
-  assert.equal(await files.size('exports/1/a.zip'), 3)
-  const broken = Readable.from(
-    (async function* () {
-      yield Buffer.from('half')
-      await Promise.reject(new Error('broke off'))
-    })(),
-  )
-  await assert.rejects(files.put('exports/1/b.zip', broken), /broke off/)
-  assert.equal(await files.size('exports/1/b.zip'), undefined)
-  assert.deepEqual(readdirSync(join(folder, 'exports/1')), ['a.zip'])
-  await files.remove('exports/1/a.zip')
-  await files.remove('exports/1/a.zip')
-  assert.equal(await files.size('exports/1/a.zip'), undefined)
-  for (const key of ['../x', '/x', 'a//b', '', '.hidden', 'a/../b'])
-    assert.throws(() => files.read(key), /Not a file key/)
-})
-
-test('what a killed process left unfinished is removed once it is old', async (t) => {
-  const folder = newFolder(t)
-  const files = createFileStore(folder)
-  for (const name of ['old.part', 'new.part', 'whole']) writeFileSync(join(folder, name), 'x')
-  utimesSync(join(folder, 'old.part'), 0, 0)
-  assert.equal(await files.removeUnfinished(60_000), 1)
-  assert.deepEqual(readdirSync(folder), ['new.part', 'whole'])
-  assert.equal(await createFileStore(join(folder, 'none')).removeUnfinished(0), 0)
 })
 
 test('an error is logged with what helps, and without what a library hangs on it', async (t) => {

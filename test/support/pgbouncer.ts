@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { libraryPath, unpackPackages } from '../../src/bin/local/debian-packages.ts'
 import { endProcess, identifyProcess, lastLines, spawnServer } from '../../src/bin/local/os-process.ts'
 import { DATABASE } from '../../src/bin/local/postgres-database.ts'
-import { runProgram, succeeds } from '../../src/bin/local/run-program.ts'
+import { succeeds } from '../../src/bin/local/run-program.ts'
 import { makeServerFolder } from '../../src/bin/local/server-account.ts'
 import type { OwnPostgres } from './own-postgres.ts'
 import { cacheFolder } from './servers.ts'
@@ -83,27 +84,15 @@ async function findPgBouncer(): Promise<Program | undefined> {
   if (await succeeds('pgbouncer', ['--version'])) return { command: 'pgbouncer', env: process.env }
   const root = join(cacheFolder(), 'pgbouncer-root')
   const command = join(root, 'usr/sbin/pgbouncer')
-  const downloads = join(cacheFolder(), 'pgbouncer-packages')
   try {
-    if (!existsSync(command)) await unpack(downloads, root)
+    await unpackPackages(['pgbouncer', 'libevent-2.1-7', 'libc-ares2'], root)
   } catch {
     return undefined
   }
-  const lib = join(root, 'usr/lib')
-  const folders = [lib, ...readdirSync(lib).map((name) => join(lib, name))]
-  const env = { ...process.env, LD_LIBRARY_PATH: folders.join(':') }
+  const env = { ...process.env, LD_LIBRARY_PATH: libraryPath(root) }
   return (await succeeds('env', [`LD_LIBRARY_PATH=${env.LD_LIBRARY_PATH}`, command, '--version']))
     ? { command, env }
     : undefined
-}
-
-async function unpack(downloads: string, root: string): Promise<void> {
-  mkdirSync(downloads, { recursive: true })
-  if (process.getuid?.() === 0) await runProgram('apt-get', ['update', '-qq'])
-  await runProgram('apt-get', ['download', 'pgbouncer', 'libevent-2.1-7', 'libc-ares2'], { cwd: downloads })
-  for (const file of readdirSync(downloads)) {
-    if (file.endsWith('.deb')) await runProgram('dpkg', ['-x', join(downloads, file), root])
-  }
 }
 
 async function leadsThrough(url: string): Promise<boolean> {

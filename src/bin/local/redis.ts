@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
+import { libraryPath, unpackPackages } from './debian-packages.ts'
 import {
   endProcess,
   isRunning,
@@ -11,7 +12,7 @@ import {
   spawnServer,
 } from './os-process.ts'
 import type { ProcessIdentity } from './os-process.ts'
-import { runProgram, succeeds } from './run-program.ts'
+import { succeeds } from './run-program.ts'
 
 /** The server's program, and what it needs around it. */
 export interface RedisProgram {
@@ -54,37 +55,21 @@ const PACKAGES = [
 export async function findRedis(folder: string): Promise<RedisProgram> {
   if (await succeeds('redis-server', ['--version'])) return { command: 'redis-server', env: process.env }
   const root = join(folder, 'redis-root')
-  if (!existsSync(join(root, 'usr/bin/redis-server'))) await unpackRedis(folder, root)
-  const env = { ...process.env, LD_LIBRARY_PATH: libraryFolders(root).join(':') }
-  return { command: realProgram(root), env }
-}
-
-async function unpackRedis(folder: string, root: string): Promise<void> {
-  const downloads = join(folder, 'redis-packages')
-  mkdirSync(downloads, { recursive: true })
   try {
-    if (process.getuid?.() === 0) await runProgram('apt-get', ['update', '-qq'])
-    await runProgram('apt-get', ['download', ...PACKAGES], { cwd: downloads })
-    for (const file of readdirSync(downloads)) {
-      if (file.endsWith('.deb')) await runProgram('dpkg', ['-x', join(downloads, file), root])
-    }
+    await unpackPackages(PACKAGES, root)
   } catch (error) {
     throw new Error(
       'Redis is needed, and could not be unpacked from the Debian packages. Install it with: sudo apt-get install redis-server',
       { cause: error },
     )
   }
+  return { command: realProgram(root), env: { ...process.env, LD_LIBRARY_PATH: libraryPath(root) } }
 }
 
 function realProgram(root: string): string {
   const server = join(root, 'usr/bin/redis-server')
   // In Debian's packages redis-server is a link to the program of redis-tools.
   return existsSync(server) ? server : join(root, 'usr/bin/redis-check-rdb')
-}
-
-function libraryFolders(root: string): string[] {
-  const lib = join(root, 'usr/lib')
-  return [lib, ...readdirSync(lib).map((name) => join(lib, name))]
 }
 
 /** Starts a Redis, or takes over the one that an earlier run left on the same folder. */
