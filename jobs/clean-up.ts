@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { forgetOldRequests } from '../src/domain/assignment/assignment-service.ts'
 import { removeExpiredExports } from '../src/domain/exports/export-service.ts'
-import { forgetOldDrafts } from '../src/domain/imports/import-service.ts'
+import { removeUnneededRows } from '../src/domain/imports/import-service.ts'
 import { forgetOldMails } from '../src/domain/mails/mail-service.ts'
 import { removeUnusedUploads } from '../src/domain/uploads/upload-service.ts'
 import { forgetOldSessions } from '../src/domain/users/user-service.ts'
@@ -21,9 +21,9 @@ declare module '../src/platform/queue.ts' {
 const ABANDONED_MS = 24 * 3_600_000
 
 /**
- * Each night removes what nobody needs any more: files of expired exports, drafts of imports, uploads whose object is
- * gone, requests for tasks that were not answered, sessions that have run out, old mails, jobs that ended, leftovers of killed
- * processes. Safe to run twice: what is gone is not found again, and a file goes before the row that names it.
+ * Each night removes what nobody needs any more: files of expired exports, rows of imports, uploads whose object is
+ * gone, requests for tasks that were not answered, sessions that have run out, old mails, jobs that ended, leftovers of
+ * killed processes. Safe to run twice: what is gone is not found again, and a file goes before the row that names it.
  */
 export const cleanUp: Job<'clean-up'> = {
   name: 'clean-up',
@@ -36,7 +36,7 @@ export const cleanUp: Job<'clean-up'> = {
     const openDb = () => run.openDb()
     const counts = {
       exports: await removeExpiredExports(app, openDb),
-      imports: await forgetOldDrafts(app, openDb),
+      imports: await removeUnneededRows(app, openDb),
       requests: await forgetOldRequests(openDb),
       sessions: await forgetOldSessions(openDb()),
       mails: await forgetOldMails(openDb),

@@ -4,6 +4,7 @@ import { changeRules } from './change-rules.ts'
 import { cleanUp } from './clean-up.ts'
 import { deliverWebhookJob } from './deliver-webhook.ts'
 import { exportProject } from './export-project.ts'
+import { importTasks } from './import-tasks.ts'
 import { noteTaskCompleted } from './note-task-completed.ts'
 import { reorderTasks } from './reorder-tasks.ts'
 import { reportWeekJob } from './report-week.ts'
@@ -18,6 +19,7 @@ export const jobs = {
   'clean-up': cleanUp,
   'deliver-webhook': deliverWebhookJob,
   'export-project': exportProject,
+  'import-tasks': importTasks,
   'note-task-completed': noteTaskCompleted,
   'reorder-tasks': reorderTasks,
   'report-week': reportWeekJob,

@@ -3,7 +3,6 @@ import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { savePresenter } from '../domain/presenters/presenter-service.ts'
 import { parseTemplatePresenter } from '../domain/presenters/templates.ts'
-import { draftImport, getImport, storeImport } from '../domain/imports/import-service.ts'
 import {
   createProject,
   deleteProject,
@@ -11,12 +10,13 @@ import {
   publishProject,
   updateProject,
 } from '../domain/projects/project-service.ts'
+import { addTasks } from '../domain/tasks/task-service.ts'
 import { createApiKey, findAccount, registerUser, signIn } from '../domain/users/user-service.ts'
 import type { User } from '../domain/users/user-service.ts'
 import { csvImporter } from '../importers/csv-importer.ts'
+import { taskInputs } from '../importers/task-inputs.ts'
 import type { App } from '../platform/app.ts'
 import type { RequestDb } from '../platform/database.ts'
-import type { Json } from '../platform/schema.ts'
 import { randomToken } from '../platform/sealing.ts'
 
 const folder = fileURLToPath(new URL('../demo/', import.meta.url))
@@ -92,14 +92,7 @@ async function seedProject(app: App, step: Step, user: User): Promise<void> {
   const { id: presenterVersionId } = await step((db) => savePresenter(db, user, project, presenter))
 
   const source = () => createReadStream(`${folder}tasks.csv`)
-  const file = { importer: 'csv', fileName: 'tasks.csv', content: source() }
-  const importId = await step((db) => draftImport(app, db, user, project, file))
-  const record = await step((db) => getImport(db, user, project, importId))
-  const tasks = withRedundancy(csvImporter.read(source, {}), demo.redundancy)
-  await step((db) => storeImport(app, db, user, project, { record, options: {}, tasks }))
+  const tasks = taskInputs(csvImporter.read(source, {}), demo)
+  await step((db) => db.write((tx) => addTasks(tx, project.id, tasks)))
   await step((db) => publishProject(db, user, { ...project, presenterVersionId }))
-}
-
-async function* withRedundancy(tasks: AsyncIterable<{ info: Record<string, unknown> }>, nAnswers: number) {
-  for await (const { info } of tasks) yield { info: info as Json, nAnswers }
 }

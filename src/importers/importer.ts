@@ -68,9 +68,16 @@ export interface Importer {
   /**
    * Reads the whole source without keeping it.
    *
+   * @param rowsMax ends earlier: the inspection is incomplete when there are more.
    * @throws InvalidError when the options do not fit the schema.
    */
-  inspect(source: ImportSource, options: unknown): Promise<ImportInspection>
+  inspect(source: ImportSource, options: unknown, rowsMax?: number): Promise<ImportInspection>
+  /**
+   * Everything that is wrong with the source, in its order.
+   *
+   * @throws InvalidError when the options do not fit the schema.
+   */
+  problems(source: ImportSource, options: unknown): AsyncGenerator<ImportProblem, void, undefined>
   /**
    * The tasks in the source's order.
    *
@@ -127,7 +134,9 @@ export function defineImporter<Options extends z.ZodType>(parts: ImporterParts<O
     options,
     accepts,
     columns: async (source, chosen) => readColumns(find(source, parseOptions(options, chosen))),
-    inspect: async (source, chosen) => inspectFindings(find(source, parseOptions(options, chosen))),
+    inspect: async (source, chosen, rowsMax) =>
+      inspectFindings(find(source, parseOptions(options, chosen)), rowsMax),
+    problems: (source, chosen) => findProblems(find(source, parseOptions(options, chosen))),
     read: (source, chosen) => readTasks(find(source, parseOptions(options, chosen))),
   }
 }
@@ -139,11 +148,14 @@ function parseOptions<Options extends z.ZodType>(schema: Options, chosen: unknow
   throw new InvalidError('These import settings cannot be used.', Object.fromEntries(fields))
 }
 
-async function inspectFindings(pieces: AsyncIterable<Iterable<ImportFinding>>): Promise<ImportInspection> {
+async function inspectFindings(
+  pieces: AsyncIterable<Iterable<ImportFinding>>,
+  rowsMax = Infinity,
+): Promise<ImportInspection> {
   const inspection: ImportInspection = { columns: [], rows: [], total: 0, problems: [], isIncomplete: false }
   for await (const findings of pieces) {
-    noteAll(findings, inspection)
-    if (inspection.problems.length === PROBLEMS_MAX) break
+    noteAll(findings, inspection, rowsMax)
+    if (inspection.isIncomplete) break
   }
   for (const { cells } of inspection.rows) {
     while (cells.length < inspection.columns.length) cells.push('')
@@ -151,12 +163,12 @@ async function inspectFindings(pieces: AsyncIterable<Iterable<ImportFinding>>): 
   return inspection
 }
 
-function noteAll(findings: Iterable<ImportFinding>, inspection: ImportInspection): void {
+function noteAll(findings: Iterable<ImportFinding>, inspection: ImportInspection, rowsMax: number): void {
   for (const finding of findings) {
-    note(finding, inspection)
-    if (inspection.problems.length < PROBLEMS_MAX) continue
-    inspection.isIncomplete = true
-    return
+    if (inspection.total === rowsMax) inspection.isIncomplete = true
+    else note(finding, inspection)
+    if (inspection.problems.length === PROBLEMS_MAX) inspection.isIncomplete = true
+    if (inspection.isIncomplete) return
   }
 }
 
@@ -184,6 +196,14 @@ async function* readTasks(
       if (finding.kind === 'problem') throw new ImportError([finding.problem])
       if (finding.kind === 'task') yield finding.task
     }
+  }
+}
+
+async function* findProblems(
+  pieces: AsyncIterable<Iterable<ImportFinding>>,
+): AsyncGenerator<ImportProblem, void, undefined> {
+  for await (const findings of pieces) {
+    for (const finding of findings) if (finding.kind === 'problem') yield finding.problem
   }
 }
 

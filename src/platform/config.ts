@@ -77,6 +77,7 @@ const Variables = z.object({
     .regex(/^[a-z0-9]+([\s,]+[a-z0-9]+)*$/i, 'is a list such as "png jpg", without dots')
     .default('js css png jpg jpeg gif zip'),
   UPLOAD_MB_MAX: z.coerce.number().int().min(1).max(10_000).default(16),
+  IMPORT_MB_MAX: z.coerce.number().int().min(1).max(100_000).default(500),
   PRIVATE_ADDRESSES: text.optional(),
   WORKER_JOBS: text.optional(),
   FILES_DIR: text.optional(),
@@ -151,6 +152,8 @@ export interface Config {
   readonly rateLimit: RateLimits | undefined
   /** Files that come in through the API: how their names may end, in small letters, and how large they may be. */
   readonly uploads: { readonly extensions: readonly string[]; readonly bytesMax: number }
+  /** Lists of tasks, sent or fetched. */
+  readonly imports: { readonly bytesMax: number }
   /** Private addresses or networks that addresses given by people may lead to all the same. */
   readonly web: { readonly privateAddresses: readonly string[] }
   readonly jobs: { readonly only: readonly string[] | undefined }
@@ -208,6 +211,7 @@ export function loadConfig(env: Environment): Config {
       extensions: v.UPLOAD_EXTENSIONS.toLowerCase().split(/[\s,]+/),
       bytesMax: v.UPLOAD_MB_MAX * 1024 * 1024,
     },
+    imports: { bytesMax: v.IMPORT_MB_MAX * 1024 * 1024 },
     web: { privateAddresses: v.PRIVATE_ADDRESSES?.split(/[\s,]+/) ?? [] },
     jobs: { only: v.WORKER_JOBS?.split(',').map((name) => name.trim()) },
     s3: s3Settings(v),

@@ -143,6 +143,17 @@ export interface HelpingMaterial {
   project_id: number
 }
 
+export interface ImportSchedule {
+  created: Generated<string>
+  error: string | null
+  is_told: Generated<boolean>
+  last_import_id: number | null
+  options: Generated<Json>
+  project_id: number
+  source: Json
+  user_id: number
+}
+
 export interface Lease {
   contributor_id: number
   expires: string
@@ -375,17 +386,26 @@ export interface Task {
 }
 
 export interface TaskImport {
+  bytes: number | null
+  bytes_done: Generated<number>
   created: Generated<string>
-  file_key: string
+  error: string | null
+  file_key: string | null
   file_name: string
   finished: string | null
   id: Generated<number>
   importer: string
+  is_automatic: Generated<boolean>
   n_added: number | null
+  n_problems: number | null
   n_rows: number | null
+  n_rows_done: Generated<number>
   n_skipped: number | null
   options: Generated<Json>
   project_id: number
+  report_key: string | null
+  source: Generated<Json>
+  started: string | null
   state: Generated<string>
   user_id: number
 }
@@ -478,6 +498,7 @@ export interface DB {
   contributor_project: ContributorProject
   field_guide: FieldGuide
   helping_material: HelpingMaterial
+  import_schedule: ImportSchedule
   lease: Lease
   mail: Mail
   mail_choice: MailChoice

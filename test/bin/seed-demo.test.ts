@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { BegunDemo } from '../../src/bin/seed-demo.ts'
 import { seedDemo } from '../../src/bin/seed-demo.ts'
+import type { Database } from '../../src/platform/database.ts'
 import { startTestApp } from '../support/app.ts'
 import { rowsOf } from '../support/builders.ts'
 
@@ -9,8 +10,18 @@ test('a seeding that was cut short is carried on, with the same password and one
   const site = await startTestApp(t)
   const kept: BegunDemo[] = []
   const keep = (begun: BegunDemo) => void kept.push(begun)
-  const files = { ...site.app.files, put: () => Promise.reject(new Error('the power went off')) }
-  await assert.rejects(seedDemo({ ...site.app, files }, undefined, keep), /the power went off/)
+  // After the account and the project, before the tasks.
+  let steps = 5
+  const database: Database = {
+    ...site.app.database,
+    open(user) {
+      if (steps === 0) throw new Error('the power went off')
+      steps -= 1
+      return site.app.database.open(user)
+    },
+  }
+  await assert.rejects(seedDemo({ ...site.app, database }, undefined, keep), /the power went off/)
+  assert.deepEqual(await rowsOf(site, 'select published from project'), [{ published: false }])
 
   const owner = await seedDemo(site.app, kept[0], keep)
   assert.equal(owner?.password, kept[0]?.password)

@@ -9,6 +9,7 @@ import { newTask } from '../../src/domain/assignment/assignment-service.ts'
 import { listProjectExports, openExport, requestExport } from '../../src/domain/exports/export-service.ts'
 import { draftImport } from '../../src/domain/imports/import-service.ts'
 import { deleteProject } from '../../src/domain/projects/project-service.ts'
+import type { Project } from '../../src/domain/projects/project-service.ts'
 import { removeUnusedUploads } from '../../src/domain/uploads/upload-service.ts'
 import { signIn } from '../../src/domain/users/user-service.ts'
 import { NotFoundError } from '../../src/lib/errors.ts'
@@ -89,6 +90,38 @@ test('drafts of imports that nobody came back to for a week go with their files'
 
   assert.deepEqual(await job.sql('select id from task_import'), [{ id: fresh }])
   assert.equal((await storedFiles(job)).length, 1)
+})
+
+test('files of imports go when they are stored or a week after they failed, and all of them with their project', async (t) => {
+  const job = await startJobApp(t)
+  work(job)
+  const owner = await newOwner(job)
+  const [kept, gone] = [await newProject(job, owner), await newProject(job, owner)]
+  const draftOf = (project: Project) =>
+    draftImport(job.app, job.db(), owner, project, {
+      importer: 'csv',
+      fileName: 'a.csv',
+      content: Readable.from(['a,b\n']),
+    })
+  const ids = [await draftOf(kept), await draftOf(kept), await draftOf(kept), await draftOf(gone)]
+  const [done, failed, fresh] = ids
+  await job.sql(`update task_import set state = 'done' where id = $1`, [done])
+  const fail = `update task_import set state = 'failed', report_key = 'imports/report-' || id, finished = now()`
+  await job.sql(`${fail} - interval '8 days' where id = $1`, [failed])
+  await job.sql(`${fail} where id = $1`, [fresh])
+  for (const id of [failed, fresh]) await job.app.files.put(`imports/report-${id}`, Readable.from(['report']))
+  await deleteProject(job.db(), owner, gone)
+  await cleanUp(job)
+
+  assert.deepEqual(
+    await job.sql('select id, file_key is null and report_key is null as bare from task_import order by id'),
+    [
+      { id: done, bare: true },
+      { id: failed, bare: true },
+      { id: fresh, bare: false },
+    ],
+  )
+  assert.equal((await storedFiles(job)).length, 2)
 })
 
 test('requests for tasks go a day after their lease ended, however long it was renewed, and places stay', async (t) => {

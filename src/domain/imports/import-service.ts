@@ -1,48 +1,98 @@
 import { randomUUID } from 'node:crypto'
 import type { Readable } from 'node:stream'
-import { NotFoundError } from '../../lib/errors.ts'
 import { contentHash } from '../../lib/canonical-json.ts'
+import { AppError, NotFoundError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
+import type { Tx } from '../../platform/postgres.ts'
 import type { Json } from '../../platform/schema.ts'
+import type { MaybeViewer } from '../projects/project-policy.ts'
 import { mustEdit } from '../projects/project-service.ts'
 import type { Project } from '../projects/project-service.ts'
-import type { MaybeViewer } from '../projects/project-policy.ts'
-import { addTasks } from '../tasks/task-service.ts'
 import type { TaskInput } from '../tasks/task-service.ts'
 import {
   claimImport,
   countKnown,
   deleteImport,
   findImport,
+  forgetFiles,
   insertImport,
-  listOldDrafts,
-  noteImported,
+  listImports,
+  listUnneeded,
+  reopenImport,
 } from './import-repository.ts'
-import type { TaskImport } from './import-repository.ts'
+import type { NewImport, TaskImport } from './import-repository.ts'
+import type { RemoteSource, RowSource } from './row-source.ts'
 
-export type { TaskImport } from './import-repository.ts'
+export type { ImportState, TaskImport } from './import-repository.ts'
 
-/** Keeps a source until its owner has seen the preview. Nothing of it is a task yet. */
+/** A file with rows, or with pictures, that somebody sends. */
+export interface SentFile {
+  fileName: string
+  content: Readable
+  /** Which importer reads it; absent when its rows have to be made of it first. */
+  importer?: string
+  source?: Extract<RowSource, { kind: 'file' | 'pictures' }>
+}
+
+/** What is chosen beforehand, where nobody wants to see a preview. */
+export interface Confirmed {
+  options: Json
+}
+
+/**
+ * Keeps a file until its owner has seen the preview. Nothing of it is a task yet, unless it is confirmed at once.
+ *
+ * @returns the import's id.
+ */
 export async function draftImport(
-  app: Pick<App, 'files'>,
+  app: Pick<App, 'files' | 'queue'>,
   db: RequestDb,
   viewer: MaybeViewer,
   project: Project,
-  source: { importer: string; fileName: string; content: Readable },
+  sent: SentFile,
+  confirmed?: Confirmed,
 ): Promise<number> {
   const { id: userId } = mustEdit(viewer, project)
-  const fileKey = `imports/${project.id}/${randomUUID()}`
-  await app.files.put(fileKey, source.content)
-  return db.write((tx) =>
-    insertImport(tx, {
-      projectId: project.id,
-      userId,
-      importer: source.importer,
-      fileName: source.fileName.slice(0, 255),
-      fileKey,
-    }),
-  )
+  const fileKey = newRowsKey(project.id)
+  const { bytes } = await app.files.put(fileKey, sent.content)
+  const { fileName, importer, source = { kind: 'file' } } = sent
+  const kept = { projectId: project.id, userId, source, fileName, fileKey, bytes }
+  const state = confirmed ? 'waiting' : importer === undefined ? 'fetching' : 'draft'
+  return startImport(app, db, {
+    ...kept,
+    ...confirmed,
+    state,
+    ...(importer === undefined ? {} : { importer }),
+  })
+}
+
+/** Has rows fetched from an address, for a preview or, when it is confirmed at once, to be stored; the import's id. */
+export async function fetchImport(
+  app: Pick<App, 'queue'>,
+  db: RequestDb,
+  viewer: MaybeViewer,
+  project: Project,
+  source: RemoteSource,
+  confirmed?: Confirmed,
+): Promise<number> {
+  const { id: userId } = mustEdit(viewer, project)
+  const state = confirmed ? 'waiting' : 'fetching'
+  const wanted = { projectId: project.id, userId, source, fileName: source.url, state } as const
+  return startImport(app, db, { ...wanted, ...confirmed })
+}
+
+async function startImport(app: Pick<App, 'queue'>, db: RequestDb, wanted: NewImport): Promise<number> {
+  return db.write(async (tx) => {
+    const id = await insertImport(tx, wanted)
+    if (wanted.state !== 'draft') await app.queue.enqueue(tx, 'import-tasks', { importId: id })
+    return id
+  })
+}
+
+/** Where rows are kept until they are tasks. */
+export function newRowsKey(projectId: number): string {
+  return `imports/${projectId}/${randomUUID()}`
 }
 
 /** @throws NotFoundError when the project has no such import. */
@@ -56,6 +106,16 @@ export async function getImport(
   const found = await db.read((reader) => findImport(reader, importId))
   if (found?.projectId !== project.id) throw new NotFoundError('import', importId)
   return found
+}
+
+/** A project's imports for its owners, newest first. */
+export async function listProjectImports(
+  db: RequestDb,
+  viewer: MaybeViewer,
+  project: Project,
+): Promise<TaskImport[]> {
+  mustEdit(viewer, project)
+  return db.read((reader) => listImports(reader, project.id))
 }
 
 /** How many tasks an import would add, and how many of its rows the project (or the file itself) has already. */
@@ -74,52 +134,75 @@ export async function previewCounts(
   return { added: fresh.size - known, skipped: total - fresh.size + known }
 }
 
+/** Has a draft stored, once: whoever confirms it as the second changes nothing. */
+export async function confirmImport(
+  app: Pick<App, 'queue'>,
+  db: RequestDb,
+  viewer: MaybeViewer,
+  project: Project,
+  { record, options }: { record: Pick<TaskImport, 'id'>; options: Json },
+): Promise<void> {
+  mustEdit(viewer, project)
+  await db.write(async (tx) => {
+    if (await claimImport(tx, record.id, options)) {
+      await app.queue.enqueue(tx, 'import-tasks', { importId: record.id })
+    }
+  })
+}
+
+/** Lets an import whose job was given up begin anew. @throws AppError conflict when its rows are gone. */
+export async function reviveImport(tx: Tx, importId: number): Promise<void> {
+  const failed = await findImport(tx, importId)
+  if (failed?.state !== 'failed') return
+  if (failed.fileKey === null && failed.source.kind === 'file') {
+    throw new AppError(
+      'conflict',
+      'The rows of this import were removed. Its owner has to upload them again.',
+    )
+  }
+  await reopenImport(tx, importId)
+}
+
+export interface ImportReport {
+  name: string
+  bytes: number
+  content: Readable
+}
+
 /**
- * Turns a draft into tasks: all of them or, when a row breaks a rule, none. A draft is stored once: whoever comes
- * second adds nothing.
+ * The list of what is wrong with an import's rows, as a CSV file.
  *
- * @throws whatever reading the tasks throws.
+ * @throws NotFoundError when there is none, or none any more.
  */
-export async function storeImport(
+export async function openReport(
   app: Pick<App, 'files'>,
   db: RequestDb,
   viewer: MaybeViewer,
   project: Project,
-  draft: { record: TaskImport; options: Json; tasks: AsyncIterable<TaskInput> },
-): Promise<void> {
-  mustEdit(viewer, project)
-  const { record, options, tasks } = draft
-  await db.write(async (tx) => {
-    if (await claimImport(tx, record.id, options)) {
-      const list = withoutRepeats(tasks)
-      const counts = await addTasks(tx, project.id, list.tasks)
-      await noteImported(tx, record.id, { ...counts, repeated: list.repeated() })
-    }
-  })
-  await app.files.remove(record.fileKey)
+  importId: number,
+): Promise<ImportReport> {
+  const { reportKey } = await getImport(db, viewer, project, importId)
+  const bytes = reportKey === null ? undefined : await app.files.size(reportKey)
+  if (reportKey === null || bytes === undefined) throw new NotFoundError('report of import', importId)
+  return { name: `import-${importId}-problems.csv`, bytes, content: app.files.read(reportKey) }
 }
 
-/** Tasks without those whose content came before, which are counted. */
-function withoutRepeats(tasks: AsyncIterable<TaskInput>) {
-  const seen = new Set<string>()
-  let repeated = 0
-  async function* firsts(): AsyncGenerator<TaskInput> {
-    for await (const task of tasks) {
-      const hash = contentHash(task.info)
-      if (seen.has(hash)) repeated += 1
-      else yield task
-      seen.add(hash)
-    }
-  }
-  return { tasks: firsts(), repeated: () => repeated }
+/** The address of an import's page, for mails. */
+export function importPageUrl(app: Pick<App, 'config'>, shortName: string, importId: number): string {
+  return `${app.config.site.url}/project/${encodeURIComponent(shortName)}/tasks/import/${importId}`
 }
 
-/** Removes drafts that nobody came back to for a week; how many. */
-export async function forgetOldDrafts(app: Pick<App, 'files'>, openDb: () => RequestDb): Promise<number> {
-  const drafts = await openDb().readPrimary((primary) => listOldDrafts(primary))
-  for (const { id, fileKey } of drafts) {
-    await app.files.remove(fileKey)
-    await openDb().call((primary) => deleteImport(primary, id), { silent: true })
+const CLEANED_BATCH = 500
+
+/** Removes files that no import needs any more, and forgets drafts that nobody came back to; how many imports. */
+export async function removeUnneededRows(app: Pick<App, 'files'>, openDb: () => RequestDb): Promise<number> {
+  for (let total = 0; ;) {
+    const unneeded = await openDb().readPrimary((primary) => listUnneeded(primary, CLEANED_BATCH))
+    for (const { id, fileKey, reportKey, isDraft } of unneeded) {
+      for (const key of [fileKey, reportKey]) if (key !== null) await app.files.remove(key)
+      await openDb().call((primary) => (isDraft ? deleteImport : forgetFiles)(primary, id), { silent: true })
+    }
+    total += unneeded.length
+    if (unneeded.length < CLEANED_BATCH) return total
   }
-  return drafts.length
 }

@@ -20,6 +20,8 @@ export interface TaskRow {
 
 /** What was added to a project; calibration tasks are counted apart, and want no task runs. */
 export interface AddedTasks {
+  /** Rows there were. */
+  given: number
   added: number
   nCalibration: number
   nWanted: number
@@ -49,6 +51,14 @@ export async function insertTaskRows(
   return insertFrom(tx, projectId, source, sql``, sql`array_agg(id order by id)`)
 }
 
+/** What a source held, beside the tasks that were added. */
+export interface CopiedTasks extends Omit<AddedTasks, 'ids' | 'given'> {
+  /** Contents of the source that the project had before. */
+  known: number
+  /** Rows whose content stood further up in the source. */
+  repeated: number
+}
+
 /**
  * Adds tasks with their scheduling rows in the order given, without those whose content stands further up in the
  * source or is known to the project. The rows go through COPY into a temporary table and from there into place, slice
@@ -59,14 +69,11 @@ export async function copyTaskRows<Input>(
   projectId: number,
   inputs: AsyncIterable<Input>,
   rowOf: (input: Input) => TaskRow,
-): Promise<Omit<AddedTasks, 'ids'> & { read: number }> {
-  const total: Omit<AddedTasks, 'ids'> & { read: number } = {
-    read: 0,
-    added: 0,
-    nCalibration: 0,
-    nWanted: 0,
-    firstId: null,
-  }
+): Promise<CopiedTasks> {
+  const total: CopiedTasks = { added: 0, known: 0, repeated: 0, nCalibration: 0, nWanted: 0, firstId: null }
+  let read = 0
+  await sql`
+    create temporary table if not exists task_known (hash bytea primary key) on commit drop`.execute(tx)
   await sql`
     create temporary table if not exists task_source (
       n integer not null, info jsonb, n_answers integer not null, priority double precision not null,
@@ -76,14 +83,15 @@ export async function copyTaskRows<Input>(
      where n in (select min(n) from given group by hash)
        and (select 1 from task t where t.project_id = ${projectId} and t.info_hash = given.hash limit 1) is null`
   const texts = textBatches(inputs, (input) => {
-    total.read += 1
-    return lineOf(rowOf(input), total.read)
+    read += 1
+    return lineOf(rowOf(input), read)
   })
   // A stream reads ahead: the next slice is made while the server is busy with this one.
   const ahead: AsyncIterable<string> = Readable.from(texts, { highWaterMark: SLICE_BATCHES })
   for await (const slice of slicesOf(ahead, SLICE_BATCHES)) {
     await copyIn(tx, sql`copy pg_temp.task_source from stdin`, slice)
-    const { added, nCalibration, nWanted, firstId } = await insertFrom(
+    const before = total.firstId
+    const { given, added, nCalibration, nWanted, firstId } = await insertFrom(
       tx,
       projectId,
       sql`table pg_temp.task_source`,
@@ -93,9 +101,31 @@ export async function copyTaskRows<Input>(
     total.nCalibration += nCalibration
     total.nWanted += nWanted
     total.firstId ??= firstId
+    const skipped = given - added
+    if (skipped > 0) {
+      const known = await noteKnown(tx, projectId, before ?? firstId)
+      total.known += known
+      total.repeated += skipped - known
+    }
     await sql`truncate pg_temp.task_source`.execute(tx)
   }
   return total
+}
+
+/**
+ * Keeps in mind which contents of the slice the project had before the import; how many of them came up for the first
+ * time.
+ *
+ * @param firstId of the tasks that the import has added.
+ */
+async function noteKnown(tx: Tx, projectId: number, firstId: number | null): Promise<number> {
+  const { numAffectedRows } = await sql`
+    insert into pg_temp.task_known (hash)
+    select distinct hash from pg_temp.task_source g
+     where exists (select from task t where t.project_id = ${projectId} and t.info_hash = g.hash
+                      and (${firstId}::bigint is null or t.id < ${firstId}))
+        on conflict do nothing`.execute(tx)
+  return Number(numAffectedRows ?? 0)
 }
 
 /** Tasks with their scheduling rows, of the rows of a source that a condition leaves. */
@@ -118,11 +148,11 @@ async function insertFrom(
       select a.id, ${projectId}, -a.priority_0, a.n_answers, k.kind, order_key_v1(k.kind, a.id, 0),
              a.calibration <> 0, a.calibration = 0
         from added a, (select order_kind_v1(scheduler) as kind from project where id = ${projectId}) k)
-    select count(*)::int as added, (count(*) filter (where calibration <> 0))::int as "nCalibration",
+    select (select count(*)::int from given) as given, count(*)::int as added, (count(*) filter (where calibration <> 0))::int as "nCalibration",
            coalesce(sum(n_answers) filter (where calibration = 0), 0)::int as "nWanted", min(id) as "firstId",
            ${ids} as ids
       from added`.execute(tx)
-  return rows[0] ?? { added: 0, nCalibration: 0, nWanted: 0, firstId: null, ids: [] }
+  return rows[0] ?? { given: 0, added: 0, nCalibration: 0, nWanted: 0, firstId: null, ids: [] }
 }
 
 /**

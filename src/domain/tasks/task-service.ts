@@ -105,23 +105,24 @@ export function rowOf(input: TaskInput): TaskRow {
 /**
  * Adds many tasks within one transaction, in the order of the source; rows that the project has already are skipped.
  *
- * @returns how many were added and how many skipped.
+ * @returns how many were added, how many contents the project had, and how many rows repeat others of the source.
  */
 export async function addTasks(
   tx: Tx,
   projectId: number,
   inputs: AsyncIterable<TaskInput>,
-): Promise<{ added: number; skipped: number }> {
-  const { read, ...added } = await copyTaskRows(tx, projectId, inputs, rowOf)
-  await noteAdded(tx, projectId, added)
-  return { added: added.added, skipped: read - added.added }
+): Promise<{ added: number; known: number; repeated: number }> {
+  const copied = await copyTaskRows(tx, projectId, inputs, rowOf)
+  await noteAdded(tx, projectId, copied)
+  const { added, known, repeated } = copied
+  return { added, known, repeated }
 }
 
 /** Notes that tasks were added, and brings them into the order that the project has by now. */
 export async function noteAdded(
   tx: Tx,
   projectId: number,
-  { added, nCalibration, nWanted, firstId }: Omit<AddedTasks, 'ids'>,
+  { added, nCalibration, nWanted, firstId }: Omit<AddedTasks, 'ids' | 'given'>,
 ): Promise<void> {
   if (firstId === null) return
   await noteTasks(tx, projectId, {

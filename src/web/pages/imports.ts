@@ -2,32 +2,37 @@ import { Router } from '@koa/router'
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { Readable } from 'node:stream'
-import { draftImport, getImport, previewCounts, storeImport } from '../../domain/imports/import-service.ts'
-import type { TaskImport } from '../../domain/imports/import-service.ts'
+import {
+  confirmImport,
+  draftImport,
+  getImport,
+  listProjectImports,
+  openReport,
+  previewCounts,
+} from '../../domain/imports/import-service.ts'
+import type { SentFile, TaskImport } from '../../domain/imports/import-service.ts'
 import type { ProjectWithTotals } from '../../domain/projects/project-service.ts'
-import type { TaskInput } from '../../domain/tasks/task-service.ts'
 import { readForm, withUpload } from '../../http/form.ts'
 import type { Upload } from '../../http/form.ts'
 import { pathId } from '../../http/request-values.ts'
 import type { Context, RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
-import type {
-  ImportColumn,
-  ImportInspection,
-  ImportSource,
-  Importer,
-  NewTask,
-} from '../../importers/importer.ts'
+import { ImportError } from '../../importers/importer.ts'
+import type { ImportColumn, ImportInspection, ImportSource, Importer } from '../../importers/importer.ts'
 import { chooseImporter, findImporter } from '../../importers/index.ts'
+import { ImportChoices, taskInputs } from '../../importers/task-inputs.ts'
 import { InvalidError, NotFoundError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { Json } from '../../platform/schema.ts'
 import { orShowAgain } from './form-view.ts'
 import type { FormView } from './form-view.ts'
+import { importView } from './import-view.ts'
 import { projectCard, projectUrl } from './project-card.ts'
 import { ownedProjectOf } from './projects.ts'
 
-const FILE_BYTES_MAX = 50 * 1024 * 1024
+/** Up to here a list is looked at as a whole for its preview; of a longer one the first rows. */
+const WHOLE_BYTES_MAX = 4 * 1024 * 1024
+const PREVIEW_ROWS = 1_000
 /** Enough to tell what kind of file it is. */
 const HEAD_BYTES = 4_096
 const REDUNDANCY = 3
@@ -47,60 +52,86 @@ interface Draft {
   importer: Importer
 }
 
-/** Adding tasks from a file or from pasted rows: upload, preview, confirm. */
+/** Adding tasks: upload, preview, confirm, watch. */
 export function importRoutes(app: App, views: Views): Router<RequestState> {
   const router = new Router<RequestState>({
     prefix: '/project/:shortName/tasks/import',
   })
 
-  function showForm(ctx: Context, owned: ProjectWithTotals, form: FormView) {
-    views.render(ctx, 'pages/imports/new.html', { project: projectCard(owned), form })
+  async function showForm(ctx: Context, owned: ProjectWithTotals, form: FormView) {
+    const imports = await listProjectImports(ctx.state.db, ctx.state.viewer, owned.project)
+    const url = `${projectUrl(owned.project)}tasks/import`
+    const listed = imports.map((record) => importView(record, url))
+    const isUnfinished = listed.some((item) => item.isUnfinished)
+    views.render(ctx, 'pages/imports/new.html', {
+      megabytes: app.config.imports.bytesMax / 1_048_576,
+      project: projectCard(owned),
+      form,
+      imports: listed,
+      isUnfinished,
+    })
   }
 
   router.get('/', async (ctx) => {
-    showForm(ctx, await ownedProjectOf(ctx), { values: {}, errors: {} })
+    await showForm(ctx, await ownedProjectOf(ctx), { values: {}, errors: {} })
   })
 
   router.post('/', async (ctx) => {
     const owned = await ownedProjectOf(ctx)
     let typed: Record<string, string> = {}
-    const again = (form: FormView) => {
-      showForm(ctx, owned, { ...form, values: typed })
-    }
+    const again = (form: FormView) => showForm(ctx, owned, { ...form, values: typed })
     await orShowAgain(ctx, {}, again, async () => {
-      const id = await withUpload(ctx, { field: 'file', bytesMax: FILE_BYTES_MAX }, async (upload) => {
+      const { bytesMax } = app.config.imports
+      const id = await withUpload(ctx, { field: 'file', bytesMax }, async (upload) => {
         typed = upload.fields
-        const source = await sourceOf(upload)
-        return draftImport(app, ctx.state.db, ctx.state.viewer, owned.project, source)
+        const sent = await sentFileOf(upload)
+        return draftImport(app, ctx.state.db, ctx.state.viewer, owned.project, sent)
       })
       ctx.redirect(`${projectUrl(owned.project)}tasks/import/${id}`)
     })
   })
 
-  function sourceOfDraft(record: TaskImport): ImportSource {
-    return () => app.files.read(record.fileKey) as AsyncIterable<Uint8Array>
+  function rowsOf({ fileKey, id }: TaskImport): ImportSource {
+    if (fileKey === null) throw new NotFoundError('import', id)
+    return () => app.files.read(fileKey) as AsyncIterable<Uint8Array>
   }
 
-  async function draftOf(ctx: Context, owned: ProjectWithTotals): Promise<Draft> {
-    const id = pathId(ctx, 'importId')
-    const record = await getImport(ctx.state.db, ctx.state.viewer, owned.project, id)
+  function recordOf(ctx: Context, { project }: ProjectWithTotals): Promise<TaskImport> {
+    return getImport(ctx.state.db, ctx.state.viewer, project, pathId(ctx, 'importId'))
+  }
+
+  function draftOf(record: TaskImport): Draft {
     const importer = findImporter(record.importer)
-    if (!importer) throw new NotFoundError('import', id)
+    if (!importer) throw new NotFoundError('import', record.id)
     return { record, importer }
   }
 
   router.get('/:importId', async (ctx) => {
     const owned = await ownedProjectOf(ctx)
-    const draft = await draftOf(ctx, owned)
-    const { state, nAdded, nSkipped, nRepeated } = draft.record
-    if (state === 'done') {
-      const [known, repeated] = [nSkipped ?? 0, nRepeated ?? 0]
-      const counts = { added: nAdded, skipped: known + repeated, known, repeated }
-      const view = { project: projectCard(owned), ...counts, next: nextStep(owned) }
-      views.render(ctx, 'pages/imports/done.html', view)
+    const record = await recordOf(ctx, owned)
+    const isLookedAt = record.state === 'draft' || (isRetriable(record) && ctx.query['preview'] !== undefined)
+    if (isLookedAt) {
+      const options = readingOf(record)
+      await showPreview(ctx, owned, { ...draftOf(record), options }, { values: {}, errors: {} })
       return
     }
-    await showPreview(ctx, owned, { ...draft, options: {} }, { values: {}, errors: {} })
+    const template = record.state === 'done' ? 'done' : 'progress'
+    const url = `${projectUrl(owned.project)}tasks/import`
+    views.render(ctx, `pages/imports/${template}.html`, {
+      project: projectCard(owned),
+      ...importView(record, url),
+      next: nextStep(owned),
+    })
+  })
+
+  router.get('/:importId/problems', async (ctx) => {
+    const { project } = await ownedProjectOf(ctx)
+    const report = await openReport(app, ctx.state.db, ctx.state.viewer, project, pathId(ctx, 'importId'))
+    ctx.attachment(report.name)
+    ctx.type = 'text/csv; charset=utf-8'
+    ctx.length = report.bytes
+    ctx.set('Cache-Control', 'private, no-store')
+    ctx.body = report.content
   })
 
   /** What the source becomes with the uses that were chosen for its columns. */
@@ -110,50 +141,81 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
     { record, importer, options }: Draft & { options: Json },
     form: FormView,
   ) {
-    const source = sourceOfDraft(record)
-    const inspection = await importer.inspect(source, options)
+    const source = rowsOf(record)
+    const isWhole = isSmall(record)
+    const inspection = await importer.inspect(source, options, isWhole ? undefined : PREVIEW_ROWS)
     const hasProblems = inspection.problems.length > 0
-    const counts = hasProblems
-      ? { added: 0, skipped: 0 }
-      : await previewCounts(ctx.state.db, owned.project, inputsOf(importer.read(source, options), REDUNDANCY))
+    const counts =
+      hasProblems || !isWhole
+        ? { added: 0, skipped: 0 }
+        : await previewCounts(ctx.state.db, owned.project, taskInputs(importer.read(source, options), {}))
     views.render(ctx, 'pages/imports/preview.html', {
       project: projectCard(owned),
       record: { id: record.id, fileName: record.fileName },
       inspection,
+      isWhole: isWhole || !inspection.isIncomplete,
       // A fault of the list stands in its table, with row and column.
       form: hasProblems ? { ...form, errors: {} } : form,
       counts,
       choices: BECOMES,
-      canMap: importer.name === 'csv' && (!hasProblems || (await canBeMended(importer, source, inspection))),
+      canMap: hasColumns(importer) && (!hasProblems || (await canBeMended(importer, source, inspection))),
       redundancy: REDUNDANCY,
     })
   }
 
   router.post('/:importId', async (ctx) => {
     const owned = await ownedProjectOf(ctx)
-    const { record, importer } = await draftOf(ctx, owned)
+    const record = await recordOf(ctx, owned)
     const fields = await readForm(ctx)
     const address = `${projectUrl(owned.project)}tasks/import/${record.id}`
-    // Confirmed twice, by a second click or by going back: what was imported is shown.
-    if (record.state === 'done') {
+    // Confirmed twice, by a second click or by going back: how far it is is shown.
+    if (record.state !== 'draft' && !isRetriable(record)) {
       ctx.redirect(address)
       return
     }
-    const columns = await importer.columns(sourceOfDraft(record), {})
-    const options = importer.name === 'csv' ? { columns: mapping(columns, fields) } : {}
+    const { importer } = draftOf(record)
+    const columns = hasColumns(importer) ? await importer.columns(rowsOf(record), {}) : []
+    const options = hasColumns(importer) ? { columns: mapping(columns, fields) } : {}
     const again = (form: FormView) => showPreview(ctx, owned, { record, importer, options }, form)
     if (fields['check'] !== undefined) {
       await again({ values: fields, errors: {} })
       return
     }
     await orShowAgain(ctx, fields, again, async () => {
-      const tasks = inputsOf(importer.read(sourceOfDraft(record), options), redundancyOf(fields))
-      await storeImport(app, ctx.state.db, ctx.state.viewer, owned.project, { record, options, tasks })
+      const redundancy = redundancyOf(fields)
+      if (isSmall(record)) await refuseProblems(importer, rowsOf(record), options)
+      const choices = { redundancy, reading: options }
+      await confirmImport(app, ctx.state.db, ctx.state.viewer, owned.project, { record, options: choices })
       ctx.redirect(address)
     })
   })
 
   return router
+}
+
+/** A list that is looked at as a whole before it is accepted: its faults are said at once. */
+function isSmall({ bytes }: TaskImport): boolean {
+  return (bytes ?? 0) <= WHOLE_BYTES_MAX
+}
+
+/** An import that failed and whose rows are still there may be tried with other choices. */
+function isRetriable({ state, fileKey, importer }: TaskImport): boolean {
+  return state === 'failed' && fileKey !== null && importer !== ''
+}
+
+/** The columns that were chosen before. */
+function readingOf({ options }: TaskImport): Json {
+  const { reading } = ImportChoices.parse(options)
+  return reading as Json
+}
+
+function hasColumns({ name }: Importer): boolean {
+  return name === 'csv'
+}
+
+async function refuseProblems(importer: Importer, source: ImportSource, options: Json): Promise<void> {
+  const [problem] = (await importer.inspect(source, options)).problems
+  if (problem) throw new ImportError([problem])
 }
 
 /** What comes after adding tasks, of the steps that lead to a published project. */
@@ -169,10 +231,7 @@ async function canBeMended(importer: Importer, source: ImportSource, { columns }
   return columns.length > 0 && problems.length === 0
 }
 
-async function sourceOf({
-  file,
-  fields,
-}: Upload): Promise<{ importer: string; fileName: string; content: Readable }> {
+async function sentFileOf({ file, fields }: Upload): Promise<SentFile> {
   const text = fields['text'] ?? ''
   if (file) {
     const importer = chooseImporter(file.name, await headOf(file.path))
@@ -214,17 +273,4 @@ function redundancyOf(fields: Readonly<Record<string, string>>): number {
   throw new InvalidError('Some fields need another look.', {
     redundancy: 'Between 1 and 1,000 answers can be wanted for each task.',
   })
-}
-
-async function* inputsOf(tasks: AsyncIterable<NewTask>, redundancy: number): AsyncGenerator<TaskInput> {
-  for await (const { info, nAnswers = redundancy, priority, calibration, expectedInfo, quorum } of tasks) {
-    yield {
-      info: info as Json,
-      nAnswers,
-      priority,
-      calibration: calibration === undefined ? undefined : Number(calibration),
-      expectedInfo: expectedInfo as Json | undefined,
-      quorum,
-    }
-  }
 }

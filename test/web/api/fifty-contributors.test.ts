@@ -4,6 +4,9 @@ import pg from 'pg'
 import supertest from 'supertest'
 import { startTestApp } from '../../support/app.ts'
 import type { TestApp, TestUser } from '../../support/app.ts'
+import { rowsOf } from '../../support/builders.ts'
+import { eventually, work } from '../../support/jobs.ts'
+import { waitForReplica } from '../../support/servers.ts'
 
 const N_TASKS = 200
 const REDUNDANCY = 3
@@ -13,7 +16,10 @@ interface Wire {
 }
 
 /** A published project with a ready template, made through the pages and the API. */
-async function publishedProject(owner: TestUser): Promise<{ id: number; secret: string }> {
+async function publishedProject(
+  owner: TestUser,
+  untilTasksAreThere: () => Promise<void>,
+): Promise<{ id: number; secret: string }> {
   const form = {
     name: 'Crowded',
     shortName: 'crowded',
@@ -34,6 +40,7 @@ async function publishedProject(owner: TestUser): Promise<{ id: number; secret: 
     .type('form')
     .send({ redundancy: String(REDUNDANCY) })
     .expect(302)
+  await untilTasksAreThere()
   const question = {
     template: 'image-classification',
     question: 'What?',
@@ -86,7 +93,14 @@ async function device(site: TestApp, projectId: number): Promise<number> {
 test('fifty contributors at once leave exactly the wanted task runs on every task', async (t) => {
   const site = await startTestApp(t)
   const owner = await site.user()
-  const { id, secret } = await publishedProject(owner)
+  const { id, secret } = await publishedProject(owner, async () => {
+    const worker = work({ app: site.app, after: (end) => t.after(end) })
+    await eventually(
+      async () => (await rowsOf(site, `select 1 from task_import where state = 'done'`)).length > 0,
+    )
+    await worker.stop()
+    await waitForReplica()
+  })
   const token = await site.http
     .get('/api/auth/project/crowded/token')
     .set('Authorization', secret)

@@ -3,9 +3,12 @@ import { test } from 'node:test'
 import { startTestApp } from '../../support/app.ts'
 import { draftProject, publishedProject, rowsOf } from '../../support/builders.ts'
 import { untilFileEnds } from '../../support/file-ending.ts'
+import { eventually, work } from '../../support/jobs.ts'
 import { waitForReplica } from '../../support/servers.ts'
 
-const site = await startTestApp(untilFileEnds())
+const atEnd = untilFileEnds()
+const site = await startTestApp(untilFileEnds(), { IMPORT_MB_MAX: '5' })
+work({ app: site.app, after: (end) => atEnd.after(end) })
 const owner = await site.user()
 const stranger = await site.user()
 
@@ -27,6 +30,22 @@ async function preview(path: string, list: { text?: string; file?: string; name?
   return String(headers['location'])
 }
 
+/** Confirms a preview and waits until the import has ended. */
+async function confirm(draft: string, form: Record<string, string> = {}): Promise<void> {
+  await owner.http.post(draft).type('form').send(form).expect(302).expect('Location', draft)
+  await untilEnded(draft)
+}
+
+async function untilEnded(address: string): Promise<void> {
+  await eventually(async () => {
+    const [row] = await rowsOf<{ state: string }>(site, 'select state from task_import where id = $1', [
+      address.split('/').at(-1),
+    ])
+    return row?.state === 'done' || row?.state === 'failed'
+  })
+  await waitForReplica()
+}
+
 test('a CSV is shown as what it becomes, and stored only when that is confirmed, once', async () => {
   const project = await draftProject(site, owner, { tasks: 0 })
   const path = `/project/${project.shortName}/tasks/import`
@@ -39,7 +58,7 @@ test('a CSV is shown as what it becomes, and stored only when that is confirmed,
     assert.ok(page.text.includes(shown), shown)
   assert.deepEqual(await infosOf(project.id), [])
 
-  await owner.http.post(draft).type('form').send({ redundancy: '3', 'column-1': 'ignore' }).expect(302)
+  await confirm(draft, { redundancy: '3', 'column-1': 'ignore' })
   assert.deepEqual(await infosOf(project.id), [
     { info: { picture: '001.jpg' }, n_answers: 5, priority_0: 0.5 },
     { info: { picture: '002.jpg' }, n_answers: 2, priority_0: 0 },
@@ -51,7 +70,7 @@ test('a CSV is shown as what it becomes, and stored only when that is confirmed,
 
   const again = await preview(path, { file })
   await owner.http.get(again).expect(200, /0/)
-  await owner.http.post(again).type('form').send({ 'column-1': 'ignore' }).expect(302)
+  await confirm(again, { 'column-1': 'ignore' })
   assert.equal((await infosOf(project.id)).length, 2)
 })
 
@@ -59,10 +78,10 @@ test('pasted rows and JSON lists are read as well', async () => {
   const project = await draftProject(site, owner, { tasks: 0 })
   const path = `/project/${project.shortName}/tasks/import`
   const pasted = await preview(path, { text: 'a;b\n1;2\n' })
-  await owner.http.post(pasted).type('form').send({}).expect(302)
+  await confirm(pasted)
   const json = await preview(path, { file: '[{"info": {"x": 1}}, {"info": {"x": 2}}]', name: 'tasks.json' })
   await owner.http.get(json).expect(200)
-  await owner.http.post(json).type('form').send({ redundancy: '7' }).expect(302)
+  await confirm(json, { redundancy: '7' })
   assert.deepEqual(
     (await infosOf(project.id)).map(({ info, n_answers: n }) => [info, n]),
     [
@@ -120,6 +139,7 @@ test('a refused confirmation keeps the choices, says why beside them, and can be
   assert.deepEqual(await infosOf(project.id), [])
 
   await send({ 'column-1': 'data', redundancy: '4' }).expect(302)
+  await untilEnded(draft)
   assert.deepEqual(await infosOf(project.id), [
     { info: { a: '1', n_answers: 'many' }, n_answers: 4, priority_0: 0 },
   ])
@@ -130,7 +150,7 @@ test('what the project had and what the list repeats are counted apart', async (
   const path = `/project/${project.shortName}/tasks/import`
   const done = async (text: string) => {
     const draft = await preview(path, { text })
-    await owner.http.post(draft).type('form').send({}).expect(302)
+    await confirm(draft)
     await waitForReplica()
     const { text: page } = await owner.http.get(draft).expect(200)
     const json = await owner.http.get(draft).query({ response_format: 'json' }).expect(200)
@@ -154,6 +174,7 @@ test('a list that is confirmed twice at once is imported once', async () => {
     [1, 2].map(() => owner.http.post(draft).type('form').send({ redundancy: '2' })),
   )
   assert.deepEqual([first?.status, second?.status], [302, 302])
+  await untilEnded(draft)
   assert.equal((await infosOf(project.id)).length, 2)
 })
 
@@ -193,8 +214,8 @@ test('an upload without a file, or one that is no form, is refused with what to 
   await owner.http
     .post(path)
     .field('text', 'kept,rows')
-    .attach('file', Buffer.alloc(51 * 1024 * 1024, 'a'), 'big.csv')
-    .expect(413, /id="file-error">[^<]*50 MB is the most/)
+    .attach('file', Buffer.alloc(6 * 1024 * 1024, 'a'), 'big.csv')
+    .expect(413, /id="file-error">[^<]*5 MB is the most/)
 })
 
 test('imports belong to their project and its owners', async () => {
@@ -217,7 +238,7 @@ test('a list of thousands is added whole, with its calibration tasks', async () 
   const rows = Array.from({ length: 2_000 }, (_, n) => `${n},${n % 2},${n % 2 ? 'Yes' : ''}`)
   const draft = await preview(path, { file: `n,calibration,expected_info\n${rows.join('\n')}\n` })
   await owner.http.get(draft).expect(200, /Add 2,000 tasks/)
-  await owner.http.post(draft).type('form').send({}).expect(302)
+  await confirm(draft)
   const [counts] = await rowsOf<{ n: number; calibration: number; known: number }>(
     site,
     `select count(*)::int as n, sum(calibration)::int as calibration,
@@ -241,7 +262,7 @@ test('a preview says how many rows it shows and what a column can become', async
 test('after adding tasks the way leads to the next step of the project', async () => {
   const add = async (shortName: string) => {
     const draft = await preview(`/project/${shortName}/tasks/import`, { text: 'a\n1\n' })
-    await owner.http.post(draft).type('form').send({}).expect(302)
+    await confirm(draft)
     await waitForReplica()
     const { text } = await owner.http.get(draft).expect(200, /1 task added/)
     return /<a class="button" href="[^"]*">([^<]*)</.exec(text)?.[1]
@@ -254,4 +275,68 @@ test('after adding tasks the way leads to the next step of the project', async (
   assert.equal(await add(bare.shortName), 'Write the question')
   const open = await publishedProject(site, owner)
   assert.equal(await add(open.shortName), 'See the tasks')
+})
+
+test('an import on its way shows how far it is, and the list of imports how each ended', async () => {
+  const project = await draftProject(site, owner, { tasks: 0 })
+  const path = `/project/${project.shortName}/tasks/import`
+  const draft = await preview(path, { file: 'a\n1\n', name: 'birds.csv' })
+  const [id] = draft.split('/').slice(-1)
+  const shows = async (set: string, ...said: RegExp[]) => {
+    await rowsOf(site, `update task_import set ${set} where id = $1`, [id])
+    await waitForReplica()
+    for (const address of [draft, path]) {
+      const { text } = await owner.http.get(address).expect(200)
+      for (const one of said) assert.match(text, one)
+    }
+  }
+  await shows(`state = 'fetching'`, /data-refresh="1"/, /Fetching the rows/)
+  await shows(`state = 'waiting'`, /data-refresh="1"/, /Waiting for its turn/)
+  await shows(`state = 'running'`, /data-refresh="1"/, /Reading the rows/)
+  const half = `bytes = 100, bytes_done = 50, n_rows_done = 1234`
+  await shows(
+    `${half}, started = now() - interval '20 seconds'`,
+    /max="100" value="50"/,
+    /1,234 rows read, about \d\d seconds left/,
+  )
+  await shows(`started = now() - interval '4 minutes'`, /about 4 minutes left/)
+  await shows(`started = now()`, /1,234 rows read</)
+  await shows(`state = 'failed', error = 'Too bad.'`, /Too bad\./)
+  const failed = await owner.http.get(draft).expect(200, /No task was added/)
+  assert.ok(!failed.text.includes('data-refresh'))
+  await owner.http.get(`${draft}?preview=on`).expect(200, /Add 1 task</)
+  await confirm(draft)
+  await owner.http.get(path).expect(200, /Done.*1 task added/s)
+  await owner.http.get(`${draft}/problems`).expect(404)
+})
+
+test('a long list is shown by its first rows; its faults come as a file that a spreadsheet opens', async () => {
+  const project = await draftProject(site, owner, { tasks: 0 })
+  const path = `/project/${project.shortName}/tasks/import`
+  const padding = 'x'.repeat(4_000)
+  const rows = Array.from({ length: 1_100 }, (_, n) => `${n},${n > 1_050 ? '=many' : '2'},${padding}`)
+  const long = (lines: string[]) => `a,n_answers,padding\n${lines.join('\n')}\n`
+  const draft = await preview(path, { file: long(rows) })
+  await owner.http.get(draft).expect(200, /first 10 rows of a long list.*Add all tasks/s)
+  await confirm(draft)
+  const failed = await owner.http.get(draft).expect(200, /49 problems were found/)
+  assert.match(failed.text, /Line 1053/)
+  const report = await owner.http.get(`${draft}/problems`).expect(200)
+  assert.match(
+    String(report.headers['content-disposition']),
+    /attachment; filename="import-\d+-problems.csv"/,
+  )
+  const lines = report.text.split('\n')
+  assert.equal(lines[0], 'row,column,problem,advice')
+  assert.match(lines[1] ?? '', /^1053,n_answers,"Line 1053 .*""=many"" is not allowed/)
+  assert.equal(lines.length, 51)
+  assert.deepEqual(await infosOf(project.id), [])
+  await stranger.http.get(`${draft}/problems`).expect(403)
+
+  const again = await owner.http.get(`${draft}?preview=on`).expect(200)
+  assert.match(again.text, /Add all tasks/)
+  await confirm(draft, { 'column-1': 'ignore' })
+  assert.equal((await infosOf(project.id)).length, 1_100)
+  await owner.http.get(draft).expect(200, /1,100 tasks added/)
+  await owner.http.get('/account/mail').expect(200, /Tasks Import to your project/)
 })

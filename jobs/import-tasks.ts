@@ -1,0 +1,63 @@
+import { Readable } from 'node:stream'
+import { z } from 'zod'
+import { beginImport, failImport, readableReason } from '../src/domain/imports/import-work.ts'
+import type { ImportWork } from '../src/domain/imports/import-work.ts'
+import { reviveImport } from '../src/domain/imports/import-service.ts'
+import { ImportError } from '../src/importers/importer.ts'
+import { findImporter } from '../src/importers/index.ts'
+import { reportOf } from '../src/importers/problem-report.ts'
+import { ImportChoices, taskInputs } from '../src/importers/task-inputs.ts'
+import { AppError } from '../src/lib/errors.ts'
+import { PermanentError } from '../src/platform/job.ts'
+import type { Job } from '../src/platform/job.ts'
+
+const Payload = z.strictObject({ importId: z.int().positive() })
+
+declare module '../src/platform/queue.ts' {
+  interface JobPayloads {
+    'import-tasks': z.infer<typeof Payload>
+  }
+}
+
+/**
+ * Fetches an import's rows where they are elsewhere, and adds them as tasks once that is confirmed. Safe to run twice:
+ * tasks, end and mail are one transaction, which is undone when another run has ended the import before.
+ */
+export const importTasks: Job<'import-tasks'> = {
+  name: 'import-tasks',
+  payload: Payload,
+  attempts: 4,
+  concurrency: 2,
+  backoffSeconds: 10,
+  async handle(app, { importId }, run) {
+    try {
+      const work = await beginImport(app, run, importId)
+      if (work?.record.state === 'running') await store(work)
+    } catch (error) {
+      // What a person can act on does not mend itself.
+      throw error instanceof AppError ? new PermanentError(error.message, { cause: error }) : error
+    }
+  },
+  async giveUp(app, tx, { importId }, error) {
+    await failImport(app, tx, importId, { error: readableReason(error) })
+  },
+  async revive(tx, { importId }) {
+    await reviveImport(tx, importId)
+  },
+}
+
+async function store({ record, rows, ...work }: ImportWork): Promise<void> {
+  const importer = findImporter(record.importer)
+  if (!importer) throw new PermanentError(`There is no importer "${record.importer}"`)
+  const { reading, ...choices } = ImportChoices.parse(record.options)
+  try {
+    await work.store(taskInputs(importer.read(rows, reading), choices))
+  } catch (error) {
+    if (!(error instanceof ImportError)) throw error
+    const report = reportOf(importer.problems(rows, reading))
+    await work.refuse({
+      report: Readable.from(report.text, { objectMode: false }),
+      failure: () => ({ error: error.message, nProblems: report.count() }),
+    })
+  }
+}

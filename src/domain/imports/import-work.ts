@@ -1,0 +1,198 @@
+import type { Readable } from 'node:stream'
+import { AppError } from '../../lib/errors.ts'
+import type { App } from '../../platform/app.ts'
+import { PostponeError } from '../../platform/job.ts'
+import type { JobRun } from '../../platform/job.ts'
+import type { Tx } from '../../platform/postgres.ts'
+import { queueMail } from '../mails/mail-service.ts'
+import { getProjectById } from '../projects/project-service.ts'
+import type { Project } from '../projects/project-service.ts'
+import { addTasks } from '../tasks/task-service.ts'
+import type { TaskInput } from '../tasks/task-service.ts'
+import {
+  findImportRequest,
+  forgetRows,
+  markFetched,
+  markImportFailed,
+  markImportProgress,
+  markImportRunning,
+  markImported,
+  tryLockProjectImports,
+} from './import-repository.ts'
+import type { ImportFailure, TaskImport } from './import-repository.ts'
+import { importPageUrl, newRowsKey } from './import-service.ts'
+
+const PROGRESS_MS = 1_000
+/** Seconds before an import asks again whether another one of its project has ended. */
+const TURN_SECONDS = 3
+/** Who adds fewer tasks watches it happen, as with PyBossa. */
+const MAILED_FROM = 200
+
+/** Rows that were made of something else, for an importer to read. */
+export interface FetchedRows {
+  importer: string
+  fileName: string
+  content: Readable
+}
+
+/** An import that is at work, and how it goes on and ends. */
+export interface ImportWork {
+  readonly record: TaskImport
+  readonly project: Project
+  /** The kept rows from their beginning; throws when the worker is to stop. */
+  rows(): AsyncIterable<Uint8Array>
+  /** Keeps rows that were fetched. */
+  keep(rows: FetchedRows): Promise<TaskImport>
+  /**
+   * Adds the tasks, notes it and queues the mail about it, in one transaction: all of them or none.
+   *
+   * @throws whatever reading the tasks throws; PostponeError while another import of the project is at work.
+   */
+  store(tasks: AsyncIterable<TaskInput>): Promise<void>
+  /**
+   * Ends the import with what is wrong with its rows.
+   *
+   * @param failure asked for when all of the report has been read.
+   */
+  refuse(refusal: { report: Readable; failure: () => ImportFailure }): Promise<void>
+}
+
+/**
+ * Begins (or begins again) the work on an import.
+ *
+ * @returns undefined when it has ended already, waits for its owner, or nobody knows of it any more.
+ * @throws NotFoundError when its project is gone.
+ */
+export async function beginImport(
+  app: Pick<App, 'files' | 'queue' | 'config'>,
+  run: Pick<JobRun, 'openDb' | 'signal'>,
+  importId: number,
+): Promise<ImportWork | undefined> {
+  const record = await run.openDb().call((primary) => markImportRunning(primary, importId), { silent: true })
+  if (!record) return undefined
+  const project = await getProjectById(run.openDb(), record.projectId)
+  const progress = createProgress(run.openDb, importId)
+  let current = record
+
+  async function* rows(): AsyncGenerator<Uint8Array> {
+    if (current.fileKey === null) throw new Error(`Import ${importId} has no rows`)
+    for await (const chunk of app.files.read(current.fileKey) as AsyncIterable<Uint8Array>) {
+      run.signal.throwIfAborted()
+      progress.addBytes(chunk.length)
+      yield chunk
+    }
+  }
+
+  return {
+    record,
+    project,
+    rows,
+    async keep({ importer, fileName, content }) {
+      const fileKey = newRowsKey(project.id)
+      const { bytes } = await app.files.put(fileKey, content)
+      const kept = { importer, fileName, fileKey, bytes }
+      await run.openDb().call((primary) => markFetched(primary, importId, kept), { silent: true })
+      current = { ...record, ...kept }
+      return current
+    },
+    async store(tasks) {
+      await run.openDb().write(async (tx) => {
+        if (!(await tryLockProjectImports(tx, project.id))) {
+          throw new PostponeError('Another import of this project is at work', TURN_SECONDS)
+        }
+        const counts = await addTasks(tx, project.id, progress.counted(tasks))
+        if (!(await markImported(tx, importId, counts))) {
+          throw new Error('Another run has ended this import')
+        }
+        await tellOfSuccess(app, tx, record, counts)
+      })
+      await removeRows(app, run, current)
+    },
+    async refuse({ report, failure }) {
+      const reportKey = `${newRowsKey(project.id)}.csv`
+      await app.files.put(reportKey, report)
+      await run.openDb().write((tx) => failImport(app, tx, importId, { ...failure(), reportKey }))
+    },
+  }
+}
+
+async function removeRows(
+  app: Pick<App, 'files'>,
+  run: Pick<JobRun, 'openDb'>,
+  { id, fileKey }: TaskImport,
+): Promise<void> {
+  if (fileKey === null) return
+  await app.files.remove(fileKey)
+  await run.openDb().call((primary) => forgetRows(primary, id), { silent: true })
+}
+
+/** Notes why an import did not come about, and tells who asked for it by mail. */
+export async function failImport(
+  app: Pick<App, 'queue' | 'config'>,
+  tx: Tx,
+  importId: number,
+  failure: ImportFailure,
+): Promise<void> {
+  if (!(await markImportFailed(tx, importId, failure))) return
+  await mail(app, tx, importId, 'import-failed', { reason: failure.error })
+}
+
+/** Why a job was given up, in words for the project's owner. */
+export function readableReason(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined
+  for (const one of [error, cause]) if (one instanceof AppError) return one.message
+  return 'The tasks could not be added. We have noted what went wrong; trying again may help.'
+}
+
+async function tellOfSuccess(
+  app: Pick<App, 'queue' | 'config'>,
+  tx: Tx,
+  record: TaskImport,
+  { added, known, repeated }: { added: number; known: number; repeated: number },
+): Promise<void> {
+  const isTold = record.isAutomatic ? added > 0 : added + known + repeated > MAILED_FROM
+  if (isTold) await mail(app, tx, record.id, 'import-done', { added, skipped: known + repeated })
+}
+
+async function mail(
+  app: Pick<App, 'queue' | 'config'>,
+  tx: Tx,
+  importId: number,
+  template: 'import-done' | 'import-failed',
+  view: Record<string, unknown>,
+): Promise<void> {
+  const request = await findImportRequest(tx, importId)
+  if (!request) return
+  const { email: to, projectName, shortName } = request
+  // PyBossa's subject, which people filter by.
+  const subject = `Tasks Import to your project ${projectName}`
+  const url = importPageUrl(app, shortName, importId)
+  await queueMail(app, tx, { to, subject, template, view: { ...view, projectName, url } })
+}
+
+/** Counts bytes and tasks and tells the database how far they are, about once a second and never in the way. */
+function createProgress(openDb: JobRun['openDb'], importId: number) {
+  const done = { bytesDone: 0, nRowsDone: 0 }
+  let told = Date.now()
+
+  function tell(): void {
+    if (Date.now() - told < PROGRESS_MS) return
+    told = Date.now()
+    openDb()
+      .call((primary) => markImportProgress(primary, importId, done), { silent: true })
+      .catch(() => undefined)
+  }
+
+  return {
+    addBytes(bytes: number): void {
+      done.bytesDone += bytes
+      tell()
+    },
+    async *counted(tasks: AsyncIterable<TaskInput>): AsyncGenerator<TaskInput> {
+      for await (const task of tasks) {
+        yield task
+        done.nRowsDone += 1
+      }
+    },
+  }
+}

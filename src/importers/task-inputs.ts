@@ -1,0 +1,30 @@
+import { z } from 'zod'
+import type { TaskInput } from '../domain/tasks/task-service.ts'
+import type { Json } from '../platform/schema.ts'
+import type { NewTask } from './importer.ts'
+
+/** What the owner chose at the preview; kept with the import. */
+export const ImportChoices = z.object({
+  /** For rows that do not say how many answers they want. */
+  redundancy: z.int().min(1).max(1_000).optional(),
+  /** For the importer. */
+  reading: z.record(z.string(), z.unknown()).default({}),
+})
+export type ImportChoices = z.infer<typeof ImportChoices>
+
+/** Tasks as the domain takes them. */
+export async function* taskInputs(
+  tasks: AsyncIterable<NewTask>,
+  { redundancy }: Pick<ImportChoices, 'redundancy'>,
+): AsyncGenerator<TaskInput> {
+  for await (const { info, nAnswers = redundancy, priority, calibration, expectedInfo, quorum } of tasks) {
+    yield {
+      info: info as Json,
+      nAnswers,
+      priority,
+      calibration: calibration === undefined ? undefined : Number(calibration),
+      expectedInfo: expectedInfo as Json | undefined,
+      quorum,
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import type { TaskImport } from '../../domain/imports/import-service.ts'
+
+/** Before so many seconds have passed, nobody can say how long the rest will take. */
+const FORESEEN_AFTER = 3
+
+/** @param url of the project's imports. */
+export function importView(record: TaskImport, url: string) {
+  const { id, state, fileName, bytes, bytesDone, nRowsDone, nAdded, nProblems, error } = record
+  const [known, repeated] = [record.nSkipped ?? 0, record.nRepeated ?? 0]
+  return {
+    id,
+    state,
+    fileName,
+    isAutomatic: record.isAutomatic,
+    isUnfinished: state === 'fetching' || state === 'waiting' || state === 'running',
+    isRetriable: state === 'failed' && record.fileKey !== null && record.importer !== '',
+    created: record.created,
+    bytes,
+    bytesDone: Math.min(bytesDone, bytes ?? bytesDone),
+    nRowsDone,
+    secondsLeft: secondsLeft(record),
+    added: nAdded,
+    skipped: known + repeated,
+    known,
+    repeated,
+    nProblems,
+    error,
+    url: `${url}/${id}`,
+    reportUrl: record.reportKey === null ? null : `${url}/${id}/problems`,
+  }
+}
+
+function secondsLeft({ state, started, bytes, bytesDone }: TaskImport): number | null {
+  if (state !== 'running' || started === null || bytes === null || bytesDone === 0) return null
+  const seconds = (Date.now() - Date.parse(started)) / 1_000
+  if (seconds < FORESEEN_AFTER) return null
+  return Math.max(1, Math.round((seconds * (bytes - bytesDone)) / bytesDone))
+}
