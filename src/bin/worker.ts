@@ -1,6 +1,6 @@
 import { jobs } from '../../jobs/index.ts'
 import { SWEEP_BATCH, paceLeases, sweepLeases } from '../domain/assignment/assignment-service.ts'
-import { FOLD_BATCH, foldTotals } from '../domain/totals/total-service.ts'
+import { FOLD_BATCH, createTotalFolder } from '../domain/totals/total-service.ts'
 import { createApp } from '../platform/app.ts'
 import { loadConfig } from '../platform/config.ts'
 import { startJobs } from '../platform/job-runner.ts'
@@ -16,10 +16,11 @@ await runProcess('worker', async () => {
   const config = loadConfig(process.env)
   const app = await createApp(config, 'worker', jobs)
   const openDb = () => app.database.open({ writes: true })
+  const totals = createTotalFolder(app)
   const runner = startJobs(app, jobs, config.jobs.only)
   const loops = [
     startLoop('relay the outbox', SECOND_MS, () => app.queue.sweep().then(() => false), app.log),
-    startLoop('fold totals', SECOND_MS, async () => (await foldTotals(openDb())) === FOLD_BATCH, app.log),
+    startLoop('fold totals', SECOND_MS, async () => (await totals.fold()) === FOLD_BATCH, app.log),
     startLoop('sweep leases', SECOND_MS, async () => (await sweepLeases(openDb())) === SWEEP_BATCH, app.log),
     startLoop('pace leases', PACE_MS, () => paceLeases(openDb()).then(() => false), app.log),
   ]

@@ -1,7 +1,10 @@
+import { createHash } from 'node:crypto'
+import { readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import nunjucks from 'nunjucks'
 import type { App } from '../platform/app.ts'
-import { addWords } from '../platform/words.ts'
+import { addWords, wordsVersion } from '../platform/words.ts'
 import type { Assets } from './assets.ts'
 import { takeFlash } from './flash.ts'
 import type { ShownError } from './page-errors.ts'
@@ -19,6 +22,14 @@ const SHARED_SECONDS = 2
 
 export type View = Record<string, unknown>
 
+/** The content of a page that is the same for everybody, rendered ahead: only what surrounds it differs. */
+export interface Fragment {
+  readonly template: string
+  readonly title: string
+  readonly html: string
+  readonly view: View
+}
+
 export interface Views {
   /**
    * Answers with a page: HTML, or the view itself as JSON (see `wantsJson`) in PyBossa's shape: with `template` and
@@ -27,6 +38,12 @@ export interface Views {
    * @param options.shared the page is the same for everybody who is not signed in, and has no form.
    */
   render(ctx: Context, template: string, view: View, options?: { shared?: boolean }): void
+  /** Renders a page's content ahead. Its template extends `layout` and uses nothing but the view. */
+  fragment(template: string, view: View): Fragment
+  /** Answers with a page whose content was rendered ahead, as `render` would have with `shared`. */
+  renderFragment(ctx: Context, fragment: Fragment): void
+  /** Differs whenever the templates do: fragments of other templates are not ours. */
+  readonly version: string
   /** Answers with the page for an error. */
   error(ctx: Context, error: ShownError): void
   /** Tells who asked for JSON where a form leads to, and what is said there, instead of leading there. */
@@ -41,7 +58,9 @@ export function createViews(app: Pick<App, 'config' | 'sealer'>, assets: Assets)
   )
   addWords(environment)
   environment.addGlobal('asset', (name: string) => assets.url(name))
+  environment.addGlobal('layout', 'layouts/site.html')
   addFormats(environment)
+  const site = { siteName: app.config.site.name, siteUrl: app.config.site.url }
 
   function render(
     ctx: Context,
@@ -49,23 +68,36 @@ export function createViews(app: Pick<App, 'config' | 'sealer'>, assets: Assets)
     view: View,
     { shared = false }: { shared?: boolean } = {},
   ): void {
+    answer(ctx, { template, view, shared }, (around) => environment.render(template, { ...view, ...around }))
+  }
+
+  /** @param draw the whole page as HTML, from what surrounds its content. */
+  function answer(
+    ctx: Context,
+    { template, view, shared }: { template: string; view: View; shared: boolean },
+    draw: (around: View) => string,
+  ): void {
     const flash = takeFlash(ctx, app)
     const isJson = wantsJson(ctx)
     const isForAll = shared && !ctx.state.viewer && !flash && !isJson
     ctx.set('Cache-Control', isForAll ? `public, max-age=0, s-maxage=${SHARED_SECONDS}` : 'private, no-store')
     ctx.vary(VARIANTS)
-    const html = environment.render(template, {
-      ...view,
+    const html = draw({
       flash,
       viewer: ctx.state.viewer,
       requestId: ctx.state.requestId,
       path: ctx.path,
       comeBack: comeBackTo(ctx, view),
-      siteName: app.config.site.name,
-      siteUrl: app.config.site.url,
+      ...site,
     })
     ctx.type = isJson ? 'application/json' : 'text/html; charset=utf-8'
     ctx.body = isJson ? asJson(template, view, html, flash) : html
+  }
+
+  function fragment(template: string, view: View): Fragment {
+    const text = environment.render(template, { ...view, ...site, layout: 'layouts/fragment.html' })
+    const [head = '', ...rest] = text.split(TITLE_END)
+    return { template, title: head.trim(), html: rest.join(TITLE_END), view }
   }
 
   function asJson(template: string, { form, ...view }: View, html: string, flash: Flash | undefined): View {
@@ -97,6 +129,13 @@ export function createViews(app: Pick<App, 'config' | 'sealer'>, assets: Assets)
 
   return {
     render,
+    fragment,
+    renderFragment(ctx, { template, title, html, view }) {
+      answer(ctx, { template, view, shared: true }, (around) =>
+        environment.render('layouts/ready.html', { ...around, title, html }),
+      )
+    },
+    version: templatesVersion(),
     error(ctx, { status, message, unsent }) {
       const { requestId } = ctx.state
       const view = { code: status, description: message, requestId }
@@ -119,6 +158,18 @@ export function createViews(app: Pick<App, 'config' | 'sealer'>, assets: Assets)
       ctx.body = { next: address, status: 'success', ...said(ctx.state.flash) }
     },
   }
+}
+
+/** Ends the title in layouts/fragment.html. */
+const TITLE_END = '<!-- title -->'
+
+function templatesVersion(): string {
+  const hash = createHash('sha256')
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.html'),
+  )
+  for (const name of files.sort()) hash.update(name).update(readFileSync(join(folder, name)))
+  return hash.update(wordsVersion).digest('base64url').slice(0, 10)
 }
 
 /** What an answer depends on besides its address. */

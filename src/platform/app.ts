@@ -47,8 +47,15 @@ export async function createApp(config: Config, name: string, policies: JobPolic
   const log = createLogger(name, config.log.level)
   const { prefix } = config.redis
   const producer = createRedis(config.redis.queue, 'producer', log)
-  const [cache] = await Promise.all([createCache(config.redis.cache, log), untilReady(producer)])
-  const database = createDatabase(config.database, createPositionMemory(cache, prefix), log)
+  const [cache] = await Promise.all([
+    createCache(config.redis.cache, log, config.redis.cacheReads),
+    untilReady(producer),
+  ])
+  const memory = createMemory(cache, prefix, log)
+  const positions = createPositionMemory(cache, prefix)
+  const database = createDatabase(config.database, positions, log, (things, position) =>
+    memory.changed(things, position),
+  )
   const queue = createQueue({ database, redis: producer, prefix, policies, log })
   const mailer = createMailer(config.mail)
   return {
@@ -56,7 +63,7 @@ export async function createApp(config: Config, name: string, policies: JobPolic
     log,
     database,
     cache,
-    memory: createMemory(cache, prefix, log),
+    memory,
     queue,
     files: config.s3 ? createS3Bucket(config.s3) : createFolderFiles(config.folders.files),
     mailer,

@@ -10,6 +10,11 @@ export interface Cache {
    * waits until they answer again.
    */
   ask<T>(commands: (redis: Redis) => Promise<T>): Promise<T | undefined>
+  /**
+   * The same for commands that only read and may miss the last moment: the replica on this host answers them, when
+   * there is one, also while no master does.
+   */
+  look<T>(commands: (redis: Redis) => Promise<T>): Promise<T | undefined>
   close(): Promise<void>
 }
 
@@ -17,8 +22,31 @@ const PATIENCE_MS = 250
 /** How often servers that are away are asked whether they are back. */
 const PROBE_MS = 500
 
-/** Connects to the cache servers, and waits a moment for them; they may come later. */
-export async function createCache(endpoint: RedisEndpoint, log: Logger): Promise<Cache> {
+/**
+ * Connects to the cache servers, and waits a moment for them; they may come later.
+ *
+ * @param reads the replica that `look` asks first.
+ */
+export async function createCache(
+  endpoint: RedisEndpoint,
+  log: Logger,
+  reads?: RedisEndpoint,
+): Promise<Cache> {
+  const [master, replica] = await Promise.all([
+    createBreaker(endpoint, log),
+    reads ? createBreaker(reads, log) : undefined,
+  ])
+  return {
+    ask: master.ask,
+    look: async (commands) => (await replica?.ask(commands)) ?? master.ask(commands),
+    async close() {
+      await Promise.all([master.close(), replica?.close()])
+    },
+  }
+}
+
+/** A connection that nobody waits for once it was found broken. */
+async function createBreaker(endpoint: RedisEndpoint, log: Logger): Promise<Pick<Cache, 'ask' | 'close'>> {
   const redis = createRedis(endpoint, 'cache', log)
   await untilReady(redis)
   let probe: NodeJS.Timeout | undefined

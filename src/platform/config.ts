@@ -48,6 +48,7 @@ const Variables = z.object({
   DATABASE_POOL_MAX: z.coerce.number().int().min(1).max(200).default(10),
   ...redisVariables('CACHE'),
   ...redisVariables('QUEUE'),
+  REDIS_CACHE_READ_URL: redis.optional(),
   REDIS_PREFIX: text.default('manyhands'),
   APP_KEYS: text.optional(),
   APP_KEYS_FILE: text.optional(),
@@ -133,7 +134,13 @@ export interface Config {
     /** Reads go to servers that may be behind; false when both pools lead to the same server. */
     readonly hasReplicas: boolean
   }
-  readonly redis: { readonly cache: RedisEndpoint; readonly queue: RedisEndpoint; readonly prefix: string }
+  readonly redis: {
+    readonly cache: RedisEndpoint
+    /** The replica of the cache on this host, for reads that may miss the last moment. */
+    readonly cacheReads: RedisEndpoint | undefined
+    readonly queue: RedisEndpoint
+    readonly prefix: string
+  }
   readonly secrets: {
     readonly appKeys: readonly AppKey[]
     /** What signs events about mails, in our own form and Mailgun's; undefined when none are taken. */
@@ -194,7 +201,12 @@ export function loadConfig(env: Environment): Config {
       poolMax: v.DATABASE_POOL_MAX,
       hasReplicas: serverOf(readUrl) !== serverOf(v.DATABASE_WRITE_URL),
     },
-    redis: { cache: redisEndpoint('CACHE', env), queue: redisEndpoint('QUEUE', env), prefix: v.REDIS_PREFIX },
+    redis: {
+      cache: redisEndpoint('CACHE', env),
+      cacheReads: v.REDIS_CACHE_READ_URL ? { kind: 'address', url: v.REDIS_CACHE_READ_URL } : undefined,
+      queue: redisEndpoint('QUEUE', env),
+      prefix: v.REDIS_PREFIX,
+    },
     secrets: {
       appKeys: appKeys(v.APP_KEYS, v.APP_KEYS_FILE),
       mailEvents: v.MAIL_EVENTS_SECRET,

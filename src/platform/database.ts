@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { changedBy } from './changes.ts'
 import type { Config } from './config.ts'
 import type { Logger } from './log.ts'
 import { catchesUp, createPositionReader } from './position.ts'
@@ -53,8 +54,16 @@ export interface Database {
   readonly pools: { readonly write: pg.Pool; readonly read: pg.Pool }
 }
 
+/** Told, after a commit, which things changed (see `noteChanged`) and what a replica must show to know of it. */
+export type ChangeListener = (things: readonly string[], position: string | undefined) => Promise<void>
+
 /** Opens both pools. Nothing connects before the first query. */
-export function createDatabase(config: Config['database'], positions: PositionMemory, log: Logger): Database {
+export function createDatabase(
+  config: Config['database'],
+  positions: PositionMemory,
+  log: Logger,
+  onChange: ChangeListener,
+): Database {
   const writePool = createPool({ url: config.writeUrl, max: config.poolMax }, log)
   const readPool = createPool({ url: config.readUrl, max: config.poolMax }, log)
   const primary = createKysely(writePool)
@@ -73,6 +82,7 @@ export function createDatabase(config: Config['database'], positions: PositionMe
         positions,
         readPosition,
         effects,
+        onChange,
       }),
     afterCommitOf(tx, effect) {
       effects.set(tx, [...(effects.get(tx) ?? []), effect])
@@ -100,6 +110,7 @@ interface Servers {
   positions: PositionMemory
   readPosition: () => Promise<string>
   effects: WeakMap<Tx, (() => void)[]>
+  onChange: ChangeListener
 }
 
 function openFor(user: DatabaseUser, servers: Servers): RequestDb {
@@ -134,6 +145,12 @@ function openFor(user: DatabaseUser, servers: Servers): RequestDb {
     }
   }
 
+  /** Before the caller is told: its next request finds nothing made of the state before. */
+  async function tellChanges(things: readonly string[]): Promise<void> {
+    // Without its position the primary was lost after the commit: then there is nobody to read from either.
+    if (things.length > 0) await servers.onChange(things, await committed?.catch(() => undefined))
+  }
+
   function mustWrite(): void {
     if (!user.writes) throw new Error('This route does not declare that it writes')
   }
@@ -164,7 +181,10 @@ function openFor(user: DatabaseUser, servers: Servers): RequestDb {
         }),
       )
       noteCommit()
-      for (const effect of (transaction && servers.effects.get(transaction)) ?? []) effect()
+      if (transaction) {
+        for (const effect of servers.effects.get(transaction) ?? []) effect()
+        await tellChanges(changedBy(transaction))
+      }
       return value
     },
 

@@ -3,16 +3,38 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import type { Cache } from './cache.ts'
 import type { Logger } from './log.ts'
+import { latestPosition } from './position.ts'
 
 /** A kind of value that is remembered, and for how long. */
 export interface Remembered {
   readonly name: string
   /** Raised when values of the present form mean something else than those before. */
-  readonly version: number
+  readonly version: number | string
   /** So long, in seconds, a value is given out as it is; a tenth more or less, lest all grow old at once. */
   readonly freshSeconds: number
-  /** So much longer it is given out while a new one is being made. */
+  /** So much longer it is given out while a new one is being made. Together at most a day. */
   readonly staleSeconds: number
+}
+
+/**
+ * Makes a value, or undefined: that is told to who asked, and not kept.
+ *
+ * @param position what a database must show that it is made from, when what it is made of has changed lately.
+ */
+export type Make<T> = (position: string | undefined) => Promise<T>
+
+/** How lookups of a kind ended. */
+export interface Lookups {
+  /** A value was there, and fresh. */
+  fresh: number
+  /** One was there, and is being made anew. */
+  stale: number
+  /** This one made it. */
+  made: number
+  /** Somebody else was making it: this one waited. */
+  waited: number
+  /** The servers were away, and this process had a value of its own. */
+  own: number
 }
 
 /** Values that are dear to make, kept in the cache servers for all processes as JSON. */
@@ -20,15 +42,33 @@ export interface Memory {
   /**
    * The value for a key, made when there is none. Among all who ask at the same time, in all processes, one makes it
    * and the others wait for it. While the servers are away each process remembers for itself.
+   *
+   * @param of the things it is made of, by the names that `changed` is told.
    */
-  get<T extends object>(kind: Remembered, key: string, make: () => Promise<T>): Promise<T>
-  /** What a value was made of has changed: who asks from now on gets a new one. */
-  forget(kind: Remembered, key: string): Promise<void>
+  get<T extends object | undefined>(
+    kind: Remembered,
+    key: string,
+    make: Make<T>,
+    of?: readonly string[],
+  ): Promise<T>
+  /**
+   * Things have changed: who asks from now on for what is made of them gets a new value.
+   *
+   * @param position what a replica must show to know of it.
+   */
+  changed(things: readonly string[], position?: string): Promise<void>
+  /** By kind, since this process began. */
+  readonly lookups: ReadonlyMap<string, Readonly<Lookups>>
 }
+
+/** How one lookup ended. */
+type Outcome = keyof Lookups
 
 interface Kept<T> {
   /** Milliseconds since 1970. */
   freshUntil: number
+  /** The marks of the things it is made of, as they were when its making began. */
+  of: string
   value: T
 }
 
@@ -37,102 +77,150 @@ const MAKING_MS = 60_000
 /** How often, in milliseconds, those look who wait for another process. */
 const LOOK_MS = 50
 const OWN_MAX = 1_000
+/** Without the servers no process hears of changes that another one made. */
+const OWN_SECONDS_MAX = 30
+/** Longer than any value is kept, in seconds. */
+const MARK_SECONDS = 25 * 3_600
 
-/** Keeps a value unless it was forgotten, or is somebody else's to make, since its making began. */
+/** Keeps a value unless it is somebody else's to make, or what it is made of has changed, since its making began. */
 const KEEP = `if redis.call('get', KEYS[2]) ~= ARGV[1] then return 0 end
+  redis.call('del', KEYS[2])
+  local of = ''
+  for i = 3, #KEYS do of = of .. (redis.call('get', KEYS[i]) or '') .. ' ' end
+  if of ~= ARGV[4] then return 0 end
   redis.call('set', KEYS[1], ARGV[2], 'PX', ARGV[3])
-  return redis.call('del', KEYS[2])`
+  return 1`
+
+/** Lets go of a making, unless it is somebody else's by now. */
+const LEAVE = `if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end`
 
 export function createMemory(cache: Cache, prefix: string, log: Logger): Memory {
   const own = new LRUCache<string, object>({ max: OWN_MAX })
-  const flights = new Map<string, Promise<object>>()
-  const nameOf = ({ name, version }: Remembered, key: string) => `${prefix}:${name}-${version}:${key}`
-  const makingOf = (name: string) => `${name}:making`
+  const flights = new Map<string, Promise<Found<object | undefined>>>()
+  const lookups = new Map<string, Lookups>()
+  const markOf = (thing: string) => `${prefix}:changed:${thing}`
 
-  async function read<T>(name: string): Promise<Kept<T> | 'none' | 'away'> {
-    const text = await cache.ask(async (redis) => (await redis.get(name)) ?? '')
-    if (text === undefined) return 'away'
-    return text === '' ? 'none' : (JSON.parse(text) as Kept<T>)
+  async function read<T>({ name, marks }: Making<T>, from: 'ask' | 'look'): Promise<Looked<T> | 'away'> {
+    const texts = await cache[from]((redis) => redis.mget(name, ...marks))
+    if (texts === undefined) return 'away'
+    const [text, ...present] = texts
+    const of = present.map((mark) => `${mark ?? ''} `).join('')
+    const kept = typeof text === 'string' ? (JSON.parse(text) as Kept<T>) : undefined
+    return { of, kept: kept?.of === of ? kept : undefined }
   }
 
   /** @returns a token when the value is ours to make. */
-  async function begin(name: string): Promise<string | undefined> {
+  async function begin<T>({ name }: Making<T>, of: string): Promise<string | 'theirs' | 'away'> {
     const token = randomUUID()
-    const reply = await cache.ask((redis) => redis.set(makingOf(name), token, 'PX', MAKING_MS, 'NX'))
-    return reply === 'OK' ? token : undefined
+    const reply = await cache.ask(
+      async (redis) => (await redis.set(makingOf(name, of), token, 'PX', MAKING_MS, 'NX')) ?? 'theirs',
+    )
+    return reply === undefined ? 'away' : reply === 'OK' ? token : 'theirs'
   }
 
-  async function makeForAll<T>(job: Making<T>, token: string): Promise<T> {
-    const { name, kind, make } = job
+  async function makeForAll<T>(making: Making<T>, of: string, token: string): Promise<T> {
+    const { name, kind, make, marks } = making
+    const lock = makingOf(name, of)
+    let value: T | undefined
     try {
-      const value = await make()
-      const milliseconds = Math.round((kind.freshSeconds + kind.staleSeconds) * 1000)
-      const text = JSON.stringify({ freshUntil: freshUntil(kind), value } satisfies Kept<T>)
-      await cache.ask((redis) => redis.eval(KEEP, 2, name, makingOf(name), token, text, milliseconds))
+      value = await make(positionIn(of))
       return value
-    } catch (error) {
-      await cache.ask((redis) => redis.del(makingOf(name)))
-      throw error
+    } finally {
+      if (value === undefined) {
+        await cache.ask((redis) => redis.eval(LEAVE, 1, lock, token))
+      } else {
+        const milliseconds = Math.round((kind.freshSeconds + kind.staleSeconds) * 1000)
+        const text = JSON.stringify({ freshUntil: freshUntil(kind), of, value } satisfies Kept<T>)
+        const keys = [name, lock, ...marks]
+        await cache.ask((redis) => redis.eval(KEEP, keys.length, ...keys, token, text, milliseconds, of))
+      }
     }
   }
 
-  async function makeAlone<T extends object>({ name, kind, make }: Making<T>): Promise<T> {
-    const kept = own.get(name)
-    if (kept) return kept as T
-    const value = await make()
-    own.set(name, value, { ttl: kind.freshSeconds * 1000 })
-    return value
+  async function makeAlone<T extends object | undefined>(making: Making<T>): Promise<Found<T>> {
+    const { name, kind, make } = making
+    const known = own.get(name)
+    if (known) return { value: known as T, outcome: 'own' }
+    const value = await make(undefined)
+    if (value) own.set(name, value, { ttl: Math.min(kind.freshSeconds, OWN_SECONDS_MAX) * 1000 })
+    return { value, outcome: 'made' }
   }
 
-  /** Another process makes the value; undefined when it has died of that. */
-  async function untilMade<T>(name: string): Promise<T | undefined> {
+  /** Another process makes the value; undefined when it has died of that, or there is none to keep. */
+  async function untilMade<T>(making: Making<T>, of: string): Promise<T | undefined> {
     for (let waited = 0; waited < MAKING_MS; waited += LOOK_MS) {
       await sleep(LOOK_MS)
-      const isMaking = (await cache.ask((redis) => redis.exists(makingOf(name)))) === 1
-      const kept = await read<T>(name)
-      if (typeof kept === 'object') return kept.value
+      const lock = makingOf(making.name, of)
+      const isMaking = (await cache.ask((redis) => redis.exists(lock))) === 1
+      const looked = await read(making, 'ask')
+      if (looked !== 'away' && looked.kept) return looked.kept.value
       if (!isMaking) return undefined
     }
     return undefined
   }
 
-  async function find<T extends object>(making: Making<T>): Promise<T> {
-    const { name, kind } = making
-    const kept = await read<T>(name)
-    if (kept === 'away') return makeAlone(making)
-    if (kept !== 'none' && Date.now() < kept.freshUntil) return kept.value
-    const token = await begin(name)
-    if (kept === 'none') {
-      if (token !== undefined) return makeForAll(making, token)
-      return (await untilMade<T>(name)) ?? makeAlone(making)
+  async function find<T extends object | undefined>(making: Making<T>): Promise<Found<T>> {
+    const looked = await read(making, 'look')
+    if (looked === 'away') return makeAlone(making)
+    const { kept, of } = looked
+    if (kept && Date.now() < kept.freshUntil) return { value: kept.value, outcome: 'fresh' }
+    const turn = await begin(making, of)
+    if (kept) {
+      if (turn !== 'theirs' && turn !== 'away') {
+        makeForAll(making, of, turn).catch((error: unknown) => {
+          log.warn({ err: error, kind: making.kind.name }, 'not made anew: the old value stays for now')
+        })
+      }
+      return { value: kept.value, outcome: 'stale' }
     }
-    if (token !== undefined) {
-      makeForAll(making, token).catch((error: unknown) => {
-        log.warn({ err: error, kind: kind.name }, 'not made anew: the old value stays for now')
-      })
-    }
-    return kept.value
+    if (turn === 'away') return makeAlone(making)
+    if (turn !== 'theirs') return { value: await makeForAll(making, of, turn), outcome: 'made' }
+    const made = await untilMade(making, of)
+    return made ? { value: made, outcome: 'waited' } : makeAlone(making)
+  }
+
+  function count(kind: Remembered, outcome: Outcome): void {
+    const counts = lookups.get(kind.name) ?? { fresh: 0, stale: 0, made: 0, waited: 0, own: 0 }
+    counts[outcome] += 1
+    lookups.set(kind.name, counts)
   }
 
   return {
-    async get<T extends object>(kind: Remembered, key: string, make: () => Promise<T>): Promise<T> {
-      const name = nameOf(kind, key)
+    lookups,
+    async get<T extends object | undefined>(
+      kind: Remembered,
+      key: string,
+      make: Make<T>,
+      of: readonly string[] = [],
+    ): Promise<T> {
+      const name = `${prefix}:${kind.name}-${kind.version}:${key}`
       const flying = flights.get(name)
-      if (flying) return (await flying) as T
-      const flight = find({ name, kind, make })
+      if (flying) {
+        const { value, outcome } = await flying
+        count(kind, outcome === 'made' ? 'waited' : outcome)
+        return value as T
+      }
+      const flight = find({ name, kind, make, marks: of.map(markOf) })
       flights.set(name, flight)
       try {
-        return await flight
+        const { value, outcome } = await flight
+        count(kind, outcome)
+        return value
       } finally {
         if (flights.get(name) === flight) flights.delete(name)
       }
     },
-    async forget(kind, key) {
-      const name = nameOf(kind, key)
+    async changed(things, position = '') {
+      if (things.length === 0) return
       // Who asks from now on does not join those who asked before.
-      flights.delete(name)
-      own.delete(name)
-      await cache.ask((redis) => redis.del(name, makingOf(name)))
+      flights.clear()
+      own.clear()
+      const mark = `${randomUUID()}@${position}`
+      await cache.ask((redis) => {
+        const all = redis.pipeline()
+        for (const thing of things) all.set(markOf(thing), mark, 'EX', MARK_SECONDS)
+        return all.exec()
+      })
     },
   }
 }
@@ -140,7 +228,29 @@ export function createMemory(cache: Cache, prefix: string, log: Logger): Memory 
 interface Making<T> {
   readonly name: string
   readonly kind: Remembered
-  readonly make: () => Promise<T>
+  readonly make: Make<T>
+  readonly marks: readonly string[]
+}
+
+interface Looked<T> {
+  readonly of: string
+  readonly kept: Kept<T> | undefined
+}
+
+interface Found<T> {
+  readonly value: T
+  readonly outcome: Outcome
+}
+
+/** What is made of the state before a change holds up nobody who asks after it. */
+function makingOf(name: string, of: string): string {
+  return `${name}:making:${of}`
+}
+
+/** The latest position among marks. */
+function positionIn(of: string): string | undefined {
+  const positions = of.split(' ').flatMap((mark) => mark.split('@')[1] || [])
+  return latestPosition(positions)
 }
 
 function freshUntil({ freshSeconds }: Remembered): number {

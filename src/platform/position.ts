@@ -60,3 +60,16 @@ export function createPositionMemory(cache: Cache, prefix: string): PositionMemo
     },
   }
 }
+
+/** Of several positions the one that shows most. */
+export function latestPosition(positions: readonly string[]): string | undefined {
+  return positions.toSorted((a, b) => (comparable(a) < comparable(b) ? 1 : -1))[0]
+}
+
+/** Both halves of a position, in hexadecimal digits, as text that sorts as they do. */
+function comparable(position: string): string {
+  return position
+    .split('/')
+    .map((half) => half.padStart(8, '0'))
+    .join('')
+}

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import i18next from 'i18next'
 import nunjucks from 'nunjucks'
@@ -5,6 +6,8 @@ import nunjucks from 'nunjucks'
 const { SafeString } = nunjucks.runtime
 
 const english = readFileSync(new URL('../locales/en.json', import.meta.url), 'utf8')
+/** Differs whenever the catalogue does. */
+export const wordsVersion = createHash('sha256').update(english).digest('base64url')
 const words = i18next.createInstance()
 void words.init({
   lng: 'en',

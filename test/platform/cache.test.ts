@@ -8,6 +8,7 @@ import { findRedis, startRedis } from '../../src/bin/local/redis.ts'
 import { createCache } from '../../src/platform/cache.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import { createMemory } from '../../src/platform/memory.ts'
+import type { Memory } from '../../src/platform/memory.ts'
 import { startRedisGroup } from '../support/sentinels.ts'
 import { cacheFolder, testRedis } from '../support/servers.ts'
 
@@ -97,23 +98,60 @@ test('a making that fails is told to who asked, and the next one tries again', a
   assert.deepEqual(await memory.get(FIGURE, 'x', () => Promise.resolve({ ok: true })), { ok: true })
 })
 
-test('what is forgotten while it is being made is not kept', async (t) => {
+test('a making that gives nothing is told to who asked, and not kept', async (t) => {
+  const [memory] = await sharedMemories(t, 1)
+  assert.ok(memory)
+  assert.equal(await memory.get(FIGURE, 'x', () => Promise.resolve(undefined)), undefined)
+  assert.deepEqual(await memory.get(FIGURE, 'x', () => Promise.resolve({ ok: true })), { ok: true })
+})
+
+test('what a value is made of changes: everywhere a new one is made, which sees the change', async (t) => {
+  const [one, other] = await sharedMemories(t, 2)
+  assert.ok(one && other)
+  const from: (string | undefined)[] = []
+  const get = (memory: Memory, key: string, of: string[]) =>
+    memory.get(
+      FIGURE,
+      key,
+      (position) => {
+        from.push(position)
+        return Promise.resolve({ made: from.length })
+      },
+      of,
+    )
+  assert.deepEqual(await get(one, 'x', ['a', 'b']), { made: 1 })
+  assert.deepEqual(await get(other, 'x', ['a', 'b']), { made: 1 })
+  await other.changed(['b'], '0/16B3748')
+  await other.changed(['a'], '0/5')
+  assert.deepEqual(await get(one, 'x', ['a', 'b']), { made: 2 })
+  assert.deepEqual(await get(other, 'x', ['a', 'b']), { made: 2 })
+  await one.changed(['c'])
+  await one.changed([])
+  assert.deepEqual(await get(other, 'x', ['a', 'b']), { made: 2 })
+  assert.deepEqual(from, [undefined, '0/16B3748'])
+  assert.deepEqual(one.lookups.get('figure'), { fresh: 0, stale: 0, made: 2, waited: 0, own: 0 })
+  assert.deepEqual(other.lookups.get('figure'), { fresh: 3, stale: 0, made: 0, waited: 0, own: 0 })
+})
+
+test('what a value is made of changes while it is being made: it is not kept', async (t) => {
   const [one, other] = await sharedMemories(t, 2)
   assert.ok(one && other)
   const begun = Promise.withResolvers<undefined>()
   const mayEnd = Promise.withResolvers<undefined>()
-  const before = one.get(FIGURE, 'x', async () => {
+  const made = async () => {
     begun.resolve(undefined)
     await mayEnd.promise
     return { state: 'before' }
-  })
+  }
+  const before = one.get(FIGURE, 'x', made, ['a'])
   await begun.promise
-  await other.forget(FIGURE, 'x')
+  await other.changed(['a'])
+  const after = () => Promise.resolve({ state: 'after' })
+  // Nobody who asks after the change waits for what was begun before it.
+  assert.deepEqual(await other.get(FIGURE, 'x', after, ['a']), { state: 'after' })
   mayEnd.resolve(undefined)
   assert.deepEqual(await before, { state: 'before' })
-  assert.deepEqual(await other.get(FIGURE, 'x', () => Promise.resolve({ state: 'after' })), {
-    state: 'after',
-  })
+  assert.deepEqual(await one.get(FIGURE, 'x', made, ['a']), { state: 'after' })
 })
 
 test('without a cache each process remembers for itself', async (t) => {
@@ -123,10 +161,33 @@ test('without a cache each process remembers for itself', async (t) => {
   let made = 0
   const make = () => Promise.resolve({ number: (made += 1) })
   for (let times = 0; times < 3; times += 1) {
-    assert.deepEqual(await memory.get(FIGURE, 'x', make), { number: 1 })
+    assert.deepEqual(await memory.get(FIGURE, 'x', make, ['a']), { number: 1 })
   }
-  await memory.forget(FIGURE, 'x')
-  assert.deepEqual(await memory.get(FIGURE, 'x', make), { number: 2 })
+  await memory.changed(['a'])
+  assert.deepEqual(await memory.get(FIGURE, 'x', make, ['a']), { number: 2 })
+  assert.equal(await memory.get(FIGURE, 'y', () => Promise.resolve(undefined)), undefined)
+  assert.deepEqual(memory.lookups.get('figure'), { fresh: 0, stale: 0, made: 3, waited: 0, own: 2 })
+})
+
+test('while there is no master, values are read from the replica on this host', async (t) => {
+  const group = await startRedisGroup()
+  const reads = { kind: 'address', url: `redis://127.0.0.1:${group.replicaPort}` } as const
+  const cache = await createCache(group.endpoint, log, reads)
+  t.after(async () => {
+    await cache.close()
+    await group.end()
+  })
+  const memory = createMemory(cache, 'p', log)
+  let made = 0
+  const make = () => Promise.resolve({ number: (made += 1) })
+  await memory.get(FIGURE, 'x', make)
+  while ((await cache.look((redis) => redis.exists('p:figure-1:x'))) !== 1) continue
+  await group.killMaster()
+  assert.deepEqual(await memory.get(FIGURE, 'x', make), { number: 1 })
+  assert.equal(await cache.ask((redis) => redis.set('a', '1')), undefined)
+  // There was none, and nowhere to keep it but here.
+  assert.deepEqual(await memory.get(FIGURE, 'y', make), { number: 2 })
+  assert.deepEqual(await memory.get(FIGURE, 'y', make), { number: 2 })
 })
 
 for (const [fault, wound] of [

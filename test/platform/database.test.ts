@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { sql } from 'kysely'
+import { noteChanged } from '../../src/platform/changes.ts'
 import { createDatabase } from '../../src/platform/database.ts'
 import type { PositionMemory } from '../../src/platform/position.ts'
 import { createLogger } from '../../src/platform/log.ts'
@@ -27,9 +28,13 @@ async function setUp(t: TestContext) {
   const { writeUrl, readUrl, directUrl } = await createTestDatabase(t)
   const positions = memory()
   const config = { writeUrl, readUrl, directUrl, poolMax: 4, hasReplicas: true }
-  const database = createDatabase(config, positions, createLogger('test', 'silent'))
+  const changes: [readonly string[], string | undefined][] = []
+  const database = createDatabase(config, positions, createLogger('test', 'silent'), (things, position) => {
+    changes.push([things, position])
+    return Promise.resolve()
+  })
   t.after(() => database.close())
-  return { database, positions }
+  return { database, positions, changes }
 }
 
 const addCategory = (name: string) => (tx: Db) =>
@@ -149,6 +154,7 @@ test('it is ready when both servers answer', async (t) => {
     },
     memory(),
     createLogger('test', 'silent'),
+    () => Promise.resolve(),
   )
   t.after(() => away.close())
   assert.equal(await away.isReady(), false)
@@ -171,4 +177,24 @@ test('integers and times arrive without loss, and integers beyond a number are r
   assert.equal(await one(`'infinity'::timestamptz`), 'infinity')
   assert.deepEqual(await one(`'{1,2}'::bigint[]`), [1, 2])
   assert.deepEqual(await one(`'{}'::bigint[]`), [])
+})
+
+test('what a transaction changed is told after its commit, with its position, and not when it rolls back', async (t) => {
+  const { database, changes } = await setUp(t)
+  const db = () => database.open({ writes: true })
+  await assert.rejects(
+    db().write((tx) => {
+      noteChanged(tx, 'a')
+      throw new Error('no')
+    }),
+  )
+  await db().write(addCategory('unnoted'))
+  assert.deepEqual(changes, [])
+  const writer = db()
+  await writer.write(async (tx) => {
+    noteChanged(tx, 'a', 'b')
+    noteChanged(tx, 'b')
+    await addCategory('noted')(tx)
+  })
+  assert.deepEqual(changes, [[['a', 'b'], await writer.position()]])
 })

@@ -18,6 +18,8 @@ const DOWN_AFTER_MS = 2_000
 
 /** A master, two replicas and three sentinels on loopback, with the times of production. */
 export interface RedisGroup {
+  /** Where a replica of the first master listens. */
+  readonly replicaPort: number
   readonly endpoint: Extract<RedisEndpoint, { kind: 'sentinels' }>
   /** The settings that lead to it as the queue. */
   readonly queue: Record<string, string>
@@ -52,7 +54,7 @@ export async function startRedisGroup(): Promise<RedisGroup> {
   const data = ['save ""', 'appendonly no', 'repl-diskless-sync-delay 0']
   const first = await start('a', () => data)
   const follow = [...data, `replicaof 127.0.0.1 ${first.port}`]
-  await Promise.all([start('b', () => follow), start('c', () => follow)])
+  const [replica] = await Promise.all([start('b', () => follow), start('c', () => follow)])
   const watch = [
     `sentinel monitor ${MASTER} 127.0.0.1 ${first.port} 2`,
     `sentinel down-after-milliseconds ${MASTER} ${DOWN_AFTER_MS}`,
@@ -75,6 +77,7 @@ export async function startRedisGroup(): Promise<RedisGroup> {
     return node
   }
   return {
+    replicaPort: replica.port,
     endpoint: {
       kind: 'sentinels',
       sentinels: ports.map((port) => ({ host: '127.0.0.1', port })),

@@ -9,7 +9,10 @@ export interface ProjectViewer {
 export type MaybeViewer = ProjectViewer | undefined
 
 /** Owners and admins change a project and see all of it. */
-export function mayEditProject(viewer: MaybeViewer, project: Pick<Project, 'ownerIds'>): boolean {
+export function mayEditProject(
+  viewer: MaybeViewer,
+  project: { readonly ownerIds: readonly number[] },
+): boolean {
   return viewer !== undefined && (viewer.isAdmin || project.ownerIds.includes(viewer.id))
 }
 

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { noteChanged } from '../../platform/changes.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
 import type { Json, JsonObject } from '../../platform/schema.ts'
 
@@ -87,6 +88,19 @@ export async function findProject(db: Db, id: number): Promise<Project | undefin
 
 export async function findProjectByShortName(db: Db, shortName: string): Promise<Project | undefined> {
   return projects(db).where('short_name', '=', shortName).executeTakeFirst()
+}
+
+/** What remembered values are made of: published projects as lists show them, and the figures of any of them. */
+export const PROJECT_LIST = 'projects'
+export const PROJECT_FIGURES = 'project-figures'
+
+/** One project, its figures among it. */
+export function projectThing(shortName: string): string {
+  return `project:${shortName}`
+}
+
+function noteProject(tx: Tx, { shortName, published }: Pick<Project, 'shortName' | 'published'>): void {
+  noteChanged(tx, projectThing(shortName), ...(published ? [PROJECT_LIST] : []))
 }
 
 export interface ProjectPage {
@@ -210,11 +224,15 @@ export async function updateProjectColumns(tx: Tx, id: number, changes: ProjectC
     undo_seconds: changes.undoSeconds,
     calibration_rate: changes.calibrationRate,
   }
-  await tx
+  // Who knew it by another name finds it there no more.
+  const before = changes.shortName === undefined ? undefined : await findProject(tx, id)
+  const after = await tx
     .updateTable('project')
     .set({ ...withoutUndefined(columns), updated: sql`now()` })
     .where('id', '=', id)
-    .execute()
+    .returning(['short_name as shortName', 'published'])
+    .executeTakeFirst()
+  for (const project of [before, after]) if (project) noteProject(tx, project)
 }
 
 /** Replaces the sealed secret key, which every token for the project is signed with. */
@@ -307,13 +325,15 @@ export async function resetDraft(tx: Tx, projectId: number): Promise<void> {
 
 /** Publishes a draft: false when it is one no more. Of several callers at once one gets true, the others wait for it. */
 export async function markPublished(tx: Tx, projectId: number): Promise<boolean> {
-  const { numUpdatedRows } = await tx
+  const published = await tx
     .updateTable('project')
     .set({ published: true, updated: sql`now()`, sched_epoch: sql`sched_epoch + 1` })
     .where('id', '=', projectId)
     .where('published', '=', false)
+    .returning(['short_name as shortName', 'published'])
     .executeTakeFirst()
-  return numUpdatedRows === 1n
+  if (published) noteProject(tx, published)
+  return published !== undefined
 }
 
 export async function hasTasks(db: Db, projectId: number): Promise<boolean> {
@@ -351,7 +371,12 @@ export async function deleteProjectRows(tx: Tx, projectId: number): Promise<void
   ] as const) {
     await tx.deleteFrom(table).where('project_id', '=', projectId).execute()
   }
-  await tx.deleteFrom('project').where('id', '=', projectId).execute()
+  const deleted = await tx
+    .deleteFrom('project')
+    .where('id', '=', projectId)
+    .returning(['short_name as shortName', 'published'])
+    .executeTakeFirst()
+  if (deleted) noteProject(tx, deleted)
 }
 
 /** Totals of several projects, exact also for what no worker has folded yet. */

@@ -38,6 +38,7 @@ import {
 import type { Project, ProjectChanges, ProjectPage, ProjectTotals } from './project-repository.ts'
 
 export type { Project, ProjectChanges, ProjectTotals } from './project-repository.ts'
+export { PROJECT_FIGURES, PROJECT_LIST, projectThing } from './project-repository.ts'
 
 /** First path segments below /project/ that are pages, and a name that PyBossa's browser library cannot live with. */
 const RESERVED_SHORT_NAMES = new Set([
@@ -286,6 +287,12 @@ export async function getProjectByShortName(
   shortName: string,
 ): Promise<Project> {
   return readable(viewer, await db.read((reader) => findProjectByShortName(reader, shortName)), shortName)
+}
+
+/** A project that everybody may see. */
+export async function findPublishedProject(db: RequestDb, shortName: string): Promise<Project | undefined> {
+  const project = await db.read((reader) => findProjectByShortName(reader, shortName))
+  return project && mayReadProject(undefined, project) ? project : undefined
 }
 
 /** The same by what stands in an address: an id, else a short name. */

@@ -4,12 +4,18 @@ import type { Db, Tx } from '../../platform/postgres.ts'
 /** Any number that no other advisory lock of this database uses. */
 const FOLD_LOCK = 7_263_002
 
+/** How many changes were folded, and the short names of the projects whose totals they moved. */
+export interface Folded {
+  changes: number
+  shortNames: string[]
+}
+
 /**
- * Moves at most `batch` of the changes that were appended into the totals, unless another worker is at it; how many.
+ * Moves at most `batch` of the changes that were appended into the totals, unless another worker is at it.
  * One statement, hence one transaction: each change is counted once, whatever order the appending ones commit in.
  */
-export async function foldDeltas(primary: Db, batch: number): Promise<number> {
-  const { rows } = await sql<{ folded: number }>`
+export async function foldDeltas(primary: Db, batch: number): Promise<Folded> {
+  const { rows } = await sql<Folded>`
     with turn as materialized (select pg_try_advisory_xact_lock(${FOLD_LOCK}) as mine),
     gone as (
       delete from project_delta where id in (
@@ -34,8 +40,10 @@ export async function foldDeltas(primary: Db, batch: number): Promise<number> {
             n_extra = t.n_extra + excluded.n_extra,
             n_contributors = t.n_contributors + excluded.n_contributors,
             last_activity = greatest(t.last_activity, excluded.last_activity))
-    select count(*)::int as folded from gone`.execute(primary)
-  return rows[0]?.folded ?? 0
+    select (select count(*) from gone)::int as changes,
+           array(select p.short_name from summed s join project p on p.id = s.project_id) as "shortNames"
+    `.execute(primary)
+  return rows[0] ?? { changes: 0, shortNames: [] }
 }
 
 /** A figure of a project's totals that is not what the rows say. */

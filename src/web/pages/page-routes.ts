@@ -20,6 +20,7 @@ import { presenterCodeRoutes } from './presenter-code.ts'
 import { presenterVersionRoutes } from './presenter-versions.ts'
 import { presenterRoutes } from './presenter.ts'
 import { projectRoutes } from './projects.ts'
+import { createReadyPages } from './ready-pages.ts'
 import { ruleRoutes } from './rules.ts'
 import { siteRoutes } from './site.ts'
 import { taskRoutes } from './tasks.ts'
@@ -29,8 +30,9 @@ import { webhookRoutes } from './webhooks.ts'
 /** Every page of the site. */
 export function pageRoutes(app: App, views: Views, document: ApiDocument): Router<RequestState> {
   const router = new Router<RequestState>()
+  const readyPages = createReadyPages(app, views)
   for (const routes of [
-    siteRoutes(app, views),
+    siteRoutes(views, readyPages),
     apiHelpRoutes(app, views, document),
     accountRoutes(app, views),
     keyRoutes(app, views),
@@ -39,7 +41,7 @@ export function pageRoutes(app: App, views: Views, document: ApiDocument): Route
     mailRoutes(app, views),
     adminJobRoutes(app, views),
     adminMailRoutes(app, views),
-    projectRoutes(app, views),
+    projectRoutes(app, views, readyPages),
     importRoutes(app, views),
     presenterRoutes(app, views),
     presenterCodeRoutes(app, views),

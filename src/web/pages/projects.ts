@@ -1,11 +1,16 @@
 import { Router } from '@koa/router'
 import { mayEditProject } from '../../domain/projects/project-policy.ts'
+import type { MaybeViewer } from '../../domain/projects/project-policy.ts'
 import {
+  PROJECT_FIGURES,
+  PROJECT_LIST,
   createProject,
+  findPublishedProject,
   getProjectByShortName,
   getTotals,
   listPublishedProjects,
   mustEdit,
+  projectThing,
   publishProject,
   resetSecretKey,
   updateProject,
@@ -18,22 +23,29 @@ import { readForm } from '../../http/form.ts'
 import { requireViewer } from '../../http/guards.ts'
 import { pathText, queryNumber } from '../../http/request-values.ts'
 import type { Context, RequestState } from '../../http/state.ts'
-import type { Views } from '../../http/views.ts'
+import type { View, Views } from '../../http/views.ts'
 import { NotFoundError } from '../../lib/errors.ts'
 import { proposedShortName } from '../../lib/short-name.ts'
 import type { App } from '../../platform/app.ts'
+import type { RequestDb } from '../../platform/database.ts'
 import { orShowAgain } from './form-view.ts'
 import type { FormView } from './form-view.ts'
 import { projectCard, projectUrl, safeDescription } from './project-card.ts'
+import type { ReadyPages } from './ready-pages.ts'
 
 const PER_PAGE = 12
 
 /** The project that an address names. @throws NotFoundError, UnauthenticatedError, ForbiddenError */
 export async function projectOf(ctx: Context): Promise<Project> {
+  return getProjectByShortName(ctx.state.db, ctx.state.viewer, namedIn(ctx))
+}
+
+/** The short name in an address. @throws NotFoundError for what is none. */
+function namedIn(ctx: Context): string {
   const shortName = pathText(ctx, 'shortName')
   // The database has no text with a NUL, hence no such project.
   if (shortName.includes('\0')) throw new NotFoundError('project', shortName)
-  return getProjectByShortName(ctx.state.db, ctx.state.viewer, shortName)
+  return shortName
 }
 
 /** The same for its owners only, with its figures. */
@@ -45,21 +57,24 @@ export async function ownedProjectOf(ctx: Context): Promise<ProjectWithTotals> {
 }
 
 /** Lists of projects, and a project's own pages for visitors and owners. */
-export function projectRoutes(app: App, views: Views): Router<RequestState> {
+export function projectRoutes(app: App, views: Views, readyPages: ReadyPages): Router<RequestState> {
   const router = new Router<RequestState>({ prefix: '/project' })
 
   router.get('/', async (ctx) => {
     const before = queryNumber(ctx, 'before')
-    const page = await listPublishedProjects(ctx.state.db, { before, limit: PER_PAGE + 1 })
-    const shown = page.slice(0, PER_PAGE)
-    const last = shown.at(-1)
-    const nextUrl = page.length > PER_PAGE && last ? `/project/?before=${last.project.id}` : null
-    views.render(
-      ctx,
-      'pages/projects/list.html',
-      { projects: shown.map(projectCard), nextUrl },
-      { shared: true },
-    )
+    const page = await readyPages({
+      name: 'project-list',
+      key: String(before ?? 'first'),
+      of: [PROJECT_LIST, PROJECT_FIGURES],
+      async make(db) {
+        const found = await listPublishedProjects(db, { before, limit: PER_PAGE + 1 })
+        const shown = found.slice(0, PER_PAGE)
+        const last = shown.at(-1)
+        const nextUrl = found.length > PER_PAGE && last ? `/project/?before=${last.project.id}` : null
+        return { template: 'pages/projects/list.html', view: { projects: shown.map(projectCard), nextUrl } }
+      },
+    })
+    if (page) views.renderFragment(ctx, page.fragment)
   })
 
   router.get('/new', (ctx) => {
@@ -87,20 +102,25 @@ export function projectRoutes(app: App, views: Views): Router<RequestState> {
   })
 
   router.get('/:shortName/', async (ctx) => {
-    const project = await projectOf(ctx)
-    const totals = await getTotals(ctx.state.db, project.id)
-    const owner = await getUserById(ctx.state.db, project.ownerId)
-    const view = {
-      project: {
-        ...projectCard({ project, totals }),
-        longDescriptionHtml: safeDescription(project.longDescription),
-        ownerName: owner.fullName,
+    const shortName = namedIn(ctx)
+    const page = await readyPages({
+      name: 'project',
+      key: shortName,
+      of: [projectThing(shortName)],
+      async make(db) {
+        const project = await findPublishedProject(db, shortName)
+        if (!project) return undefined
+        const view = await projectView(db, undefined, project)
+        return { template: 'pages/projects/show.html', view, ownerIds: project.ownerIds }
       },
-      mayEdit: mayEditProject(ctx.state.viewer, project),
-      canStart: project.presenterVersionId !== null && totals.nTasks > totals.nCompletedTasks,
-      missing: missingIn(project, totals),
+    })
+    const { db, viewer } = ctx.state
+    if (page && !mayEditProject(viewer, page)) {
+      views.renderFragment(ctx, page.fragment)
+      return
     }
-    views.render(ctx, 'pages/projects/show.html', view, { shared: project.published })
+    const project = await projectOf(ctx)
+    views.render(ctx, 'pages/projects/show.html', await projectView(db, viewer, project))
   })
 
   router.get('/:shortName/tasks/', async (ctx) => {
@@ -183,6 +203,21 @@ export function projectRoutes(app: App, views: Views): Router<RequestState> {
   })
 
   return router
+}
+
+/** A project's page, as this person sees it. */
+async function projectView(db: RequestDb, viewer: MaybeViewer, project: Project): Promise<View> {
+  const [totals, owner] = await Promise.all([getTotals(db, project.id), getUserById(db, project.ownerId)])
+  return {
+    project: {
+      ...projectCard({ project, totals }),
+      longDescriptionHtml: safeDescription(project.longDescription),
+      ownerName: owner.fullName,
+    },
+    mayEdit: mayEditProject(viewer, project),
+    canStart: project.presenterVersionId !== null && totals.nTasks > totals.nCompletedTasks,
+    missing: missingIn(project, totals),
+  }
 }
 
 /** What keeps people from answering a project's tasks. */

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import supertest from 'supertest'
 import { getProjectById, publishProject } from '../../../src/domain/projects/project-service.ts'
+import { createTotalFolder } from '../../../src/domain/totals/total-service.ts'
 import { startTestApp } from '../../support/app.ts'
 import { draftProject, externalContributor, publishedProject, rowsOf } from '../../support/builders.ts'
 import { untilFileEnds } from '../../support/file-ending.ts'
@@ -161,7 +162,7 @@ test('a project without answers invites those who may give the first one', async
   const who = await externalContributor(site, project)
   await who.newTask().expect(200)
   await who.submit(project.taskIds[0] ?? 0).expect(200)
-  await waitForReplica()
+  await createTotalFolder(site.app).fold()
   await site.http.get(path).expect(200, /50 % done · 1 contributor</)
 })
 

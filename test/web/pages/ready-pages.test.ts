@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import supertest from 'supertest'
+import { jobs } from '../../../jobs/index.ts'
+import { createTotalFolder } from '../../../src/domain/totals/total-service.ts'
+import { createApp } from '../../../src/platform/app.ts'
+import type { App } from '../../../src/platform/app.ts'
+import { loadConfig } from '../../../src/platform/config.ts'
+import { createServer } from '../../../src/web/server.ts'
+import { startTestApp } from '../../support/app.ts'
+import { draftProject, externalContributor, publishedProject } from '../../support/builders.ts'
+import { untilFileEnds } from '../../support/file-ending.ts'
+import { eventually } from '../../support/jobs.ts'
+
+const end = untilFileEnds()
+const site = await startTestApp(end)
+const owner = await site.user()
+const member = await site.user()
+
+/** How often either pool is used while something is done. */
+async function queriesOf(app: App, work: () => Promise<unknown>): Promise<number> {
+  let queries = 0
+  const count = () => (queries += 1)
+  const pools = Object.values(app.database.pools)
+  for (const pool of pools) pool.on('acquire', count)
+  await work()
+  for (const pool of pools) pool.off('acquire', count)
+  return queries
+}
+
+test('pages from a warm cache ask the database nothing, for visitors and for people who are signed in', async () => {
+  const { shortName } = await publishedProject(site, owner)
+  for (const path of ['/', '/project/', `/project/${shortName}/`]) {
+    const cold = await site.http.get(path).expect(200, new RegExp(shortName))
+    assert.match(cold.text, /<title>[^<]+<\/title>[\s\S]*Sign in/)
+    await member.http.get(path).expect(200)
+    const queries = await queriesOf(site.app, async () => {
+      const warm = await site.http.get(path).expect(200)
+      assert.equal(warm.text, cold.text)
+      assert.match(String(warm.headers['cache-control']), /^public/)
+      const json = await site.http.get(path).query({ response_format: 'json' }).expect(200)
+      assert.ok(JSON.stringify(json.body).includes(shortName))
+      const own = await member.http.get(path).expect(200, new RegExp(shortName))
+      assert.match(own.text, /Sign out/)
+      assert.match(String(own.headers['cache-control']), /^private/)
+    })
+    assert.equal(queries, 0, path)
+  }
+})
+
+test('a cold page that a hundred people ask for at once, in two processes, is made once', async () => {
+  const { shortName } = await publishedProject(site, owner)
+  const other = await createApp(loadConfig({ ...site.env }), 'other', jobs)
+  end.after(() => other.close())
+  const server = await createServer(other)
+  const [one, two] = [site.http, supertest(server.callback)]
+  const madeIn = (app: App) => app.memory.lookups.get('page-project')?.made ?? 0
+  const before = madeIn(site.app)
+  const path = `/project/${shortName}/`
+  let queriesThere = 0
+  const queriesHere = await queriesOf(site.app, async () => {
+    queriesThere = await queriesOf(other, () =>
+      Promise.all(
+        Array.from({ length: 100 }, (_, n) =>
+          (n % 2 === 0 ? one : two).get(path).expect(200, /Built built-/),
+        ),
+      ),
+    )
+  })
+  assert.equal(madeIn(site.app) - before + madeIn(other), 1)
+  const alone = await publishedProject(site, owner)
+  const queriesOfOne = await queriesOf(site.app, () => one.get(`/project/${alone.shortName}/`).expect(200))
+  assert.equal(queriesHere + queriesThere, queriesOfOne)
+})
+
+test('what an owner changes is shown to everybody by the next request, on every page', async () => {
+  const { shortName } = await publishedProject(site, owner)
+  const paths = [`/project/${shortName}/`, '/project/', '/']
+  for (const path of paths) await site.http.get(path).expect(200)
+  await owner.http
+    .post(`/project/${shortName}/update`)
+    .type('form')
+    .send({ name: `Other ${shortName}`, description: 'Something else.', longDescription: '' })
+    .expect(302)
+  for (const path of paths) await site.http.get(path).expect(200, new RegExp(`Other ${shortName}`))
+})
+
+test('a renamed address leads nowhere at once, and a deleted project too', async () => {
+  const { id, shortName } = await publishedProject(site, owner)
+  await site.http.get(`/project/${shortName}/`).expect(200)
+  const put = { short_name: `${shortName}-new` }
+  await site.http.put(`/api/project/${id}`).query({ api_key: owner.apiKey }).send(put).expect(200)
+  await site.http.get(`/project/${shortName}/`).expect(404)
+  await site.http.get(`/project/${shortName}-new/`).expect(200)
+  await site.http.delete(`/api/project/${id}`).query({ api_key: owner.apiKey }).expect(204)
+  await site.http.get(`/project/${shortName}-new/`).expect(404)
+})
+
+test('nothing that only owners see gets into what others are shown', async () => {
+  const { shortName } = await publishedProject(site, owner)
+  const path = `/project/${shortName}/`
+  await owner.http.get(path).expect(200, /href="[^"]*\/tasks\/"/)
+  for (const http of [site.http, member.http]) {
+    const { text } = await http.get(path).expect(200)
+    assert.doesNotMatch(text, /\/tasks\//)
+  }
+  await owner.http.get(path).expect(200, /href="[^"]*\/tasks\/"/)
+  const draft = await draftProject(site, owner)
+  await owner.http.get(`/project/${draft.shortName}/`).expect(200)
+  await site.http.get(`/project/${draft.shortName}/`).expect(302)
+  await member.http.get(`/project/${draft.shortName}/`).expect(403)
+  for (const page of ['/', '/project/']) {
+    const { text } = await site.http.get(page).expect(200)
+    assert.ok(!text.includes(draft.shortName))
+  }
+})
+
+test('answers show once they are added up, for a busy project at most every quarter of a minute', async () => {
+  const project = await publishedProject(site, owner, { tasks: 4 })
+  const path = `/project/${project.shortName}/`
+  const shown = async () => /<strong>(\d+)<\/strong> answer/.exec((await site.http.get(path)).text)?.[1]
+  const person = await externalContributor(site, project)
+  const answerOne = async () => {
+    const { body } = await person.newTask().expect(200)
+    await person.submit((body as { id: number }).id).expect(200)
+  }
+  assert.equal(await shown(), '0')
+  const folder = createTotalFolder(site.app)
+  await answerOne()
+  assert.equal(await shown(), '0')
+  await folder.fold()
+  assert.equal(await shown(), '1')
+  await answerOne()
+  await folder.fold()
+  assert.equal(await shown(), '1', 'it was told of a moment ago')
+  const quicker = createTotalFolder(site.app, 200)
+  await answerOne()
+  await quicker.fold()
+  assert.equal(await shown(), '3')
+  await answerOne()
+  await quicker.fold()
+  await eventually(async () => {
+    await quicker.fold()
+    return (await shown()) === '4'
+  })
+})
+
+test('whoever works on templates sees them as they are', async (t) => {
+  const watched = await startTestApp(t, { TEMPLATES_WATCH: 'on' })
+  const someone = await watched.user()
+  const { shortName } = await publishedProject(watched, someone)
+  await watched.http.get(`/project/${shortName}/`).expect(200)
+  assert.ok((await queriesOf(watched.app, () => watched.http.get(`/project/${shortName}/`).expect(200))) > 0)
+})
