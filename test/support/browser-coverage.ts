@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Browser, BrowserContext, CDPSession, Page } from 'playwright-core'
 import { assetsFolder } from './servers.ts'
 
@@ -21,6 +22,7 @@ interface Received {
 
 /** Chromium forgets what ran in a page it leaves, so it is asked this often. */
 const ASK_EVERY_MS = 400
+const PATIENCE_MS = 5_000
 
 /**
  * Records which of our code runs in a browser's pages, and in the frames of other sites within them, which run in
@@ -73,8 +75,9 @@ async function recordPage(page: Page): Promise<PageRecording> {
   const frames = attachFrames(session)
   const takes = () => [session.send('Profiler.takePreciseCoverage'), ...frames.takes()]
   const ask = async () => {
-    // A page or frame that is gone has nothing more to say.
-    for (const taken of await Promise.allSettled(takes())) {
+    // A page or frame that is gone has nothing more to say; one that crashed or never ends its script does not even say so.
+    const late = sleep(PATIENCE_MS, [], { ref: false })
+    for (const taken of await Promise.race([Promise.allSettled(takes()), late])) {
       if (taken.status === 'fulfilled') scripts.push(...scriptsOf(taken.value))
     }
   }
