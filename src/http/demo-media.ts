@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Context } from './state.ts'
-import { isUnchanged, openToPresenters } from './sent-file.ts'
+import { isUnchanged, openToPresenters, sendContent } from './sent-file.ts'
 
 const demo = fileURLToPath(new URL('../demo', import.meta.url))
 const DAY = 'public, max-age=86400'
@@ -43,17 +43,10 @@ export async function sendDemoMedia(ctx: Context): Promise<void> {
   openToPresenters(ctx, DAY)
   // A drawing that somebody opens by itself runs nothing.
   ctx.set('Content-Security-Policy', "sandbox; default-src 'none'; style-src 'unsafe-inline'")
-  ctx.set('Accept-Ranges', 'bytes')
   ctx.lastModified = found.mtime
   if (isUnchanged(ctx)) return
-  const part = partOf(ctx.get('Range'), found.size)
-  if (part) {
-    ctx.status = 206
-    ctx.set('Content-Range', `bytes ${part.start}-${part.end}/${found.size}`)
-  }
   ctx.type = type
-  ctx.length = part ? part.end - part.start + 1 : found.size
-  ctx.body = createReadStream(path, part)
+  sendContent(ctx, found.size, (range) => createReadStream(path, range))
 }
 
 function fileOf(path: string): string | undefined {
@@ -61,13 +54,4 @@ function fileOf(path: string): string | undefined {
   if (name === '') return undefined
   if (sample !== undefined) return join(demo, 'samples', sample, name)
   return name === 'thumbnail.jpg' ? join(demo, name) : join(demo, 'media', name)
-}
-
-/** The one range of a request; undefined sends everything, which is always allowed. */
-function partOf(range: string, size: number): { start: number; end: number } | undefined {
-  const [, from = '', to = ''] = /^bytes=(\d*)-(\d*)$/.exec(range) ?? []
-  if (from === '' && to === '') return undefined
-  const start = from === '' ? Math.max(0, size - Number(to)) : Number(from)
-  const end = from === '' || to === '' ? size - 1 : Math.min(Number(to), size - 1)
-  return start <= end ? { start, end } : undefined
 }

@@ -13,6 +13,8 @@ import type { Handler } from './state.ts'
 export async function securityHeaders(config: Config): Promise<Handler> {
   const isHttps = config.site.url.startsWith('https:')
   const presenters = config.site.presenterOrigin.replace('p{id}', '*').replace('{id}', '*')
+  const media = new URL(config.site.mediaUrl).origin
+  const elsewhere = media === new URL(config.site.url).origin ? [] : [media]
   const middleware = helmet({
     contentSecurityPolicy: {
       useDefaults: false,
@@ -20,7 +22,8 @@ export async function securityHeaders(config: Config): Promise<Handler> {
         defaultSrc: ["'self'"],
         scriptSrc: ["'self'"],
         styleSrc: ["'self'"],
-        imgSrc: ["'self'", 'data:'],
+        imgSrc: ["'self'", 'data:', ...elsewhere],
+        mediaSrc: ["'self'", ...elsewhere],
         fontSrc: ["'self'"],
         connectSrc: ["'self'"],
         frameSrc: ["'self'", presenters],

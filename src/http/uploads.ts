@@ -1,16 +1,17 @@
 import { extname } from 'node:path'
 import type { FileStore } from '../platform/files.ts'
 import type { Context, Handler } from './state.ts'
-import { isUnchanged, openToPresenters } from './sent-file.ts'
+import { isUnchanged, openToPresenters, sendContent } from './sent-file.ts'
 import { YEAR } from './static.ts'
 
-/** What a browser shows or uses in place; anything else it is told to save. */
-const INLINE = /^(image\/|text\/css|text\/javascript)/
+/** What a browser shows or uses in place; anything else, drawings with scripts in them too, it is told to save. */
+const INLINE = /^(image\/(?!svg)|audio\/|video\/|text\/css|text\/javascript)/
 
 /**
  * Files that people sent in, below /uploads. They stand on the site's origin, and nothing of them runs there: a browser
  * that opens one keeps it in a sandbox, and the site's own pages get no script or style of them, whatever somebody put
- * into these pages. Presenters, which are of another origin, load them freely.
+ * into these pages. Presenters, which are of another origin, load them freely, and so
+ * does a CDN that stands in front (MEDIA_URL).
  */
 export function uploadedFiles(files: Pick<FileStore, 'read' | 'size'>): Handler {
   return async (ctx, next) => {
@@ -36,8 +37,7 @@ async function send(ctx: Context, files: Pick<FileStore, 'read' | 'size'>): Prom
   ctx.type = extname(key)
   if (!ctx.type) ctx.type = 'application/octet-stream'
   if (!INLINE.test(ctx.type)) ctx.set('Content-Disposition', 'attachment')
-  ctx.length = bytes
-  if (ctx.method === 'GET') ctx.body = files.read(key)
+  sendContent(ctx, bytes, (range) => files.read(key, range))
 }
 
 /** Whether a page of the site itself would run or apply the file. Pictures are shown, and links followed. */

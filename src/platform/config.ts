@@ -38,6 +38,9 @@ const Variables = z.object({
   HOST: text.default('127.0.0.1'),
   PORT: port.default(3000),
   SITE_URL: z.url().optional(),
+  MEDIA_URL: z
+    .url({ protocol: /^https?$/, error: 'is no address such as https://media.example.org' })
+    .optional(),
   SITE_NAME: text.default('Manyhands'),
   PRESENTER_ORIGIN: originPattern.optional(),
   OLD_NAMES: flag.default(true),
@@ -121,6 +124,8 @@ export interface Config {
   readonly site: {
     readonly name: string
     readonly url: string
+    /** Where files that people sent are fetched from: the site, or a CDN in front of it. */
+    readonly mediaUrl: string
     readonly presenterOrigin: string
     /** PyBossa's words from before 1.0 are understood. */
     readonly hasOldNames: boolean
@@ -187,6 +192,7 @@ export function loadConfig(env: Environment): Config {
     site: {
       name: v.SITE_NAME,
       url,
+      mediaUrl: v.MEDIA_URL?.replace(/\/+$/, '') ?? url,
       presenterOrigin: (v.PRESENTER_ORIGIN ?? `http://p{id}.presenter.localhost:${v.PORT}`).replace(
         /\/+$/,
         '',

@@ -12,6 +12,7 @@ import { requestId } from '../http/request-id.ts'
 import { markOrigin, refuseForeignWrites, refuseForgedTokens } from '../http/same-origin.ts'
 import { securityHeaders } from '../http/security-headers.ts'
 import type { RequestState } from '../http/state.ts'
+import { linkedFiles } from '../http/linked-files.ts'
 import { staticFiles } from '../http/static.ts'
 import { uploadedFiles } from '../http/uploads.ts'
 import { createViews } from '../http/views.ts'
@@ -72,12 +73,13 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
   koa.use(health.routes())
   koa.use(presenterHost(app, assets))
   koa.use(staticFiles(assets))
-  koa.use(uploadedFiles(app.files))
   koa.use(await securityHeaders(app.config))
   koa.use(oneSlash)
   if (app.config.site.hasOldNames) koa.use(oldNames)
   koa.use(markOrigin(app.config.site.url))
   koa.use(pageErrors(app, views.error))
+  koa.use(uploadedFiles(app.files))
+  koa.use(linkedFiles(app))
   koa.use(openToAll)
   koa.use(apiErrors(app, countRequest))
   koa.use(identify(app, directory(app)))

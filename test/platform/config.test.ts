@@ -18,6 +18,7 @@ test('what is needed is enough; the rest has defaults', () => {
   assert.deepEqual(config.site, {
     name: 'Manyhands',
     url: 'http://localhost:3000',
+    mediaUrl: 'http://localhost:3000',
     presenterOrigin: 'http://p{id}.presenter.localhost:3000',
     hasOldNames: true,
   })
@@ -44,6 +45,7 @@ test('every setting reaches its part', (t) => {
     APP_KEYS: '',
     APP_KEYS_FILE: join(folder, 'keys.json'),
     SITE_URL: 'https://hands.example/',
+    MEDIA_URL: 'https://media.example/hands/',
     PRESENTER_ORIGIN: 'https://p{id}.hands.example/',
     TRUST_PROXY: 'on',
     DATABASE_READ_URL: 'postgres://app_ro@replica.example/manyhands',
@@ -63,6 +65,7 @@ test('every setting reaches its part', (t) => {
     ASSETS_DIR: '/srv/assets',
   })
   assert.equal(config.site.url, 'https://hands.example')
+  assert.equal(config.site.mediaUrl, 'https://media.example/hands')
   assert.equal(config.site.presenterOrigin, 'https://p{id}.hands.example')
   assert.equal(config.database.hasReplicas, true)
   assert.deepEqual(config.redis.cache, {

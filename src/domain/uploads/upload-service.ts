@@ -68,7 +68,7 @@ function keyOf({ container, fileName }: Upload): string {
 
 /** The address of a file. */
 export function mediaUrlOf({ config }: Pick<App, 'config'>, { container, fileName }: Upload): string {
-  return `${config.site.url}/uploads/${container}/${fileName}`
+  return `${config.site.mediaUrl}/uploads/${container}/${fileName}`
 }
 
 /** An info with PyBossa's two words for the object's file; one that is no object has no place for them. */

@@ -274,7 +274,7 @@ test('a file is served so that nothing of it can run on the site', async () => {
   const kinds: [string, RegExp, string | undefined][] = [
     ['a.png', /^image\/png$/, undefined],
     ['a.jpeg', /^image\/jpeg$/, undefined],
-    ['a.svg', /^image\/svg\+xml/, undefined],
+    ['a.svg', /^image\/svg\+xml/, 'attachment'],
     ['a.js', /^text\/javascript/, undefined],
     ['a.css', /^text\/css/, undefined],
     ['a.html', /^text\/html/, 'attachment'],
@@ -294,6 +294,33 @@ test('a file is served so that nothing of it can run on the site', async () => {
     assert.equal(headers['set-cookie'], undefined)
     assert.equal(headers['content-length'], String(content.length))
   }
+})
+
+test('a player gets the part that it asks for, and a new version whole', async () => {
+  const file = png()
+  const path = pathOf(await bodyOf(material(file)))
+  const asked = (range: string, headers: Record<string, string> = {}) =>
+    site.http
+      .get(path)
+      .set({ Range: range, ...headers })
+      .buffer()
+      .responseType('blob')
+  const parts: [string, number, number][] = [
+    ['bytes=10-19', 10, 20],
+    ['bytes=99990-', 99_990, 100_000],
+    ['bytes=-5', 99_995, 100_000],
+    ['bytes=99999-200000', 99_999, 100_000],
+  ]
+  for (const [range, start, end] of parts) {
+    const { headers, body } = await asked(range).expect(206)
+    assert.equal(headers['content-range'], `bytes ${start}-${end - 1}/100000`)
+    assert.deepEqual(body, file.content.subarray(start, end), range)
+  }
+  const { headers } = await asked('bytes=0-0').expect(206)
+  await asked('bytes=0-0', { 'If-Range': String(headers['etag']) }).expect(206)
+  await asked('bytes=0-0', { 'If-Range': '"other"' }).expect(200)
+  for (const strange of ['bytes=-', 'bytes=9-3', 'lines=1-2', 'bytes=0-1,4-5'])
+    await asked(strange).expect(200)
 })
 
 test('the site’s own pages get no script or style of a file; presenters do', async () => {
