@@ -5,12 +5,15 @@ import { cleanUp } from './clean-up.ts'
 import { deliverWebhookJob } from './deliver-webhook.ts'
 import { exportProject } from './export-project.ts'
 import { importTasks } from './import-tasks.ts'
+import { leaderboard } from './leaderboard.ts'
 import { noteTaskCompleted } from './note-task-completed.ts'
+import { projectStatistics } from './project-statistics.ts'
 import { reorderTasks } from './reorder-tasks.ts'
 import { reportWeekJob } from './report-week.ts'
 import { sendBulkMail } from './send-bulk-mail.ts'
 import { sendMail } from './send-mail.ts'
 import { tellQuietProjectsJob } from './tell-quiet-projects.ts'
+import { siteStatistics } from './site-statistics.ts'
 
 /** Every background job. One that is missing here does not compile. */
 export const jobs = {
@@ -20,10 +23,13 @@ export const jobs = {
   'deliver-webhook': deliverWebhookJob,
   'export-project': exportProject,
   'import-tasks': importTasks,
+  leaderboard,
   'note-task-completed': noteTaskCompleted,
+  'project-statistics': projectStatistics,
   'reorder-tasks': reorderTasks,
   'report-week': reportWeekJob,
   'send-bulk-mail': sendBulkMail,
   'send-mail': sendMail,
   'tell-quiet-projects': tellQuietProjectsJob,
+  'site-statistics': siteStatistics,
 } satisfies JobCatalogue

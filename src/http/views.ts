@@ -11,6 +11,7 @@ import type { ShownError } from './page-errors.ts'
 import { csrfToken } from './same-origin.ts'
 import type { Context, Flash, Handler } from './state.ts'
 import { wantsJson } from './wants-json.ts'
+import { columnChart } from '../lib/column-chart.ts'
 import { htmlText } from '../lib/html-text.ts'
 import { readableBytes } from '../lib/readable-bytes.ts'
 import { readableInfo } from '../lib/readable-info.ts'
@@ -200,6 +201,7 @@ function comeBackTo(ctx: Context, { next }: View): string {
 }
 
 const number = new Intl.NumberFormat('en')
+const short = new Intl.NumberFormat('en', { notation: 'compact' })
 const exact = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' })
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })
 const UNITS = [
@@ -212,6 +214,12 @@ const UNITS = [
 
 function addFormats(environment: nunjucks.Environment): void {
   environment.addFilter('number', (value: number) => number.format(value))
+  environment.addFilter('short', (value: number) => short.format(value))
+  environment.addFilter('columns', (rows: readonly View[], key: string, names: readonly string[]) =>
+    columnChart(
+      rows.map((row) => ({ label: String(row[key]), values: names.map((name) => Number(row[name])) })),
+    ),
+  )
   environment.addFilter('bytes', (value: number) => readableBytes(value))
   environment.addFilter('utc', (value: string) => `${exact.format(new Date(value))} UTC`)
   environment.addFilter('ago', (value: string) => timeAgo(value))

@@ -36,6 +36,13 @@ export interface AccountExport {
   id: Generated<number>
   state: Generated<string>
   user_id: number
+export type Timestamp = ColumnType<Date, Date | string, Date | string>
+
+export interface Activity {
+  contributor_id: number
+  hour: string
+  n_runs: number
+  project_id: number
 }
 
 export interface Announcement {
@@ -151,6 +158,10 @@ export interface ImportSchedule {
   options: Generated<Json>
   project_id: number
   source: Json
+export interface Leader {
+  n_runs: number
+  period: string
+  rank: number
   user_id: number
 }
 
@@ -283,6 +294,11 @@ export interface Project {
   zip_download: Generated<boolean>
 }
 
+export interface ProjectCounted {
+  counted_until: string
+  project_id: number
+}
+
 export interface ProjectDelta {
   created: Generated<string>
   id: Generated<number>
@@ -315,6 +331,14 @@ export interface ProjectExport {
   state: Generated<string>
   user_id: number
   what: string
+}
+
+export interface ProjectHour {
+  hour: string
+  n_anonymous: Generated<number>
+  n_authenticated: Generated<number>
+  n_completed_tasks: Generated<number>
+  project_id: number
 }
 
 export interface ProjectOwner {
@@ -368,6 +392,16 @@ export interface Session {
   seen: Generated<string>
   user_agent: string | null
   user_id: number
+}
+
+export interface SiteDay {
+  day: Timestamp
+  n_anonymous: number
+  n_authenticated: number
+  n_drafts: number
+  n_published: number
+  n_task_runs: number
+  n_wanted: number
 }
 
 export interface Task {
@@ -489,6 +523,7 @@ export interface WebhookDelivery {
 
 export interface DB {
   account_export: AccountExport
+  activity: Activity
   announcement: Announcement
   api_key: ApiKey
   blogpost: Blogpost
@@ -499,6 +534,7 @@ export interface DB {
   field_guide: FieldGuide
   helping_material: HelpingMaterial
   import_schedule: ImportSchedule
+  leader: Leader
   lease: Lease
   mail: Mail
   mail_choice: MailChoice
@@ -508,14 +544,17 @@ export interface DB {
   presenter_draft: PresenterDraft
   presenter_version: PresenterVersion
   project: Project
+  project_counted: ProjectCounted
   project_delta: ProjectDelta
   project_export: ProjectExport
+  project_hour: ProjectHour
   project_owner: ProjectOwner
   project_page: ProjectPage
   project_total: ProjectTotal
   result: Result
   schedule_slot: ScheduleSlot
   session: Session
+  site_day: SiteDay
   task: Task
   task_import: TaskImport
   task_run: TaskRun

@@ -293,6 +293,9 @@ const DRAFT_TABLES = [
   'contributor_project',
   'project_delta',
   'webhook_delivery',
+  'activity',
+  'project_hour',
+  'project_counted',
 ] as const
 
 /**
@@ -368,6 +371,9 @@ export async function deleteProjectRows(tx: Tx, projectId: number): Promise<void
     'task',
     'project_delta',
     'project_total',
+    'activity',
+    'project_hour',
+    'project_counted',
   ] as const) {
     await tx.deleteFrom(table).where('project_id', '=', projectId).execute()
   }

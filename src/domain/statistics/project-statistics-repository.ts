@@ -1,7 +1,7 @@
 import type { ListSource } from '../../platform/list-store.ts'
 
 /** So many of the newest task runs the average time is taken of: those of a large project would be counted too long. */
-const TIMED_RUNS = 200
+export const TIMED_RUNS = 200
 
 const total = (column: string) => `(coalesce(t.${column}, 0) + coalesce(d.${column}, 0))`
 

@@ -39,7 +39,14 @@ export async function foldDeltas(primary: Db, batch: number): Promise<Folded> {
             n_task_runs = t.n_task_runs + excluded.n_task_runs,
             n_extra = t.n_extra + excluded.n_extra,
             n_contributors = t.n_contributors + excluded.n_contributors,
-            last_activity = greatest(t.last_activity, excluded.last_activity))
+            last_activity = greatest(t.last_activity, excluded.last_activity)),
+    by_hour as (
+      insert into project_hour as h (project_id, hour, n_completed_tasks)
+      select project_id, date_trunc('hour', created), sum(n_completed_tasks)
+        from gone where n_completed_tasks <> 0 and exists (select from project p where p.id = project_id)
+       group by 1, 2 order by 1, 2
+      on conflict (project_id, hour) do update
+        set n_completed_tasks = h.n_completed_tasks + excluded.n_completed_tasks)
     select (select count(*) from gone)::int as changes,
            array(select p.short_name from summed s join project p on p.id = s.project_id) as "shortNames"
     `.execute(primary)

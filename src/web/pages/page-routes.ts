@@ -23,6 +23,7 @@ import { projectRoutes } from './projects.ts'
 import { createReadyPages } from './ready-pages.ts'
 import { ruleRoutes } from './rules.ts'
 import { siteRoutes } from './site.ts'
+import { statisticsRoutes } from './statistics.ts'
 import { taskRoutes } from './tasks.ts'
 import { unsubscribeRoutes } from './unsubscribe.ts'
 import { webhookRoutes } from './webhooks.ts'
@@ -42,6 +43,7 @@ export function pageRoutes(app: App, views: Views, document: ApiDocument): Route
     adminJobRoutes(app, views),
     adminMailRoutes(app, views),
     projectRoutes(app, views, readyPages),
+    statisticsRoutes(app, views, readyPages),
     importRoutes(app, views),
     presenterRoutes(app, views),
     presenterCodeRoutes(app, views),

@@ -41,7 +41,7 @@ export async function projectOf(ctx: Context): Promise<Project> {
 }
 
 /** The short name in an address. @throws NotFoundError for what is none. */
-function namedIn(ctx: Context): string {
+export function namedIn(ctx: Context): string {
   const shortName = pathText(ctx, 'shortName')
   // The database has no text with a NUL, hence no such project.
   if (shortName.includes('\0')) throw new NotFoundError('project', shortName)

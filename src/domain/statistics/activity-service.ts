@@ -1,0 +1,32 @@
+import type { RequestDb } from '../../platform/database.ts'
+import { countActivity, forgetOldActivity, listUncounted } from './activity-repository.ts'
+import { PERIODS, rankPeople } from './leader-repository.ts'
+import { noteSiteDay } from './site-statistics-repository.ts'
+
+/**
+ * Counts what people did since it was counted last, project by project: the cost is that of the new task runs.
+ *
+ * @param signal aborted when there is no time for a further project.
+ * @returns how many projects had something to count.
+ */
+export async function countNewActivity(openDb: () => RequestDb, signal: AbortSignal): Promise<number> {
+  const projectIds = await openDb().readPrimary(listUncounted)
+  for (const projectId of projectIds) {
+    signal.throwIfAborted()
+    await openDb().write((tx) => countActivity(tx, projectId))
+  }
+  await openDb().call(forgetOldActivity, { silent: true })
+  return projectIds.length
+}
+
+/** Ranks everybody anew, in every period. */
+export async function rankEverybody(db: RequestDb): Promise<void> {
+  await db.write(async (tx) => {
+    for (const period of PERIODS) await rankPeople(tx, period)
+  })
+}
+
+/** Notes what the site has today. */
+export async function noteSite(db: RequestDb): Promise<void> {
+  await db.write(noteSiteDay)
+}
