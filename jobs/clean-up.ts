@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { removeExpiredAccountExports } from '../src/domain/accounts/export-service.ts'
 import { forgetOldRequests } from '../src/domain/assignment/assignment-service.ts'
 import { removeExpiredExports } from '../src/domain/exports/export-service.ts'
 import { removeUnneededRows } from '../src/domain/imports/import-service.ts'
@@ -37,6 +38,7 @@ export const cleanUp: Job<'clean-up'> = {
     const counts = {
       exports: await removeExpiredExports(app, openDb),
       imports: await removeUnneededRows(app, openDb),
+      accountExports: await removeExpiredAccountExports(app, openDb),
       requests: await forgetOldRequests(openDb),
       sessions: await forgetOldSessions(openDb()),
       mails: await forgetOldMails(openDb),

@@ -2,7 +2,9 @@ import type { JobCatalogue } from '../src/platform/job.ts'
 import { announceBlogpost } from './announce-blogpost.ts'
 import { changeRules } from './change-rules.ts'
 import { cleanUp } from './clean-up.ts'
+import { deleteAccountJob } from './delete-account.ts'
 import { deliverWebhookJob } from './deliver-webhook.ts'
+import { exportAccount } from './export-account.ts'
 import { exportProject } from './export-project.ts'
 import { importTasks } from './import-tasks.ts'
 import { leaderboard } from './leaderboard.ts'
@@ -14,13 +16,16 @@ import { sendBulkMail } from './send-bulk-mail.ts'
 import { sendMail } from './send-mail.ts'
 import { tellQuietProjectsJob } from './tell-quiet-projects.ts'
 import { siteStatistics } from './site-statistics.ts'
+import { warnInactiveAccounts } from './warn-inactive-accounts.ts'
 
 /** Every background job. One that is missing here does not compile. */
 export const jobs = {
   'announce-blogpost': announceBlogpost,
   'change-rules': changeRules,
   'clean-up': cleanUp,
+  'delete-account': deleteAccountJob,
   'deliver-webhook': deliverWebhookJob,
+  'export-account': exportAccount,
   'export-project': exportProject,
   'import-tasks': importTasks,
   leaderboard,
@@ -32,4 +37,5 @@ export const jobs = {
   'send-mail': sendMail,
   'tell-quiet-projects': tellQuietProjectsJob,
   'site-statistics': siteStatistics,
+  'warn-inactive-accounts': warnInactiveAccounts,
 } satisfies JobCatalogue

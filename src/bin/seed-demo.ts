@@ -11,7 +11,7 @@ import {
   updateProject,
 } from '../domain/projects/project-service.ts'
 import { addTasks } from '../domain/tasks/task-service.ts'
-import { createApiKey, findAccount, registerUser, signIn } from '../domain/users/user-service.ts'
+import { createApiKey, findByEmail, registerUser, signIn } from '../domain/users/user-service.ts'
 import type { User } from '../domain/users/user-service.ts'
 import { csvImporter } from '../importers/csv-importer.ts'
 import { taskInputs } from '../importers/task-inputs.ts'
@@ -55,7 +55,7 @@ export async function seedDemo(
   onBegin: (begun: BegunDemo) => void,
 ): Promise<DemoOwner | undefined> {
   const step = oneAfterTheOther(app)
-  const hasAccount = await step((db) => findAccount(db, EMAIL))
+  const hasAccount = (await step((db) => findByEmail(db, EMAIL))) !== undefined
   if (hasAccount && !begun) return undefined
   const way = begun ?? { email: EMAIL, password: randomToken().slice(0, 14) }
   onBegin(way)

@@ -84,6 +84,7 @@ const Variables = z.object({
   IMPORT_MB_MAX: z.coerce.number().int().min(1).max(100_000).default(500),
   PRIVATE_ADDRESSES: text.optional(),
   WORKER_JOBS: text.optional(),
+  INACTIVE_ACCOUNT_DAYS: z.coerce.number().int().min(90).max(10_000).optional(),
   FILES_DIR: text.optional(),
   S3_ENDPOINT: z
     .url({ protocol: /^https?$/, error: 'is no address such as https://s3.example.org' })
@@ -168,6 +169,8 @@ export interface Config {
   readonly imports: { readonly bytesMax: number }
   /** Private addresses or networks that addresses given by people may lead to all the same. */
   readonly web: { readonly privateAddresses: readonly string[] }
+  /** Days without a visit after which people are warned that their accounts will be deleted; undefined keeps them. */
+  readonly accounts: { readonly inactiveDays: number | undefined }
   readonly jobs: { readonly only: readonly string[] | undefined }
   /** The bucket that files are kept in instead of a folder. */
   readonly s3: S3Settings | undefined
@@ -231,6 +234,7 @@ export function loadConfig(env: Environment): Config {
     },
     imports: { bytesMax: v.IMPORT_MB_MAX * 1024 * 1024 },
     web: { privateAddresses: v.PRIVATE_ADDRESSES?.split(/[\s,]+/) ?? [] },
+    accounts: { inactiveDays: v.INACTIVE_ACCOUNT_DAYS },
     jobs: { only: v.WORKER_JOBS?.split(',').map((name) => name.trim()) },
     s3: s3Settings(v),
     folders: {

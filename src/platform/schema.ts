@@ -27,6 +27,8 @@ export type JsonPrimitive = boolean | number | string | null
 
 export type JsonValue = JsonArray | JsonObject | JsonPrimitive
 
+export type Timestamp = ColumnType<Date, Date | string, Date | string>
+
 export interface AccountExport {
   bytes: number | null
   created: Generated<string>
@@ -36,7 +38,7 @@ export interface AccountExport {
   id: Generated<number>
   state: Generated<string>
   user_id: number
-export type Timestamp = ColumnType<Date, Date | string, Date | string>
+}
 
 export interface Activity {
   contributor_id: number
@@ -158,6 +160,9 @@ export interface ImportSchedule {
   options: Generated<Json>
   project_id: number
   source: Json
+  user_id: number
+}
+
 export interface Leader {
   n_runs: number
   period: string

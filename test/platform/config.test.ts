@@ -32,6 +32,7 @@ test('what is needed is enough; the rest has defaults', () => {
   assert.equal(config.mail.smtpUrl, undefined)
   assert.deepEqual(config.mail.limit, { requests: 30, seconds: 3_600 })
   assert.equal(config.jobs.only, undefined)
+  assert.equal(config.accounts.inactiveDays, undefined)
 })
 
 test('every setting reaches its part', (t) => {
@@ -55,6 +56,7 @@ test('every setting reaches its part', (t) => {
     MAIL_URL: 'smtps://mail.example',
     MAIL_BOUNCES_TO: 'bounces@hands.example',
     MAIL_LIMIT: 'off',
+    INACTIVE_ACCOUNT_DAYS: '730',
     MAIL_EVENTS_SECRET: 'sixteen characters',
     MAILGUN_SIGNING_KEY: 'key',
     RATE_LIMIT: 'off',
@@ -85,6 +87,7 @@ test('every setting reaches its part', (t) => {
   assert.deepEqual([config.secrets.mailEvents, config.secrets.mailgun], ['sixteen characters', 'key'])
   assert.deepEqual([config.mail.limit, config.mail.bouncesTo], [undefined, 'bounces@hands.example'])
   assert.deepEqual(config.uploads, { extensions: ['png', 'webp'], bytesMax: 2_097_152 })
+  assert.equal(config.accounts.inactiveDays, 730)
   assert.deepEqual(config.jobs.only, ['send-mail', 'clean-up'])
   assert.deepEqual([config.folders.files, config.folders.assets], ['/srv/files', '/srv/assets'])
 })

@@ -3,6 +3,7 @@ import type { ListSource } from '../../platform/list-store.ts'
 /** People with an account as lists show them; who may see what of them is for the service to say. */
 export const userList = {
   from: 'user_account u',
+  where: 'u.deleted is null',
   id: 'u.id',
   fields: {
     id: { sql: 'u.id', type: 'integer' },

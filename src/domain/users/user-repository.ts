@@ -118,6 +118,37 @@ export async function insertSession(
     .execute()
 }
 
+/** Notes that somebody was here: an account that was to be deleted because nobody came is kept. */
+export async function noteSeen(tx: Tx, userId: number): Promise<void> {
+  await tx
+    .updateTable('user_account')
+    .set({
+      last_seen: sql`now()`,
+      deletion_due: sql`case when deletion_cause = 'asked' then deletion_due end`,
+      deletion_cause: sql`nullif(deletion_cause, 'inactive')`,
+    })
+    .where('id', '=', userId)
+    .execute()
+}
+
+export async function updatePassword(tx: Tx, userId: number, passwordHash: string): Promise<void> {
+  await tx
+    .updateTable('user_account')
+    .set({ password_hash: passwordHash, updated: sql`now()` })
+    .where('id', '=', userId)
+    .execute()
+}
+
+/** Ends every session of a user. */
+export async function revokeSessions(tx: Tx, userId: number): Promise<void> {
+  await tx
+    .updateTable('session')
+    .set({ revoked: sql`now()` })
+    .where('user_id', '=', userId)
+    .where('revoked', 'is', null)
+    .execute()
+}
+
 export async function revokeSession(tx: Tx, sessionId: string): Promise<void> {
   await tx
     .updateTable('session')

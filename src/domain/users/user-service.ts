@@ -5,6 +5,7 @@ import { InvalidError, NotFoundError } from '../../lib/errors.ts'
 import { fieldErrors } from '../../lib/field-errors.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import { violatedUnique } from '../../platform/postgres.ts'
+import type { Tx } from '../../platform/postgres.ts'
 import { randomToken } from '../../platform/sealing.ts'
 import {
   deleteOldSessions,
@@ -16,10 +17,13 @@ import {
   insertSession,
   insertUser,
   listApiKeys,
+  noteSeen,
   revokeApiKey,
   revokeApiKeys,
   revokeSession,
+  revokeSessions,
   touchApiKey,
+  updatePassword,
 } from './user-repository.ts'
 import type { ApiKey, User } from './user-repository.ts'
 
@@ -43,16 +47,23 @@ export const accountFields = {
     .regex(/^[^\s$#&\\/|]+$/u, 'A user name has no blanks and none of $ # & \\ / |'),
 }
 
+const Password = z
+  .string()
+  .min(8, 'Use at least 8 characters: three or four words are easy to remember.')
+  .max(200, 'Use at most 200 characters.')
+
 /** What the sign-up form asks for. */
 const Registration = z.strictObject({
   ...accountFields,
   email: z.email('Enter an e-mail address like name@example.org.').max(254),
-  password: z
-    .string()
-    .min(8, 'Use at least 8 characters: three or four words are easy to remember.')
-    .max(200, 'Use at most 200 characters.'),
+  password: Password,
 })
 export type Registration = z.infer<typeof Registration>
+
+export interface SignedIn {
+  user: User
+  sessionId: string
+}
 
 const RESERVED_NAMES = new Set([
   'register',
@@ -63,18 +74,23 @@ const RESERVED_NAMES = new Set([
   'mail',
   'page',
   'keys',
+  'newsletter',
+  'confirm-email',
+  'forgot-password',
+  'reset-password',
 ])
 
 /**
  * Creates an account and signs it in.
  *
+ * @param options.also what else is to happen if, and only if, the account is made.
  * @throws InvalidError with a message per field, also when the name or address is taken.
  */
 export async function registerUser(
   db: RequestDb,
   form: unknown,
-  userAgent?: string,
-): Promise<{ user: User; sessionId: string }> {
+  { userAgent, also }: { userAgent?: string; also?: (tx: Tx, user: User) => Promise<void> } = {},
+): Promise<SignedIn> {
   const parsed = Registration.safeParse(form)
   if (!parsed.success) throw new InvalidError('Some fields need another look.', fieldErrors(parsed.error))
   const { password, ...rest } = parsed.data
@@ -85,6 +101,7 @@ export async function registerUser(
     const user = await db.write(async (tx) => {
       const inserted = await insertUser(tx, { ...rest, passwordHash })
       await insertSession(tx, { id: sessionId, userId: inserted.id, userAgent })
+      await also?.(tx, inserted)
       return inserted
     })
     return { user, sessionId }
@@ -123,7 +140,7 @@ export async function signIn(
   db: RequestDb,
   credentials: { email: string; password: string },
   userAgent?: string,
-): Promise<{ user: User; sessionId: string }> {
+): Promise<SignedIn> {
   const found = await db.readPrimary((primary) => findUserByEmail(primary, credentials.email.trim()))
   decoy ??= hash(randomToken(), ARGON2)
   const isRight = await verify(found?.passwordHash ?? (await decoy), credentials.password)
@@ -133,19 +150,50 @@ export async function signIn(
     })
   }
   const sessionId = randomUUID()
-  await db.write((tx) => insertSession(tx, { id: sessionId, userId: found.id, userAgent }))
+  await db.write(async (tx) => {
+    await insertSession(tx, { id: sessionId, userId: found.id, userAgent })
+    await noteSeen(tx, found.id)
+  })
   const { passwordHash: _, ...user } = found
   return { user, sessionId }
+}
+
+/**
+ * Gives an account a new password, ends all its sessions and begins one.
+ *
+ * @throws InvalidError when the password is too short or too long.
+ */
+export async function replacePassword(
+  db: RequestDb,
+  user: User,
+  password: string,
+  userAgent?: string,
+): Promise<SignedIn> {
+  const parsed = Password.safeParse(password)
+  if (!parsed.success)
+    throw new InvalidError('Choose another password.', { password: parsed.error.issues[0]?.message ?? '' })
+  const passwordHash = await hash(parsed.data, ARGON2)
+  const sessionId = randomUUID()
+  await db.write(async (tx) => {
+    await updatePassword(tx, user.id, passwordHash)
+    await revokeSessions(tx, user.id)
+    await insertSession(tx, { id: sessionId, userId: user.id, userAgent })
+    await noteSeen(tx, user.id)
+  })
+  return { user, sessionId }
+}
+
+/** The account with an address, and its password's hash; read from the primary. */
+export async function findByEmail(
+  db: RequestDb,
+  email: string,
+): Promise<(User & { passwordHash: string | null }) | undefined> {
+  return db.readPrimary((primary) => findUserByEmail(primary, email))
 }
 
 /** Ends one session everywhere, within the seconds that processes remember it. */
 export async function signOut(db: RequestDb, sessionId: string): Promise<void> {
   await db.write((tx) => revokeSession(tx, sessionId))
-}
-
-/** Whether there is an account with this e-mail address. */
-export async function findAccount(db: RequestDb, email: string): Promise<boolean> {
-  return (await db.readPrimary((primary) => findUserByEmail(primary, email))) !== undefined
 }
 
 /** Who a session belongs to, read from the primary. */

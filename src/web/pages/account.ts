@@ -1,4 +1,6 @@
 import { Router } from '@koa/router'
+import { getAccountState } from '../../domain/accounts/deletion-service.ts'
+import { sendWelcome } from '../../domain/accounts/recovery-service.ts'
 import { listOwnedProjects } from '../../domain/projects/project-service.ts'
 import { registerUser, signIn, signOut } from '../../domain/users/user-service.ts'
 import type { User } from '../../domain/users/user-service.ts'
@@ -76,7 +78,10 @@ export function accountRoutes(app: App, views: Views): Router<RequestState> {
       await tryFromAddress(ctx.ip)
       if (confirm !== password) throw new InvalidError(UNCONFIRMED, { password: UNCONFIRMED })
       const form = { fullName, name, email, password }
-      const registered = await registerUser(ctx.state.db, form, ctx.get('User-Agent'))
+      const registered = await registerUser(ctx.state.db, form, {
+        userAgent: ctx.get('User-Agent'),
+        also: (tx, user) => sendWelcome(app, tx, user),
+      })
       const next = safeNext(values['next'])
       if (next === '') leaveFlash(ctx, app, 'welcome', { name: registered.user.fullName })
       await welcome(ctx, registered, next || '/account/projects')
@@ -116,8 +121,10 @@ export function accountRoutes(app: App, views: Views): Router<RequestState> {
     views.render(ctx, 'pages/account/projects.html', { projects: owned.map(projectCard) })
   })
 
-  router.get('/profile', (ctx) => {
-    views.render(ctx, 'pages/account/profile.html', { user: requireViewer(ctx) })
+  router.get('/profile', async (ctx) => {
+    const user = requireViewer(ctx)
+    const state = await getAccountState(ctx.state.db, user)
+    views.render(ctx, 'pages/account/profile.html', { user, state })
   })
 
   return router

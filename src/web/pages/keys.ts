@@ -3,13 +3,13 @@ import { createApiKey, getKey, listKeys, replaceApiKeys, revokeKey } from '../..
 import { leaveFlash } from '../../http/flash.ts'
 import { readForm } from '../../http/form.ts'
 import { requireViewer } from '../../http/guards.ts'
-import { pathId, pathText } from '../../http/request-values.ts'
-import type { Context, RequestState, Viewer } from '../../http/state.ts'
+import { pathId } from '../../http/request-values.ts'
+import type { Context, RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
-import { ForbiddenError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import { orShowAgain } from './form-view.ts'
 import type { FormView } from './form-view.ts'
+import { ownNameOf } from './own-account.ts'
 
 const NOTHING_TYPED: FormView = { values: {}, errors: {} }
 
@@ -65,12 +65,4 @@ export function keyRoutes(app: App, views: Views): Router<RequestState> {
   })
 
   return router
-}
-
-/** The signed-in person, whose name the address has to have. @throws UnauthenticatedError, ForbiddenError */
-function ownNameOf(ctx: Context): Viewer {
-  const viewer = requireViewer(ctx)
-  if (pathText(ctx, 'name').toLowerCase() !== viewer.name.toLowerCase())
-    throw new ForbiddenError('Only the person themselves can replace their keys.')
-  return viewer
 }

@@ -3,6 +3,7 @@ import type { RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
 import type { App } from '../../platform/app.ts'
 import type { ApiDocument } from '../api/openapi.ts'
+import { accountDataRoutes } from './account-data.ts'
 import { accountRoutes } from './account.ts'
 import { adminJobRoutes } from './admin-jobs.ts'
 import { adminMailRoutes } from './admin-mail.ts'
@@ -21,6 +22,7 @@ import { presenterVersionRoutes } from './presenter-versions.ts'
 import { presenterRoutes } from './presenter.ts'
 import { projectRoutes } from './projects.ts'
 import { createReadyPages } from './ready-pages.ts'
+import { recoveryRoutes } from './recovery.ts'
 import { ruleRoutes } from './rules.ts'
 import { siteRoutes } from './site.ts'
 import { statisticsRoutes } from './statistics.ts'
@@ -36,10 +38,13 @@ export function pageRoutes(app: App, views: Views, document: ApiDocument): Route
     siteRoutes(views, readyPages),
     apiHelpRoutes(app, views, document),
     accountRoutes(app, views),
+    recoveryRoutes(app, views),
     keyRoutes(app, views),
     mailEventRoutes(app),
     unsubscribeRoutes(app, views),
     mailRoutes(app, views),
+    // Behind the others of /account: a name stands where they have a word.
+    accountDataRoutes(app, views),
     adminJobRoutes(app, views),
     adminMailRoutes(app, views),
     projectRoutes(app, views, readyPages),
