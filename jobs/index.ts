@@ -14,6 +14,7 @@ import { reorderTasks } from './reorder-tasks.ts'
 import { reportWeekJob } from './report-week.ts'
 import { sendBulkMail } from './send-bulk-mail.ts'
 import { sendMail } from './send-mail.ts'
+import { sendNewsletterJob } from './send-newsletter.ts'
 import { tellQuietProjectsJob } from './tell-quiet-projects.ts'
 import { siteStatistics } from './site-statistics.ts'
 import { warnInactiveAccounts } from './warn-inactive-accounts.ts'
@@ -35,6 +36,7 @@ export const jobs = {
   'report-week': reportWeekJob,
   'send-bulk-mail': sendBulkMail,
   'send-mail': sendMail,
+  'send-newsletter': sendNewsletterJob,
   'tell-quiet-projects': tellQuietProjectsJob,
   'site-statistics': siteStatistics,
   'warn-inactive-accounts': warnInactiveAccounts,

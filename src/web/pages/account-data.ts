@@ -28,6 +28,7 @@ export function accountDataRoutes(app: App, views: Views): Router<RequestState> 
     const exports = await listOwnExports(ctx.state.db, viewer)
     views.render(ctx, 'pages/account/export.html', {
       name: viewer.name,
+      isUnfinished: exports.some(({ state }) => state === 'waiting'),
       exports: exports.map(({ id, state, bytes, created, expires }) => ({
         ...{ id, state, bytes, created, expires },
         isThere: expires !== null && Date.parse(expires) > Date.now(),

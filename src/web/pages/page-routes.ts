@@ -16,6 +16,7 @@ import { importRoutes } from './imports.ts'
 import { keyRoutes } from './keys.ts'
 import { mailEventRoutes } from './mail-events.ts'
 import { mailRoutes } from './mail.ts'
+import { newsletterRoutes } from './newsletters.ts'
 import { ownerHtmlRoutes } from './owner-html.ts'
 import { presenterCodeRoutes } from './presenter-code.ts'
 import { presenterVersionRoutes } from './presenter-versions.ts'
@@ -49,6 +50,8 @@ export function pageRoutes(app: App, views: Views, document: ApiDocument): Route
     adminMailRoutes(app, views),
     projectRoutes(app, views, readyPages),
     statisticsRoutes(app, views, readyPages),
+    newsletterRoutes(app, views),
+    projectRoutes(app, views),
     importRoutes(app, views),
     presenterRoutes(app, views),
     presenterCodeRoutes(app, views),
