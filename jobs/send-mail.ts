@@ -19,7 +19,7 @@ export const sendMail: Job<'send-mail'> = {
   name: 'send-mail',
   payload: Payload,
   attempts: 8,
-  concurrency: 5,
+  concurrency: 2,
   backoffSeconds: 10,
   async handle(app, { mailId }, run) {
     await deliverMail(app, run, mailId)

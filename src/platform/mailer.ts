@@ -46,10 +46,13 @@ export interface Mailer {
   close(): void
 }
 
-/** Unless the address says otherwise: connections that are kept, and limits so that a silent server is noticed. */
+/**
+ * Unless the address says otherwise: a connection that is kept for all mails, which go one by one, and limits so that a
+ * silent server is noticed.
+ */
 const TRANSPORT = {
   pool: 'true',
-  maxConnections: '5',
+  maxConnections: '1',
   connectionTimeout: '10000',
   greetingTimeout: '10000',
   socketTimeout: '60000',

@@ -21,6 +21,15 @@ export class SmtpRefusal extends Error {
   }
 }
 
+export interface MailServer {
+  readonly url: string
+  readonly received: ReceivedMail[]
+  /** Goes away, with all its connections; what it was told but has not taken is lost. */
+  stop(): Promise<void>
+  /** Comes back at the same address. */
+  start(): Promise<void>
+}
+
 /**
  * A real mail server at an address that the system chose.
  *
@@ -29,8 +38,30 @@ export class SmtpRefusal extends Error {
 export async function startSmtp(
   t: Ending,
   judge: (mail: ReceivedMail) => void = () => undefined,
-): Promise<{ url: string; received: ReceivedMail[] }> {
+): Promise<MailServer> {
   const received: ReceivedMail[] = []
+  let port = 0
+  let running: SMTPServer | undefined
+
+  async function start(): Promise<void> {
+    const server = createServer(judge, received)
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+    ;({ port } = server.server.address() as AddressInfo)
+    running = server
+  }
+
+  async function stop(): Promise<void> {
+    const server = running
+    running = undefined
+    await new Promise<void>((resolve) => (server ? server.close(resolve) : resolve()))
+  }
+
+  await start()
+  t.after(stop)
+  return { url: `smtp://127.0.0.1:${port}`, received, stop, start }
+}
+
+function createServer(judge: (mail: ReceivedMail) => void, received: ReceivedMail[]): SMTPServer {
   const server = new SMTPServer({
     authOptional: true,
     closeTimeout: 50,
@@ -56,8 +87,5 @@ export async function startSmtp(
     },
   })
   server.on('error', () => undefined)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.after(() => new Promise<void>((resolve) => server.close(resolve)))
-  const { port } = server.server.address() as AddressInfo
-  return { url: `smtp://127.0.0.1:${port}`, received }
+  return server
 }

@@ -3,6 +3,7 @@ import type { App } from '../../platform/app.ts'
 import { PermanentError, PostponeError } from '../../platform/job.ts'
 import type { JobRun } from '../../platform/job.ts'
 import { MailError } from '../../platform/mailer.ts'
+import type { Mailer } from '../../platform/mailer.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
 import { isWanted } from './choice-repository.ts'
 import { unsubscribeUrl } from './choice-service.ts'
@@ -40,17 +41,34 @@ export async function deliverMail(
     return
   }
   if (waitSeconds > 0) throw new PostponeError('Its reader has got many mails just now', waitSeconds)
-  const outcome = await send(app, mail)
-  await run.commit(async (tx) => {
-    if (outcome.isSent) return markSent(tx, mailId, outcome.reply)
-    await markNotSent(tx, mailId, outcome.reply)
-    await insertSuppression(tx, {
-      address: mail.recipient,
-      cause: 'bounce',
-      source: 'smtp',
-      detail: outcome.reply,
-    })
+  await inTurn(app.mailer, async () => {
+    const outcome = await send(app, mail)
+    await run.commit((tx) => noteOutcome(tx, mail, outcome))
   })
+}
+
+const turns = new WeakMap<Mailer, Promise<unknown>>()
+
+/**
+ * One mail of a process at a time is between the mail server and our note, also of two queues: whoever kills the process
+ * makes one mail come twice at most. More workers send more at once.
+ */
+async function inTurn(mailer: Mailer, work: () => Promise<void>): Promise<void> {
+  const turn = (turns.get(mailer) ?? Promise.resolve()).then(work)
+  turns.set(
+    mailer,
+    turn.catch(() => undefined),
+  )
+  await turn
+}
+
+async function noteOutcome(tx: Tx, mail: Mail, { isSent, reply }: Outcome): Promise<void> {
+  if (isSent) {
+    await markSent(tx, mail.id, reply)
+    return
+  }
+  await markNotSent(tx, mail.id, reply)
+  await insertSuppression(tx, { address: mail.recipient, cause: 'bounce', source: 'smtp', detail: reply })
 }
 
 async function look(app: DeliveryApp, db: Db, mailId: number) {
@@ -77,7 +95,12 @@ async function secondsToWait({ config }: DeliveryApp, db: Db, { recipient }: Mai
 }
 
 /** The mail server's yes, or its no to an address that takes no mail. */
-async function send(app: DeliveryApp, mail: Mail): Promise<{ isSent: boolean; reply: string }> {
+interface Outcome {
+  isSent: boolean
+  reply: string
+}
+
+async function send(app: DeliveryApp, mail: Mail): Promise<Outcome> {
   const { kind, userId } = mail
   try {
     const reply = await app.mailer.send({
