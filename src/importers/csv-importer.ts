@@ -14,7 +14,7 @@ import {
 } from './importer.ts'
 import { TASK_FIELDS } from './task-fields.ts'
 
-const Options = z.strictObject({
+export const CsvOptions = z.strictObject({
   /** Detected from the first rows when absent. */
   delimiter: z.enum(CSV_DELIMITERS).optional(),
   /** What columns become, where the owner wants it otherwise than by their names. */
@@ -29,7 +29,7 @@ const Options = z.strictObject({
     .max(COLUMNS_MAX)
     .default([]),
 })
-type Options = z.infer<typeof Options>
+export type CsvOptions = z.infer<typeof CsvOptions>
 
 /**
  * Task lists as delimited text, uploaded or pasted. Cells are kept as text exactly as written; the rules for headers,
@@ -38,7 +38,7 @@ type Options = z.infer<typeof Options>
 export const csvImporter = defineImporter({
   name: 'csv',
   label: 'CSV',
-  options: Options,
+  options: CsvOptions,
   accepts: (fileName, head) => {
     if (fileName !== undefined && /\.(csv|tsv|tab)$/i.test(fileName)) return true
     return (fileName === undefined || /\.txt$/i.test(fileName)) && !looksLikeJson(head)
@@ -48,7 +48,7 @@ export const csvImporter = defineImporter({
 
 async function* findInCsv(
   source: ImportSource,
-  options: Options,
+  options: CsvOptions,
 ): AsyncGenerator<Iterable<ImportFinding>, void, undefined> {
   const table = new CsvTable(options.columns)
   for await (const pieces of readPieces(source, options.delimiter)) {
@@ -63,7 +63,7 @@ const SAMPLE_LENGTH = 65_536
 
 async function* readPieces(
   source: ImportSource,
-  delimiter: Options['delimiter'],
+  delimiter: CsvOptions['delimiter'],
 ): AsyncGenerator<Iterable<CsvPiece | CsvFault>, void, undefined> {
   let reader: CsvReader | undefined
   let sample = ''

@@ -12,6 +12,7 @@ test('a file is read by the importer of its name’s ending', () => {
   assert.equal(chosen('birds.tsv', 'a\tb'), 'csv')
   assert.equal(chosen('tasks.txt.json', '[]'), 'json')
   assert.equal(chosen('tasks.jsonl', '{}'), 'json')
+  assert.equal(chosen('Tasks.XLSX', 'PK'), 'xlsx')
 })
 
 test('a text file or pasted text is read by how it begins', () => {
@@ -25,15 +26,15 @@ test('a text file or pasted text is read by how it begins', () => {
 })
 
 test('other kinds of file are refused', () => {
-  for (const name of ['strings.po', 'strings.properties', 'tasks.xlsx', 'tasks']) {
+  for (const name of ['strings.po', 'strings.properties', 'tasks.xls', 'tasks']) {
     assert.throws(() => chooseImporter(name, Buffer.from('[]')), {
       name: 'InvalidError',
-      message: `“${name}” is not a kind of file that can be imported. Upload a CSV file (.csv, .tsv) or a JSON file (.json, .jsonl).`,
+      message: `“${name}” is not a kind of file that can be imported. Upload a CSV file (.csv, .tsv), a JSON file (.json, .jsonl, .ndjson) or an Excel file (.xlsx).`,
     })
   }
 })
 
 test('an importer is found again by its name', () => {
   for (const importer of importers) assert.equal(findImporter(importer.name), importer)
-  assert.equal(findImporter('xlsx'), undefined)
+  assert.equal(findImporter('xls'), undefined)
 })

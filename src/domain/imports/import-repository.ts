@@ -306,9 +306,16 @@ export async function countKnown(db: Db, projectId: number, hashes: readonly str
   return rows[0]?.n ?? 0
 }
 
-/** Whether this transaction may add to the project's tasks; held until it ends, so that two imports do not add the same. */
-export async function tryLockProjectImports(tx: Tx, projectId: number): Promise<boolean> {
+/** How long one statement of an import may take, in milliseconds: it adds some thousand rows to ten indexes. */
+const STATEMENT_MS = 50_000
+
+/**
+ * Whether this transaction may add to the project's tasks; held until it ends, so that two imports do not add the same.
+ * Its statements may take longer than those that somebody waits for.
+ */
+export async function beginAdding(tx: Tx, projectId: number): Promise<boolean> {
   const { rows } = await sql<{ isOurs: boolean }>`
-    select pg_try_advisory_xact_lock(hashtextextended('task-import', ${projectId})) as "isOurs"`.execute(tx)
+    select pg_try_advisory_xact_lock(hashtextextended('task-import', ${projectId})) as "isOurs",
+           set_config('statement_timeout', ${String(STATEMENT_MS)}, true)`.execute(tx)
   return rows[0]?.isOurs === true
 }

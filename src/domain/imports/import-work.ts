@@ -17,7 +17,7 @@ import {
   markImportProgress,
   markImportRunning,
   markImported,
-  tryLockProjectImports,
+  beginAdding,
 } from './import-repository.ts'
 import type { ImportFailure, TaskImport } from './import-repository.ts'
 import { importPageUrl, newRowsKey } from './import-service.ts'
@@ -97,7 +97,7 @@ export async function beginImport(
     },
     async store(tasks) {
       await run.openDb().write(async (tx) => {
-        if (!(await tryLockProjectImports(tx, project.id))) {
+        if (!(await beginAdding(tx, project.id))) {
           throw new PostponeError('Another import of this project is at work', TURN_SECONDS)
         }
         const counts = await addTasks(tx, project.id, progress.counted(tasks))

@@ -31,7 +31,7 @@ export interface AddedTasks {
 }
 
 /** How much of a source one COPY and one insert take, in texts of 64 kB: both end far within the role's time limit. */
-const SLICE_BATCHES = 32
+const SLICE_BATCHES = 16
 
 /** Adds tasks with their scheduling rows in one statement. */
 export async function insertTaskRows(

@@ -32,6 +32,8 @@ import { ownedProjectOf } from './projects.ts'
 
 /** Up to here a list is looked at as a whole for its preview; of a longer one the first rows. */
 const WHOLE_BYTES_MAX = 4 * 1024 * 1024
+/** A workbook is packed. */
+const WHOLE_PACKED_MAX = WHOLE_BYTES_MAX / 16
 const PREVIEW_ROWS = 1_000
 /** Enough to tell what kind of file it is. */
 const HEAD_BYTES = 4_096
@@ -194,8 +196,8 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
 }
 
 /** A list that is looked at as a whole before it is accepted: its faults are said at once. */
-function isSmall({ bytes }: TaskImport): boolean {
-  return (bytes ?? 0) <= WHOLE_BYTES_MAX
+function isSmall({ bytes, importer }: TaskImport): boolean {
+  return (bytes ?? 0) <= (importer === 'xlsx' ? WHOLE_PACKED_MAX : WHOLE_BYTES_MAX)
 }
 
 /** An import that failed and whose rows are still there may be tried with other choices. */
@@ -210,7 +212,7 @@ function readingOf({ options }: TaskImport): Json {
 }
 
 function hasColumns({ name }: Importer): boolean {
-  return name === 'csv'
+  return name === 'csv' || name === 'xlsx'
 }
 
 async function refuseProblems(importer: Importer, source: ImportSource, options: Json): Promise<void> {

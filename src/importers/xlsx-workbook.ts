@@ -1,0 +1,99 @@
+import type { Entry } from 'yauzl'
+import { isTimeFormat, type CellRules } from './xlsx-cells.ts'
+import { readWholeXml } from './xml-reader.ts'
+import { ZipError, type OpenZip } from './zip-source.ts'
+
+/** Different texts are held in memory while their sheet is read. */
+const TEXTS_LENGTH_MAX = 100_000_000
+
+export interface Workbook extends CellRules {
+  /** The first sheet that is not hidden. */
+  sheet: Entry
+}
+
+/** What has to be known of a workbook before its first sheet is read. @throws ZipError when it is none. */
+export async function openWorkbook(zip: OpenZip): Promise<Workbook> {
+  const book = await readBook(zip)
+  const paths = await readPaths(zip)
+  const path = paths.get(book.sheetId ?? '')
+  const sheet = path === undefined ? undefined : zip.members.get(path)
+  if (!sheet) throw new ZipError('There is no sheet in it.')
+  return { sheet, from1904: book.from1904, isTime: await readStyles(zip), texts: await readTexts(zip) }
+}
+
+async function readMember(zip: OpenZip, name: string, handler: Parameters<typeof readWholeXml>[1]) {
+  const member = zip.members.get(name)
+  if (!member) return
+  await readWholeXml(zip.read(member), handler)
+}
+
+async function readBook(zip: OpenZip): Promise<{ sheetId: string | undefined; from1904: boolean }> {
+  let sheetId: string | undefined
+  let from1904 = false
+  await readMember(zip, 'xl/workbook.xml', {
+    open(name, attributes) {
+      if (name === 'workbookPr') from1904 = /^(1|true)$/.test(attributes['date1904'] ?? '')
+      if (name !== 'sheet' || /hidden/i.test(attributes['state'] ?? '')) return
+      const id = Object.entries(attributes).find(([key]) => key.endsWith(':id'))
+      sheetId ??= id?.[1]
+    },
+  })
+  return { sheetId, from1904 }
+}
+
+/** Where the parts of the workbook are, by the ids it gives them. */
+async function readPaths(zip: OpenZip): Promise<Map<string, string>> {
+  const paths = new Map<string, string>()
+  await readMember(zip, 'xl/_rels/workbook.xml.rels', {
+    open(name, { Id: id, Target: target = '' }) {
+      if (name !== 'Relationship' || id === undefined) return
+      paths.set(id, target.startsWith('/') ? target.slice(1) : `xl/${target}`)
+    },
+  })
+  return paths
+}
+
+async function readStyles(zip: OpenZip): Promise<boolean[]> {
+  const codes = new Map<string, string>()
+  const isTime: boolean[] = []
+  let isInCells = false
+  await readMember(zip, 'xl/styles.xml', {
+    open(name, attributes) {
+      const { numFmtId = '', formatCode = '' } = attributes
+      if (name === 'numFmt') codes.set(numFmtId, formatCode)
+      if (name === 'cellXfs') isInCells = true
+      if (name === 'xf' && isInCells) isTime.push(isTimeFormat(Number(numFmtId), codes.get(numFmtId)))
+    },
+    close(name) {
+      if (name === 'cellXfs') isInCells = false
+    },
+  })
+  return isTime
+}
+
+async function readTexts(zip: OpenZip): Promise<string[]> {
+  const texts: string[] = []
+  let length = 0
+  let text = ''
+  let isText = false
+  let isPhonetic = false
+  await readMember(zip, 'xl/sharedStrings.xml', {
+    open(name) {
+      if (name === 'si') text = ''
+      if (name === 'rPh') isPhonetic = true
+      isText = name === 't' && !isPhonetic
+    },
+    text(part) {
+      if (isText) text += part
+    },
+    close(name) {
+      isText = false
+      if (name === 'rPh') isPhonetic = false
+      if (name !== 'si') return
+      length += text.length
+      if (length > TEXTS_LENGTH_MAX) throw new ZipError('It holds too many different texts.')
+      texts.push(text)
+    },
+  })
+  return texts
+}

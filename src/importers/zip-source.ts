@@ -1,0 +1,98 @@
+import { createWriteStream } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { openPromise } from 'yauzl'
+import type { Entry, ZipFile } from 'yauzl'
+import type { ImportSource } from './importer.ts'
+
+/** What a zip may unpack to: a small one cannot fill a memory or a disk. */
+const UNPACKED_BYTES_MAX = 4 * 1024 ** 3
+const MEMBERS_MAX = 100_000
+/** XML and CSV shrink to a tenth, at most to a fiftieth; what is made to burst shrinks to a thousandth. */
+const RATIO_MAX = 250
+/** Smaller members cannot do harm, and may be very regular. */
+const HARMLESS_BYTES = 8 * 1024 * 1024
+
+/** A zip that is broken or too large once unpacked; the message may be shown. */
+export class ZipError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'ZipError'
+  }
+}
+
+export interface OpenZip {
+  readonly members: ReadonlyMap<string, Entry>
+  /** A member's bytes; more or fewer than the zip gives as their size are a ZipError. */
+  read(member: Entry): AsyncIterable<Uint8Array>
+}
+
+/**
+ * Lends the members of a zip, which lies on this machine for as long: a zip is read from its end.
+ *
+ * @throws ZipError
+ */
+export async function* inZip<Item>(
+  source: ImportSource,
+  work: (zip: OpenZip) => AsyncIterable<Item>,
+): AsyncGenerator<Item, void, undefined> {
+  const folder = await mkdtemp(join(tmpdir(), 'manyhands-zip-'))
+  let zip: ZipFile | undefined
+  try {
+    const path = join(folder, 'source.zip')
+    await pipeline(Readable.from(source()), createWriteStream(path, { mode: 0o600 }))
+    zip = await orZipError(openPromise(path, { autoClose: false }))
+    yield* work({ members: await membersOf(zip), read: reader(zip) })
+  } finally {
+    zip?.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+function reader(zip: ZipFile): OpenZip['read'] {
+  return async function* (member) {
+    try {
+      yield* (await zip.openReadStreamPromise(member)) as AsyncIterable<Uint8Array>
+    } catch (error) {
+      throw asZipError(error)
+    }
+  }
+}
+
+async function membersOf(zip: ZipFile): Promise<Map<string, Entry>> {
+  if (zip.entryCount > MEMBERS_MAX) throw new ZipError(`It holds ${zip.entryCount} files.`)
+  const members = new Map<string, Entry>()
+  let total = 0
+  try {
+    for await (const entry of zip.eachEntry()) {
+      checkRatio(entry)
+      total += entry.uncompressedSize
+      if (!entry.fileName.endsWith('/')) members.set(entry.fileName, entry)
+    }
+  } catch (error) {
+    throw asZipError(error)
+  }
+  if (total > UNPACKED_BYTES_MAX) throw new ZipError('It is too large once it is unpacked.')
+  return members
+}
+
+function checkRatio({ fileName, compressedSize, uncompressedSize }: Entry): void {
+  if (uncompressedSize <= HARMLESS_BYTES || uncompressedSize <= compressedSize * RATIO_MAX) return
+  throw new ZipError(`"${fileName}" is far too large once it is unpacked.`)
+}
+
+async function orZipError<T>(promise: Promise<T>): Promise<T> {
+  try {
+    return await promise
+  } catch (error) {
+    throw asZipError(error)
+  }
+}
+
+function asZipError(error: unknown): ZipError {
+  if (error instanceof ZipError) return error
+  return new ZipError('It is no zip archive, or a part of it is missing.', { cause: error })
+}
