@@ -24,7 +24,7 @@ await runProcess('worker', async () => {
     startLoop('sweep leases', SECOND_MS, async () => (await sweepLeases(openDb())) === SWEEP_BATCH, app.log),
     startLoop('pace leases', PACE_MS, () => paceLeases(openDb()).then(() => false), app.log),
   ]
-  app.log.info({ jobs: config.jobs.only ?? 'all' }, 'worker takes jobs')
+  app.log.info({ jobs: config.jobs.only ? Object.fromEntries(config.jobs.only) : 'all' }, 'worker takes jobs')
   return async () => {
     await Promise.all(loops.map((loop) => loop.stop()))
     await runner.stop(JOBS_END_MS)

@@ -49,3 +49,6 @@ create table leader (
   unique (period, user_id)
 );
 create index leader_user on leader (user_id);
+
+-- When a job of each name ended last: what shows that workers take jobs.
+create index outbox_done on outbox (job, done) where done is not null;

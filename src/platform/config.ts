@@ -33,6 +33,9 @@ const redisVariables = (name: 'CACHE' | 'QUEUE') => ({
   [`REDIS_${name}_MASTER`]: text.default(name.toLowerCase()),
 })
 
+/** Names of jobs, each with how many of them run at once where that is said. */
+const WORKER_JOBS = /^ *[a-z-]+(:[1-9]\d?)? *(, *[a-z-]+(:[1-9]\d?)? *)*$/
+
 const Variables = z.object({
   DATA_DIR: text.default('.data'),
   HOST: text.default('127.0.0.1'),
@@ -83,8 +86,10 @@ const Variables = z.object({
   UPLOAD_MB_MAX: z.coerce.number().int().min(1).max(10_000).default(16),
   IMPORT_MB_MAX: z.coerce.number().int().min(1).max(100_000).default(500),
   PRIVATE_ADDRESSES: text.optional(),
-  WORKER_JOBS: text.optional(),
   INACTIVE_ACCOUNT_DAYS: z.coerce.number().int().min(90).max(10_000).optional(),
+  WORKER_JOBS: text.regex(WORKER_JOBS, 'is no list such as send-mail:10,export-project').optional(),
+  METRICS_TOKEN: z.string().min(16, 'is too short to be a secret: use at least 16 characters').optional(),
+  METRICS_LOOPBACK: flag.default(false),
   FILES_DIR: text.optional(),
   S3_ENDPOINT: z
     .url({ protocol: /^https?$/, error: 'is no address such as https://s3.example.org' })
@@ -171,9 +176,11 @@ export interface Config {
   readonly web: { readonly privateAddresses: readonly string[] }
   /** Days without a visit after which people are warned that their accounts will be deleted; undefined keeps them. */
   readonly accounts: { readonly inactiveDays: number | undefined }
-  readonly jobs: { readonly only: readonly string[] | undefined }
   /** The bucket that files are kept in instead of a folder. */
   readonly s3: S3Settings | undefined
+  /** The jobs that a worker takes, each with how many run at once, where that is not the job's own; undefined for all. */
+  readonly jobs: { readonly only: ReadonlyMap<string, number | undefined> | undefined }
+  readonly metrics: { readonly token: string | undefined; readonly isOpenToLoopback: boolean }
   readonly folders: { readonly data: string; readonly files: string; readonly assets: string }
   readonly log: { readonly level: string }
   readonly templates: { readonly watch: boolean }
@@ -235,8 +242,9 @@ export function loadConfig(env: Environment): Config {
     imports: { bytesMax: v.IMPORT_MB_MAX * 1024 * 1024 },
     web: { privateAddresses: v.PRIVATE_ADDRESSES?.split(/[\s,]+/) ?? [] },
     accounts: { inactiveDays: v.INACTIVE_ACCOUNT_DAYS },
-    jobs: { only: v.WORKER_JOBS?.split(',').map((name) => name.trim()) },
     s3: s3Settings(v),
+    jobs: { only: v.WORKER_JOBS === undefined ? undefined : workerJobs(v.WORKER_JOBS) },
+    metrics: { token: v.METRICS_TOKEN, isOpenToLoopback: v.METRICS_LOOPBACK },
     folders: {
       data,
       files: resolve(v.FILES_DIR ?? `${data}/files`),
@@ -324,6 +332,15 @@ function appKeys(list: string | undefined, file: string | undefined): AppKey[] {
     throw new Error('APP_KEYS is a JSON list of {"id", "key"}, newest first; a key is 32 bytes in base64url.')
   }
   return parsed.data.map(({ id, key }) => ({ id, key: Buffer.from(key, 'base64url') }))
+}
+
+function workerJobs(list: string): Map<string, number | undefined> {
+  return new Map(
+    list.split(',').map((entry) => {
+      const [name = '', atOnce] = entry.trim().split(':')
+      return [name, atOnce === undefined ? undefined : Number(atOnce)]
+    }),
+  )
 }
 
 function rateLimit(value: string): RateLimits | undefined {

@@ -24,16 +24,24 @@ const OFFER_AGAIN_MS = 5_000
 /**
  * Starts taking jobs: all of the catalogue, or those named.
  *
+ * @param only the names, each with how many run at once where it is not the job's own number.
  * @throws Error naming jobs that do not exist.
  */
-export function startJobs(app: App, catalogue: JobCatalogue, only?: readonly string[]): JobRunner {
-  const unknown = only?.filter((name) => !Object.hasOwn(catalogue, name)) ?? []
+export function startJobs(
+  app: App,
+  catalogue: JobCatalogue,
+  only?: ReadonlyMap<string, number | undefined>,
+): JobRunner {
+  const unknown = [...(only?.keys() ?? [])].filter((name) => !Object.hasOwn(catalogue, name))
   if (unknown.length > 0) throw new Error(`WORKER_JOBS names jobs that do not exist: ${unknown.join(', ')}`)
   const connection = createRedis(app.config.redis.queue, 'worker', app.log)
   const stopping = new AbortController()
   const workers = Object.values(catalogue)
-    .filter((job) => only === undefined || only.includes(job.name))
-    .map((job) => startWorker(app, job as Job<JobName>, connection, stopping.signal))
+    .filter((job) => only === undefined || only.has(job.name))
+    .map((job) => {
+      const concurrency = only?.get(job.name) ?? job.concurrency
+      return startWorker(app, { ...(job as Job<JobName>), concurrency }, connection, stopping.signal)
+    })
 
   return {
     async stop(milliseconds) {

@@ -244,6 +244,33 @@ export async function dismissJob(tx: Tx, id: number): Promise<void> {
     .execute()
 }
 
+/** What shows whether jobs of a name are taken. */
+export interface JobFigures {
+  job: string
+  /** How long, in seconds, the one has waited that was asked for first and not begun yet; 0 when none waits. */
+  oldestWaitingSeconds: number
+  /** Given up within the last hour, and not dismissed. */
+  failedLastHour: number
+  /** Since one was done last; null when none of those kept was. */
+  sinceDoneSeconds: number | null
+}
+
+export async function readJobFigures(db: Db, jobs: readonly string[]): Promise<JobFigures[]> {
+  const { rows } = await sql<JobFigures>`
+    select j.job,
+           coalesce(extract(epoch from now() - (
+             select min(o.created) from outbox o
+              where o.done is null and o.failed is null and o.job = j.job and o.attempts = 0
+                and (o.enqueued is not null or o.not_before <= now()))), 0)::double precision as "oldestWaitingSeconds",
+           (select count(*) from outbox o where o.job = j.job and o.failed > now() - interval '1 hour'
+               and o.failed is not null and o.dismissed is null)::int as "failedLastHour",
+           extract(epoch from now() - (
+             select max(o.done) from outbox o where o.job = j.job and o.done is not null))::double precision
+             as "sinceDoneSeconds"
+      from unnest(${jobs}::text[]) as j (job)`.execute(db)
+  return rows
+}
+
 /** Makes jobs due that were handed to the queue servers and that nobody runs. */
 export async function makeWaitingDue(primary: Db): Promise<void> {
   await primary

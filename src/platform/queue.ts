@@ -12,10 +12,11 @@ import {
   isUnfinished,
   lockJob,
   makeWaitingDue,
+  readJobFigures,
   returnClaimed,
   reviveJob,
 } from './outbox-store.ts'
-import type { DueRow, FailedJob } from './outbox-store.ts'
+import type { DueRow, FailedJob, JobFigures } from './outbox-store.ts'
 import type { Db, Tx } from './postgres.ts'
 import { currentRequestId } from './request-context.ts'
 
@@ -78,6 +79,10 @@ export interface Queue {
    * @throws when the database or the queue servers are away.
    */
   rebuild(): Promise<number>
+  /** Of every job, from the rows: the truth, whatever the queue servers say. */
+  figures(): Promise<JobFigures[]>
+  /** The queue servers' side of every job, to be looked at. */
+  queues(): readonly BullQueue[]
   close(): Promise<void>
 }
 
@@ -244,6 +249,8 @@ export function createQueue({ database, redis, prefix, policies, log }: QueuePar
       await database.open({ writes: true }).call(makeWaitingDue)
       return sweep()
     },
+    figures: () => database.open({ writes: false }).read((db) => readJobFigures(db, Object.keys(policies))),
+    queues: () => Object.keys(policies).map(queueFor),
     async close() {
       isClosed = true
       await relaying?.catch(() => undefined)

@@ -25,6 +25,7 @@ import { openApiDocument } from './api/openapi.ts'
 import { rateGroups } from './api/rate-groups.ts'
 import { directory } from './directory.ts'
 import { healthRoutes } from './health.ts'
+import { metricsRoutes } from './metrics.ts'
 import { oneSlash } from '../http/one-slash.ts'
 import { pageRoutes } from './pages/page-routes.ts'
 import { presenterHost } from './presenter/presenter-host.ts'
@@ -55,6 +56,7 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
   // Of the forwarded addresses only the last is the proxy's word: whatever stands before it, the client may have sent.
   const koa = new Koa<RequestState, DefaultContext>({ proxy: app.config.http.trustProxy, maxIpsCount: 1 })
   const health = healthRoutes(app)
+  const metrics = metricsRoutes(app)
   const operations = apiOperations(app)
   const document = openApiDocument(operations, app.config.site)
   const api = apiRoutes(app, operations, document)
@@ -71,6 +73,7 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
   koa.use(requestId(app.log, app.config.http.trustProxy))
   if (options.onRoute) koa.use(noteRoute(options.onRoute))
   koa.use(health.routes())
+  koa.use(metrics.routes())
   koa.use(presenterHost(app, assets))
   koa.use(staticFiles(assets))
   koa.use(await securityHeaders(app.config))
@@ -108,7 +111,7 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
 
   return {
     callback,
-    routes: [health, api, pages].flatMap((router) => listRoutes(router)),
+    routes: [health, metrics, api, pages].flatMap((router) => listRoutes(router)),
     listen(port, host) {
       return new Promise((resolve, reject) => {
         server.once('error', reject)

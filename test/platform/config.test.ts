@@ -62,7 +62,9 @@ test('every setting reaches its part', (t) => {
     RATE_LIMIT: 'off',
     UPLOAD_EXTENSIONS: 'PNG, webp',
     UPLOAD_MB_MAX: '2',
-    WORKER_JOBS: 'send-mail, clean-up',
+    WORKER_JOBS: 'send-mail:12, clean-up',
+    REDIS_CACHE_READ_URL: 'redis://127.0.0.1:6390',
+    METRICS_TOKEN: 'a token of some length',
     FILES_DIR: '/srv/files',
     ASSETS_DIR: '/srv/assets',
   })
@@ -88,7 +90,15 @@ test('every setting reaches its part', (t) => {
   assert.deepEqual([config.mail.limit, config.mail.bouncesTo], [undefined, 'bounces@hands.example'])
   assert.deepEqual(config.uploads, { extensions: ['png', 'webp'], bytesMax: 2_097_152 })
   assert.equal(config.accounts.inactiveDays, 730)
-  assert.deepEqual(config.jobs.only, ['send-mail', 'clean-up'])
+  assert.deepEqual(
+    config.jobs.only,
+    new Map([
+      ['send-mail', 12],
+      ['clean-up', undefined],
+    ]),
+  )
+  assert.deepEqual(config.redis.cacheReads, { kind: 'address', url: 'redis://127.0.0.1:6390' })
+  assert.deepEqual(config.metrics, { token: 'a token of some length', isOpenToLoopback: false })
   assert.deepEqual([config.folders.files, config.folders.assets], ['/srv/files', '/srv/assets'])
 })
 
@@ -157,6 +167,8 @@ test('everything that is missing or wrong is named at once', () => {
     [{ TRUST_PROXY: 'yes' }, /TRUST_PROXY/],
     [{ DATABASE_WRITE_URL: 'nonsense' }, /DATABASE_WRITE_URL: is no address of a PostgreSQL server/],
     [{ DATABASE_READ_URL: 'mysql://x/y' }, /DATABASE_READ_URL: is no address of a PostgreSQL server/],
+    [{ WORKER_JOBS: 'send-mail:0' }, /WORKER_JOBS: is no list such as send-mail:10/],
+    [{ METRICS_TOKEN: 'short' }, /METRICS_TOKEN: is too short/],
     [{ REDIS_CACHE_URL: 'http://x' }, /REDIS_CACHE_URL: is no address of a Redis/],
     [{ REDIS_QUEUE_URL: 'queue' }, /REDIS_QUEUE_URL: is no address of a Redis/],
     [{ REDIS_CACHE_URL: '' }, /REDIS_CACHE_URL or REDIS_CACHE_SENTINELS: required/],

@@ -262,14 +262,35 @@ test('a job that is cancelled because its worker stops is free at once and loses
 
 test('a worker can be told to take some jobs only, and refuses names that do not exist', async (t) => {
   const job = await startJobApp(t)
-  assert.throws(() => startJobs(job.app, jobs, ['send-mail', 'send-post']), /do not exist: send-post/)
-  assert.throws(() => startJobs(job.app, jobs, ['constructor']), /do not exist: constructor/)
+  const only = (...names: string[]) => new Map(names.map((name) => [name, undefined]))
+  assert.throws(() => startJobs(job.app, jobs, only('send-mail', 'send-post')), /do not exist: send-post/)
+  assert.throws(() => startJobs(job.app, jobs, only('constructor')), /do not exist: constructor/)
 
-  const runner = startJobs(job.app, jobsWith({ handle: doNothing }), ['export-project'])
+  const runner = startJobs(job.app, jobsWith({ handle: doNothing }), only('export-project'))
   await enqueue(job)
   await sleep(500)
   await runner.stop(1_000)
   assert.equal((await outboxRow(job))['done'], false)
+})
+
+test('a worker can be told how many jobs of a name it runs at once', async (t) => {
+  const job = await startJobApp(t)
+  const all = Promise.withResolvers<undefined>()
+  let running = 0
+  const handle = () => {
+    running += 1
+    return all.promise
+  }
+  const catalogue = jobsWith({ handle, concurrency: 1 })
+  const runner = startJobs(job.app, catalogue, new Map([['send-mail', 3]]))
+  job.after(() => runner.stop(1_000))
+  for (let mailId = 1; mailId <= 4; mailId += 1) await enqueue(job, mailId)
+  await eventually(() => running === 3)
+  await sleep(200)
+  assert.equal(running, 3)
+  all.resolve(undefined)
+  await untilJobsEnd(job)
+  assert.equal(running, 4)
 })
 
 test('a job that could not even be taken, because the database refused it, is offered again', async (t) => {

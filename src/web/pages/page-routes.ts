@@ -13,6 +13,7 @@ import { exportRoutes } from './exports.ts'
 import { fieldGuideRoutes } from './field-guide.ts'
 import { helpingMaterialRoutes } from './helping-materials.ts'
 import { importRoutes } from './imports.ts'
+import { jobBoardRoutes } from './job-board.ts'
 import { keyRoutes } from './keys.ts'
 import { mailEventRoutes } from './mail-events.ts'
 import { mailRoutes } from './mail.ts'
@@ -48,10 +49,10 @@ export function pageRoutes(app: App, views: Views, document: ApiDocument): Route
     accountDataRoutes(app, views),
     adminJobRoutes(app, views),
     adminMailRoutes(app, views),
+    jobBoardRoutes(app),
     projectRoutes(app, views, readyPages),
     statisticsRoutes(app, views, readyPages),
     newsletterRoutes(app, views),
-    projectRoutes(app, views),
     importRoutes(app, views),
     presenterRoutes(app, views),
     presenterCodeRoutes(app, views),
