@@ -228,36 +228,51 @@ for (const [form, settings] of Object.entries(FORMS)) {
       assert.equal((await stored()).length, 5)
     })
 
-    // An opaque frame has one address.
-    if (!isOpaque) {
-      test('reads from its address which task it shows, and goes on by another one', async (t) => {
-        const script = `
-        var place = location.pathname.split('/')
-        if (place.indexOf('task') !== -1) {
-          $.ajax({ url: '/api/task/' + place[place.indexOf('task') + 1], dataType: 'json' }).done(function (task) {
-            $('#shown').html('Task ' + task.info.n + ' <button>Next</button>')
-            $('button').click(function () {
-              pybossa.saveTask(String(task.id), 'by address').done(function () {
-                window.location.pathname = '/app/birds/newtask'
-              })
+    test('reads from its address which task it shows, and goes on by another one', async (t) => {
+      const script = `
+      var place = location.pathname.split('/')
+      if (place.indexOf('task') !== -1) {
+        $.ajax({ url: '/api/task/' + place[place.indexOf('task') + 1], dataType: 'json' }).done(function (task) {
+          $('#shown').html('Task ' + task.info.n + ' <button>Next</button>')
+          $('button').click(function () {
+            pybossa.saveTask(String(task.id), 'by address').done(function () {
+              window.location.pathname = '/app/birds/newtask'
             })
           })
-        } else {
-          pybossa.newTask('birds').done(function (data) {
-            if ($.isEmptyObject(data.task)) $('#shown').text('The end')
-            else window.location.pathname = '/app/birds/task/' + data.task.id
-          })
-        }`
-        const infos = [1, 2, 3, 4, 5].map((n) => ({ n }))
-        const { frame, page, stored } = await visit(t, script, '', { infos })
-        for (const { n } of infos) {
-          await frame.getByText(`Task ${n}`).waitFor()
-          await frame.getByRole('button', { name: 'Next' }).click()
-        }
-        await page.locator('#finished-panel').waitFor()
-        assert.equal((await stored()).length, 5)
-      })
-    }
+        })
+      } else {
+        pybossa.newTask('birds').done(function (data) {
+          if ($.isEmptyObject(data.task)) $('#shown').text('The end')
+          else window.location.pathname = '/app/birds/task/' + data.task.id
+        })
+      }`
+      const infos = [1, 2, 3, 4, 5].map((n) => ({ n }))
+      const { frame, page, stored } = await visit(t, script, '', { infos })
+      for (const { n } of infos) {
+        await frame.getByText(`Task ${n}`).waitFor()
+        await frame.getByRole('button', { name: 'Next' }).click()
+      }
+      await page.locator('#finished-panel').waitFor()
+      assert.equal((await stored()).length, 5)
+    })
+
+    test('saves the address it runs at, and no ticket with it on a host of its own', async (t) => {
+      const { frame, page, project, stored } = await visit(
+        t,
+        `pybossa.presentTask(function (task) {
+          $('#shown').html('<button>Yes</button>')
+          $('button').click(function () { pybossa.saveTask(task.id, location.pathname + location.search).done(function () { log('saved') }) })
+        })
+        pybossa.run('birds')`,
+      )
+      await frame.getByRole('button', { name: 'Yes' }).click()
+      await frame.getByText('saved').waitFor()
+      const path = `/project/${project.shortName}/newtask`
+      const [where] = await stored()
+      if (isOpaque) assert.ok(String(where).startsWith(`/presenter-frame${path}?`))
+      else assert.equal(where, path)
+      assert.equal(new URL(page.url()).search, '')
+    })
 
     test('that loads its page again shows the same task', async (t) => {
       const { frame } = await visit(

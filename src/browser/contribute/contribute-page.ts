@@ -1,6 +1,6 @@
 import { NOT_REQUESTED } from '../../lib/api-words.ts'
 import { isId, isObject } from '../../lib/bridge.ts'
-import type { FrameMessage, Json } from '../../lib/bridge.ts'
+import type { Json } from '../../lib/bridge.ts'
 import type { AllowedCall } from '../../lib/bridge-allow-list.ts'
 import { filled } from '../../lib/contribute-strings.ts'
 import type { ContributeStrings } from '../../lib/contribute-strings.ts'
@@ -16,7 +16,7 @@ import type { PageSettings } from './page-settings.ts'
 import { createPageView } from './page-view.ts'
 import type { PageView } from './page-view.ts'
 import { hostPresenter } from './presenter-host.ts'
-import type { PresenterHost } from './presenter-host.ts'
+import type { PageMessage, PresenterHost } from './presenter-host.ts'
 import { callApi, postLease, postTaskRun, postUndo, reasonOf, requestTask } from './project-gateway.ts'
 import { createRunQueue } from './run-queue.ts'
 import type { Reply, RunQueue } from './run-queue.ts'
@@ -85,7 +85,7 @@ async function replyTo(
   if (call.kind === 'skip' && reply.status < 300) visit.noteSkip(call.taskId)
   if (call.kind === 'newtask' || call.kind === 'task') {
     const taskIds = idsIn(reply.body)
-    visit.noteTasks(taskIds)
+    visit.noteTasks(taskIds, call.kind === 'newtask')
     leases.hold(taskIds)
   }
   return reply
@@ -192,12 +192,15 @@ function localStorageIfAny(): Storage | undefined {
 }
 
 interface Visit {
-  receive(message: Exclude<FrameMessage, { type: 'request' | 'resize' | 'reveal' }>): void
-  /** Remembers the tasks that the site handed to this page. */
-  noteTasks(taskIds: number[]): void
+  receive(message: PageMessage): void
+  /** Remembers the tasks that the site handed to this page, and whether as the next ones to do. */
+  noteTasks(taskIds: number[], asNext: boolean): void
   /** Remembers that a task got its task run. */
   noteTaskRun(taskId: number): void
-  /** The task that a presenter begins with: the one on the screen, unless it is done. */
+  /**
+   * The task that a presenter begins with: the one on the screen unless it is done, else the first that it was given and
+   * that is not. Presenters that go to a task by its address have been given it before.
+   */
   taskToOpen(): number | null
   /** How many task runs were made here. */
   taskRunCount(): number
@@ -212,12 +215,15 @@ interface Visit {
 /** What happens on the page between its loading and its end. */
 function createVisit(settings: PageSettings, view: PageView): Visit {
   const handedOut = new Set<number>()
+  const given = new Set<number>()
   const skipped = new Set<number>()
   const done = new Set<number>()
   let current = settings.taskId
   let progress: 'loading' | 'task' | 'finished' = 'loading'
   let isTutorialShown = document.getElementById('tutorial-panel')?.hidden === false
   let dirty = false
+
+  const isOpen = (id: number | null) => id !== null && !done.has(id) && !skipped.has(id)
 
   function show(): void {
     view.setState(isTutorialShown ? 'tutorial' : progress)
@@ -250,7 +256,7 @@ function createVisit(settings: PageSettings, view: PageView): Visit {
     history.replaceState(null, '', `/project/${settings.project.short_name}/${page}`)
   }
 
-  function receive(message: Exclude<FrameMessage, { type: 'request' | 'resize' | 'reveal' }>): void {
+  function receive(message: PageMessage): void {
     if (message.type === 'taskShown') return taskShown(message.id)
     if (message.type === 'finished') return finished()
     if (message.type === 'dirty') dirty = message.dirty
@@ -262,13 +268,16 @@ function createVisit(settings: PageSettings, view: PageView): Visit {
   show()
   return {
     receive,
-    noteTasks(taskIds) {
-      for (const id of taskIds) handedOut.add(id)
+    noteTasks(taskIds, asNext) {
+      for (const id of taskIds) {
+        handedOut.add(id)
+        if (asNext) given.add(id)
+      }
     },
     noteTaskRun(taskId) {
       done.add(taskId)
     },
-    taskToOpen: () => (current === null || done.has(current) || skipped.has(current) ? null : current),
+    taskToOpen: () => (isOpen(current) ? current : ([...given].find(isOpen) ?? null)),
     taskRunCount: () => done.size,
     noteSkip(taskId) {
       skipped.add(taskId)

@@ -18,7 +18,7 @@ export interface FrameOptions {
   title: string
   /** The frame said hello and listens. */
   onConnect(): void
-  onMessage(message: FrameMessage): void
+  onMessage(message: Exclude<FrameMessage, { type: 'leaving' }>): void
   onTrouble(trouble: Exclude<FrameTrouble, 'silent'>): void
 }
 
@@ -48,6 +48,8 @@ export function mountFrame(options: FrameOptions): MountedFrame {
   let hasLoaded = false
   /** Somebody said hello although the port is pinned: the document that will have loaded next. */
   let hasSuccessor = false
+  /** The document that was greeted went, maybe before it had loaded. */
+  let isLeaving = false
   let welcomes: number[] = []
 
   element.id = 'presenter-frame'
@@ -58,7 +60,7 @@ export function mountFrame(options: FrameOptions): MountedFrame {
   // A page below the site's own domain could crowd the site's cookies out, where a browser does not know this attribute.
   if (isOfSameDomain(options.origin)) element.setAttribute('credentialless', '')
   element.addEventListener('load', () => {
-    const isFirst = !hasLoaded
+    const isFirst = !hasLoaded && !isLeaving
     hasLoaded = true
     if (hasSuccessor) {
       hasSuccessor = false
@@ -75,6 +77,7 @@ export function mountFrame(options: FrameOptions): MountedFrame {
     disconnect()
     hasLoaded = false
     hasSuccessor = false
+    isLeaving = false
     window.addEventListener('message', greet)
     helloWithin(HELLO_WITHIN_MS)
   }
@@ -113,6 +116,7 @@ export function mountFrame(options: FrameOptions): MountedFrame {
       return
     }
     port?.close()
+    isLeaving = false
     const channel = new MessageChannel()
     port = channel.port1
     listen(port)
@@ -138,7 +142,8 @@ export function mountFrame(options: FrameOptions): MountedFrame {
         return
       }
       const message = verdict === 'read' ? readFrameMessage(event.data) : undefined
-      if (message) options.onMessage(message)
+      if (message?.type === 'leaving') isLeaving = true
+      else if (message) options.onMessage(message)
     }
   }
 

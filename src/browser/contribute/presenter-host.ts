@@ -18,12 +18,14 @@ const SILENT_MS = 15_000
 /** Left free above and below what the page scrolls to (CSS pixels). */
 const REVEAL_MARGIN = 16
 
+/** What the frame says besides its requests, its height and what is to be seen of it. */
+export type PageMessage = Exclude<FrameMessage, { type: 'request' | 'resize' | 'reveal' | 'leaving' }>
+
 export interface HostOptions {
   settings: PageSettings
   /** Carries out what the allow-list let through. */
   reply(call: AllowedCall): Promise<Reply>
-  /** What the frame says besides its requests, its height and what is to be seen of it. */
-  onMessage(message: Exclude<FrameMessage, { type: 'request' | 'resize' | 'reveal' }>): void
+  onMessage(message: PageMessage): void
   onTrouble(trouble: FrameTrouble): void
   /** The task to begin with, asked for whenever the frame loads; the one that the page was opened for when left out. */
   firstTaskId?: () => number | null
@@ -117,7 +119,7 @@ function taskToOpen({ settings, firstTaskId }: HostOptions): number | null {
   return firstTaskId ? firstTaskId() : settings.taskId
 }
 
-/** On a host of its own a frame's address names the task, as PyBossa's pages do; a reload may be for another one. */
+/** A frame's address names the task, as PyBossa's pages do; a reload may be for another one. */
 function frameUrl({ frame }: PageSettings, taskId: number | null): string {
   const page = taskId === null ? 'newtask' : `task/${taskId}`
   return frame.url.replace(/\/(newtask|presenter|task\/\d+)\/?(?=\?)/, `/${page}`)

@@ -39,6 +39,10 @@ function speakOver(port: MessagePort): Promise<BridgeClient> {
     port.postMessage(writeMessage(message))
   }
 
+  window.addEventListener('pagehide', () => {
+    send({ type: 'leaving' })
+  })
+
   return introduced.promise.then((init) => ({
     init,
     send,

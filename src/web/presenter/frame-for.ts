@@ -2,7 +2,7 @@ import type { Context } from '../../http/state.ts'
 import type { App } from '../../platform/app.ts'
 import type { TemplatePresenter } from '../../domain/presenters/templates.ts'
 import {
-  OPAQUE_FRAME_PATH,
+  OPAQUE_FRAMES,
   OPAQUE_SANDBOX,
   ORIGIN_SANDBOX,
   canUseOwnHosts,
@@ -40,11 +40,12 @@ export async function frameFor(
     site: originOfPage(ctx, url),
     locale: ctx.state.viewer?.locale ?? 'en',
   })
+  const address = `${framePathFor(ctx.path)}?ticket=${ticket}`
   if (!canUseOwnHosts(presenterOrigin, url, ctx.host)) {
-    return { url: `${OPAQUE_FRAME_PATH}?ticket=${ticket}`, origin: 'null', sandbox: OPAQUE_SANDBOX }
+    return { url: OPAQUE_FRAMES + address, origin: 'null', sandbox: OPAQUE_SANDBOX }
   }
   const origin = presenterOriginOf(presenterOrigin, projectId)
-  return { url: `${origin}${framePathFor(ctx.path)}?ticket=${ticket}`, origin, sandbox: ORIGIN_SANDBOX }
+  return { url: origin + address, origin, sandbox: ORIGIN_SANDBOX }
 }
 
 /** Parsed, so that a made-up Host header cannot write more than an origin into the frame's policy. */

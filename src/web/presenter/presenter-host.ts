@@ -10,7 +10,7 @@ import { AppError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import { codePage, templatePage } from './frame-page.ts'
 import type { FramePage } from './frame-page.ts'
-import { OPAQUE_FRAME_PATH, isFramePath, projectOfHost } from './presenter-origin.ts'
+import { isFramePath, pathOfOpaqueFrame, projectOfHost } from './presenter-origin.ts'
 import { openTicket } from './presenter-ticket.ts'
 import type { PresenterTicket } from './presenter-ticket.ts'
 
@@ -27,7 +27,7 @@ export function presenterHost(
 
   return async (ctx, next) => {
     const projectId = projectOfHost(pattern, ctx.host)
-    if (projectId === undefined ? ctx.path !== OPAQUE_FRAME_PATH : isFile(ctx)) {
+    if (projectId === undefined ? pathOfOpaqueFrame(ctx.path) === undefined : isFile(ctx)) {
       await next()
       return
     }
@@ -46,8 +46,8 @@ export function presenterHost(
 
   async function pageFor(ctx: Context, projectId: number | undefined): Promise<FramePage | Refusal> {
     const isOpaque = projectId === undefined
-    const isFrame = isOpaque ? ctx.path === OPAQUE_FRAME_PATH : isFramePath(ctx.path)
-    if (!isFrame || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) {
+    const path = isOpaque ? pathOfOpaqueFrame(ctx.path) : ctx.path
+    if (path === undefined || !isFramePath(path) || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) {
       return { status: 404, refusal: 'There is nothing here.' }
     }
     const ticket = await openTicket(app, ctx.query['ticket'])

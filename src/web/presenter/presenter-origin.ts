@@ -1,10 +1,16 @@
 // Where presenters run. PRESENTER_ORIGIN is a pattern such as https://p{id}.example-presenters.org: each project has
 // a host, hence an origin, of its own. Where that is not possible the frame is an opaque sandbox on the site's host.
 
-/** The path of opaque frames on the site's own host. */
-export const OPAQUE_FRAME_PATH = '/presenter-frame'
+/** The paths of opaque frames on the site's own host begin with this; the rest is that on a presenter host. */
+export const OPAQUE_FRAMES = '/presenter-frame'
 
 const PAGE = /^\/(?:project|app)\/([^/]+)\/(?:newtask|presenter|tutorial|results|task\/\d+)\/?$/
+
+/** The path that a frame on a presenter host would have, for one on the site's own host; undefined for any other page. */
+export function pathOfOpaqueFrame(path: string): string | undefined {
+  if (path === OPAQUE_FRAMES) return '/'
+  return path.startsWith(`${OPAQUE_FRAMES}/`) ? path.slice(OPAQUE_FRAMES.length) : undefined
+}
 
 /**
  * Whether a presenter host has the frame's document there: presenters read from their address which task they are to

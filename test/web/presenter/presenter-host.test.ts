@@ -185,6 +185,10 @@ test("on the site's own host a presenter is an opaque sandbox", async () => {
     assert.ok(!sandbox.includes('allow-same-origin') && !sandbox.includes('top-navigation'))
     assert.equal(answer.headers['set-cookie'], undefined)
   }
+  const ticket = await ticketFor()
+  const { shortName } = birds.project
+  await site.http.get(`/presenter-frame/project/${shortName}/task/7?ticket=${ticket}`).expect(200)
+  await site.http.get(`/presenter-frame/account/signin?ticket=${ticket}`).expect(404)
   const refused = await site.http.get('/presenter-frame').expect(403)
   assert.match(refused.headers['content-security-policy'] ?? '', /sandbox/)
   await site.http.post('/presenter-frame').expect(404)
