@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Browser, BrowserContext, CDPSession, Page } from 'playwright-core'
+import { PYBOSSA_FILES } from '../../src/lib/pybossa-files.ts'
 import { assetsFolder } from './servers.ts'
 
 /** What ran of one script, in Chromium's own form. */
@@ -125,21 +126,32 @@ function attachFrames(session: CDPSession): { takes(): Promise<unknown>[] } {
   return { takes: () => [...attached].map((sessionId) => call(sessionId, 'Profiler.takePreciseCoverage')) }
 }
 
-/** The scripts that were built from src/browser, by their address. */
+/** What ran of scripts, each with an address; a script without one was made by another. */
 function scriptsOf(taken: unknown): ScriptCoverage[] {
   const { result = [] } = (taken ?? {}) as { result?: ScriptCoverage[] }
-  return result.filter(({ url }) => /\/static\/[^/]+\.js$/.test(url))
+  return result.filter(({ url }) => URL.canParse(url))
 }
 
 /** Keeps scripts and source maps beside what ran of them: the folder they were built into goes with the test run. */
 async function save(folder: string, scripts: readonly ScriptCoverage[]): Promise<void> {
   mkdirSync(folder, { recursive: true })
   const assets = await assetsFolder()
-  for (const name of new Set(scripts.map(({ url }) => basename(url)))) {
+  const manifest = JSON.parse(readFileSync(join(assets, 'manifest.json'), 'utf8')) as Record<string, string>
+  const list = scripts.flatMap(({ url, functions }) => {
+    const file = builtFile(new URL(url).pathname, manifest)
+    return file !== undefined && existsSync(join(assets, `${file}.map`)) ? [{ file, functions }] : []
+  })
+  for (const name of new Set(list.map(({ file }) => file))) {
     for (const file of [name, `${name}.map`]) {
       if (!existsSync(join(folder, file))) copyFileSync(join(assets, file), join(folder, file))
     }
   }
-  const list = scripts.map(({ url, functions }) => ({ file: basename(url), functions }))
   writeFileSync(join(folder, `${randomUUID()}.json`), JSON.stringify(list))
+}
+
+/** The file built from src/browser that has this address: its stamped one, or one that stays for presenters. */
+function builtFile(path: string, manifest: Record<string, string>): string | undefined {
+  const [, tool] = /^\/tools\/([^/]+)$/.exec(path) ?? []
+  const name = tool === undefined ? PYBOSSA_FILES.get(path) : `tool-${tool}`
+  return name === undefined ? /^\/static\/([^/]+\.js)$/.exec(path)?.[1] : manifest[name]
 }
