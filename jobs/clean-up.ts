@@ -1,14 +1,13 @@
 import { z } from 'zod'
 import { removeExpiredAccountExports } from '../src/domain/accounts/export-service.ts'
 import { forgetOldRequests } from '../src/domain/assignment/assignment-service.ts'
-import { removeExpiredExports } from '../src/domain/exports/export-service.ts'
+import { forgetOldVersions, removeExpiredExports } from '../src/domain/exports/export-service.ts'
 import { removeUnneededRows } from '../src/domain/imports/import-service.ts'
 import { forgetOldMails } from '../src/domain/mails/mail-service.ts'
 import { removeUnusedUploads } from '../src/domain/uploads/upload-service.ts'
 import { forgetOldSessions } from '../src/domain/users/user-service.ts'
 import type { Job } from '../src/platform/job.ts'
 import { forgetEndedJobs } from '../src/platform/queue.ts'
-import { removeAbandonedScratch } from '../src/platform/scratch.ts'
 
 const Payload = z.strictObject({})
 
@@ -24,7 +23,8 @@ const ABANDONED_MS = 24 * 3_600_000
 /**
  * Each night removes what nobody needs any more: files of expired exports, rows of imports, uploads whose object is
  * gone, requests for tasks that were not answered, sessions that have run out, old mails, jobs that ended, leftovers of
- * killed processes. Safe to run twice: what is gone is not found again, and a file goes before the row that names it.
+ * killed processes, versions of rows that no export asks for any more. Safe to run twice: what is gone
+ * is not found again, and a file goes before the row that names it.
  */
 export const cleanUp: Job<'clean-up'> = {
   name: 'clean-up',
@@ -44,7 +44,7 @@ export const cleanUp: Job<'clean-up'> = {
       mails: await forgetOldMails(openDb),
       jobs: await forgetEndedJobs(openDb),
       unfinishedFiles: await app.files.removeUnfinished(ABANDONED_MS),
-      scratchFolders: await removeAbandonedScratch(app.config),
+      oldVersions: await forgetOldVersions(openDb),
       // Last: it fails when a file cannot be removed.
       uploads: await removeUnusedUploads(app, openDb),
     }

@@ -5,6 +5,8 @@ import {
   failAccountExport,
   reopenAccountExport,
 } from '../src/domain/accounts/export-service.ts'
+import type { AccountPart } from '../src/domain/accounts/export-service.ts'
+import type { ExportMember } from '../src/exporters/exporter.ts'
 import { zipOf } from '../src/exporters/zip.ts'
 import type { Job } from '../src/platform/job.ts'
 
@@ -31,7 +33,7 @@ export const exportAccount: Job<'export-account'> = {
     if (!work) return
     const { bytes } = await app.files.put(
       work.key,
-      addAbortSignal(run.signal, zipOf(work.parts, work.created)),
+      addAbortSignal(run.signal, zipOf(work.parts.map(memberOf), work.created)),
     )
     await work.finish(bytes)
   },
@@ -41,4 +43,13 @@ export const exportAccount: Job<'export-account'> = {
   async revive(tx, { exportId }) {
     await reopenAccountExport(tx, exportId)
   },
+}
+
+function memberOf({ name, content }: AccountPart): ExportMember {
+  return {
+    name,
+    async write(write) {
+      for await (const part of content()) await write(part)
+    },
+  }
 }

@@ -8,7 +8,6 @@ import { zipOf } from '../src/exporters/zip.ts'
 import { AppError } from '../src/lib/errors.ts'
 import { PermanentError } from '../src/platform/job.ts'
 import type { Job } from '../src/platform/job.ts'
-import { withScratch } from '../src/platform/scratch.ts'
 
 const Payload = z.strictObject({ exportId: z.int().positive() })
 
@@ -31,20 +30,13 @@ export const exportProject: Job<'export-project'> = {
   backoffSeconds: 10,
   async handle(app, { exportId }, run) {
     try {
-      const work = await beginExport(app, run, exportId)
+      const work = await beginExport(app, run, exportId, ({ format }) => exporters[format])
       if (!work) return
-      const { record, project, started } = work
+      const { record, project, started, rows } = work
       const name = exportFileName(project, record.what, record.format)
       const key = `exports/${project.id}/${exportId}/${name}`
-      const stored = await withScratch(app.config, (scratch) => {
-        const members = exporters[record.format].members({
-          noun: record.what,
-          shortName: fileShortName(project.shortName),
-          scratch,
-          records: work.records(),
-        })
-        return app.files.put(key, addAbortSignal(run.signal, zipOf(members, started)))
-      })
+      const members = exporters[record.format].members({ shortName: fileShortName(project.shortName), rows })
+      const stored = await app.files.put(key, addAbortSignal(run.signal, zipOf(members, started)))
       await work.finish({ key, name, ...stored })
     } catch (error) {
       // What a person can act on does not mend itself.

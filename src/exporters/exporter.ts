@@ -1,25 +1,24 @@
-import type { ExportNoun, ExportRecord } from '../domain/exports/export-service.ts'
+import type { ExportRows } from '../domain/exports/export-rows.ts'
+import type { FormatNeeds } from '../domain/exports/export-work.ts'
 
-export interface ExportPlan {
-  noun: ExportNoun
-  /** The project's short name as it stands in file names. */
-  shortName: string
-  /** A folder for what does not fit into memory; whoever gives it removes it. */
-  scratch: string
-  /** All records in id order; can be read once. */
-  records: AsyncIterable<ExportRecord>
-}
+/** Takes a part of a member's content; resolves when there is room for more. */
+export type WritePart = (part: Buffer | string) => Promise<void>
 
-/** A member of the export's zip. */
+/** A member of the export's zip. Members are written one after the other, each once. */
 export interface ExportMember {
   readonly name: string
-  /** Its text in pieces of any size. Members are read one after the other, each once. */
-  readonly content: () => AsyncIterable<string>
+  readonly write: (write: WritePart) => Promise<void>
 }
 
-/** One output format. Records are streamed: no format holds them in memory. */
-export interface Exporter {
+export interface ExportPlan {
+  /** The project's short name as it stands in file names. */
+  readonly shortName: string
+  readonly rows: ExportRows
+}
+
+/** One output format. Rows are streamed: no format holds them in memory. */
+export interface Exporter extends FormatNeeds {
   readonly format: string
-  /** The zip's members, in the order in which they are to be read. */
+  /** The zip's members, in the order in which they are to be written. */
   members(plan: ExportPlan): readonly ExportMember[]
 }

@@ -1,5 +1,5 @@
 import anyAscii from 'any-ascii'
-import type { ExportFormat, ExportNoun } from '../domain/exports/export-service.ts'
+import type { ExportFormat, ExportTable } from '../domain/exports/export-service.ts'
 
 /**
  * A short name as it stands in file names: transliterated to ASCII; letters, digits, dot, dash and underscore only.
@@ -18,7 +18,7 @@ export function fileShortName(shortName: string): string {
 /** The name of an export's zip, such as `1_galaxies_task_run_csv.zip`. */
 export function exportFileName(
   project: { id: number; shortName: string },
-  what: ExportNoun,
+  what: ExportTable,
   format: ExportFormat,
 ): string {
   return `${project.id}_${fileShortName(project.shortName)}_${what}_${format}.zip`

@@ -1,23 +1,39 @@
-import type { ExportRecord } from '../domain/exports/export-service.ts'
-import type { ExportPlan, Exporter } from './exporter.ts'
-import { pybossaColumns } from './pybossa-columns.ts'
+import type { ExportMember, ExportPlan, Exporter } from './exporter.ts'
 
 /** An array of whole rows: `<short_name>_<noun>.json`. `info` is passed on as the database writes it, number by number. */
 export const jsonExporter: Exporter = {
   format: 'json',
-  members: (plan) => [{ name: `${plan.shortName}_${plan.noun}.json`, content: () => jsonArray(plan) }],
+  wantsColumns: false,
+  passes: 1,
+  members: (plan) => jsonMembers(plan, 'json', 'list'),
 }
 
-async function* jsonArray({ noun, records }: ExportPlan): AsyncGenerator<string> {
-  let before = '['
-  for await (const record of records) {
-    const members = pybossaColumns(noun, record).map(([name, value]) => member(record, name, value))
-    yield `${before}{${members.join(', ')}}`
-    before = ',\n'
+/** The same rows, one on each line: `<short_name>_<noun>.ndjson`. */
+export const ndjsonExporter: Exporter = {
+  format: 'ndjson',
+  wantsColumns: false,
+  passes: 1,
+  members: (plan) => jsonMembers(plan, 'ndjson', 'lines'),
+}
+
+function jsonMembers(
+  { shortName, rows }: ExportPlan,
+  ending: 'json' | 'ndjson',
+  form: 'list' | 'lines',
+): ExportMember[] {
+  const name = `${shortName}_${rows.table}`
+  const all: ExportMember = { name: `${name}.${ending}`, write: (write) => rows.writeJson(write, form) }
+  if (!rows.isDelta) return [all]
+  const deleted: ExportMember = {
+    name: `${name}_deleted.json`,
+    async write(write) {
+      let before = '['
+      for await (const ids of rows.deletedIds()) {
+        await write(before + ids.join(','))
+        before = ','
+      }
+      await write(before === '[' ? '[]' : ']')
+    },
   }
-  yield before === '[' ? '[]' : ']'
-}
-
-function member(record: ExportRecord, name: string, value: unknown): string {
-  return `"${name}": ${name === 'info' ? (record.info ?? 'null') : JSON.stringify(value)}`
+  return [all, deleted]
 }

@@ -1,24 +1,44 @@
-import { Readable } from 'node:stream'
+import { once } from 'node:events'
+import { PassThrough, Readable } from 'node:stream'
 import { ZipFile } from 'yazl'
-import { textBatches } from '../lib/text-batches.ts'
 import type { ExportMember } from './exporter.ts'
 
+/** Exports are compressed as fast as the database sends them: tables shrink to a tenth even so. */
+const LEVEL = 3
+/** Bytes of a member that wait to be compressed. */
+const WAITING_BYTES = 1 << 20
+
 /**
- * A zip as a stream; members are read one after the other, only as fast as the zip is. The same members and date give
- * the same bytes. A member that fails destroys the stream with its error, and a destroyed stream ends the member.
+ * A zip as a stream; members are written one after the other, only as fast as the zip is read. The same members and
+ * date give the same bytes. A member that fails destroys the stream with its error, and a destroyed stream ends the
+ * member.
  */
 export function zipOf(members: readonly ExportMember[], modified: Date): Readable {
   const zip = new ZipFile()
   const { outputStream: output } = zip
   if (!(output instanceof Readable)) throw new TypeError('yazl gave something else than a Readable')
-  for (const { name, content } of members) {
-    zip.addReadStreamLazy(name, { mtime: modified, mode: 0o100644 }, (open) => {
-      const source = Readable.from(textBatches(content(), String), { objectMode: false })
-      source.on('error', (error) => output.destroy(error))
-      output.on('close', () => source.destroy())
-      open(null, source)
+  const closed = new AbortController()
+  output.on('close', () => {
+    closed.abort(output.errored ?? new Error('The zip was not read to its end'))
+  })
+  for (const member of members) {
+    const options = { mtime: modified, mode: 0o100644, compressionLevel: LEVEL }
+    zip.addReadStreamLazy(member.name, options, (open) => {
+      const content = new PassThrough({ highWaterMark: WAITING_BYTES })
+      open(null, content)
+      writeMember(member, content, closed.signal).catch((error: unknown) => {
+        output.destroy(error instanceof Error ? error : new Error(String(error)))
+      })
     })
   }
   zip.end()
   return output
+}
+
+async function writeMember(member: ExportMember, content: PassThrough, closed: AbortSignal): Promise<void> {
+  await member.write(async (part) => {
+    closed.throwIfAborted()
+    if (!content.write(part)) await once(content, 'drain', { signal: closed })
+  })
+  content.end()
 }

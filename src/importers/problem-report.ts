@@ -1,4 +1,4 @@
-import { cellText, csvLine } from '../lib/flatten.ts'
+import { csvLine, safeCell } from '../lib/csv-line.ts'
 import type { ImportProblem } from './importer.ts'
 
 /** Nobody mends more rows than these one by one. */
@@ -24,7 +24,7 @@ export function reportOf(problems: AsyncIterable<ImportProblem>): ProblemReport 
       }
       count += 1
       const { row, column, message, advice } = problem
-      yield csvLine([row, column, message, advice].map(cellText))
+      yield csvLine([row, column, message, advice].map((cell) => safeCell(String(cell ?? ''))))
     }
   }
   return { text: lines(), count: () => count }

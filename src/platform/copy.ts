@@ -1,6 +1,8 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { sql } from 'kysely'
 import type {
+  Kysely,
   PostgresCursor,
   PostgresPool,
   PostgresPoolClient,
@@ -9,7 +11,7 @@ import type {
   Transaction,
 } from 'kysely'
 import type pg from 'pg'
-import { from as copyFrom } from 'pg-copy-streams'
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import type { DB } from './schema.ts'
 
 /** What a column is given: a text as PostgreSQL reads it, or nothing. */
@@ -38,6 +40,33 @@ export async function copyIn(
   await tx.executeQuery({ ...statement.compile(tx), parameters: [new CopySource(lines)] })
 }
 
+/** Stands where a statement's parameters do, and is given its output instead. */
+class CopySink {
+  readonly take: (part: Buffer) => Promise<void>
+
+  constructor(take: (part: Buffer) => Promise<void>) {
+    this.take = take
+  }
+}
+
+/**
+ * Runs a `copy … to stdout`. The server sends no faster than its output is taken; what taking it throws is thrown here,
+ * and the connection it came from is closed.
+ *
+ * @returns how many rows there were.
+ */
+export async function copyOut(
+  db: Kysely<DB>,
+  statement: string,
+  take: (part: Buffer) => Promise<void>,
+): Promise<number> {
+  const { numAffectedRows = 0n } = await db.executeQuery({
+    ...sql.raw(statement).compile(db),
+    parameters: [new CopySink(take)],
+  })
+  return Number(numAffectedRows)
+}
+
 /** A row in COPY's text format. */
 export function copyLine(cells: readonly CopyCell[]): string {
   return `${cells.map(copyText).join('\t')}\n`
@@ -62,6 +91,7 @@ export function copyingPool(pool: pg.Pool): PostgresPool {
 
 class CopyingClient implements PostgresPoolClient {
   readonly #client: pg.PoolClient
+  #isBroken = false
 
   constructor(client: pg.PoolClient) {
     this.#client = client
@@ -71,16 +101,30 @@ class CopyingClient implements PostgresPoolClient {
   query<Row>(cursor: PostgresCursor<Row>): PostgresCursor<Row>
   query(text: unknown, values: readonly unknown[] = []): unknown {
     const [source] = values
-    if (source instanceof CopySource) return this.#copy(String(text), source)
+    if (source instanceof CopySource) return this.#copyIn(String(text), source)
+    if (source instanceof CopySink) return this.#copyOut(String(text), source)
     return this.#client.query(text as string, values as unknown[])
   }
 
-  release(isBroken?: boolean): void {
-    this.#client.release(isBroken)
+  release(isBroken = false): void {
+    this.#client.release(isBroken || this.#isBroken)
   }
 
-  async #copy(text: string, source: CopySource): Promise<Pick<PostgresQueryResult<never>, 'rows'>> {
+  async #copyIn(text: string, source: CopySource): Promise<Pick<PostgresQueryResult<never>, 'rows'>> {
     await pipeline(Readable.from(source.text), this.#client.query(copyFrom(text)))
     return { rows: [] }
+  }
+
+  async #copyOut(text: string, sink: CopySink): Promise<PostgresQueryResult<never>> {
+    const output = this.#client.query(copyTo(text))
+    try {
+      for await (const part of output) await sink.take(part as Buffer)
+    } catch (error) {
+      // Whatever the server goes on sending would be taken for the output of the next statement.
+      this.#isBroken = true
+      await this.#client.end()
+      throw error
+    }
+    return { command: 'UPDATE', rowCount: output.rowCount, rows: [] }
   }
 }

@@ -136,6 +136,20 @@ export interface ContributorProject {
   score_sum: Generated<number>
 }
 
+export interface ExportSubscription {
+  by_mail: Generated<boolean>
+  created: Generated<string>
+  format: string
+  id: Generated<number>
+  is_delta: Generated<boolean>
+  last_cut: string | null
+  next_due: string
+  period: string
+  project_id: number
+  user_id: number
+  what: string
+}
+
 export interface FieldGuide {
   markdown: string
   project_id: number
@@ -320,6 +334,7 @@ export interface ProjectDelta {
 export interface ProjectExport {
   bytes: number | null
   created: Generated<string>
+  cut: string | null
   error: string | null
   expires: string | null
   file_key: string | null
@@ -330,10 +345,14 @@ export interface ProjectExport {
   last_id: number | null
   n_rows: number | null
   n_rows_done: Generated<number>
+  origin: Generated<string>
   project_id: number
+  run_started: string | null
   sha256: string | null
+  since: string | null
   started: string | null
   state: Generated<string>
+  subscription_id: number | null
   user_id: number
   what: string
 }
@@ -382,6 +401,17 @@ export interface Result {
   project_id: number
   task_id: number
   task_run_ids: ArrayType<number>
+  xid: Generated<string>
+}
+
+export interface RowVersion {
+  ended: Generated<string>
+  ended_by: Generated<string>
+  noun: string
+  project_id: number
+  record: Json
+  row_id: number
+  xid: string
 }
 
 export interface ScheduleSlot {
@@ -422,6 +452,7 @@ export interface Task {
   project_id: number
   quorum: Generated<number>
   state: Generated<string>
+  xid: Generated<string>
 }
 
 export interface TaskImport {
@@ -536,6 +567,7 @@ export interface DB {
   change: Change
   contributor: Contributor
   contributor_project: ContributorProject
+  export_subscription: ExportSubscription
   field_guide: FieldGuide
   helping_material: HelpingMaterial
   import_schedule: ImportSchedule
@@ -557,6 +589,7 @@ export interface DB {
   project_page: ProjectPage
   project_total: ProjectTotal
   result: Result
+  row_version: RowVersion
   schedule_slot: ScheduleSlot
   session: Session
   site_day: SiteDay

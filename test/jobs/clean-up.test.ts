@@ -283,26 +283,23 @@ async function keepFile(job: JobApp, name: string, noun?: string, id?: unknown):
 test('what killed processes left on disk goes after a day', async (t) => {
   const job = await startJobApp(t)
   work(job)
-  const { files, data } = job.app.config.folders
-  const places = [
-    join(files, 'exports', '1'),
-    join(data, 'scratch', 'job-old'),
-    join(data, 'scratch', 'job-new'),
-  ]
-  for (const place of places) await mkdir(place, { recursive: true })
-  const [exports = '', oldScratch = '', newScratch = ''] = places
-  const made = [
-    join(exports, 'a.zip.1.part'),
-    join(exports, 'b.zip.2.part'),
-    join(exports, 'c.zip'),
-    join(oldScratch, 'rows'),
-    join(newScratch, 'rows'),
-  ]
+  const exports = join(job.app.config.folders.files, 'exports', '1')
+  await mkdir(exports, { recursive: true })
+  const made = ['a.zip.1.part', 'b.zip.2.part', 'c.zip'].map((name) => join(exports, name))
   for (const path of made) await writeFile(path, 'x')
   const twoDaysAgo = Date.now() / 1_000 - 2 * 86_400
-  for (const path of [made[0] ?? '', made[2] ?? '', oldScratch]) await utimes(path, twoDaysAgo, twoDaysAgo)
+  for (const path of [made[0] ?? '', made[2] ?? '']) await utimes(path, twoDaysAgo, twoDaysAgo)
   await cleanUp(job)
 
   assert.deepEqual((await readdir(exports)).sort(), ['b.zip.2.part', 'c.zip'])
-  assert.deepEqual(await readdir(join(data, 'scratch')), ['job-new'])
+})
+
+test('what rows were before they were changed goes when no export asks for it any more', async (t) => {
+  const job = await startJobApp(t)
+  work(job)
+  const project = await newProject(job, await newOwner(job), [{ a: 1 }, { a: 2 }])
+  await job.sql(`update task set info = '{"a": 3}' where project_id = $1`, [project.id])
+  await job.sql(`update row_version set ended = now() - interval '31 days' where row_id = 1`)
+  await cleanUp(job)
+  assert.deepEqual(await job.sql('select row_id from row_version'), [{ row_id: 2 }])
 })

@@ -82,12 +82,12 @@ test('an index is built without stopping writers, also after a crash in the midd
 
 test('functions in the database are what their source files say', async (t) => {
   const db = await setUp(t, {})
-  const folder = join(migrationsFolder, '../domain/assignment/sql')
+  const folders = ['assignment', 'exports'].map((part) => join(migrationsFolder, `../domain/${part}/sql`))
   const { rows } = await db.query(
     `select proname as name, prosrc as source from pg_proc where proname ~ '_v[0-9]+$'`,
   )
-  const sources = readdirSync(folder)
-    .map((file) => readFileSync(join(folder, file), 'utf8'))
+  const sources = folders
+    .flatMap((folder) => readdirSync(folder).map((file) => readFileSync(join(folder, file), 'utf8')))
     .join('\n')
   assert.ok(rows.length >= 6)
   for (const { name, source } of rows as { name: string; source: string }[]) {

@@ -1,18 +1,22 @@
 import { sql } from 'kysely'
 import type { Db, Tx } from '../../platform/postgres.ts'
+import type { ExportNoun, ExportTable } from './column-repository.ts'
 
-export type ExportNoun = 'task' | 'task_run' | 'result'
-export type ExportFormat = 'csv' | 'json'
+export type ExportFormat = 'csv' | 'json' | 'ndjson'
+/** Who wants it: a person, a subscription, or PyBossa's address, where it is kept ready. */
+export type ExportOrigin = 'asked' | 'subscription' | 'ready'
 export type ExportState = 'waiting' | 'running' | 'done' | 'failed'
 
 export interface ProjectExport {
   id: number
   projectId: number
   userId: number
-  what: ExportNoun
+  what: ExportTable
   format: ExportFormat
+  origin: ExportOrigin
+  subscriptionId: number | null
   state: ExportState
-  /** Rows altogether: counted when the work begins, exact when it is done. */
+  /** Rows altogether, known as soon as the work begins. */
   nRows: number | null
   nRowsDone: number
   fileKey: string | null
@@ -23,24 +27,20 @@ export interface ProjectExport {
   error: string | null
   created: string
   started: string | null
+  /** When the run that is at work began: an export that was broken off begins anew. */
+  runStarted: string | null
   finished: string | null
   expires: string | null
-}
-
-/** A row as an export has it; which further fields depends on what is exported. */
-export interface ExportRecord {
-  readonly [field: string]: unknown
-  readonly id: number
-  /** As JSON text; null where there is none. */
-  readonly info: string | null
 }
 
 const COLUMNS = [
   'id',
   'project_id as projectId',
   'user_id as userId',
-  sql<ExportNoun>`what`.as('what'),
+  sql<ExportTable>`what`.as('what'),
   sql<ExportFormat>`format`.as('format'),
+  sql<ExportOrigin>`origin`.as('origin'),
+  'subscription_id as subscriptionId',
   sql<ExportState>`state`.as('state'),
   'n_rows as nRows',
   'n_rows_done as nRowsDone',
@@ -51,17 +51,22 @@ const COLUMNS = [
   'error',
   'created',
   'started',
+  'run_started as runStarted',
   'finished',
   'expires',
 ] as const
 
 const UNFINISHED = ['waiting', 'running'] as const
 
-interface WantedExport {
+export interface WantedExport {
   projectId: number
   userId: number
-  what: ExportNoun
+  what: ExportTable
   format: ExportFormat
+  origin: ExportOrigin
+  subscriptionId?: number
+  /** A delta: the cut that it begins at. */
+  since?: string | null
 }
 
 /** Adds an export unless the same person waits for the same one. */
@@ -73,10 +78,13 @@ export async function insertExport(tx: Tx, wanted: WantedExport): Promise<Projec
       user_id: wanted.userId,
       what: wanted.what,
       format: wanted.format,
+      origin: wanted.origin,
+      subscription_id: wanted.subscriptionId ?? null,
+      since: wanted.since ?? null,
     })
     .onConflict((conflict) =>
       conflict
-        .columns(['project_id', 'user_id', 'what', 'format'])
+        .columns(['project_id', 'user_id', 'what', 'format', 'origin'])
         .where('state', 'in', UNFINISHED)
         .doNothing(),
     )
@@ -85,7 +93,10 @@ export async function insertExport(tx: Tx, wanted: WantedExport): Promise<Projec
 }
 
 /** The same person's export of the same kind that has not ended; it neither begins nor ends before the transaction does. */
-export async function lockUnfinished(tx: Tx, same: WantedExport): Promise<ProjectExport | undefined> {
+export async function lockUnfinished(
+  tx: Tx,
+  same: Omit<WantedExport, 'subscriptionId'>,
+): Promise<ProjectExport | undefined> {
   return tx
     .selectFrom('project_export')
     .select(COLUMNS)
@@ -93,6 +104,7 @@ export async function lockUnfinished(tx: Tx, same: WantedExport): Promise<Projec
     .where('user_id', '=', same.userId)
     .where('what', '=', same.what)
     .where('format', '=', same.format)
+    .where('origin', '=', same.origin)
     .where('state', 'in', UNFINISHED)
     .forUpdate()
     .executeTakeFirst()
@@ -127,33 +139,32 @@ export async function findRequest(
     .executeTakeFirst()
 }
 
-const TABLES: Record<ExportNoun, 'task' | 'task_run' | 'result'> = {
-  task: 'task',
-  task_run: 'task_run',
-  result: 'result',
+/** The cut of an export that is at work. */
+export interface BegunExport {
+  cut: string
+  since: string | null
+  /** When the cut was taken. */
+  started: string
 }
 
 /**
- * Notes that the work has begun, the first time also where it ends: at the greatest id that there is now.
+ * Notes that the work has begun; the first time this takes its cut: what this transaction sees, and no more.
  *
- * @returns that id and when the work began first; undefined when the export has ended or is gone.
+ * @returns undefined when the export has ended or is gone.
  */
-export async function markRunning(
-  tx: Tx,
-  { id, projectId, what }: Pick<ProjectExport, 'id' | 'projectId' | 'what'>,
-): Promise<{ lastId: number; started: string } | undefined> {
-  const greatest = sql<number>`(select coalesce(max(x.id), 0) from ${sql.table(TABLES[what])} x where x.project_id = ${projectId})`
+export async function markRunning(tx: Tx, id: number): Promise<BegunExport | undefined> {
   return tx
     .updateTable('project_export')
     .set({
       state: 'running',
-      last_id: sql`coalesce(last_id, ${greatest})`,
+      cut: sql`coalesce(cut, pg_current_snapshot())`,
       started: sql`coalesce(started, now())`,
+      run_started: sql`now()`,
       n_rows_done: 0,
     })
     .where('id', '=', id)
     .where('state', 'in', UNFINISHED)
-    .returning([sql<number>`last_id`.as('lastId'), sql<string>`started`.as('started')])
+    .returning([sql<string>`cut`.as('cut'), 'since', sql<string>`started`.as('started')])
     .executeTakeFirst()
 }
 
@@ -209,7 +220,8 @@ export async function markExportFailed(tx: Tx, id: number, error: string): Promi
 export async function markWaiting(tx: Tx, id: number): Promise<void> {
   await tx
     .updateTable('project_export')
-    .set({ state: 'waiting', error: null, finished: null })
+    // What its cut showed may have been forgotten: it takes a new one.
+    .set({ state: 'waiting', error: null, finished: null, cut: null, started: null, n_rows: null })
     .where('id', '=', id)
     .execute()
 }
@@ -238,51 +250,13 @@ export async function deleteOldExports(db: Db, days: number): Promise<number> {
   return Number(numDeletedRows)
 }
 
-/** Which rows of a table are exported. */
-const CONDITIONS: Record<ExportNoun, string> = {
-  task: 'true',
-  task_run: 'x.withdrawn is null',
-  result: 'x.last_version',
-}
-
-/** How many rows of a kind a project has, up to an id if one is given. */
-export async function countRows(
-  db: Db,
-  projectId: number,
-  what: ExportNoun,
-  lastId?: number,
-): Promise<number> {
-  const { rows } = await sql<{ n: number }>`
-    select count(*) as n from ${sql.table(TABLES[what])} x
-     where x.project_id = ${projectId} and ${sql.raw(CONDITIONS[what])}
-       and (${lastId ?? null}::bigint is null or x.id <= ${lastId ?? null})`.execute(db)
-  return rows[0]?.n ?? 0
-}
-
-const SELECTIONS: Record<ExportNoun, string> = {
-  task: `select x.id, x.created, x.project_id as "projectId", x.state, x.quorum, x.calibration,
-                x.priority_0 as priority, x.info::text as info, x.n_answers as "nAnswers",
-                x.fav_user_ids as "favUserIds"
-           from task x`,
-  task_run: `select x.id, x.created, x.project_id as "projectId", x.task_id as "taskId", c.user_id as "userId",
-                    c.made_up_ip as "userIp", x.finish_time as "finishTime", x.timeout, x.calibration,
-                    c.external_uid as "externalUid", x.media_url as "mediaUrl", x.info::text as info,
-                    x.presenter_version as "presenterVersion"
-               from task_run x join contributor c on c.id = x.contributor_id`,
-  result: `select x.id, x.created, x.project_id as "projectId", x.task_id as "taskId",
-                  x.task_run_ids as "taskRunIds", x.last_version as "lastVersion", x.info::text as info
-             from result x`,
-}
-
-/** The next rows of an export, in id order. */
-export async function listExportRows(
-  db: Db,
-  { projectId, what }: { projectId: number; what: ExportNoun },
-  { afterId, lastId, limit }: { afterId: number; lastId: number; limit: number },
-): Promise<ExportRecord[]> {
-  const { rows } = await sql<ExportRecord>`
-    ${sql.raw(SELECTIONS[what])}
-     where x.project_id = ${projectId} and x.id > ${afterId} and x.id <= ${lastId} and ${sql.raw(CONDITIONS[what])}
-     order by x.id limit ${limit}`.execute(db)
-  return rows
+/** How many rows a project has now. */
+export async function countRows(db: Db, projectId: number): Promise<Record<ExportNoun, number>> {
+  const { rows } = await sql<Record<ExportNoun, number>>`
+    select (select count(*) from task where project_id = ${projectId}) as task,
+           (select count(*) from task_run where project_id = ${projectId} and withdrawn is null) as task_run,
+           (select count(*) from result where project_id = ${projectId} and last_version) as result`.execute(
+    db,
+  )
+  return rows[0] ?? { task: 0, task_run: 0, result: 0 }
 }

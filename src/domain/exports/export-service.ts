@@ -20,9 +20,12 @@ import {
   markExportFailed,
   markWaiting,
 } from './export-repository.ts'
-import type { ExportFormat, ExportNoun, ProjectExport } from './export-repository.ts'
+import type { ExportFormat, ProjectExport } from './export-repository.ts'
+import type { ExportTable } from './column-repository.ts'
+import { deleteOldVersions } from './cut-repository.ts'
 
-export type { ExportFormat, ExportNoun, ExportRecord, ProjectExport } from './export-repository.ts'
+export type { ExportTable } from './column-repository.ts'
+export type { ExportFormat, ProjectExport } from './export-repository.ts'
 
 /**
  * Asks for an export; one of the same kind that waits for its turn is given back instead of made twice.
@@ -34,10 +37,10 @@ export async function requestExport(
   db: RequestDb,
   viewer: ProjectViewer | undefined,
   project: Project,
-  { what, format }: { what: ExportNoun; format: ExportFormat },
+  { what, format }: { what: ExportTable; format: ExportFormat },
 ): Promise<ProjectExport> {
   const { id: userId } = mustEdit(viewer, project)
-  const wanted = { projectId: project.id, userId, what, format }
+  const wanted = { projectId: project.id, userId, what, format, origin: 'asked' as const }
   return db.write(async (tx) => {
     // The one that stands in the way may end between the two statements: then there is room for a new one.
     for (;;) {
@@ -80,12 +83,9 @@ export async function getProjectExport(
 }
 
 /** How many rows an export of each kind would have now. */
-export async function countExportRows(db: RequestDb, project: Project): Promise<Record<ExportNoun, number>> {
-  return db.read(async (reader) => ({
-    task: await countRows(reader, project.id, 'task'),
-    task_run: await countRows(reader, project.id, 'task_run'),
-    result: await countRows(reader, project.id, 'result'),
-  }))
+export async function countExportRows(db: RequestDb, project: Project): Promise<Record<ExportTable, number>> {
+  const counts = await db.read((reader) => countRows(reader, project.id))
+  return { ...counts, combined: counts.task_run, wide: counts.task }
 }
 
 export interface ExportFile {
@@ -180,5 +180,23 @@ export async function removeExpiredExports(
     }
     total += expired.length
     if (expired.length < EXPIRED_BATCH) return total
+  }
+}
+
+/** Days that a delta may reach back, and versions that are forgotten in one statement. */
+const VERSION_DAYS = 30
+const VERSION_BATCH = 5_000
+
+/** Forgets what rows were before they were changed, once no export asks for it any more; how many versions. */
+export async function forgetOldVersions(openDb: () => RequestDb): Promise<number> {
+  for (let total = 0; ;) {
+    const deleted = await openDb().call(
+      (primary) => deleteOldVersions(primary, VERSION_DAYS, VERSION_BATCH),
+      {
+        silent: true,
+      },
+    )
+    total += deleted
+    if (deleted < VERSION_BATCH) return total
   }
 }

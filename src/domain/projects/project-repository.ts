@@ -362,7 +362,15 @@ export async function hasResults(db: Db, projectId: number): Promise<boolean> {
 /** Removes a project and everything in it. */
 export async function deleteProjectRows(tx: Tx, projectId: number): Promise<void> {
   await tx.updateTable('project').set({ presenter_version_id: null }).where('id', '=', projectId).execute()
+  // First, so that its rows leave no past behind: see keep_deleted_v1.
+  const deleted = await tx
+    .deleteFrom('project')
+    .where('id', '=', projectId)
+    .returning(['short_name as shortName', 'published'])
+    .executeTakeFirst()
+  if (deleted) noteProject(tx, deleted)
   for (const table of [
+    'row_version',
     'lease',
     'contributor_project',
     'result',
@@ -377,12 +385,6 @@ export async function deleteProjectRows(tx: Tx, projectId: number): Promise<void
   ] as const) {
     await tx.deleteFrom(table).where('project_id', '=', projectId).execute()
   }
-  const deleted = await tx
-    .deleteFrom('project')
-    .where('id', '=', projectId)
-    .returning(['short_name as shortName', 'published'])
-    .executeTakeFirst()
-  if (deleted) noteProject(tx, deleted)
 }
 
 /** Totals of several projects, exact also for what no worker has folded yet. */

@@ -6,7 +6,7 @@ import {
   openExport,
   requestExport,
 } from '../../domain/exports/export-service.ts'
-import type { ExportNoun, ProjectExport } from '../../domain/exports/export-service.ts'
+import type { ExportTable, ProjectExport } from '../../domain/exports/export-service.ts'
 import type { ProjectWithTotals } from '../../domain/projects/project-service.ts'
 import { readForm } from '../../http/form.ts'
 import { pathId } from '../../http/request-values.ts'
@@ -19,12 +19,17 @@ import type { FormView } from './form-view.ts'
 import { projectCard, projectUrl } from './project-card.ts'
 import { ownedProjectOf } from './projects.ts'
 
-const Wanted = z.object({ type: z.enum(['task', 'task_run', 'result']), format: z.enum(['csv', 'json']) })
+const Wanted = z.object({
+  type: z.enum(['task', 'task_run', 'result', 'combined', 'wide']),
+  format: z.enum(['csv', 'json', 'ndjson']),
+})
 
-const KINDS: { value: ExportNoun; label: string }[] = [
+const KINDS: { value: ExportTable; label: string }[] = [
   { value: 'task_run', label: 'Answers' },
   { value: 'task', label: 'Tasks' },
   { value: 'result', label: 'Results' },
+  { value: 'combined', label: 'Answers with their tasks' },
+  { value: 'wide', label: 'Tasks with their answers' },
 ]
 
 /** Asking for exports, watching them come, and downloading them. */
@@ -86,7 +91,7 @@ export function exportRoutes(app: App, views: Views): Router<RequestState> {
 }
 
 function exportView(item: ProjectExport, url: string) {
-  const { id, what, format, state, nRows, nRowsDone, bytes, created, started, expires, error } = item
+  const { id, what, format, state, nRows, nRowsDone, bytes, sha256, created, started, expires, error } = item
   const label = KINDS.find(({ value }) => value === what)?.label
   const isReady = state === 'done' && item.fileKey !== null
   return {
@@ -97,11 +102,21 @@ function exportView(item: ProjectExport, url: string) {
     state,
     nRows,
     nRowsDone,
+    ...speedOf(item, Date.now()),
     bytes,
+    sha256,
     created,
     started,
     expires,
     error,
     url: isReady ? `${url}/${id}` : null,
   }
+}
+
+/** Rows a second of the run that is at work, and the seconds that it still takes; nothing before it can be told. */
+function speedOf({ state, runStarted, nRows, nRowsDone }: ProjectExport, now: number) {
+  const seconds = runStarted === null ? 0 : (now - Date.parse(runStarted)) / 1_000
+  if (state !== 'running' || nRows === null || nRowsDone === 0 || seconds <= 0) return {}
+  const rowsPerSecond = nRowsDone / seconds
+  return { rowsPerSecond: Math.round(rowsPerSecond), secondsLeft: Math.ceil((nRows - nRowsDone) / rowsPerSecond) }
 }

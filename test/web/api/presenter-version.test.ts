@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { restoreVersion } from '../../../src/domain/presenters/version-service.ts'
 import { getProject } from '../../../src/domain/projects/project-service.ts'
-import { listExportRows } from '../../../src/domain/exports/export-repository.ts'
+import { jsonStatement } from '../../../src/domain/exports/copy-repository.ts'
+import { copyOut } from '../../../src/platform/copy.ts'
 import { startTestApp } from '../../support/app.ts'
 import { keyContributor, publishedProject, rowsOf } from '../../support/builders.ts'
 import type { BuiltProject } from '../../support/builders.ts'
@@ -41,15 +42,20 @@ test('a task run names the presenter version it was given with, and the export s
     [now, old, now, now],
   )
   await waitForReplica()
-  const exported = await db().read((reader) =>
-    listExportRows(
-      reader,
-      { projectId: project.id, what: 'task_run' },
-      { afterId: 0, lastId: Number.MAX_SAFE_INTEGER, limit: 10 },
-    ),
+  const [moment] = await rowsOf<{ cut: string }>(site, 'select pg_current_snapshot()::text as cut')
+  const cut = { projectId: project.id, cut: moment?.cut ?? '', since: null }
+  const range = { afterId: 0, lastId: Number.MAX_SAFE_INTEGER }
+  const parts: Buffer[] = []
+  await db().read((reader) =>
+    copyOut(reader, jsonStatement(cut, 'task_run', range), (part) => Promise.resolve(void parts.push(part))),
   )
+  const exported = Buffer.concat(parts)
+    .toString()
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { presenter_version: number })
   assert.deepEqual(
-    exported.map(({ presenterVersion }) => presenterVersion),
+    exported.map(({ presenter_version: version }) => version),
     [now, old, now, now],
   )
 })

@@ -1,0 +1,224 @@
+import { sql } from 'kysely'
+import type { Db, Tx } from '../../platform/postgres.ts'
+import { EXPORT_COLUMNS, WIDE_RUN_OBJECT } from './column-repository.ts'
+import type { ExportNoun, ExportTable } from './column-repository.ts'
+import { literal } from './flat-repository.ts'
+
+/**
+ * What a project's rows were at one moment: all that the transactions visible in `cut` had written. With `since`, only
+ * what that earlier cut did not show.
+ */
+export interface Cut {
+  readonly projectId: number
+  readonly cut: string
+  readonly since: string | null
+}
+
+/** Rows in key order: those after one id, up to another. */
+export interface KeyRange {
+  readonly afterId: number
+  readonly lastId: number
+}
+
+/** The rows that each table's keys are of. */
+export const KEY_NOUN: Readonly<Record<ExportTable, ExportNoun>> = {
+  task: 'task',
+  task_run: 'task_run',
+  result: 'result',
+  combined: 'task_run',
+  wide: 'task',
+}
+
+const NEEDED: Readonly<Record<ExportTable, readonly ExportNoun[]>> = {
+  task: ['task', 'result'],
+  task_run: ['task_run'],
+  result: ['result'],
+  combined: ['task_run', 'task', 'result'],
+  wide: ['task', 'result', 'task_run'],
+}
+
+const STORED: Readonly<Record<ExportNoun, string>> = {
+  task: 'id, project_id, created, n_answers, priority_0, quorum, calibration, fav_user_ids, info, xid',
+  task_run:
+    'id, project_id, task_id, contributor_id, created, finish_time, info, timeout, calibration, media_url, presenter_version, xid',
+  result: 'id, project_id, task_id, task_run_ids, last_version, info, created, xid',
+}
+
+/** Which versions of a row an export shows. */
+const SHOWN: Readonly<Record<ExportNoun, string>> = {
+  task: 'true',
+  task_run: 'withdrawn is null',
+  result: 'last_version',
+}
+
+function snapshot(cut: string): string {
+  return `${literal(cut)}::pg_snapshot`
+}
+
+function sees(cut: string, xid: string): string {
+  return `pg_visible_in_snapshot(${xid}, ${snapshot(cut)})`
+}
+
+type Condition = string
+
+/** The versions of a noun's rows that a cut shows, among those that fit a condition on their columns. */
+function atCut({ projectId, cut }: Cut, noun: ExportNoun, condition: Condition): string {
+  return `(
+    select ${STORED[noun]} from ${noun}
+     where project_id = ${projectId} and ${SHOWN[noun]} and ${sees(cut, 'xid')} and ${condition}
+    union all
+    select ${STORED[noun]} from past_${noun} where ${condition})`
+}
+
+/** Versions that a cut shows and that have been changed or deleted since it was taken. */
+function endedVersions(projectId: number, cut: string, noun: ExportNoun): string {
+  const columns = STORED[noun].replaceAll(/(\w+)/g, 'x.$1')
+  return `
+    select ${columns} from row_version v cross join lateral jsonb_populate_record(null::${noun}, v.record) x
+     where v.project_id = ${projectId} and v.noun = '${noun}' and v.ended_by >= pg_snapshot_xmin(${snapshot(cut)})
+       and ${sees(cut, 'v.xid')} and not ${sees(cut, 'v.ended_by')} and ${SHOWN[noun]}`
+}
+
+/** The common table expressions of statements about a table, each ended by a comma. */
+export function pastOf({ projectId, cut, since }: Cut, table: ExportTable): string {
+  const past = NEEDED[table].map((noun) => [`past_${noun}`, endedVersions(projectId, cut, noun)])
+  if (since !== null) past.push(['before_result', endedVersions(projectId, since, 'result')])
+  return past.map(([name, text]) => `${name} as materialized (${text}),`).join(' ')
+}
+
+/** A task is completed as long as it has a result. */
+function stateAt(cut: string, ended: string): string {
+  return `case when exists (select from result o where o.task_id = t.id and o.last_version and ${sees(cut, 'o.xid')})
+                 or exists (select from ${ended} o where o.task_id = t.id) then 'completed' else 'ongoing' end`
+}
+
+const KEY: Readonly<Record<ExportNoun, string>> = { task: 't', task_run: 'r', result: 'o' }
+
+function joined(cut: Cut, table: ExportTable, range: Condition): string {
+  const state = `cross join lateral (select ${stateAt(cut.cut, 'past_result')} as task_state) s`
+  const contributor = 'join contributor c on c.id = r.contributor_id'
+  const runs = atCut(cut, 'task_run', 'task_id = t.id')
+  return {
+    task: () => `${atCut(cut, 'task', range)} t ${state}`,
+    task_run: () => `${atCut(cut, 'task_run', range)} r ${contributor}`,
+    result: () => `${atCut(cut, 'result', range)} o`,
+    combined: () =>
+      `${atCut(cut, 'task_run', range)} r ${contributor}
+       left join lateral ${atCut(cut, 'task', 'id = r.task_id')} t on true ${state}`,
+    wide: () => `${atCut(cut, 'task', range)} t ${state} cross join lateral (
+       select coalesce(jsonb_agg(${WIDE_RUN_OBJECT} order by r.id), '[]') as task_runs from ${runs} r ${contributor}) w`,
+  }[table]()
+}
+
+/** What a delta leaves out. */
+function isNew({ since }: Cut, table: ExportTable): Condition {
+  if (since === null) return 'true'
+  const isChanged = `not ${sees(since, `${KEY[KEY_NOUN[table]]}.xid`)}`
+  return table === 'task' ? `(${isChanged} or task_state <> ${stateAt(since, 'before_result')})` : isChanged
+}
+
+/**
+ * The rows of a range in key order: `key`, then the columns as c0, c1 … in the order of EXPORT_COLUMNS.
+ */
+export function rowsOf(cut: Cut, table: ExportTable, range: KeyRange): string {
+  const columns = EXPORT_COLUMNS[table].map(
+    ({ kind, sql: value }, index) => `${kind === 'json' ? fetchedJson(value) : value} as c${index}`,
+  )
+  const within = `id > ${range.afterId} and id <= ${range.lastId}`
+  return `select ${KEY[KEY_NOUN[table]]}.id as key, ${columns.join(', ')} from ${joined(cut, table, within)}
+    where ${isNew(cut, table)} order by 1 offset 0`
+}
+
+/** Fetched from where large values are stored once, however often it is looked at. */
+function fetchedJson(value: string): string {
+  return `coalesce(${value}, 'null') #> '{}'`
+}
+
+export interface ScannedChunk {
+  readonly n: number
+  /** Null when there are no more rows. */
+  readonly lastId: number | null
+  readonly firstId: number | null
+  /** Bytes that their JSON takes. */
+  readonly bytes: number
+  /** Rows with something that is not known yet, at most `STRANGE_MAX`. */
+  readonly strangeIds: number[] | null
+}
+
+export const STRANGE_MAX = 500
+
+/**
+ * Looks at the next rows in key order.
+ *
+ * @param known whether all that a row's JSON columns (c0, c1 …) hold is known; undefined when nobody asks.
+ */
+export async function scanChunk(
+  db: Db,
+  cut: Cut,
+  table: ExportTable,
+  { afterId, limit, known }: { afterId: number; limit: number; known: string | undefined },
+): Promise<ScannedChunk> {
+  const json = EXPORT_COLUMNS[table].flatMap(({ kind, sql: value }, index) =>
+    kind === 'json' ? [{ value: known === undefined ? value : fetchedJson(value), name: `c${index}` }] : [],
+  )
+  const size = json.map(({ name }) => `coalesce(pg_column_size(${name}), 0)`).join(' + ')
+  const { rows } = await sql<ScannedChunk>`
+    with ${sql.raw(pastOf(cut, table))} chunk as (
+      select ${sql.raw(KEY[KEY_NOUN[table]])}.id as key, ${sql.raw(json.map(({ value, name }) => `${value} as ${name}`).join(', '))}
+        from ${sql.raw(joined(cut, table, `id > ${afterId}`))}
+       where ${sql.raw(isNew(cut, table))} order by 1 limit ${limit})
+    select count(*) as n, max(key) as "lastId", min(key) as "firstId", coalesce(sum(${sql.raw(size)}), 0)::bigint as bytes,
+           ${known === undefined ? sql`null::bigint[]` : sql`(array_agg(key order by key) filter (where not (${sql.raw(known)})))[1:${STRANGE_MAX}]`} as "strangeIds"
+      from chunk`.execute(db)
+  const [row] = rows
+  if (!row) throw new Error('A scan gave no row')
+  return row
+}
+
+/** How many rows a table has at a cut. */
+export async function countAtCut(db: Db, cut: Cut, table: ExportTable): Promise<number> {
+  const noun = KEY_NOUN[table]
+  const from =
+    table === 'task' && cut.since !== null
+      ? joined(cut, 'task', 'true')
+      : `${atCut(cut, noun, 'true')} ${KEY[noun]}`
+  const { rows } = await sql<{ n: number }>`
+    with ${sql.raw(pastOf(cut, table))} rest as (select ${sql.raw(KEY[noun])}.id from ${sql.raw(from)} where ${sql.raw(isNew(cut, table))})
+    select count(*) as n from rest`.execute(db)
+  return rows[0]?.n ?? 0
+}
+
+/** Rows that the earlier cut of a delta shows and the later one does not, in key order. */
+export async function listDeleted(
+  db: Db,
+  cut: Cut & { readonly since: string },
+  noun: ExportNoun,
+  { afterId, limit }: { afterId: number; limit: number },
+): Promise<number[]> {
+  const { projectId, since } = cut
+  const { rows } = await sql<{ id: number }>`
+    with ${sql.raw(pastOf({ ...cut, since: null }, noun))} before as materialized (${sql.raw(endedVersions(projectId, since, noun))})
+    select id from before b where id > ${afterId}
+       and not exists (select from ${sql.raw(atCut(cut, noun, 'id = b.id'))} still)
+     order by id limit ${limit}`.execute(db)
+  return rows.map(({ id }) => id)
+}
+
+/** The moment of a transaction: what it sees, kept for later. */
+export async function takeCut(tx: Tx): Promise<string> {
+  const { rows } = await sql<{ cut: string }>`select pg_current_snapshot()::text as cut`.execute(tx)
+  const [row] = rows
+  if (!row) throw new Error('pg_current_snapshot() gave no row')
+  return row.cut
+}
+
+/** Forgets versions that ended that many days ago, at most so many; how many. */
+export async function deleteOldVersions(db: Db, days: number, limit: number): Promise<number> {
+  const { rows } = await sql<{ n: number }>`
+    with gone as (
+      delete from row_version where ctid = any (array(
+        select ctid from row_version where ended < now() - make_interval(days => ${days}) limit ${limit}))
+      returning 1)
+    select count(*) as n from gone`.execute(db)
+  return rows[0]?.n ?? 0
+}

@@ -1,0 +1,109 @@
+import type { Db } from '../../platform/postgres.ts'
+import type { ExportTable } from './column-repository.ts'
+import { findPlacesOf, findPlacesOfElements, jsonColumns, mostAtOnce } from './copy-repository.ts'
+import { STRANGE_MAX, scanChunk } from './cut-repository.ts'
+import type { Cut, KeyRange } from './cut-repository.ts'
+import { isKnownTo } from './flat-repository.ts'
+import { createKeyTree, extendTree, flatColumns, withoutRoot } from './key-tree.ts'
+import type { KeySighting, KeyTree } from './key-tree.ts'
+
+/** What the first pass over a cut's rows finds out. */
+export interface CutScan {
+  readonly nRows: number
+  /** The first row's key; undefined when there are no rows. */
+  readonly firstId: number | undefined
+  /** Ranges of keys that hold all rows, in order, each few enough for one statement. */
+  readonly ranges: readonly KeyRange[]
+  /** The places in each of the table's JSON columns; none where nobody asked. */
+  readonly trees: readonly KeyTree[]
+}
+
+/** Reads from a server that shows the cut. */
+export type ReadCut = <T>(query: (db: Db) => Promise<T>) => Promise<T>
+
+/** A chunk has few rows at first, then as many as hold these bytes of JSON. */
+const CHUNK_ROWS = { first: 1_000, max: 20_000 }
+const CHUNK_BYTES = 8_000_000
+
+/**
+ * The first pass: counts a cut's rows, splits them into ranges, and finds the columns that their JSON makes.
+ *
+ * @param told hears of each chunk's rows.
+ */
+export async function scanCut(
+  read: ReadCut,
+  cut: Cut,
+  table: ExportTable,
+  { wantsColumns, told }: { wantsColumns: boolean; told: (nRows: number) => Promise<void> },
+): Promise<CutScan> {
+  const columns = wantsColumns
+    ? jsonColumns(table).map(({ name, sql }) => ({ name, json: sql, tree: createKeyTree() }))
+    : []
+  const isKnown = () => columns.map(({ json, tree }) => isKnownTo(tree, json)).join(' and ')
+  const ranges: KeyRange[] = []
+  let [nRows, limit, afterId] = [0, CHUNK_ROWS.first, 0]
+  let firstId: number | undefined
+  for (;;) {
+    const asked = { afterId, limit, known: wantsColumns ? isKnown() : undefined }
+    const {
+      n,
+      lastId,
+      firstId: first,
+      bytes,
+      strangeIds,
+    } = await read((db) => scanChunk(db, cut, table, asked))
+    if (lastId === null) break
+    firstId ??= first ?? undefined
+    const range = { afterId, lastId }
+    if (strangeIds) {
+      const ids = strangeIds.length < STRANGE_MAX ? strangeIds : undefined
+      for (const { json, tree } of columns)
+        addAll(tree, await read((db) => findPlacesOf(db, cut, table, { json, range, ids })))
+    }
+    ranges.push(range)
+    nRows += n
+    afterId = lastId
+    limit = Math.max(1, Math.min(CHUNK_ROWS.max, limit * 4, Math.floor((CHUNK_BYTES * n) / (bytes + 1))))
+    await told(n)
+  }
+  for (const column of columns) await findAlone(read, cut, table, { ...column, ranges })
+  return { nRows, firstId, ranges, trees: columns.map(({ tree }) => tree) }
+}
+
+/** The places in the objects of `info`: below its root, unless it is a list of objects in some rows. */
+export async function scanElements(
+  read: ReadCut,
+  cut: Cut,
+  table: ExportTable,
+  { trees: [tree = createKeyTree()], ranges }: CutScan,
+): Promise<KeyTree> {
+  if (!tree.root.kinds.has('array')) return withoutRoot(tree)
+  const elements = createKeyTree()
+  for (const range of ranges)
+    addAll(elements, await read((db) => findPlacesOfElements(db, cut, table, range)))
+  await findAlone(read, cut, table, { name: '', json: 'value', tree: elements, ranges })
+  return elements
+}
+
+function addAll(tree: KeyTree, places: readonly KeySighting[]): void {
+  for (const place of places) extendTree(tree, place)
+}
+
+/** Finds out which of the places that share a name are never there at once: they share a column. */
+async function findAlone(
+  read: ReadCut,
+  cut: Cut,
+  table: ExportTable,
+  { name, json, tree, ranges }: { name: string; json: string; tree: KeyTree; ranges: readonly KeyRange[] },
+): Promise<void> {
+  const columns = flatColumns(tree, name).filter(({ nth }) => nth > 0)
+  if (columns.length === 0) return
+  const asked = { tree, json, columns }
+  const most = columns.map(() => 0)
+  for (const range of ranges) {
+    const found = await read((db) => mostAtOnce(db, cut, table, { ...asked, range }))
+    for (const [index, count] of found.entries()) most[index] = Math.max(most[index] ?? 0, count)
+  }
+  for (const [index, { nth, leaf }] of columns.entries())
+    if ((most[index] ?? 0) <= nth) tree.alone.add(leaf.node)
+}
