@@ -2,6 +2,7 @@ import { addAbortSignal } from 'node:stream'
 import { z } from 'zod'
 import { failExport, reopenExport } from '../src/domain/exports/export-service.ts'
 import { beginExport } from '../src/domain/exports/export-work.ts'
+import { described } from '../src/exporters/described.ts'
 import { exportFileName, fileShortName } from '../src/exporters/file-names.ts'
 import { exporters } from '../src/exporters/index.ts'
 import { zipOf } from '../src/exporters/zip.ts'
@@ -32,11 +33,12 @@ export const exportProject: Job<'export-project'> = {
     try {
       const work = await beginExport(app, run, exportId, ({ format }) => exporters[format])
       if (!work) return
-      const { record, project, started, rows } = work
+      const { record, project, started, rows, description } = work
       const name = exportFileName(project, record.what, record.format)
       const key = `exports/${project.id}/${exportId}/${name}`
       const members = exporters[record.format].members({ shortName: fileShortName(project.shortName), rows })
-      const stored = await app.files.put(key, addAbortSignal(run.signal, zipOf(members, started)))
+      const zip = zipOf(described(members, description), started)
+      const stored = await app.files.put(key, addAbortSignal(run.signal, zip))
       await work.finish({ key, name, ...stored })
     } catch (error) {
       // What a person can act on does not mend itself.

@@ -14,17 +14,13 @@ export const csvExporter: Exporter = {
     const members: ExportMember[] = [
       {
         name: `${name}.csv`,
-        async write(write) {
-          await rows.writeWholeRows(write)
-        },
+        write: (write) => rows.writeWholeRows(write),
       },
     ]
     if (rows.table !== 'combined' && rows.table !== 'wide') {
       members.push({
         name: `${name}_info_only.csv`,
-        async write(write) {
-          await rows.writeInfoRows(write)
-        },
+        write: (write) => rows.writeInfoRows(write),
       })
     }
     if (rows.isDelta) {
@@ -34,6 +30,7 @@ export const csvExporter: Exporter = {
           await write(csvLine(['id']))
           for await (const ids of rows.deletedIds())
             await write(ids.map((id) => csvLine([String(id)])).join(''))
+          return ['id']
         },
       })
     }

@@ -7,7 +7,8 @@ export type WritePart = (part: Buffer | string) => Promise<void>
 /** A member of the export's zip. Members are written one after the other, each once. */
 export interface ExportMember {
   readonly name: string
-  readonly write: (write: WritePart) => Promise<void>
+  /** Resolves with the names of its columns if it is a table. */
+  readonly write: (write: WritePart) => Promise<readonly string[] | undefined>
 }
 
 export interface ExportPlan {

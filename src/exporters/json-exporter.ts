@@ -33,6 +33,7 @@ function jsonMembers(
         before = ','
       }
       await write(before === '[' ? '[]' : ']')
+      return undefined
     },
   }
   return [all, deleted]

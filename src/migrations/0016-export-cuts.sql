@@ -16,6 +16,7 @@ create table row_version (
   record jsonb not null
 );
 create index row_version_project on row_version (project_id, noun, ended_by);
+create index row_version_row on row_version (project_id, noun, row_id);
 create index row_version_ended on row_version (ended);
 
 -- Triggers, because a path that forgets to keep the past would make exports wrong without anybody seeing it.

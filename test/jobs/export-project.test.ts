@@ -51,6 +51,9 @@ const UGLY: Json[] = [
   {},
 ]
 
+/** What every export holds besides its rows. */
+const ABOUT = ['README.txt', 'datapackage.json']
+
 async function exportNow(
   job: JobApp,
   owner: User,
@@ -107,7 +110,7 @@ test('tasks come back from a CSV export as they were, whatever is in them', asyn
   await job.sql('update task set fav_user_ids = $1 where id = (select min(id) from task)', [[1, 2]])
   const members = await exportNow(job, owner, project, 'task', 'csv')
 
-  assert.deepEqual([...members.keys()], ['ugly_task.csv', 'ugly_task_info_only.csv'])
+  assert.deepEqual([...members.keys()], ['ugly_task.csv', 'ugly_task_info_only.csv', ...ABOUT])
   const rows = csvRows(members.get('ugly_task.csv'))
   assert.equal(rows.length, UGLY.length)
   assert.deepEqual(Object.keys(rows[0] ?? {}).slice(0, 7), [
@@ -190,7 +193,7 @@ test('tasks come back from a JSON export value by value', async (t) => {
   )
   const members = await exportNow(job, owner, project, 'task', 'json')
 
-  assert.deepEqual([...members.keys()], ['Ubergrossen_task.json'])
+  assert.deepEqual([...members.keys()], ['Ubergrossen_task.json', ...ABOUT])
   const rows = JSON.parse(members.get('Ubergrossen_task.json') ?? '') as Record<string, unknown>[]
   assert.deepEqual(
     rows.map(({ info }) => info),
@@ -233,7 +236,7 @@ test('task runs and results are exported with who gave them, withdrawn and super
   const fields = ['id', 'created', 'project_id', 'task_id']
 
   const runMembers = await exportNow(job, owner, project, 'task_run', 'csv')
-  assert.deepEqual([...runMembers.keys()], ['birds_task_run.csv', 'birds_task_run_info_only.csv'])
+  assert.deepEqual([...runMembers.keys()], ['birds_task_run.csv', 'birds_task_run_info_only.csv', ...ABOUT])
   const runs = csvRows(runMembers.get('birds_task_run.csv'))
   assert.deepEqual(Object.keys(runs[0] ?? {}), [
     ...fields,
@@ -287,6 +290,123 @@ test('task runs and results are exported with who gave them, withdrawn and super
   })
 })
 
+test('task runs stand beside their tasks, or tasks beside their task runs, as a table and as JSON lines', async (t) => {
+  const job = await startJobApp(t)
+  work(job)
+  const owner = await newOwner(job)
+  const project = await newProject(job, owner, [{ n: 1 }, { n: 2 }], 'both')
+  const visitor: ContributorKey = { kind: 'external', projectId: project.id, externalUid: '=theirs' }
+  await answerAll(job, project, { kind: 'user', userId: owner.id }, [{ bird: 'wren' }])
+  await answerAll(job, project, visitor, [{ bird: 'owl' }, { bird: 'tit', sure: true }])
+
+  const combined = await exportNow(job, owner, project, 'combined', 'csv')
+  assert.deepEqual([...combined.keys()], ['both_combined.csv', ...ABOUT])
+  assert.deepEqual(
+    csvRows(combined.get('both_combined.csv')).map((row) =>
+      ['external_uid', 'info_bird', 'info_sure', 'task__state', 'task__info_n'].map((name) => row[name]),
+    ),
+    [
+      ['', 'wren', '', 'completed', '1'],
+      ["'=theirs", 'owl', '', 'completed', '1'],
+      ["'=theirs", 'tit', 'True', 'ongoing', '2'],
+    ],
+  )
+  const [first] = linesOf(await exportNow(job, owner, project, 'combined', 'ndjson'), 'both_combined.ndjson')
+  assert.deepEqual([first?.['info'], first?.['task__info']], [{ bird: 'wren' }, { n: 1 }])
+
+  const wide = csvRows((await exportNow(job, owner, project, 'wide', 'csv')).get('both_wide.csv'))
+  const told = ['info_n', 'task_run_0_info_bird', 'task_run_1_info_bird', 'task_run_0_info_sure']
+  assert.deepEqual(
+    wide.map((row) => told.map((name) => row[name])),
+    [
+      ['1', 'wren', 'owl', ''],
+      ['2', 'tit', '', 'True'],
+    ],
+  )
+  const [task] = linesOf(await exportNow(job, owner, project, 'wide', 'ndjson'), 'both_wide.ndjson')
+  const runs = task?.['task_run'] as Record<string, unknown>[]
+  assert.deepEqual(
+    runs.map(({ info }) => info),
+    [{ bird: 'wren' }, { bird: 'owl' }],
+  )
+})
+
+function linesOf(members: Map<string, string>, name: string): Record<string, unknown>[] {
+  const lines = (members.get(name) ?? '').split('\n').filter((line) => line !== '')
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+}
+
+test('every export says what it is: columns, question, rules, counts, cut and checksums', async (t) => {
+  const job = await startJobApp(t)
+  work(job)
+  const owner = await newOwner(job)
+  const project = await newProject(job, owner, [{ bird: 'wren' }], 'told')
+  await job.sql(`update project set info = info || '{"licence": "CC0-1.0"}' where id = $1`, [project.id])
+  const settings = { question: 'Which bird is it?', choices: ['Wren', 'Owl'] }
+  await job.sql(
+    `insert into presenter_version (project_id, kind, template, settings)
+     values ($1, 'template', 'image-classification', $2)`,
+    [project.id, settings],
+  )
+  await job.sql(
+    `insert into presenter_version (project_id, kind, code) values ($1, 'code', 'pybossa.run()')`,
+    [project.id],
+  )
+  await job.sql(
+    `insert into change (project_id, caller, subject, subject_id, attribute, after)
+     values ($1, 'web', 'project', $1, 'tasks.redundancy', '{"nAnswers": 3}')`,
+    [project.id],
+  )
+  const members = await exportNow(job, owner, project, 'task', 'csv')
+  const readme = members.get('README.txt') ?? ''
+  for (const said of [
+    /^Project told\n=+\nA project of a test\nhttp:\/\/localhost:3000\/project\/told\/$/m,
+    /^Licence: CC0-1\.0$/m,
+    /^1 tasks, as they were at 2\d{3}-/m,
+    /^The cut, as PostgreSQL writes it: \d+:\d+:/m,
+    /^n_answers: How many task runs the task wants\.$/m,
+    /^Version \d+, from .*: image-classification .*"question":"Which bird is it\?"/m,
+    /^Version \d+, from .*: code of the project/m,
+    /tasks\.redundancy: \{"nAnswers":3\}$/m,
+  ])
+    assert.match(readme, said)
+
+  const { count, licenses, resources } = JSON.parse(members.get('datapackage.json') ?? '') as {
+    count: number
+    licenses: unknown
+    resources: { path: string; bytes: number; hash: string; schema: { fields: Record<string, string>[] } }[]
+  }
+  assert.deepEqual([count, licenses], [1, [{ title: 'CC0-1.0' }]])
+  for (const { path, bytes, hash, schema } of resources) {
+    const content = members.get(path) ?? ''
+    assert.equal(bytes, Buffer.byteLength(content))
+    assert.equal(hash, `sha256:${createHash('sha256').update(content).digest('hex')}`)
+    const names = Object.keys(csvRows(content)[0] ?? {})
+    assert.deepEqual(
+      schema.fields.map(({ name }) => name),
+      names,
+    )
+  }
+  assert.equal(resources.length, 2)
+  const field = resources[0]?.schema.fields.find(({ name }) => name === 'info_bird')
+  assert.match(field?.['description'] ?? '', /^In info: What the task is about/)
+})
+
+test('a table may have more columns than a statement of the database', async (t) => {
+  const job = await startJobApp(t)
+  work(job)
+  const owner = await newOwner(job)
+  const many = Object.fromEntries(
+    Array.from({ length: 2_000 }, (_, index) => [`k${index}`, `=${index}, "x"`]),
+  )
+  const project = await newProject(job, owner, [many, { k7: 'seven', late: '=1' }], 'broad')
+  const members = await exportNow(job, owner, project, 'task', 'csv')
+  const [first, second] = csvRows(members.get('broad_task.csv'))
+  assert.equal(first?.['info_k1999'], `'=1999, "x"`)
+  assert.deepEqual([second?.['info_k7'], second?.['info_k8'], second?.['info_late']], ['seven', '', "'=1"])
+  assert.equal(csvRows(members.get('broad_task_info_only.csv')).length, 2)
+})
+
 test('an export without rows holds empty files', async (t) => {
   const job = await startJobApp(t)
   work(job)
@@ -294,9 +414,11 @@ test('an export without rows holds empty files', async (t) => {
   const project = await newProject(job, owner, [], 'empty')
 
   const csv = await exportNow(job, owner, project, 'result', 'csv')
-  assert.deepEqual(Object.fromEntries(csv), { 'empty_result.csv': '', 'empty_result_info_only.csv': '' })
+  assert.deepEqual([csv.get('empty_result.csv'), csv.get('empty_result_info_only.csv')], ['', ''])
   const json = await exportNow(job, owner, project, 'result', 'json')
-  assert.deepEqual(Object.fromEntries(json), { 'empty_result.json': '[]' })
+  assert.equal(json.get('empty_result.json'), '[]')
+  const lines = await exportNow(job, owner, project, 'result', 'ndjson')
+  assert.equal(lines.get('empty_result.ndjson'), '')
 })
 
 test('an export is listed with its size and name, and announced to who asked by one mail', async (t) => {
@@ -327,7 +449,7 @@ test('an export is listed with its size and name, and announced to who asked by 
     ['Your export of Project told is ready'],
   )
   const body = mails[0]?.textBody ?? ''
-  assert.match(body, /^2 rows of Project told are in \d+_told_task_csv\.zip \(\d+ bytes\)\.$/m)
+  assert.match(body, /^2 rows of Project told are in \d+_told_task_csv\.zip \(\d+ (bytes|kB)\)\.$/m)
   assert.match(body, /http:\/\/localhost:3000\/project\/told\/tasks\/export/)
 })
 
@@ -389,7 +511,7 @@ test('only owners ask for, see and download exports, and only of their own proje
   await assert.rejects(openExport(job.app, job.db(), stranger, foreign, id), NotFoundError)
   await assert.rejects(listProjectExports(job.db(), stranger, project), ForbiddenError)
   assert.equal((await getProjectExport(job.db(), admin, project, id)).state, 'done')
-  assert.equal((await download(job, admin, project, id)).size, 2)
+  assert.equal((await download(job, admin, project, id)).size, 2 + ABOUT.length)
 
   await job.sql('update project_export set expires = now()')
   await waitForReplica()
@@ -489,7 +611,7 @@ test('rows with large contents are read in small steps and are all there', async
   const project = await newProject(job, owner, [], 'large')
   await job.sql(
     `insert into task (project_id, info)
-     select $1, jsonb_build_object('n', n, 'text', repeat(md5(n::text), case when n % 50 = 0 then 20000 else 10 end))
+     select $1, jsonb_build_object('n', n, 'text', repeat(md5(n::text), case when n % 50 = 0 then 4000 else 10 end))
        from generate_series(1, 2500) n`,
     [project.id],
   )
@@ -499,5 +621,5 @@ test('rows with large contents are read in small steps and are all there', async
     rows.map((row) => Number(row['info_n'])),
     Array.from({ length: 2_500 }, (_, index) => index + 1),
   )
-  assert.equal(rows[49]?.['info_text']?.length, 640_000)
+  assert.equal(rows[49]?.['info_text']?.length, 128_000)
 })

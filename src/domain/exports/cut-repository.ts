@@ -124,8 +124,7 @@ export function rowsOf(cut: Cut, table: ExportTable, range: KeyRange): string {
   const columns = EXPORT_COLUMNS[table].map(
     ({ kind, sql: value }, index) => `${kind === 'json' ? fetchedJson(value) : value} as c${index}`,
   )
-  const within = `id > ${range.afterId} and id <= ${range.lastId}`
-  return `select ${KEY[KEY_NOUN[table]]}.id as key, ${columns.join(', ')} from ${joined(cut, table, within)}
+  return `select ${KEY[KEY_NOUN[table]]}.id as key, ${columns.join(', ')} from ${joined(cut, table, within(range))}
     where ${isNew(cut, table)} order by 1 offset 0`
 }
 
@@ -134,10 +133,30 @@ function fetchedJson(value: string): string {
   return `coalesce(${value}, 'null') #> '{}'`
 }
 
-export interface ScannedChunk {
+/**
+ * The end of a range that begins after one id and has at most so many rows, and as many old versions; undefined when the
+ * rest is no more than that. It is found by indexes alone, whatever the cut shows.
+ */
+export async function findRangeEnd(
+  db: Db,
+  { projectId }: Cut,
+  table: ExportTable,
+  { afterId, limit }: { afterId: number; limit: number },
+): Promise<number | undefined> {
+  const noun = KEY_NOUN[table]
+  const { rows } = await sql<{ id: number | null }>`
+    select min(id) as id from (
+      (select id from ${sql.table(noun)} where project_id = ${projectId} and id > ${afterId}
+        order by id offset ${limit - 1} limit 1)
+      union all
+      (select row_id from row_version where project_id = ${projectId} and noun = ${noun} and row_id > ${afterId}
+        order by row_id offset ${limit - 1} limit 1)) ends`.execute(db)
+  return rows[0]?.id ?? undefined
+}
+
+export interface ScannedRange {
   readonly n: number
-  /** Null when there are no more rows. */
-  readonly lastId: number | null
+  /** Null when there are no rows. */
   readonly firstId: number | null
   /** Bytes that their JSON takes. */
   readonly bytes: number
@@ -148,31 +167,38 @@ export interface ScannedChunk {
 export const STRANGE_MAX = 500
 
 /**
- * Looks at the next rows in key order.
+ * Looks at the rows of a range.
  *
  * @param known whether all that a row's JSON columns (c0, c1 …) hold is known; undefined when nobody asks.
  */
-export async function scanChunk(
+export async function scanRange(
   db: Db,
   cut: Cut,
   table: ExportTable,
-  { afterId, limit, known }: { afterId: number; limit: number; known: string | undefined },
-): Promise<ScannedChunk> {
+  { range, known }: { range: KeyRange; known: string | undefined },
+): Promise<ScannedRange> {
   const json = EXPORT_COLUMNS[table].flatMap(({ kind, sql: value }, index) =>
     kind === 'json' ? [{ value: known === undefined ? value : fetchedJson(value), name: `c${index}` }] : [],
   )
+  const columns = json.map(({ value, name }) => `${value} as ${name}`).join(', ')
   const size = json.map(({ name }) => `coalesce(pg_column_size(${name}), 0)`).join(' + ')
-  const { rows } = await sql<ScannedChunk>`
-    with ${sql.raw(pastOf(cut, table))} chunk as (
-      select ${sql.raw(KEY[KEY_NOUN[table]])}.id as key, ${sql.raw(json.map(({ value, name }) => `${value} as ${name}`).join(', '))}
-        from ${sql.raw(joined(cut, table, `id > ${afterId}`))}
-       where ${sql.raw(isNew(cut, table))} order by 1 limit ${limit})
-    select count(*) as n, max(key) as "lastId", min(key) as "firstId", coalesce(sum(${sql.raw(size)}), 0)::bigint as bytes,
-           ${known === undefined ? sql`null::bigint[]` : sql`(array_agg(key order by key) filter (where not (${sql.raw(known)})))[1:${STRANGE_MAX}]`} as "strangeIds"
-      from chunk`.execute(db)
+  const strange =
+    known === undefined
+      ? 'null::bigint[]'
+      : `(array_agg(key order by key) filter (where not (${known})))[1:${STRANGE_MAX}]`
+  const { rows } = await sql<ScannedRange>`
+    with ${sql.raw(pastOf(cut, table))} every as (select 1)
+    select count(*) as n, min(key) as "firstId", coalesce(sum(${sql.raw(size)}), 0)::bigint as bytes,
+           ${sql.raw(strange)} as "strangeIds"
+      from (select ${sql.raw(`${KEY[KEY_NOUN[table]]}.id as key, ${columns} from ${joined(cut, table, within(range))}`)}
+             where ${sql.raw(isNew(cut, table))} offset 0) chunk`.execute(db)
   const [row] = rows
   if (!row) throw new Error('A scan gave no row')
   return row
+}
+
+function within({ afterId, lastId }: KeyRange): Condition {
+  return `id > ${afterId} and id <= ${lastId}`
 }
 
 /** How many rows a table has at a cut. */

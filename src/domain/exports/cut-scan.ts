@@ -1,7 +1,7 @@
 import type { Db } from '../../platform/postgres.ts'
 import type { ExportTable } from './column-repository.ts'
 import { findPlacesOf, findPlacesOfElements, jsonColumns, mostAtOnce } from './copy-repository.ts'
-import { STRANGE_MAX, scanChunk } from './cut-repository.ts'
+import { STRANGE_MAX, findRangeEnd, scanRange } from './cut-repository.ts'
 import type { Cut, KeyRange } from './cut-repository.ts'
 import { isKnownTo } from './flat-repository.ts'
 import { createKeyTree, extendTree, flatColumns, withoutRoot } from './key-tree.ts'
@@ -22,8 +22,8 @@ export interface CutScan {
 export type ReadCut = <T>(query: (db: Db) => Promise<T>) => Promise<T>
 
 /** A chunk has few rows at first, then as many as hold these bytes of JSON. */
-const CHUNK_ROWS = { first: 1_000, max: 20_000 }
-const CHUNK_BYTES = 8_000_000
+const CHUNK_ROWS = { first: 1_000, max: 8_000 }
+const CHUNK_BYTES = 4_000_000
 
 /**
  * The first pass: counts a cut's rows, splits them into ranges, and finds the columns that their JSON makes.
@@ -43,31 +43,31 @@ export async function scanCut(
   const ranges: KeyRange[] = []
   let [nRows, limit, afterId] = [0, CHUNK_ROWS.first, 0]
   let firstId: number | undefined
-  for (;;) {
-    const asked = { afterId, limit, known: wantsColumns ? isKnown() : undefined }
-    const {
-      n,
-      lastId,
-      firstId: first,
-      bytes,
-      strangeIds,
-    } = await read((db) => scanChunk(db, cut, table, asked))
-    if (lastId === null) break
+  while (afterId < Number.MAX_SAFE_INTEGER) {
+    const from = { afterId, limit }
+    const end = await read((db) => findRangeEnd(db, cut, table, from))
+    const range = { afterId, lastId: end ?? Number.MAX_SAFE_INTEGER }
+    const asked = { range, known: wantsColumns ? isKnown() : undefined }
+    const { n, firstId: first, bytes, strangeIds } = await read((db) => scanRange(db, cut, table, asked))
     firstId ??= first ?? undefined
-    const range = { afterId, lastId }
     if (strangeIds) {
       const ids = strangeIds.length < STRANGE_MAX ? strangeIds : undefined
       for (const { json, tree } of columns)
         addAll(tree, await read((db) => findPlacesOf(db, cut, table, { json, range, ids })))
     }
-    ranges.push(range)
+    if (n > 0) ranges.push(range)
     nRows += n
-    afterId = lastId
-    limit = Math.max(1, Math.min(CHUNK_ROWS.max, limit * 4, Math.floor((CHUNK_BYTES * n) / (bytes + 1))))
+    afterId = range.lastId
+    limit = nextLimit(limit, n, bytes)
     await told(n)
   }
   for (const column of columns) await findAlone(read, cut, table, { ...column, ranges })
   return { nRows, firstId, ranges, trees: columns.map(({ tree }) => tree) }
+}
+
+function nextLimit(limit: number, n: number, bytes: number): number {
+  const fitting = bytes === 0 ? CHUNK_ROWS.max : Math.floor((CHUNK_BYTES * n) / bytes)
+  return Math.max(1, Math.min(CHUNK_ROWS.max, limit * 4, fitting))
 }
 
 /** The places in the objects of `info`: below its root, unless it is a list of objects in some rows. */

@@ -20,7 +20,7 @@ export interface ExportRows {
   /** The keys of `info` alone. @returns the names of the columns. */
   writeInfoRows(take: Take): Promise<readonly string[]>
   /** Rows as JSON, a line each. */
-  writeJson(take: Take, form: 'list' | 'lines'): Promise<void>
+  writeJson(take: Take, form: 'list' | 'lines'): Promise<undefined>
   /** The ids of what a delta's first cut shows and its second does not. */
   deletedIds(): AsyncGenerator<number[]>
 }
@@ -76,6 +76,7 @@ export function exportRows(options: RowsOptions): ExportRows {
       const firstId = form === 'list' ? scan.firstId : undefined
       mustBeAll(await copyRanges(options, (range) => jsonStatement(cut, table, range, firstId), take))
       if (form === 'list') await take(Buffer.from(scan.nRows === 0 ? '[]' : ']'))
+      return undefined
     },
     async *deletedIds() {
       const { since } = cut

@@ -114,9 +114,13 @@ export async function openExport(
   return { name: fileName, bytes, content: app.files.read(fileKey) }
 }
 
+export function projectUrl(app: Pick<App, 'config'>, shortName: string): string {
+  return `${app.config.site.url}/project/${encodeURIComponent(shortName)}/`
+}
+
 /** The address of a project's export page, for mails. */
 export function exportPageUrl(app: Pick<App, 'config'>, shortName: string): string {
-  return `${app.config.site.url}/project/${encodeURIComponent(shortName)}/tasks/export`
+  return `${projectUrl(app, shortName)}tasks/export`
 }
 
 /** Says to who asked why an export did not come about: on its page and by mail. */

@@ -11,7 +11,13 @@ import { findExport, findRequest, markExported, markRunning } from './export-rep
 import type { ExportedFile, ProjectExport } from './export-repository.ts'
 import { exportRows } from './export-rows.ts'
 import type { ExportRows } from './export-rows.ts'
-import { exportPageUrl } from './export-service.ts'
+import { exportPageUrl, projectUrl } from './export-service.ts'
+import { EXPORT_COLUMNS } from './column-repository.ts'
+import type { ExportColumn, ExportTable } from './column-repository.ts'
+import { listAskedVersions, listRuleChanges } from './description-repository.ts'
+import type { AskedVersion, RuleChange } from './description-repository.ts'
+
+export type { ExportColumn } from './column-repository.ts'
 
 /** Days that an export can be downloaded. */
 const EXPORT_DAYS = 7
@@ -22,11 +28,25 @@ export interface ExportWork {
   readonly project: Project
   /** When its cut was taken: the same for a run after a crash. */
   readonly started: Date
-  readonly cut: string
-  readonly since: string | null
   readonly rows: ExportRows
+  readonly description: ExportDescription
   /** Ends the export and its job, and queues the mail about it, in one transaction. */
   finish(file: Omit<ExportedFile, 'nRows'>): Promise<void>
+}
+
+/** What an export is, for who reads its file. */
+export interface ExportDescription {
+  readonly project: Pick<Project, 'id' | 'name' | 'description'> & { readonly url: string }
+  readonly licence: string | undefined
+  readonly table: ExportTable
+  readonly nRows: number
+  /** When its cut was taken. */
+  readonly moment: string
+  readonly cut: string
+  readonly since: string | null
+  readonly columns: readonly ExportColumn[]
+  readonly versions: readonly AskedVersion[]
+  readonly ruleChanges: readonly RuleChange[]
 }
 
 /** What a format needs. */
@@ -76,9 +96,19 @@ export async function beginExport(
     record,
     project,
     started: new Date(started),
-    cut,
-    since,
     rows,
+    description: {
+      project: { ...project, url: projectUrl(app, project.shortName) },
+      licence: typeof project.info['licence'] === 'string' ? project.info['licence'] : undefined,
+      table,
+      nRows: scan.nRows,
+      moment: started,
+      cut,
+      since,
+      columns: EXPORT_COLUMNS[table],
+      versions: await read((reader) => listAskedVersions(reader, project.id, started)),
+      ruleChanges: await read((reader) => listRuleChanges(reader, project.id, started)),
+    },
     async finish(file) {
       await run.commit(async (tx) => {
         await markExported(tx, exportId, { ...file, nRows: scan.nRows }, EXPORT_DAYS)

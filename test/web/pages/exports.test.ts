@@ -49,7 +49,7 @@ test('an owner asks for an export, watches it come, and downloads it', async (t)
   const files = await readZip(await download(asked))
   assert.deepEqual(
     [...files.keys()].map((name) => name.split('_').at(-1)),
-    ['task.csv', 'only.csv'],
+    ['task.csv', 'only.csv', 'README.txt', 'datapackage.json'],
   )
   await stranger.http.get(address).expect(403)
   const other = await publishedProject(site, owner)
