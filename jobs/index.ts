@@ -13,6 +13,9 @@ import { projectStatistics } from './project-statistics.ts'
 import { reorderTasks } from './reorder-tasks.ts'
 import { reportWeekJob } from './report-week.ts'
 import { sendBulkMail } from './send-bulk-mail.ts'
+import { rebuildExports } from './rebuild-exports.ts'
+import { reorderTasks } from './reorder-tasks.ts'
+import { runSubscriptions } from './run-subscriptions.ts'
 import { sendMail } from './send-mail.ts'
 import { sendNewsletterJob } from './send-newsletter.ts'
 import { tellQuietProjectsJob } from './tell-quiet-projects.ts'
@@ -35,6 +38,9 @@ export const jobs = {
   'reorder-tasks': reorderTasks,
   'report-week': reportWeekJob,
   'send-bulk-mail': sendBulkMail,
+  'rebuild-exports': rebuildExports,
+  'reorder-tasks': reorderTasks,
+  'run-subscriptions': runSubscriptions,
   'send-mail': sendMail,
   'send-newsletter': sendNewsletterJob,
   'tell-quiet-projects': tellQuietProjectsJob,

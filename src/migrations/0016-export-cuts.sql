@@ -71,6 +71,7 @@ create table export_subscription (
   by_mail boolean not null default true,
   -- what the last export showed: the next delta begins there
   last_cut pg_snapshot,
+  last_taken timestamptz,
   next_due timestamptz not null,
   created timestamptz not null default now(),
   unique (project_id, user_id, what, format, period, is_delta)

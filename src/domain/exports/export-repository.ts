@@ -15,6 +15,8 @@ export interface ProjectExport {
   format: ExportFormat
   origin: ExportOrigin
   subscriptionId: number | null
+  /** Only what an earlier one did not show. */
+  isDelta: boolean
   state: ExportState
   /** Rows altogether, known as soon as the work begins. */
   nRows: number | null
@@ -41,6 +43,7 @@ const COLUMNS = [
   sql<ExportFormat>`format`.as('format'),
   sql<ExportOrigin>`origin`.as('origin'),
   'subscription_id as subscriptionId',
+  sql<boolean>`since is not null`.as('isDelta'),
   sql<ExportState>`state`.as('state'),
   'n_rows as nRows',
   'n_rows_done as nRowsDone',
@@ -120,6 +123,7 @@ export async function listExports(db: Db, projectId: number): Promise<ProjectExp
     .selectFrom('project_export')
     .select(COLUMNS)
     .where('project_id', '=', projectId)
+    .where('origin', '!=', 'ready')
     .orderBy('id', 'desc')
     .limit(50)
     .execute()
@@ -129,12 +133,13 @@ export async function listExports(db: Db, projectId: number): Promise<ProjectExp
 export async function findRequest(
   db: Db,
   id: number,
-): Promise<{ email: string; projectName: string; shortName: string } | undefined> {
+): Promise<{ email: string; projectName: string; shortName: string; origin: ExportOrigin } | undefined> {
   return db
     .selectFrom('project_export as e')
     .innerJoin('user_account as u', 'u.id', 'e.user_id')
     .innerJoin('project as p', 'p.id', 'e.project_id')
     .select(['u.email', 'p.name as projectName', 'p.short_name as shortName'])
+    .select(sql<ExportOrigin>`e.origin`.as('origin'))
     .where('e.id', '=', id)
     .executeTakeFirst()
 }
@@ -206,6 +211,53 @@ export async function markExported(tx: Tx, id: number, file: ExportedFile, days:
     })
     .where('id', '=', id)
     .execute()
+}
+
+/** The newest export of a kind that is kept ready, with when its cut was taken. */
+export async function findReady(
+  db: Db,
+  { projectId, what, format }: Pick<WantedExport, 'projectId' | 'what' | 'format'>,
+): Promise<ProjectExport | undefined> {
+  return db
+    .selectFrom('project_export')
+    .select(COLUMNS)
+    .where('project_id', '=', projectId)
+    .where('what', '=', what)
+    .where('format', '=', format)
+    .where('origin', '=', 'ready')
+    .where('state', '=', 'done')
+    .where('file_key', 'is not', null)
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+}
+
+/** Lets the exports that a newer ready one replaces go within a day: somebody may be downloading them. */
+export async function retireReady(tx: Tx, newest: ProjectExport): Promise<void> {
+  await tx
+    .updateTable('project_export')
+    .set({ expires: sql`least(expires, now() + interval '1 day')` })
+    .where('project_id', '=', newest.projectId)
+    .where('what', '=', newest.what)
+    .where('format', '=', newest.format)
+    .where('origin', '=', 'ready')
+    .where('id', '<', newest.id)
+    .where('file_key', 'is not', null)
+    .execute()
+}
+
+/** Published projects that people contributed to since what is kept ready of them was made. */
+export async function listStaleProjects(
+  db: Db,
+  page: { afterId: number; limit: number },
+): Promise<{ id: number; ownerId: number }[]> {
+  const { rows } = await sql<{ id: number; ownerId: number }>`
+    select p.id, p.owner_id as "ownerId" from project p join project_total t on t.project_id = p.id
+     where p.published and p.id > ${page.afterId} and t.last_activity > coalesce((
+             select max(e.started) from project_export e
+              where e.project_id = p.id and e.origin = 'ready' and e.state = 'done'), '-infinity')
+     order by p.id limit ${page.limit}`.execute(db)
+  return rows
 }
 
 export async function markExportFailed(tx: Tx, id: number, error: string): Promise<void> {

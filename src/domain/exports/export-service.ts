@@ -1,26 +1,31 @@
 import type { Readable } from 'node:stream'
-import { AppError, NotFoundError } from '../../lib/errors.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
+import { AppError, NotFoundError, refusal } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import { queueMail } from '../mails/mail-service.ts'
-import type { ProjectViewer } from '../projects/project-policy.ts'
+import { mayEditProject } from '../projects/project-policy.ts'
+import type { MaybeViewer, ProjectViewer } from '../projects/project-policy.ts'
 import { mustEdit } from '../projects/project-service.ts'
 import type { Project } from '../projects/project-service.ts'
 import {
   countRows,
   deleteOldExports,
   findExport,
+  findReady,
   findRequest,
   forgetFile,
   insertExport,
   listExpired,
   listExports,
+  listStaleProjects,
   lockUnfinished,
   markExportFailed,
   markWaiting,
 } from './export-repository.ts'
-import type { ExportFormat, ProjectExport } from './export-repository.ts'
+import type { ExportFormat, ProjectExport, WantedExport } from './export-repository.ts'
 import type { ExportTable } from './column-repository.ts'
 import { deleteOldVersions } from './cut-repository.ts'
 
@@ -106,7 +111,13 @@ export async function openExport(
   project: Project,
   exportId: number,
 ): Promise<ExportFile> {
-  const { fileKey, fileName, expires } = await getProjectExport(db, viewer, project, exportId)
+  return openFile(app, await getProjectExport(db, viewer, project, exportId))
+}
+
+async function openFile(
+  app: Pick<App, 'files'>,
+  { id: exportId, fileKey, fileName, expires }: ProjectExport,
+): Promise<ExportFile> {
   const isThere =
     fileKey !== null && fileName !== null && expires !== null && Date.parse(expires) > Date.now()
   const bytes = isThere ? await app.files.size(fileKey) : undefined
@@ -123,6 +134,119 @@ export function exportPageUrl(app: Pick<App, 'config'>, shortName: string): stri
   return `${projectUrl(app, shortName)}tasks/export`
 }
 
+const LINK_PURPOSE = 'export'
+const Linked = z.strictObject({ exportId: z.int().positive() })
+
+/** A key that opens an export to whoever has it, for as long as the export is kept. */
+export function sealExportKey(
+  app: Pick<App, 'sealer'>,
+  { id, expires }: Pick<ProjectExport, 'id' | 'expires'>,
+): Promise<string> {
+  const seconds = expires === null ? 0 : (Date.parse(expires) - Date.now()) / 1_000
+  return app.sealer.seal(LINK_PURPOSE, { exportId: id }, seconds)
+}
+
+/** A finished export's file, for who has its key. @throws NotFoundError also for a key that is forged or too old. */
+export async function openExportByKey(
+  app: Pick<App, 'files' | 'sealer'>,
+  db: RequestDb,
+  exportId: number,
+  key: string,
+): Promise<ExportFile> {
+  const opened = Linked.safeParse(await app.sealer.open(LINK_PURPOSE, key))
+  const found = await db.read((reader) => findExport(reader, exportId))
+  if (!found || opened.data?.exportId !== exportId) throw new NotFoundError('export', exportId)
+  return openFile(app, found)
+}
+
+/** Before somebody who asks for an export that nobody made yet is told to come back, in milliseconds. */
+const READY_WAIT_MS = 20_000
+const READY_LOOK_MS = 200
+
+export interface ReadyExport extends ExportFile {
+  /** What it shows is as of then. */
+  asOf: string
+}
+
+/**
+ * The export of PyBossa's address: the one that is kept ready, else one that is made now.
+ *
+ * @throws ForbiddenError or UnauthenticatedError when the project's owners keep exports to themselves.
+ * @throws AppError unavailable when it takes too long to wait for.
+ */
+export async function openReadyExport(
+  app: Pick<App, 'files' | 'queue'>,
+  db: RequestDb,
+  viewer: MaybeViewer,
+  project: Project,
+  kind: { what: ExportTable; format: ExportFormat },
+): Promise<ReadyExport> {
+  if (!project.zipDownload && !mayEditProject(viewer, project))
+    throw refusal(viewer, 'Only owners of this project download its exports.')
+  const wanted = { ...kind, projectId: project.id }
+  const ready = await db.read((reader) => findReady(reader, wanted))
+  const found = ready ?? (await makeReady(app, db, { ...wanted, userId: project.ownerId }))
+  return { ...(await openFile(app, found)), asOf: found.started ?? found.created }
+}
+
+async function makeReady(
+  app: Pick<App, 'queue'>,
+  db: RequestDb,
+  wanted: Omit<WantedExport, 'origin'>,
+): Promise<ProjectExport> {
+  await db.write((tx) => enqueueReady(app, tx, wanted))
+  for (const end = Date.now() + READY_WAIT_MS; Date.now() < end;) {
+    const made = await db.readPrimary((primary) => findReady(primary, wanted))
+    if (made) return made
+    await sleep(READY_LOOK_MS)
+  }
+  throw new AppError('unavailable', 'This export is being made. Ask for it again in a minute.', {
+    retryAfter: 60,
+  })
+}
+
+async function enqueueReady(
+  app: Pick<App, 'queue'>,
+  tx: Tx,
+  wanted: Omit<WantedExport, 'origin'>,
+  notBefore?: string,
+): Promise<void> {
+  const made = await insertExport(tx, { ...wanted, origin: 'ready' })
+  if (made)
+    await app.queue.enqueue(
+      tx,
+      'export-project',
+      { exportId: made.id },
+      notBefore === undefined ? {} : { notBefore },
+    )
+}
+
+const READY_TABLES = ['task', 'task_run', 'result'] as const
+const READY_FORMATS = ['csv', 'json'] as const
+const STALE_BATCH = 200
+/** Over which the projects of a night are spread, in minutes. */
+const SPREAD_MINUTES = 240
+
+/** Has what is kept ready made anew where people contributed since; how many projects. */
+export async function rebuildReadyExports(app: Pick<App, 'queue'>, openDb: () => RequestDb): Promise<number> {
+  let [total, afterId] = [0, 0]
+  for (;;) {
+    const page = { afterId, limit: STALE_BATCH }
+    const stale = await openDb().readPrimary((primary) => listStaleProjects(primary, page))
+    for (const { id: projectId, ownerId: userId } of stale) {
+      const notBefore = new Date(Date.now() + ((projectId * 37) % SPREAD_MINUTES) * 60_000).toISOString()
+      await openDb().write(async (tx) => {
+        for (const what of READY_TABLES)
+          for (const format of READY_FORMATS)
+            await enqueueReady(app, tx, { projectId, userId, what, format }, notBefore)
+      })
+    }
+    total += stale.length
+    afterId = stale.at(-1)?.id ?? afterId
+    if (stale.length < STALE_BATCH) return total
+  }
+}
+
 /** Says to who asked why an export did not come about: on its page and by mail. */
 export async function failExport(
   app: Pick<App, 'queue' | 'config'>,
@@ -133,7 +257,8 @@ export async function failExport(
   const reason = readableReason(error)
   await markExportFailed(tx, exportId, reason)
   const request = await findRequest(tx, exportId)
-  if (!request) return
+  // Nobody waits for what is only kept ready.
+  if (!request || request.origin === 'ready') return
   await queueMail(app, tx, {
     to: request.email,
     subject: `Your export of ${request.projectName} failed`,
@@ -188,7 +313,7 @@ export async function removeExpiredExports(
 }
 
 /** Days that a delta may reach back, and versions that are forgotten in one statement. */
-const VERSION_DAYS = 30
+export const VERSION_DAYS = 30
 const VERSION_BATCH = 5_000
 
 /** Forgets what rows were before they were changed, once no export asks for it any more; how many versions. */

@@ -7,10 +7,11 @@ import type { Project } from '../projects/project-service.ts'
 import { countAtCut } from './cut-repository.ts'
 import { scanCut } from './cut-scan.ts'
 import { createProgress } from './export-progress.ts'
-import { findExport, findRequest, markExported, markRunning } from './export-repository.ts'
+import { findExport, findRequest, markExported, markRunning, retireReady } from './export-repository.ts'
 import type { ExportedFile, ProjectExport } from './export-repository.ts'
 import { exportRows } from './export-rows.ts'
 import type { ExportRows } from './export-rows.ts'
+import { noteDelivered } from './subscription-repository.ts'
 import { exportPageUrl, projectUrl } from './export-service.ts'
 import { EXPORT_COLUMNS } from './column-repository.ts'
 import type { ExportColumn, ExportTable } from './column-repository.ts'
@@ -21,6 +22,8 @@ export type { ExportColumn } from './column-repository.ts'
 
 /** Days that an export can be downloaded. */
 const EXPORT_DAYS = 7
+/** One that is kept ready, unless a newer one takes its place. */
+const READY_DAYS = 365
 
 /** An export that is being made: its rows, and how it ends well. */
 export interface ExportWork {
@@ -111,7 +114,13 @@ export async function beginExport(
     },
     async finish(file) {
       await run.commit(async (tx) => {
-        await markExported(tx, exportId, { ...file, nRows: scan.nRows }, EXPORT_DAYS)
+        const days = record.origin === 'ready' ? READY_DAYS : EXPORT_DAYS
+        await markExported(tx, exportId, { ...file, nRows: scan.nRows }, days)
+        if (record.origin === 'ready') return retireReady(tx, record)
+        if (record.subscriptionId !== null) {
+          const { byMail } = await noteDelivered(tx, record.subscriptionId, exportId)
+          if (!byMail) return
+        }
         const request = await findRequest(tx, exportId)
         if (!request) return
         await queueMail(app, tx, {

@@ -4,25 +4,44 @@ import {
   countExportRows,
   listProjectExports,
   openExport,
+  openExportByKey,
+  openReadyExport,
   requestExport,
+  sealExportKey,
 } from '../../domain/exports/export-service.ts'
-import type { ExportTable, ProjectExport } from '../../domain/exports/export-service.ts'
+import type { ExportFile, ExportTable, ProjectExport } from '../../domain/exports/export-service.ts'
+import {
+  PERIODS,
+  listProjectSubscriptions,
+  subscribe,
+  unsubscribe,
+} from '../../domain/exports/subscription-service.ts'
 import type { ProjectWithTotals } from '../../domain/projects/project-service.ts'
 import { readForm } from '../../http/form.ts'
 import { pathId } from '../../http/request-values.ts'
+import { writes } from '../../http/state.ts'
 import type { Context, RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
-import { InvalidError } from '../../lib/errors.ts'
+import { InvalidError, NotFoundError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import { orShowAgain } from './form-view.ts'
 import type { FormView } from './form-view.ts'
 import { projectCard, projectUrl } from './project-card.ts'
-import { ownedProjectOf } from './projects.ts'
+import { ownedProjectOf, projectOf } from './projects.ts'
 
 const Wanted = z.object({
   type: z.enum(['task', 'task_run', 'result', 'combined', 'wide']),
   format: z.enum(['csv', 'json', 'ndjson']),
 })
+
+const WantedAgain = Wanted.extend({
+  period: z.enum(PERIODS),
+  delta: z.string().optional(),
+  mail: z.string().optional(),
+})
+
+/** What PyBossa's address gives. */
+const Ready = z.object({ type: z.enum(['task', 'task_run', 'result']), format: z.enum(['csv', 'json']) })
 
 const KINDS: { value: ExportTable; label: string }[] = [
   { value: 'task_run', label: 'Answers' },
@@ -40,24 +59,46 @@ export function exportRoutes(app: App, views: Views): Router<RequestState> {
 
   async function show(ctx: Context, owned: ProjectWithTotals, form: FormView) {
     const { project } = owned
-    const [counts, exports] = await Promise.all([
+    const [counts, exports, subscriptions] = await Promise.all([
       countExportRows(ctx.state.db, project),
       listProjectExports(ctx.state.db, ctx.state.viewer, project),
+      listProjectSubscriptions(ctx.state.db, ctx.state.viewer, project),
     ])
     const url = `${projectUrl(project)}tasks/export`
     views.render(ctx, 'pages/exports/list.html', {
       project: projectCard(owned),
       form,
       kinds: KINDS.map((kind) => ({ ...kind, count: counts[kind.value] })),
-      exports: exports.map((item) => exportView(item, url)),
+      exports: await Promise.all(exports.map((item) => exportView(app, item, url))),
+      subscriptions: subscriptions.map(({ id, what, format, period, isDelta, byMail, nextDue }) => {
+        return { id, label: labelOf(what), format, period, isDelta, byMail, nextDue }
+      }),
       isUnfinished: exports.some(({ state }) => state === 'waiting' || state === 'running'),
       curl: `curl '${app.config.site.url}/api/taskrun?project_id=${project.id}&limit=100&last_id=0&api_key=YOUR_KEY'`,
     })
   }
 
-  router.get('/', async (ctx) => {
-    await show(ctx, await ownedProjectOf(ctx), { values: {}, errors: {} })
+  // PyBossa's address of the files: `?type=…&format=…`. One that nobody made yet is made now.
+  router.get('/', writes, async (ctx) => {
+    if (Object.keys(ctx.query).length > 0) await sendReady(ctx)
+    else await show(ctx, await ownedProjectOf(ctx), { values: {}, errors: {} })
   })
+
+  async function sendReady(ctx: Context) {
+    const project = await projectOf(ctx)
+    const { type, format } = ctx.query
+    if (format !== undefined && type !== undefined && !Ready.shape.format.safeParse(format).success) {
+      ctx.status = 415
+      ctx.body = 'An export is csv or json.'
+      return
+    }
+    const asked = Ready.safeParse({ type, format })
+    if (!asked.success) throw new NotFoundError('export', `${String(type)} as ${String(format)}`)
+    const kind = { what: asked.data.type, format: asked.data.format }
+    const file = await openReadyExport(app, ctx.state.db, ctx.state.viewer, project, kind)
+    ctx.set('Last-Modified', new Date(file.asOf).toUTCString())
+    send(ctx, file)
+  }
 
   router.post('/', async (ctx) => {
     const owned = await ownedProjectOf(ctx)
@@ -76,28 +117,54 @@ export function exportRoutes(app: App, views: Views): Router<RequestState> {
     )
   })
 
-  router.get('/:exportId', async (ctx) => {
+  router.post('/subscriptions', async (ctx) => {
     const { project } = await ownedProjectOf(ctx)
+    const values = await readForm(ctx)
+    const wanted = WantedAgain.safeParse(values)
+    if (!wanted.success) throw new InvalidError('Choose what to export, as what, and how often.')
+    const { type: what, format, period, delta, mail } = wanted.data
+    const subscription = { what, format, period, isDelta: delta === 'on', byMail: mail === 'on' }
+    await subscribe(ctx.state.db, ctx.state.viewer, project, subscription)
+    ctx.redirect(`${projectUrl(project)}tasks/export`)
+  })
+
+  router.post('/subscriptions/:id/end', async (ctx) => {
+    const { project } = await ownedProjectOf(ctx)
+    await unsubscribe(ctx.state.db, ctx.state.viewer, project, pathId(ctx, 'id'))
+    ctx.redirect(`${projectUrl(project)}tasks/export`)
+  })
+
+  router.get('/:exportId', async (ctx) => {
     const id = pathId(ctx, 'exportId')
-    const file = await openExport(app, ctx.state.db, ctx.state.viewer, project, id)
-    ctx.attachment(file.name)
-    ctx.type = 'application/octet-stream'
-    ctx.length = file.bytes
-    ctx.set('Cache-Control', 'private, no-store')
-    ctx.body = file.content
+    const { key } = ctx.query
+    if (typeof key === 'string') return send(ctx, await openExportByKey(app, ctx.state.db, id, key))
+    const { project } = await ownedProjectOf(ctx)
+    send(ctx, await openExport(app, ctx.state.db, ctx.state.viewer, project, id))
   })
 
   return router
 }
 
-function exportView(item: ProjectExport, url: string) {
+function labelOf(what: ExportTable): string | undefined {
+  return KINDS.find(({ value }) => value === what)?.label
+}
+
+function send(ctx: Context, file: ExportFile): void {
+  ctx.attachment(file.name)
+  ctx.type = 'application/octet-stream'
+  ctx.length = file.bytes
+  ctx.set('Cache-Control', 'private, no-store')
+  ctx.body = file.content
+}
+
+async function exportView(app: Pick<App, 'sealer'>, item: ProjectExport, url: string) {
   const { id, what, format, state, nRows, nRowsDone, bytes, sha256, created, started, expires, error } = item
-  const label = KINDS.find(({ value }) => value === what)?.label
   const isReady = state === 'done' && item.fileKey !== null
   return {
     id,
     what,
-    label,
+    label: labelOf(what),
+    isDelta: item.isDelta,
     format,
     state,
     nRows,
@@ -110,6 +177,7 @@ function exportView(item: ProjectExport, url: string) {
     expires,
     error,
     url: isReady ? `${url}/${id}` : null,
+    sharedUrl: isReady ? `${url}/${id}?key=${await sealExportKey(app, item)}` : null,
   }
 }
 
@@ -118,5 +186,8 @@ function speedOf({ state, runStarted, nRows, nRowsDone }: ProjectExport, now: nu
   const seconds = runStarted === null ? 0 : (now - Date.parse(runStarted)) / 1_000
   if (state !== 'running' || nRows === null || nRowsDone === 0 || seconds <= 0) return {}
   const rowsPerSecond = nRowsDone / seconds
-  return { rowsPerSecond: Math.round(rowsPerSecond), secondsLeft: Math.ceil((nRows - nRowsDone) / rowsPerSecond) }
+  return {
+    rowsPerSecond: Math.round(rowsPerSecond),
+    secondsLeft: Math.ceil((nRows - nRowsDone) / rowsPerSecond),
+  }
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { jobs } from '../../../jobs/index.ts'
+import { rebuildReadyExports } from '../../../src/domain/exports/export-service.ts'
 import { startJobs } from '../../../src/platform/job-runner.ts'
 import { startLoop } from '../../../src/platform/loop.ts'
 import { startTestApp } from '../../support/app.ts'
@@ -90,4 +92,111 @@ test('nonsense is refused, and nobody else’s exports are shown', async () => {
   await stranger.http.get(path).expect(403)
   await stranger.http.post(path).type('form').send({ type: 'task', format: 'csv' }).expect(403)
   await site.http.get(path).expect(302)
+})
+
+test('PyBossa’s address gives the file at once, to whom the project allows it, and says how fresh it is', async (t) => {
+  const relay = startLoop('relay', 50, () => site.app.queue.sweep().then(() => false), site.app.log)
+  const runner = startJobs(site.app, jobs)
+  t.after(async () => {
+    await relay.stop()
+    await runner.stop(5_000)
+  })
+  const { id, shortName } = await publishedProject(site, owner, { tasks: 2 })
+  const address = `/project/${shortName}/tasks/export`
+  const asked = () =>
+    site.http
+      .get(`${address}?type=task&format=json`)
+      .expect('Content-Type', 'application/octet-stream')
+      .expect('Content-Disposition', `attachment; filename="${id}_${shortName}_task_json.zip"`)
+      .expect('Last-Modified', /GMT$/)
+  const files = await readZip(await download(asked()))
+  assert.equal((JSON.parse(files.get(`${shortName}_task.json`) ?? '') as unknown[]).length, 2)
+  await waitForReplica()
+  await download(asked())
+  const ready = () =>
+    rowsOf<{ id: number; what: string; format: string }>(
+      site,
+      `select id, what, format from project_export where origin = 'ready' and project_id = $1 order by id`,
+      [id],
+    )
+  assert.equal((await ready()).length, 1)
+
+  // The night makes all six where people contributed since, and forgets the one before after a while.
+  await rowsOf(
+    site,
+    `insert into project_total (project_id, n_task_runs, last_activity) values ($1, 1, now())
+     on conflict (project_id) do update set last_activity = now()`,
+    [id],
+  )
+  const open = () => site.app.database.open({ writes: true })
+  assert.equal(jobs['rebuild-exports'].schedule, '31 0 * * *')
+  assert.ok((await rebuildReadyExports(site.app, open)) >= 1)
+  await rowsOf(site, 'update outbox set not_before = now() where done is null')
+  await eventually(async () => {
+    const [left] = await rowsOf<{ n: number }>(
+      site,
+      'select count(*)::int as n from outbox where done is null',
+    )
+    return left?.n === 0
+  })
+  assert.equal((await ready()).length, 7)
+  const [retired] = await rowsOf<{ soon: boolean }>(
+    site,
+    `select expires < now() + interval '2 days' as soon from project_export where origin = 'ready' and project_id = $1 order by id`,
+    [id],
+  )
+  assert.equal(retired?.soon, true)
+  assert.deepEqual(
+    await rowsOf(site, `select 1 from mail where subject like '%' || $1 || '%'`, [shortName]),
+    [],
+  )
+  await waitForReplica()
+  await download(asked())
+
+  await site.http.get(`${address}?type=task`).expect(404)
+  await site.http.get(`${address}?format=csv`).expect(404)
+  await site.http.get(`${address}?type=people&format=csv`).expect(404)
+  await site.http.get(`${address}?type=task&format=xml`).expect(415)
+  await site.http.get('/project/no-such-project/tasks/export?type=task&format=csv').expect(404)
+  await rowsOf(site, 'update project set zip_download = false where id = $1', [id])
+  await waitForReplica()
+  await stranger.http.get(`${address}?type=task&format=json`).expect(403)
+  await site.http.get(`${address}?type=task&format=json`).set('Accept', 'application/json').expect(401)
+  await download(owner.http.get(`${address}?type=task&format=json`))
+})
+
+test('a link that an owner passes on opens one export for anybody, until it runs out', async () => {
+  const project = await publishedProject(site, owner)
+  const address = `/project/${project.shortName}/tasks/export`
+  await site.app.files.put('exports/test/a.zip', Readable.from([Buffer.from('zip')]))
+  const [made] = await rowsOf<{ id: number }>(
+    site,
+    `insert into project_export (project_id, user_id, what, format, state, n_rows, file_key, file_name, bytes, sha256, finished, expires)
+     values ($1, $2, 'task', 'csv', 'done', 0, 'exports/test/a.zip', 'a.zip', 3, 'x', now(), now() + interval '1 day') returning id`,
+    [project.id, owner.id],
+  )
+  await waitForReplica()
+  const page = await owner.http.get(address).expect(200)
+  const [, link = ''] = /href="([^"]+\?key=[^"]+)"/.exec(page.text) ?? []
+  assert.equal(String(await download(site.http.get(link))), 'zip')
+  await site.http.get(link.replace(/\?key=..../, '?key=AAAA')).expect(404)
+  await site.http.get(link.replace(`/${made?.id}?`, '/999999?')).expect(404)
+  await rowsOf(site, `update project_export set expires = now() where id = $1`, [made?.id])
+  await waitForReplica()
+  await site.http.get(link).expect(404)
+})
+
+test('an owner has exports made regularly, and ends it', async () => {
+  const { shortName } = await publishedProject(site, owner)
+  const address = `/project/${shortName}/tasks/export`
+  const send = (form: Record<string, string>) =>
+    owner.http.post(`${address}/subscriptions`).type('form').send(form)
+  await send({ type: 'task', format: 'csv', period: 'yearly' }).expect(400, /how often/)
+  await send({ type: 'task_run', format: 'ndjson', period: 'weekly', delta: 'on', mail: 'on' }).expect(302)
+  await waitForReplica()
+  const page = await owner.http.get(address).expect(200, /NDJSON, every week, only what is new/)
+  const [, ending = ''] = /action="([^"]+\/subscriptions\/\d+\/end)"/.exec(page.text) ?? []
+  await stranger.http.post(ending).expect(403)
+  await owner.http.post(ending).expect(302)
+  await owner.http.post(ending).expect(404)
 })

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict'
+import { buffer } from 'node:stream/consumers'
+import { test } from 'node:test'
+import { jobs } from '../../../jobs/index.ts'
+import { openExport } from '../../../src/domain/exports/export-service.ts'
+import {
+  askForDueExports,
+  listProjectSubscriptions,
+  subscribe,
+  unsubscribe,
+} from '../../../src/domain/exports/subscription-service.ts'
+import { untilFileEnds } from '../../support/file-ending.ts'
+import { newOwner, newProject, startJobApp, untilJobsEnd, work } from '../../support/jobs.ts'
+import { waitForReplica } from '../../support/servers.ts'
+import { readZip } from '../../support/zip.ts'
+
+const job = await startJobApp(untilFileEnds())
+work(job)
+const owner = await newOwner(job)
+const daily = { what: 'task', format: 'csv', period: 'daily', isDelta: false, byMail: false } as const
+
+/** Lets the time of all subscriptions come; the members of the newest export. */
+async function nextExport(project: Parameters<typeof openExport>[3]): Promise<Map<string, string>> {
+  await job.sql(`update export_subscription set next_due = now() - interval '1 minute'`)
+  await askForDueExports(job.app, job.db)
+  await untilJobsEnd(job)
+  await waitForReplica()
+  const [newest] = await job.sql('select id from project_export where project_id = $1 order by id desc', [
+    project.id,
+  ])
+  const file = await openExport(job.app, job.db(), owner, project, Number(newest?.['id']))
+  return readZip(await buffer(file.content))
+}
+
+test('the job that asks for exports runs every hour', () => {
+  assert.equal(jobs['run-subscriptions'].schedule, '4 * * * *')
+})
+
+test('a subscription to what is new brings all first, then what changed and what is gone', async () => {
+  const project = await newProject(job, owner, [{ n: 1 }, { n: 2 }, { n: 3 }], 'news')
+  await subscribe(job.db(), owner, project, { ...daily, isDelta: true, byMail: true })
+  const first = await nextExport(project)
+  assert.match(first.get('news_task.csv') ?? '', /,1,.*\n.*,2,.*\n.*,3,/)
+  assert.equal(first.has('news_task_deleted.csv'), false)
+
+  const [one, two] = await job.sql('select id from task where project_id = $1 order by id', [project.id])
+  await job.sql(`update task set info = '{"n": 10}' where id = $1`, [one?.['id']])
+  await job.sql('delete from task where id = $1', [two?.['id']])
+  await job.sql(`insert into task (project_id, info) values ($1, '{"n": 4}')`, [project.id])
+  const second = await nextExport(project)
+  const rows = (second.get('news_task.csv') ?? '').trim().split('\n')
+  assert.equal(rows.length, 3)
+  assert.match(rows[1] ?? '', /,10,/)
+  assert.match(rows[2] ?? '', /,4,/)
+  assert.equal(second.get('news_task_deleted.csv'), `id\n${String(two?.['id'])}\n`)
+  assert.match(second.get('README.txt') ?? '', /Only what is new or changed since the export before/)
+
+  const third = await nextExport(project)
+  assert.deepEqual([third.get('news_task.csv'), third.get('news_task_deleted.csv')], ['', 'id\n'])
+  // What was forgotten meanwhile would be missing: all is given again.
+  await job.sql(`update export_subscription set last_taken = now() - interval '31 days'`)
+  assert.equal((await nextExport(project)).has('news_task_deleted.csv'), false)
+  const mails = await job.sql('select subject from mail')
+  assert.equal(mails.filter(({ subject }) => String(subject).includes('news')).length, 4)
+  await job.sql('delete from export_subscription')
+})
+
+test('JSON lines tell what is gone as well, and no mail comes where none is wanted', async () => {
+  const project = await newProject(job, owner, [{ n: 1 }], 'quiet')
+  await subscribe(job.db(), owner, project, { ...daily, format: 'ndjson', period: 'hourly', isDelta: true })
+  assert.equal((await nextExport(project)).get('quiet_task.ndjson')?.split('\n').length, 2)
+  await job.sql('delete from task where project_id = $1', [project.id])
+  const delta = await nextExport(project)
+  assert.equal(delta.get('quiet_task.ndjson'), '')
+  assert.match(delta.get('quiet_task_deleted.json') ?? '', /^\[\d+\]$/)
+  assert.deepEqual(await job.sql(`select 1 from mail where subject like '%quiet%'`), [])
+  await job.sql('delete from export_subscription')
+})
+
+test('one that is still being made is not asked for twice, and each comes once', async () => {
+  const project = await newProject(job, owner, [{ n: 1 }], 'once')
+  await subscribe(job.db(), owner, project, daily)
+  await job.sql('update export_subscription set next_due = now()')
+  await Promise.all([askForDueExports(job.app, job.db), askForDueExports(job.app, job.db)])
+  assert.equal(await askForDueExports(job.app, job.db), 0)
+  await untilJobsEnd(job)
+  const made = await job.sql('select state from project_export where project_id = $1', [project.id])
+  assert.deepEqual(made, [{ state: 'done' }])
+  await job.sql('delete from export_subscription')
+})
+
+test('owners alone subscribe, to so many, and end it; to subscribe again changes only the mail', async () => {
+  const stranger = await newOwner(job)
+  const project = await newProject(job, owner, [], 'mine')
+  const foreign = await newProject(job, stranger, [], 'theirs')
+  await assert.rejects(subscribe(job.db(), stranger, project, daily), { kind: 'forbidden' })
+  await assert.rejects(subscribe(job.db(), undefined, project, daily), { kind: 'unauthenticated' })
+  await assert.rejects(subscribe(job.db(), owner, project, { ...daily, what: 'wide', isDelta: true }), {
+    kind: 'invalid',
+  })
+  await subscribe(job.db(), owner, project, daily)
+  await subscribe(job.db(), owner, project, { ...daily, byMail: true })
+  await waitForReplica()
+  const [listed, ...others] = await listProjectSubscriptions(job.db(), owner, project)
+  assert.ok(listed?.byMail && others.length === 0)
+  await assert.rejects(unsubscribe(job.db(), stranger, foreign, listed.id), { kind: 'not-found' })
+  await assert.rejects(listProjectSubscriptions(job.db(), stranger, project), { kind: 'forbidden' })
+  await unsubscribe(job.db(), owner, project, listed.id)
+  assert.deepEqual(await job.sql('select 1 from export_subscription'), [])
+
+  await job.sql(
+    `insert into export_subscription (project_id, user_id, what, format, period, next_due)
+     select $1, u.id, w, f, 'daily', now() from user_account u, unnest(array['task', 'task_run', 'result', 'wide', 'combined']) w,
+            unnest(array['csv', 'json']) f`,
+    [project.id],
+  )
+  await assert.rejects(subscribe(job.db(), owner, project, { ...daily, period: 'weekly' }), {
+    kind: 'conflict',
+  })
+})
