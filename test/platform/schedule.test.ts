@@ -2,9 +2,12 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createTask } from 'node-cron'
+import pg from 'pg'
 import { jobs } from '../../jobs/index.ts'
 import { fireSlot, lastSlot, startSchedules } from '../../src/platform/schedule.ts'
 import { eventually, startJobApp } from '../support/jobs.ts'
+import type { JobApp } from '../support/jobs.ts'
+import { startProgram } from '../support/started-site.ts'
 
 const cleaningOn = (schedule: string) => ({ 'clean-up': { ...jobs['clean-up'], schedule } })
 
@@ -26,6 +29,93 @@ test('of two schedulers one fires each slot', async (t) => {
     rows,
     slots.map(({ slot }) => ({ once: `clean-up-${new Date(String(slot)).toISOString()}`, payload: {} })),
   )
+})
+
+const slotsOf = async (job: JobApp) => {
+  const rows = await job.sql('select slot from schedule_slot order by slot')
+  return rows.map(({ slot }) => Date.parse(String(slot)))
+}
+
+/** Each slot has its one job, and there is no job without a slot. */
+async function mustHaveOneJobEach(job: JobApp): Promise<void> {
+  const [row] = await job.sql(`
+    select (select count(*) from schedule_slot) as slots, (select count(*) from outbox) as jobs,
+           (select count(*) from schedule_slot s join outbox o
+              on o.once = s.task || '-' || to_char(s.slot at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) as pairs`)
+  assert.deepEqual(row, { slots: row?.['slots'], jobs: row?.['slots'], pairs: row?.['slots'] })
+}
+
+test('of two scheduler processes one may be killed at any slot: each slot is fired once all the same', async (t) => {
+  const job = await startJobApp(t)
+  const [victim, survivor] = [1, 2].map(() => startProgram('test/support/ticking-scheduler.ts', [], job.env))
+  assert.ok(victim && survivor)
+  job.after(() => survivor.child.kill('SIGKILL'))
+  await Promise.all([victim.prints('ticking'), survivor.prints('ticking')])
+  await eventually(async () => (await slotsOf(job)).length >= 2)
+  // Slots are fired at full seconds: the one comes while both try to take it.
+  await sleep(1_000 - (Date.now() % 1_000))
+  victim.child.kill('SIGKILL')
+  const slot = Math.floor(Date.now() / 1_000) * 1_000
+  await victim.ends()
+  const killed = (await slotsOf(job)).length
+  await eventually(async () => (await slotsOf(job)).length >= killed + 2)
+  survivor.child.kill('SIGTERM')
+  await survivor.ends()
+
+  assert.ok((await slotsOf(job)).includes(slot), 'the slot of the kill was fired')
+  await mustHaveOneJobEach(job)
+})
+
+test('a scheduler that is killed in the middle of a slot leaves nothing half done, and the next one fires it', async (t) => {
+  const job = await startJobApp(t)
+  const locker = new pg.Client({ connectionString: job.env['DATABASE_DIRECT_URL'] })
+  await locker.connect()
+  job.after(() => locker.end())
+  // The role's own limit would end a transaction that waits for a slow machine.
+  await locker.query('set idle_in_transaction_session_timeout = 0')
+  await locker.query('begin; lock table schedule_slot in exclusive mode')
+  const victim = startProgram('test/support/ticking-scheduler.ts', [], job.env)
+  job.after(() => victim.child.kill('SIGKILL'))
+  await eventually(async () => {
+    const rows = await job.sql(
+      `select 1 from pg_locks where not granted and relation = 'schedule_slot'::regclass`,
+    )
+    return rows.length > 0
+  })
+  victim.child.kill('SIGKILL')
+  await victim.ends()
+  await locker.query('commit')
+  await mustHaveOneJobEach(job)
+  const next = startProgram('test/support/ticking-scheduler.ts', [], job.env)
+  job.after(() => next.child.kill('SIGKILL'))
+  const before = (await slotsOf(job)).length
+  await eventually(async () => (await slotsOf(job)).length > before)
+  next.child.kill('SIGTERM')
+  await next.ends()
+  await mustHaveOneJobEach(job)
+})
+
+test('a slot that was missed is caught up once within its grace, and not after it', async (t) => {
+  const job = await startJobApp(t)
+  const missed = new Date(Date.now() - 600_000)
+  const schedule = `${missed.getUTCMinutes()} ${missed.getUTCHours()} * * *`
+  const catalogue = {
+    // Looked at in this order: when the second one has been fired, the first one has been left out.
+    'reorder-tasks': { ...jobs['reorder-tasks'], schedule, graceSeconds: 300 },
+    'clean-up': { ...jobs['clean-up'], schedule, graceSeconds: 3_600 },
+  }
+  for (const _ of [1, 2]) {
+    const schedulers = [1, 2].map(() => startSchedules(job.app, catalogue))
+    await eventually(async () => (await slotsOf(job)).length > 0)
+    await Promise.all(schedulers.map((scheduler) => scheduler.stop()))
+  }
+  const slot = new Date(Math.floor(missed.getTime() / 60_000) * 60_000).toISOString()
+  const rows = await job.sql('select task, slot from schedule_slot')
+  assert.deepEqual(
+    rows.map((row) => [row['task'], new Date(String(row['slot'])).toISOString()]),
+    [['clean-up', slot]],
+  )
+  await mustHaveOneJobEach(job)
 })
 
 test('a slot is fired once however often it is tried', async (t) => {
