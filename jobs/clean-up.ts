@@ -21,10 +21,8 @@ declare module '../src/platform/queue.ts' {
 const ABANDONED_MS = 24 * 3_600_000
 
 /**
- * Each night removes what nobody needs any more: files of expired exports, rows of imports, uploads whose object is
- * gone, requests for tasks that were not answered, sessions that have run out, old mails, jobs that ended, leftovers of
- * killed processes, versions of rows that no export asks for any more. Safe to run twice: what is gone
- * is not found again, and a file goes before the row that names it.
+ * Each night removes what nobody needs any more. Safe to run twice: what is gone is not found again, and a file goes
+ * before the row that names it.
  */
 export const cleanUp: Job<'clean-up'> = {
   name: 'clean-up',
@@ -43,6 +41,7 @@ export const cleanUp: Job<'clean-up'> = {
       sessions: await forgetOldSessions(openDb()),
       mails: await forgetOldMails(openDb),
       jobs: await forgetEndedJobs(openDb),
+      resumableUploads: await app.resumable.removeOld(ABANDONED_MS),
       unfinishedFiles: await app.files.removeUnfinished(ABANDONED_MS),
       oldVersions: await forgetOldVersions(openDb),
       // Last: it fails when a file cannot be removed.

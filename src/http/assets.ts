@@ -14,6 +14,7 @@ const ENTRIES = {
   'site.css': 'styles/site.css',
   'favicon.svg': 'images/favicon.svg',
   'site.js': 'site/site.ts',
+  'resumable-file.js': 'site/resumable-file.ts',
   'contribute.js': 'contribute/contribute.ts',
   'presenter-preview.js': 'contribute/presenter-preview.ts',
   'field-guide.js': 'contribute/field-guide.ts',

@@ -5,6 +5,7 @@ import formidable, { errors as formidableErrors } from 'formidable'
 import type { File } from 'formidable'
 import rawBody from 'raw-body'
 import { AppError, InvalidError } from '../lib/errors.ts'
+import type { ResumableUploads } from '../platform/resumable.ts'
 import { utf8Text } from '../lib/utf8-text.ts'
 import type { Context } from './state.ts'
 
@@ -123,15 +124,26 @@ export interface Upload {
   file: { path: string; name: string; bytes: number } | undefined
 }
 
+/** The field of a form that names an upload which came before, in pieces, in place of a file. */
+const resumedField = (field: string) => `${field}_resumable`
+
+interface FileField {
+  field: string
+  bytesMax: number
+  /** Where uploads that came in pieces wait, when the form may name one. */
+  resumable?: ResumableUploads
+}
+
 /**
- * Reads a form with one file, or JSON without one, and removes the file when `work` has ended.
+ * Reads a form with one file, or JSON without one, and removes the file when `work` has ended. An upload that came in
+ * pieces waits for the form to be sent again when `work` throws.
  *
  * @param bytesMax refuses larger files while they arrive.
- * @throws AppError too-large; InvalidError when the body is broken.
+ * @throws AppError too-large; InvalidError when the body is broken, or names an upload that is not there.
  */
 export async function withUpload<T>(
   ctx: Context,
-  { field, bytesMax }: { field: string; bytesMax: number },
+  { field, bytesMax, resumable }: FileField,
   work: (upload: Upload) => Promise<T>,
 ): Promise<T> {
   if (ctx.is('json')) return work({ fields: await readForm(ctx), file: undefined })
@@ -152,19 +164,41 @@ export async function withUpload<T>(
     }
     const [fields, files] = await parseUpload(form, ctx, { field, bytesMax })
     const chosen = files[field]?.find((file) => file.originalFilename)
-    return await work({
-      fields: Object.fromEntries(
-        Object.entries(fields).map(([name, values]) => [name, values?.at(-1) ?? '']),
-      ),
-      file: chosen && {
-        path: chosen.filepath,
-        name: (chosen.originalFilename ?? '').replaceAll('\0', ''),
-        bytes: chosen.size,
-      },
-    })
+    const values = Object.fromEntries(Object.entries(fields).map(([name, all]) => [name, all?.at(-1) ?? '']))
+    const id = chosen ? undefined : values[resumedField(field)]
+    if (!resumable || !id) return await work({ fields: values, file: chosen && sentFile(chosen) })
+    const file = await fetchResumed(ctx, { field, bytesMax, resumable }, id, join(folder, 'resumed'))
+    const result = await work({ fields: values, file })
+    await resumable.remove(id)
+    return result
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+function sentFile({ filepath, originalFilename, size }: File): NonNullable<Upload['file']> {
+  return { path: filepath, name: (originalFilename ?? '').replaceAll('\0', ''), bytes: size }
+}
+
+async function fetchResumed(
+  ctx: Context,
+  { field, bytesMax, resumable }: Required<FileField>,
+  id: string,
+  path: string,
+): Promise<NonNullable<Upload['file']>> {
+  const found = ctx.state.viewer && (await resumable.find(ctx.state.viewer.id, id))
+  if (!found) {
+    const message = 'This file did not come whole, or has waited for more than a day. Choose it again.'
+    throw new InvalidError(message, { [field]: message })
+  }
+  if (found.bytes > bytesMax) throw tooLarge(field, bytesMax)
+  await resumable.copyTo(id, path)
+  return { path, name: found.name.replaceAll('\0', ''), bytes: found.bytes }
+}
+
+function tooLarge(field: string, bytesMax: number): AppError {
+  const message = `This file is too large: ${Math.floor(bytesMax / 1_048_576)} MB is the most.`
+  return new AppError('too-large', message, { fields: { [field]: message } })
 }
 
 type Parsed = [Partial<Record<string, string[]>>, Partial<Record<string, File[]>>]
@@ -178,15 +212,12 @@ async function parseUpload(
     return await form.parse(ctx.req)
   } catch (error) {
     const { code } = error as { code?: number }
-    const tooLarge: unknown[] = [
+    const limits: unknown[] = [
       formidableErrors.biggerThanMaxFileSize,
       formidableErrors.biggerThanTotalMaxFileSize,
       formidableErrors.maxFieldsSizeExceeded,
     ]
-    if (tooLarge.includes(code)) {
-      const message = `This file is too large: ${Math.floor(bytesMax / 1_048_576)} MB is the most.`
-      throw new AppError('too-large', message, { fields: { [field]: message } })
-    }
+    if (limits.includes(code)) throw tooLarge(field, bytesMax)
     throw new InvalidError('The upload was broken off or is not a form.')
   }
 }

@@ -15,6 +15,8 @@ import { createPositionMemory } from './position.ts'
 import { createQueue } from './queue.ts'
 import type { JobPolicies, Queue } from './queue.ts'
 import { closeRedis, createRedis, untilReady } from './redis.ts'
+import { createResumableUploads } from './resumable.ts'
+import type { ResumableUploads } from './resumable.ts'
 import { createS3Bucket } from './s3.ts'
 import { createSealer } from './sealing.ts'
 import type { Sealer } from './sealing.ts'
@@ -30,6 +32,7 @@ export interface App {
   readonly memory: Memory
   readonly queue: Queue
   readonly files: FileStore
+  readonly resumable: ResumableUploads
   readonly mailer: Mailer
   readonly sealer: Sealer
   readonly web: WebClient
@@ -58,6 +61,7 @@ export async function createApp(config: Config, name: string, policies: JobPolic
   )
   const queue = createQueue({ database, redis: producer, prefix, policies, log })
   const mailer = createMailer(config.mail)
+  const files = config.s3 ? createS3Bucket(config.s3) : createFolderFiles(config.folders.files)
   return {
     config,
     log,
@@ -65,7 +69,8 @@ export async function createApp(config: Config, name: string, policies: JobPolic
     cache,
     memory,
     queue,
-    files: config.s3 ? createS3Bucket(config.s3) : createFolderFiles(config.folders.files),
+    files,
+    resumable: createResumableUploads(config, files),
     mailer,
     sealer: createSealer(config.secrets.appKeys),
     web: createWebClient(config.web.privateAddresses),

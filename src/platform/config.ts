@@ -85,6 +85,7 @@ const Variables = z.object({
     .default('js css png jpg jpeg gif zip'),
   UPLOAD_MB_MAX: z.coerce.number().int().min(1).max(10_000).default(16),
   IMPORT_MB_MAX: z.coerce.number().int().min(1).max(100_000).default(500),
+  UPLOAD_RESUMABLE_MB_MAX: z.coerce.number().int().min(1).max(100_000).default(1_000),
   PRIVATE_ADDRESSES: text.optional(),
   INACTIVE_ACCOUNT_DAYS: z.coerce.number().int().min(90).max(10_000).optional(),
   WORKER_JOBS: text.regex(WORKER_JOBS, 'is no list such as send-mail:10,export-project').optional(),
@@ -169,7 +170,12 @@ export interface Config {
   /** Undefined lifts the limits. */
   readonly rateLimit: RateLimits | undefined
   /** Files that come in through the API: how their names may end, in small letters, and how large they may be. */
-  readonly uploads: { readonly extensions: readonly string[]; readonly bytesMax: number }
+  readonly uploads: {
+    readonly extensions: readonly string[]
+    readonly bytesMax: number
+    /** The largest file that may come in pieces, whatever it is for. */
+    readonly resumableBytesMax: number
+  }
   /** Lists of tasks, sent or fetched. */
   readonly imports: { readonly bytesMax: number }
   /** Private addresses or networks that addresses given by people may lead to all the same. */
@@ -238,6 +244,7 @@ export function loadConfig(env: Environment): Config {
     uploads: {
       extensions: v.UPLOAD_EXTENSIONS.toLowerCase().split(/[\s,]+/),
       bytesMax: v.UPLOAD_MB_MAX * 1024 * 1024,
+      resumableBytesMax: v.UPLOAD_RESUMABLE_MB_MAX * 1024 * 1024,
     },
     imports: { bytesMax: v.IMPORT_MB_MAX * 1024 * 1024 },
     web: { privateAddresses: v.PRIVATE_ADDRESSES?.split(/[\s,]+/) ?? [] },

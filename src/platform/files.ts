@@ -27,6 +27,8 @@ export interface FileStore {
   remove(key: string): Promise<void>
   /** Removes what was being put when a process was killed, and is older than this; how many. */
   removeUnfinished(olderThanMs: number): Promise<number>
+  /** Removes the files whose keys begin so, and that were last written so long ago; how many. */
+  removeOlder(prefix: `${string}/`, olderThanMs: number): Promise<number>
 }
 
 /** The store cannot be reached, has no room left, has no such file, or refuses what was asked. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { messageOf } from '../lib/errors.ts'
@@ -58,19 +58,36 @@ export function createFolderFiles(folder: string): FileStore {
     },
 
     async removeUnfinished(olderThanMs) {
-      const names = await readdir(folder, { recursive: true }).catch(() => [])
-      let removed = 0
-      for (const path of names
-        .filter((name) => name.endsWith(UNFINISHED))
-        .map((name) => join(folder, name))) {
-        const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }))
-        if (Date.now() - mtimeMs < olderThanMs) continue
-        await rm(path, { force: true })
-        removed += 1
-      }
-      return removed
+      const removed = await removeOld(folder, olderThanMs, (name) => name.endsWith(UNFINISHED))
+      return removed.length
+    },
+
+    async removeOlder(prefix, olderThanMs) {
+      const removed = await removeOld(join(folder, prefix), olderThanMs, () => true)
+      // A folder that holds nothing any more goes too; one that holds something stays.
+      for (const parent of new Set(removed.map((path) => dirname(path))))
+        await rmdir(parent).catch(() => undefined)
+      return removed.length
     },
   }
+}
+
+/** Removes the files of a folder that were last written so long ago. */
+async function removeOld(
+  folder: string,
+  olderThanMs: number,
+  isMeant: (name: string) => boolean,
+): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
+  const removed: string[] = []
+  for (const entry of entries.filter((one) => one.isFile() && isMeant(one.name))) {
+    const path = join(entry.parentPath, entry.name)
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }))
+    if (Date.now() - mtimeMs < olderThanMs) continue
+    await rm(path, { force: true })
+    removed.push(path)
+  }
+  return removed
 }
 
 function isMissing(error: unknown): boolean {

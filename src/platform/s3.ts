@@ -8,7 +8,7 @@ import {
   S3Client,
   paginateListObjectsV2,
 } from '@aws-sdk/client-s3'
-import type { MultipartUpload } from '@aws-sdk/client-s3'
+import type { MultipartUpload, S3ClientConfig } from '@aws-sdk/client-s3'
 import { Upload } from '@aws-sdk/lib-storage'
 import { RequestFilteringHttpAgent, RequestFilteringHttpsAgent } from 'request-filtering-agent'
 import { messageOf } from '../lib/errors.ts'
@@ -33,6 +33,7 @@ export interface S3Object {
   readonly bytes: number
   /** Changes with the content. */
   readonly etag: string
+  readonly modified: Date
 }
 
 /** A bucket; any text may be a key. */
@@ -47,8 +48,8 @@ export interface S3Bucket extends FileStore {
 const PART_BYTES = 8 * 1024 * 1024
 /** Parts on their way at once: with the one being filled this is the memory that an upload takes. */
 const PARTS_AT_ONCE = 2
-const CONNECT_MS = 5_000
-const SILENCE_MS = 60_000
+/** In milliseconds. */
+const TIMES = { connectionTimeout: 5_000, socketTimeout: 60_000 }
 
 /**
  * A bucket of an S3-compatible store.
@@ -116,44 +117,63 @@ export function createS3Bucket(
       return removed
     },
 
-    async *list(Prefix) {
-      const pages = paginateListObjectsV2({ client }, { Bucket, Prefix })
-      try {
-        for await (const { Contents = [] } of pages)
-          for (const { Key = '', Size = 0, ETag = '' } of Contents)
-            yield { key: Key, bytes: Size, etag: ETag }
-      } catch (error) {
-        throw troubleOf(error, settings)
+    async removeOlder(prefix, olderThanMs) {
+      const before = Date.now() - olderThanMs
+      let removed = 0
+      for await (const { key, modified } of list(prefix)) {
+        if (modified.getTime() > before) continue
+        await said(client.send(new DeleteObjectCommand({ Bucket, Key: key })))
+        removed += 1
       }
+      return removed
     },
+
+    list,
 
     close() {
       client.destroy()
     },
   }
+
+  async function* list(Prefix: string): AsyncGenerator<S3Object> {
+    const pages = paginateListObjectsV2({ client }, { Bucket, Prefix })
+    try {
+      for await (const { Contents = [] } of pages)
+        for (const { Key = '', Size = 0, ETag = '', LastModified = new Date() } of Contents)
+          yield { key: Key, bytes: Size, etag: ETag, modified: LastModified }
+    } catch (error) {
+      throw troubleOf(error, settings)
+    }
+  }
 }
 
-function createClient(
-  { endpoint, region, key, secret, isPathStyle }: S3Settings,
-  guard: { privateAddresses: readonly string[] } | undefined,
-): S3Client {
-  const allowed = guard && { allowIPAddressList: [...guard.privateAddresses], keepAlive: true }
-  return new S3Client({
+/** How a client of the SDK reaches a bucket's store. */
+export function s3ClientConfig({ endpoint, region, key, secret, isPathStyle }: S3Settings): S3ClientConfig {
+  return {
     region,
     forcePathStyle: isPathStyle,
     credentials: { accessKeyId: key, secretAccessKey: secret },
     // Amazon's newer checksums are not known to every store; https and the signature protect what is sent.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: {
-      connectionTimeout: CONNECT_MS,
-      socketTimeout: SILENCE_MS,
-      ...(allowed && {
-        httpAgent: new RequestFilteringHttpAgent(allowed),
-        httpsAgent: new RequestFilteringHttpsAgent(allowed),
-      }),
-    },
+    requestHandler: TIMES,
     ...(endpoint !== undefined && { endpoint }),
+  }
+}
+
+function createClient(
+  settings: S3Settings,
+  guard: { privateAddresses: readonly string[] } | undefined,
+): S3Client {
+  if (!guard) return new S3Client(s3ClientConfig(settings))
+  const allowed = { allowIPAddressList: [...guard.privateAddresses], keepAlive: true }
+  return new S3Client({
+    ...s3ClientConfig(settings),
+    requestHandler: {
+      ...TIMES,
+      httpAgent: new RequestFilteringHttpAgent(allowed),
+      httpsAgent: new RequestFilteringHttpsAgent(allowed),
+    },
   })
 }
 

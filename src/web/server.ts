@@ -10,6 +10,7 @@ import { pageErrors } from '../http/page-errors.ts'
 import { rateLimit } from '../http/rate-limit.ts'
 import { requestId } from '../http/request-id.ts'
 import { markOrigin, refuseForeignWrites, refuseForgedTokens } from '../http/same-origin.ts'
+import { resumableUploads } from '../http/resumable-uploads.ts'
 import { securityHeaders } from '../http/security-headers.ts'
 import type { RequestState } from '../http/state.ts'
 import { linkedFiles } from '../http/linked-files.ts'
@@ -90,6 +91,7 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
   koa.use(api.routes())
   koa.use(refuseForeignWrites)
   koa.use(refuseForgedTokens(app.sealer))
+  koa.use(resumableUploads(app))
   koa.use(views.tellRedirects)
   koa.use(pages.routes())
   koa.use(finalSlash(pages))

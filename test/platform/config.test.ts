@@ -88,7 +88,6 @@ test('every setting reaches its part', (t) => {
   assert.equal(config.rateLimit, undefined)
   assert.deepEqual([config.secrets.mailEvents, config.secrets.mailgun], ['sixteen characters', 'key'])
   assert.deepEqual([config.mail.limit, config.mail.bouncesTo], [undefined, 'bounces@hands.example'])
-  assert.deepEqual(config.uploads, { extensions: ['png', 'webp'], bytesMax: 2_097_152 })
   assert.equal(config.accounts.inactiveDays, 730)
   assert.deepEqual(
     config.jobs.only,
@@ -99,6 +98,12 @@ test('every setting reaches its part', (t) => {
   )
   assert.deepEqual(config.redis.cacheReads, { kind: 'address', url: 'redis://127.0.0.1:6390' })
   assert.deepEqual(config.metrics, { token: 'a token of some length', isOpenToLoopback: false })
+  assert.deepEqual(config.uploads, {
+    extensions: ['png', 'webp'],
+    bytesMax: 2_097_152,
+    resumableBytesMax: 1_048_576_000,
+  })
+  assert.deepEqual(config.jobs.only, ['send-mail', 'clean-up'])
   assert.deepEqual([config.folders.files, config.folders.assets], ['/srv/files', '/srv/assets'])
 })
 

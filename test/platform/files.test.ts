@@ -80,6 +80,15 @@ for (const [form, open] of Object.entries(forms)) {
     assert.equal(await text(files.read('exports/1/text', { start: 0, end: 0 })), '0')
   })
 
+  test(`${form}: old files below a prefix are removed, and no others`, async () => {
+    const files = await open()
+    for (const key of ['old/1', 'old/2', 'older/3']) await files.put(key, Readable.from([Buffer.from(key)]))
+    assert.equal(await files.removeOlder('old/', 60_000), 0)
+    assert.equal(await files.removeOlder('old/', -60_000), 2)
+    assert.equal(await files.removeOlder('old/', -60_000), 0)
+    assert.equal(await files.size('older/3'), 7)
+  })
+
   test(`${form}: a file is replaced, and removed once and again`, async () => {
     const files = await open()
     await files.put('exports/1/c', Readable.from([Buffer.from('first')]))

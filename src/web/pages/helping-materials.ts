@@ -54,7 +54,7 @@ export function helpingMaterialRoutes(app: App, views: Views): Router<RequestSta
     let typed: Record<string, string> = {}
     const again = ({ errors }: FormView) => show(ctx, owned, { values: typed, errors })
     await orShowAgain(ctx, {}, again, () =>
-      withUpload(ctx, { field: 'file', bytesMax }, async ({ fields, file }) => {
+      withUpload(ctx, { field: 'file', bytesMax, resumable: app.resumable }, async ({ fields, file }) => {
         typed = fields
         if (!file) throw refused('file', 'Choose a file.')
         const description = describedBy(fields)

@@ -1,0 +1,93 @@
+import { createWriteStream } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
+import { FileStore as TusFolder } from '@tus/file-store'
+import { S3Store as TusBucket } from '@tus/s3-store'
+import type { Upload } from '@tus/server'
+import type { Config } from './config.ts'
+import type { FileStore } from './files.ts'
+import { s3ClientConfig } from './s3.ts'
+
+/** The folder, or the beginning of the keys, of uploads that are under way or wait for their form. */
+const PREFIX = 'resumable/'
+/** The content of one; the library keeps what it notes beside it. */
+const FILE = '/file'
+
+/** A file that came whole. */
+export interface ResumedFile {
+  readonly name: string
+  readonly bytes: number
+}
+
+/** Uploads that go on where they broke off. Each belongs to one person, whose id begins its own. */
+export interface ResumableUploads {
+  /** What the protocol's server keeps them in. */
+  readonly store: () => TusFolder | TusBucket
+  /** The name of an upload in that store. */
+  readonly keyOf: (id: string) => string
+  /** The upload that has this name. */
+  readonly idOf: (key: string) => string
+  /** The upload of a person, when it has come whole; undefined when it is somebody else's or has not. */
+  find(userId: number, id: string): Promise<ResumedFile | undefined>
+  copyTo(id: string, path: string): Promise<void>
+  remove(id: string): Promise<void>
+  /** Removes those of which nothing came for so long; how many. */
+  removeOld(olderThanMs: number): Promise<number>
+}
+
+export function createResumableUploads(
+  config: Pick<Config, 's3' | 'folders'>,
+  files: FileStore,
+): ResumableUploads {
+  let opened: TusFolder | TusBucket | undefined
+  // Only when it is needed: the library's folder is made by making the store.
+  const store = () => (opened ??= openStore(config))
+  const keyOf = (id: string) => `${PREFIX}${id}${FILE}`
+
+  return {
+    store,
+    keyOf,
+    idOf: (key) => key.slice(PREFIX.length, -FILE.length),
+    async find(userId, id) {
+      if (!isOwnUpload(userId, id)) return undefined
+      const upload = await store()
+        .getUpload(keyOf(id))
+        .catch(() => undefined)
+      return upload && wholeFile(upload)
+    },
+    copyTo: (id, path) => pipeline(files.read(keyOf(id)), createWriteStream(path, { mode: 0o600 })),
+    async remove(id) {
+      await files.removeOlder(`${PREFIX}${id}/`, -Infinity)
+    },
+    removeOld: (olderThanMs) => files.removeOlder(PREFIX, olderThanMs),
+  }
+}
+
+/** Whether an upload is this person's: by its id alone. */
+export function isOwnUpload(userId: number, id: string): boolean {
+  return /^\d+-[0-9a-f]{32}$/.test(id) && id.startsWith(`${userId}-`)
+}
+
+/** Remembers nothing: another process goes on with an upload, or removes it. */
+const NOTHING = {
+  get: () => Promise.resolve(undefined),
+  set: () => Promise.resolve(),
+  delete: () => Promise.resolve(),
+}
+
+function openStore({ s3, folders }: Pick<Config, 's3' | 'folders'>): TusFolder | TusBucket {
+  const store = s3
+    ? new TusBucket({
+        s3ClientConfig: { ...s3ClientConfig(s3), bucket: s3.bucket },
+        useTags: false,
+        cache: NOTHING,
+      })
+    : new TusFolder({ directory: folders.files })
+  // In a bucket the library does not remove what has come whole; whatever no form takes goes after a day.
+  store.extensions = store.extensions.filter((extension) => extension !== 'termination')
+  return store
+}
+
+function wholeFile({ size, offset, metadata }: Upload): ResumedFile | undefined {
+  if (size === undefined || offset !== size) return undefined
+  return { name: metadata?.['filename'] ?? '', bytes: size }
+}
