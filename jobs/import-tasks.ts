@@ -3,11 +3,14 @@ import { z } from 'zod'
 import { beginImport, failImport, readableReason } from '../src/domain/imports/import-work.ts'
 import type { ImportWork } from '../src/domain/imports/import-work.ts'
 import { reviveImport } from '../src/domain/imports/import-service.ts'
+import { isRemote } from '../src/domain/imports/row-source.ts'
+import { fetchRows } from '../src/importers/fetch-rows.ts'
 import { ImportError } from '../src/importers/importer.ts'
 import { findImporter } from '../src/importers/index.ts'
 import { reportOf } from '../src/importers/problem-report.ts'
 import { ImportChoices, taskInputs } from '../src/importers/task-inputs.ts'
 import { AppError } from '../src/lib/errors.ts'
+import type { App } from '../src/platform/app.ts'
 import { PermanentError } from '../src/platform/job.ts'
 import type { Job } from '../src/platform/job.ts'
 
@@ -30,12 +33,14 @@ export const importTasks: Job<'import-tasks'> = {
   concurrency: 2,
   backoffSeconds: 10,
   async handle(app, { importId }, run) {
+    const work = await beginImport(app, run, importId)
+    if (!work) return
     try {
-      const work = await beginImport(app, run, importId)
-      if (work?.record.state === 'running') await store(work)
+      await fetchAndStore(app, work)
     } catch (error) {
-      // What a person can act on does not mend itself.
-      throw error instanceof AppError ? new PermanentError(error.message, { cause: error }) : error
+      // What a person can act on ends the import, and does not mend itself.
+      if (!(error instanceof AppError)) throw error
+      await work.fail({ error: error.message })
     }
   },
   async giveUp(app, tx, { importId }, error) {
@@ -44,6 +49,13 @@ export const importTasks: Job<'import-tasks'> = {
   async revive(tx, { importId }) {
     await reviveImport(tx, importId)
   },
+}
+
+async function fetchAndStore(app: Pick<App, 'web' | 'config'>, work: ImportWork): Promise<void> {
+  const { source, fileKey, state } = work.record
+  const isFetched = fileKey !== null || !isRemote(source)
+  const record = isFetched ? work.record : await work.keep(await fetchRows(app, source))
+  if (state === 'running') await store({ ...work, record })
 }
 
 async function store({ record, rows, ...work }: ImportWork): Promise<void> {

@@ -10,16 +10,15 @@ import { importTasks } from './import-tasks.ts'
 import { leaderboard } from './leaderboard.ts'
 import { noteTaskCompleted } from './note-task-completed.ts'
 import { projectStatistics } from './project-statistics.ts'
-import { reorderTasks } from './reorder-tasks.ts'
-import { reportWeekJob } from './report-week.ts'
-import { sendBulkMail } from './send-bulk-mail.ts'
 import { rebuildExports } from './rebuild-exports.ts'
 import { reorderTasks } from './reorder-tasks.ts'
+import { reportWeekJob } from './report-week.ts'
 import { runSubscriptions } from './run-subscriptions.ts'
+import { sendBulkMail } from './send-bulk-mail.ts'
 import { sendMail } from './send-mail.ts'
 import { sendNewsletterJob } from './send-newsletter.ts'
-import { tellQuietProjectsJob } from './tell-quiet-projects.ts'
 import { siteStatistics } from './site-statistics.ts'
+import { tellQuietProjectsJob } from './tell-quiet-projects.ts'
 import { warnInactiveAccounts } from './warn-inactive-accounts.ts'
 
 /** Every background job. One that is missing here does not compile. */
@@ -35,15 +34,14 @@ export const jobs = {
   leaderboard,
   'note-task-completed': noteTaskCompleted,
   'project-statistics': projectStatistics,
-  'reorder-tasks': reorderTasks,
-  'report-week': reportWeekJob,
-  'send-bulk-mail': sendBulkMail,
   'rebuild-exports': rebuildExports,
   'reorder-tasks': reorderTasks,
+  'report-week': reportWeekJob,
   'run-subscriptions': runSubscriptions,
+  'send-bulk-mail': sendBulkMail,
   'send-mail': sendMail,
   'send-newsletter': sendNewsletterJob,
-  'tell-quiet-projects': tellQuietProjectsJob,
   'site-statistics': siteStatistics,
+  'tell-quiet-projects': tellQuietProjectsJob,
   'warn-inactive-accounts': warnInactiveAccounts,
 } satisfies JobCatalogue

@@ -84,6 +84,7 @@ const Variables = z.object({
     .regex(/^[a-z0-9]+([\s,]+[a-z0-9]+)*$/i, 'is a list such as "png jpg", without dots')
     .default('js css png jpg jpeg gif zip'),
   UPLOAD_MB_MAX: z.coerce.number().int().min(1).max(10_000).default(16),
+  GOOGLE_SHEETS_URL: z.url({ protocol: /^https?$/ }).default('https://docs.google.com'),
   IMPORT_MB_MAX: z.coerce.number().int().min(1).max(100_000).default(500),
   UPLOAD_RESUMABLE_MB_MAX: z.coerce.number().int().min(1).max(100_000).default(1_000),
   PRIVATE_ADDRESSES: text.optional(),
@@ -176,8 +177,8 @@ export interface Config {
     /** The largest file that may come in pieces, whatever it is for. */
     readonly resumableBytesMax: number
   }
-  /** Lists of tasks, sent or fetched. */
-  readonly imports: { readonly bytesMax: number }
+  /** Lists of tasks, sent or fetched; and where sheets of Google are. */
+  readonly imports: { readonly bytesMax: number; readonly googleUrl: string }
   /** Private addresses or networks that addresses given by people may lead to all the same. */
   readonly web: { readonly privateAddresses: readonly string[] }
   /** Days without a visit after which people are warned that their accounts will be deleted; undefined keeps them. */
@@ -246,7 +247,7 @@ export function loadConfig(env: Environment): Config {
       bytesMax: v.UPLOAD_MB_MAX * 1024 * 1024,
       resumableBytesMax: v.UPLOAD_RESUMABLE_MB_MAX * 1024 * 1024,
     },
-    imports: { bytesMax: v.IMPORT_MB_MAX * 1024 * 1024 },
+    imports: { bytesMax: v.IMPORT_MB_MAX * 1024 * 1024, googleUrl: v.GOOGLE_SHEETS_URL },
     web: { privateAddresses: v.PRIVATE_ADDRESSES?.split(/[\s,]+/) ?? [] },
     accounts: { inactiveDays: v.INACTIVE_ACCOUNT_DAYS },
     s3: s3Settings(v),

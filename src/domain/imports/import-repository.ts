@@ -157,7 +157,7 @@ export async function reopenImport(tx: Tx, id: number): Promise<void> {
     .execute()
 }
 
-/** Notes that the work has begun; undefined when the import has ended, waits for its owner, or is gone. */
+/** Notes that the work has begun; undefined when it has ended, waits for its owner, or its project is gone. */
 export async function markImportRunning(db: Db, id: number): Promise<TaskImport | undefined> {
   return db
     .updateTable('task_import')
@@ -169,6 +169,7 @@ export async function markImportRunning(db: Db, id: number): Promise<TaskImport 
     })
     .where('id', '=', id)
     .where('state', 'in', UNFINISHED)
+    .where(sql<boolean>`exists (select from project p where p.id = project_id)`)
     .returning(COLUMNS)
     .executeTakeFirst()
 }

@@ -22,6 +22,7 @@ import {
   reopenImport,
 } from './import-repository.ts'
 import type { NewImport, TaskImport } from './import-repository.ts'
+import { isRemote } from './row-source.ts'
 import type { RemoteSource, RowSource } from './row-source.ts'
 
 export type { ImportState, TaskImport } from './import-repository.ts'
@@ -154,7 +155,7 @@ export async function confirmImport(
 export async function reviveImport(tx: Tx, importId: number): Promise<void> {
   const failed = await findImport(tx, importId)
   if (failed?.state !== 'failed') return
-  if (failed.fileKey === null && failed.source.kind === 'file') {
+  if (failed.fileKey === null && !isRemote(failed.source)) {
     throw new AppError(
       'conflict',
       'The rows of this import were removed. Its owner has to upload them again.',

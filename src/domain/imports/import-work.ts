@@ -4,6 +4,7 @@ import type { App } from '../../platform/app.ts'
 import { PostponeError } from '../../platform/job.ts'
 import type { JobRun } from '../../platform/job.ts'
 import type { Tx } from '../../platform/postgres.ts'
+import { UnreachableError } from '../../platform/web-client.ts'
 import { queueMail } from '../mails/mail-service.ts'
 import { getProjectById } from '../projects/project-service.ts'
 import type { Project } from '../projects/project-service.ts'
@@ -55,13 +56,14 @@ export interface ImportWork {
    * @param failure asked for when all of the report has been read.
    */
   refuse(refusal: { report: Readable; failure: () => ImportFailure }): Promise<void>
+  /** Ends the import with what a person can act on. */
+  fail(failure: ImportFailure): Promise<void>
 }
 
 /**
  * Begins (or begins again) the work on an import.
  *
- * @returns undefined when it has ended already, waits for its owner, or nobody knows of it any more.
- * @throws NotFoundError when its project is gone.
+ * @returns undefined when it has ended already, waits for its owner, or its project is gone.
  */
 export async function beginImport(
   app: Pick<App, 'files' | 'queue' | 'config'>,
@@ -83,10 +85,19 @@ export async function beginImport(
     }
   }
 
+  async function fail(failure: ImportFailure): Promise<void> {
+    await run.openDb().write(async (tx) => {
+      const hasFailed = await markImportFailed(tx, importId, failure)
+      // Who waits for the preview sees it there.
+      if (hasFailed && current.state !== 'fetching') await tellOfFailure(app, tx, importId, failure)
+    })
+  }
+
   return {
     record,
     project,
     rows,
+    fail,
     async keep({ importer, fileName, content }) {
       const fileKey = newRowsKey(project.id)
       const { bytes } = await app.files.put(fileKey, content)
@@ -111,7 +122,7 @@ export async function beginImport(
     async refuse({ report, failure }) {
       const reportKey = `${newRowsKey(project.id)}.csv`
       await app.files.put(reportKey, report)
-      await run.openDb().write((tx) => failImport(app, tx, importId, { ...failure(), reportKey }))
+      await fail({ ...failure(), reportKey })
     },
   }
 }
@@ -133,14 +144,24 @@ export async function failImport(
   importId: number,
   failure: ImportFailure,
 ): Promise<void> {
-  if (!(await markImportFailed(tx, importId, failure))) return
-  await mail(app, tx, importId, 'import-failed', { reason: failure.error })
+  if (await markImportFailed(tx, importId, failure)) await tellOfFailure(app, tx, importId, failure)
+}
+
+async function tellOfFailure(
+  app: Pick<App, 'queue' | 'config'>,
+  tx: Tx,
+  importId: number,
+  { error }: ImportFailure,
+): Promise<void> {
+  await mail(app, tx, importId, 'import-failed', { reason: error })
 }
 
 /** Why a job was given up, in words for the project's owner. */
 export function readableReason(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined
-  for (const one of [error, cause]) if (one instanceof AppError) return one.message
+  for (const one of [error, cause]) {
+    if (one instanceof AppError || one instanceof UnreachableError) return one.message
+  }
   return 'The tasks could not be added. We have noted what went wrong; trying again may help.'
 }
 

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream'
 import {
   confirmImport,
   draftImport,
+  fetchImport,
   getImport,
   listProjectImports,
   openReport,
@@ -12,6 +13,7 @@ import {
 } from '../../domain/imports/import-service.ts'
 import type { SentFile, TaskImport } from '../../domain/imports/import-service.ts'
 import type { ProjectWithTotals } from '../../domain/projects/project-service.ts'
+import { leaveFlash } from '../../http/flash.ts'
 import { readForm, withUpload } from '../../http/form.ts'
 import type { Upload } from '../../http/form.ts'
 import { pathId } from '../../http/request-values.ts'
@@ -26,6 +28,7 @@ import type { App } from '../../platform/app.ts'
 import type { Json } from '../../platform/schema.ts'
 import { orShowAgain } from './form-view.ts'
 import type { FormView } from './form-view.ts'
+import { REMOTE_KINDS, isPybossaForm, kindOfPybossaForm, remoteSourceOf } from './import-sources.ts'
 import { importView } from './import-view.ts'
 import { projectCard, projectUrl } from './project-card.ts'
 import { ownedProjectOf } from './projects.ts'
@@ -70,12 +73,16 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
       project: projectCard(owned),
       form,
       imports: listed,
+      kinds: REMOTE_KINDS,
       isUnfinished,
     })
   }
 
   router.get('/', async (ctx) => {
-    await showForm(ctx, await ownedProjectOf(ctx), { values: {}, errors: {} })
+    const owned = await ownedProjectOf(ctx)
+    const { type } = ctx.query
+    if (typeof type === 'string' && !isPybossaForm(type)) throw new NotFoundError('importer', type)
+    await showForm(ctx, owned, { values: { kind: kindOfPybossaForm(String(type)) ?? 'url' }, errors: {} })
   })
 
   router.post('/', async (ctx) => {
@@ -84,12 +91,21 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
     const again = (form: FormView) => showForm(ctx, owned, { ...form, values: typed })
     await orShowAgain(ctx, {}, again, async () => {
       const { bytesMax } = app.config.imports
+      const { db, viewer } = ctx.state
       const id = await withUpload(ctx, { field: 'file', bytesMax }, async (upload) => {
         typed = upload.fields
-        const sent = await sentFileOf(upload)
-        return draftImport(app, ctx.state.db, ctx.state.viewer, owned.project, sent)
+        // PyBossa's forms add the tasks at once.
+        const confirmed = typed['form_name'] === undefined ? undefined : { options: {} }
+        const source = remoteSourceOf(typed)
+        if (source) return fetchImport(app, db, viewer, owned.project, source, confirmed)
+        return draftImport(app, db, viewer, owned.project, await sentFileOf(upload), confirmed)
       })
-      ctx.redirect(`${projectUrl(owned.project)}tasks/import/${id}`)
+      if (typed['form_name'] === undefined) {
+        ctx.redirect(`${projectUrl(owned.project)}tasks/import/${id}`)
+        return
+      }
+      leaveFlash(ctx, app, 'tasks-coming')
+      ctx.redirect(`${projectUrl(owned.project)}tasks/`)
     })
   })
 

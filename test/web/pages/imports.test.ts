@@ -4,10 +4,16 @@ import { startTestApp } from '../../support/app.ts'
 import { draftProject, publishedProject, rowsOf } from '../../support/builders.ts'
 import { untilFileEnds } from '../../support/file-ending.ts'
 import { eventually, work } from '../../support/jobs.ts'
+import { startRowsSite } from '../../support/rows-site.ts'
 import { waitForReplica } from '../../support/servers.ts'
 
 const atEnd = untilFileEnds()
-const site = await startTestApp(untilFileEnds(), { IMPORT_MB_MAX: '5' })
+const elsewhere = await startRowsSite(untilFileEnds())
+const site = await startTestApp(untilFileEnds(), {
+  IMPORT_MB_MAX: '5',
+  PRIVATE_ADDRESSES: '127.0.0.1',
+  GOOGLE_SHEETS_URL: elsewhere.url,
+})
 work({ app: site.app, after: (end) => atEnd.after(end) })
 const owner = await site.user()
 const stranger = await site.user()
@@ -41,7 +47,7 @@ async function untilEnded(address: string): Promise<void> {
     const [row] = await rowsOf<{ state: string }>(site, 'select state from task_import where id = $1', [
       address.split('/').at(-1),
     ])
-    return row?.state === 'done' || row?.state === 'failed'
+    return row !== undefined && ['draft', 'done', 'failed'].includes(row.state)
   })
   await waitForReplica()
 }
@@ -339,4 +345,63 @@ test('a long list is shown by its first rows; its faults come as a file that a s
   assert.equal((await infosOf(project.id)).length, 1_100)
   await owner.http.get(draft).expect(200, /1,100 tasks added/)
   await owner.http.get('/account/mail').expect(200, /Tasks Import to your project/)
+})
+
+test('rows at an address are fetched, shown, and added when that is confirmed', async () => {
+  const project = await draftProject(site, owner, { tasks: 0 })
+  const path = `/project/${project.shortName}/tasks/import`
+  await owner.http.get(path).expect(200, /A IIIF manifest: one task for each picture/)
+  elsewhere.answer('/spreadsheets/d/abc/export', {
+    headers: { 'Content-Type': 'text/csv' },
+    body: 'a,b\n1,2\n',
+  })
+  const ask = (form: Record<string, string>) => owner.http.post(path).type('form').send(form)
+  const url = 'https://docs.google.com/spreadsheets/d/abc/edit#gid=0'
+  const { headers } = await ask({ kind: 'google-sheet', url }).expect(302)
+  const draft = String(headers['location'])
+  await untilEnded(draft)
+  await owner.http.get(draft).expect(200, /Preview of Google Sheet.*Add 1 task/s)
+  await confirm(draft, { 'column-1': 'ignore' })
+  assert.deepEqual(
+    (await infosOf(project.id)).map(({ info }) => info),
+    [{ a: '1' }],
+  )
+
+  const gone = await ask({ kind: 'url', url: `${elsewhere.url}/gone.csv` }).expect(302)
+  await untilEnded(String(gone.headers['location']))
+  const failed = await owner.http.get(String(gone.headers['location'])).expect(200, /nothing at this address/)
+  assert.ok(!failed.text.includes('?preview=on'))
+  const typed = await ask({ kind: 'iiif', url: 'not an address' }).expect(422, /Give a whole address/)
+  assert.match(typed.text, /value="iiif" selected[\s\S]*value="not an address"/)
+  await ask({ kind: 'nonsense', url }).expect(422)
+  await ask({ kind: 'file', url }).expect(422)
+})
+
+test('PyBossa’s forms add their tasks at once', async () => {
+  const project = await draftProject(site, owner, { tasks: 0 })
+  const path = `/project/${project.shortName}/tasks/import`
+  elsewhere.answer('/birds.csv', { headers: { 'Content-Type': 'text/csv' }, body: 'a\n1\n2\n' })
+  const until = (count: number) => eventually(async () => (await infosOf(project.id)).length === count)
+  const tasks = `/project/${project.shortName}/tasks/`
+  await owner.http
+    .post(`${path}?type=csv`)
+    .type('form')
+    .send({ form_name: 'csv', csv_url: `${elsewhere.url}/birds.csv` })
+    .expect(302)
+    .expect('Location', tasks)
+  await until(2)
+  assert.equal((await infosOf(project.id))[0]?.n_answers, 30)
+  await owner.http.get(tasks).expect(200, /Your tasks are being added/)
+  const file = owner.http.post(path).field('form_name', 'localCSV')
+  await file.attach('file', Buffer.from('a\n3\n'), 'more.csv').expect(302).expect('Location', tasks)
+  await until(3)
+  const form = { form_name: 's3', bucket: 'not a bucket' }
+  await owner.http
+    .post(path)
+    .type('form')
+    .send(form)
+    .expect(422, /Give a whole address/)
+  await owner.http.get(`${path}?type=gdocs`).expect(200, /value="google-sheet" selected/)
+  await owner.http.get(`${path}?type=localCSV`).expect(200)
+  await owner.http.get(`${path}?type=flickr`).expect(404)
 })
