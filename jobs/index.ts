@@ -1,5 +1,6 @@
 import type { JobCatalogue } from '../src/platform/job.ts'
 import { announceBlogpost } from './announce-blogpost.ts'
+import { autoImport } from './auto-import.ts'
 import { changeRules } from './change-rules.ts'
 import { cleanUp } from './clean-up.ts'
 import { deleteAccountJob } from './delete-account.ts'
@@ -24,6 +25,7 @@ import { warnInactiveAccounts } from './warn-inactive-accounts.ts'
 /** Every background job. One that is missing here does not compile. */
 export const jobs = {
   'announce-blogpost': announceBlogpost,
+  'auto-import': autoImport,
   'change-rules': changeRules,
   'clean-up': cleanUp,
   'delete-account': deleteAccountJob,

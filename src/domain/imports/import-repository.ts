@@ -239,9 +239,13 @@ export interface ImportFailure {
   reportKey?: string
 }
 
-/** False when it had ended before. */
-export async function markImportFailed(tx: Tx, id: number, failure: ImportFailure): Promise<boolean> {
-  const { numUpdatedRows } = await tx
+/** Undefined when it had ended before. */
+export async function markImportFailed(
+  tx: Tx,
+  id: number,
+  failure: ImportFailure,
+): Promise<Pick<TaskImport, 'projectId' | 'isAutomatic'> | undefined> {
+  return tx
     .updateTable('task_import')
     .set({
       state: 'failed',
@@ -252,8 +256,8 @@ export async function markImportFailed(tx: Tx, id: number, failure: ImportFailur
     })
     .where('id', '=', id)
     .where('state', 'in', UNFINISHED)
+    .returning(['project_id as projectId', 'is_automatic as isAutomatic'])
     .executeTakeFirst()
-  return numUpdatedRows > 0n
 }
 
 /** The rows' file was removed. */

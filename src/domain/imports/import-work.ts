@@ -10,6 +10,7 @@ import { getProjectById } from '../projects/project-service.ts'
 import type { Project } from '../projects/project-service.ts'
 import { addTasks } from '../tasks/task-service.ts'
 import type { TaskInput } from '../tasks/task-service.ts'
+import { forgetAutoFailure, noteAutoFailure } from './auto-import-repository.ts'
 import {
   findImportRequest,
   forgetRows,
@@ -86,11 +87,9 @@ export async function beginImport(
   }
 
   async function fail(failure: ImportFailure): Promise<void> {
-    await run.openDb().write(async (tx) => {
-      const hasFailed = await markImportFailed(tx, importId, failure)
-      // Who waits for the preview sees it there.
-      if (hasFailed && current.state !== 'fetching') await tellOfFailure(app, tx, importId, failure)
-    })
+    // Who waits for the preview sees it there.
+    const isTold = current.state !== 'fetching'
+    await run.openDb().write((tx) => failImport(app, tx, importId, { ...failure, isTold }))
   }
 
   return {
@@ -137,23 +136,20 @@ async function removeRows(
   await run.openDb().call((primary) => forgetRows(primary, id), { silent: true })
 }
 
-/** Notes why an import did not come about, and tells who asked for it by mail. */
+/**
+ * Notes why an import did not come about, and tells who asked for it by mail: of an automatic one only the first time
+ * after one that went well.
+ */
 export async function failImport(
   app: Pick<App, 'queue' | 'config'>,
   tx: Tx,
   importId: number,
-  failure: ImportFailure,
+  { isTold = true, ...failure }: ImportFailure & { isTold?: boolean },
 ): Promise<void> {
-  if (await markImportFailed(tx, importId, failure)) await tellOfFailure(app, tx, importId, failure)
-}
-
-async function tellOfFailure(
-  app: Pick<App, 'queue' | 'config'>,
-  tx: Tx,
-  importId: number,
-  { error }: ImportFailure,
-): Promise<void> {
-  await mail(app, tx, importId, 'import-failed', { reason: error })
+  const failed = await markImportFailed(tx, importId, failure)
+  if (!failed) return
+  const isNews = !failed.isAutomatic || (await noteAutoFailure(tx, failed.projectId, failure.error))
+  if (isTold && isNews) await mail(app, tx, importId, 'import-failed', { reason: failure.error })
 }
 
 /** Why a job was given up, in words for the project's owner. */
@@ -171,6 +167,7 @@ async function tellOfSuccess(
   record: TaskImport,
   { added, known, repeated }: { added: number; known: number; repeated: number },
 ): Promise<void> {
+  if (record.isAutomatic) await forgetAutoFailure(tx, record.projectId)
   const isTold = record.isAutomatic ? added > 0 : added + known + repeated > MAILED_FROM
   if (isTold) await mail(app, tx, record.id, 'import-done', { added, skipped: known + repeated })
 }

@@ -1,3 +1,4 @@
+import { isRemote } from '../../domain/imports/row-source.ts'
 import type { TaskImport } from '../../domain/imports/import-service.ts'
 
 /** Before so many seconds have passed, nobody can say how long the rest will take. */
@@ -12,6 +13,7 @@ export function importView(record: TaskImport, url: string) {
     state,
     fileName,
     isAutomatic: record.isAutomatic,
+    isRemote: isRemote(record.source) && !record.isAutomatic,
     isUnfinished: state === 'fetching' || state === 'waiting' || state === 'running',
     isRetriable: state === 'failed' && record.fileKey !== null && record.importer !== '',
     created: record.created,

@@ -12,6 +12,7 @@ import { contributeRoutes } from './contribute.ts'
 import { exportRoutes } from './exports.ts'
 import { fieldGuideRoutes } from './field-guide.ts'
 import { helpingMaterialRoutes } from './helping-materials.ts'
+import { autoImportRoutes } from './auto-imports.ts'
 import { importRoutes } from './imports.ts'
 import { jobBoardRoutes } from './job-board.ts'
 import { keyRoutes } from './keys.ts'
@@ -54,6 +55,7 @@ export function pageRoutes(app: App, views: Views, document: ApiDocument): Route
     statisticsRoutes(app, views, readyPages),
     newsletterRoutes(app, views),
     importRoutes(app, views),
+    autoImportRoutes(app, views),
     presenterRoutes(app, views),
     presenterCodeRoutes(app, views),
     presenterVersionRoutes(app, views),

@@ -405,3 +405,46 @@ test('PyBossa’s forms add their tasks at once', async () => {
   await owner.http.get(`${path}?type=localCSV`).expect(200)
   await owner.http.get(`${path}?type=flickr`).expect(404)
 })
+
+test('an owner has an address fetched every day, like an import or by itself, until that is stopped', async () => {
+  const project = await draftProject(site, owner, { tasks: 0 })
+  const path = `/project/${project.shortName}/tasks/import`
+  const daily = `/project/${project.shortName}/tasks/autoimporter`
+  elsewhere.answer('/daily.csv', { headers: { 'Content-Type': 'text/csv' }, body: 'a,b\n1,2\n' })
+  const url = `${elsewhere.url}/daily.csv`
+  const send = (address: string, form: Record<string, string>) =>
+    owner.http.post(address).type('form').send(form)
+  const { headers } = await send(path, { kind: 'url', url }).expect(302)
+  const draft = String(headers['location'])
+  await untilEnded(draft)
+  await confirm(draft, { 'column-1': 'ignore' })
+  const done = await owner.http.get(draft).expect(200, /Fetch every day/)
+  const [, like = ''] = /name="like" value="(\d+)"/.exec(done.text) ?? []
+  await send(daily, { like }).expect(302).expect('Location', daily)
+  const untilLast = async () => {
+    await eventually(
+      async () =>
+        (await rowsOf(site, `select 1 from task_import where state in ('waiting', 'running')`)).length === 0,
+    )
+    await waitForReplica()
+  }
+  await untilLast()
+  await owner.http.get(daily).expect(200, /daily\.csv[\s\S]*Done[\s\S]*0 tasks added, 1 skipped/)
+  assert.equal((await infosOf(project.id)).length, 1)
+
+  await send(daily, { kind: 'url', url: `${elsewhere.url}/gone.csv` }).expect(302)
+  await untilLast()
+  await owner.http.get(daily).expect(200, /It failed the last time[\s\S]*nothing at this address/)
+  await send(daily, { kind: 'url', url: 'nowhere' }).expect(422, /Give a whole address/)
+  await send(daily, {}).expect(422, /Choose where the rows are/)
+  await send(daily, { like: 'none' }).expect(404)
+  const pasted = await preview(path, { text: 'a\n1\n' })
+  await send(daily, { like: pasted.split('/').at(-1) ?? '' }).expect(404)
+  await stranger.http.post(daily).type('form').send({ like }).expect(403)
+  await stranger.http.get(daily).expect(403)
+
+  await send(`${daily}/delete`, {}).expect(302).expect('Location', daily)
+  await waitForReplica()
+  const page = await owner.http.get(daily).expect(200)
+  assert.ok(!page.text.includes('Stop fetching'))
+})
