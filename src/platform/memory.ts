@@ -109,13 +109,13 @@ export function createMemory(cache: Cache, prefix: string, log: Logger): Memory 
     return { of, kept: kept?.of === of ? kept : undefined }
   }
 
-  /** @returns a token when the value is ours to make. */
-  async function begin<T>({ name }: Making<T>, of: string): Promise<string | 'theirs' | 'away'> {
+  async function begin<T>({ name }: Making<T>, of: string): Promise<Turn> {
     const token = randomUUID()
     const reply = await cache.ask(
       async (redis) => (await redis.set(makingOf(name, of), token, 'PX', MAKING_MS, 'NX')) ?? 'theirs',
     )
-    return reply === undefined ? 'away' : reply === 'OK' ? token : 'theirs'
+    if (reply === 'OK') return { whose: 'ours', token }
+    return { whose: reply === undefined ? 'nobody' : 'theirs' }
   }
 
   async function makeForAll<T>(making: Making<T>, of: string, token: string): Promise<T> {
@@ -166,15 +166,15 @@ export function createMemory(cache: Cache, prefix: string, log: Logger): Memory 
     if (kept && Date.now() < kept.freshUntil) return { value: kept.value, outcome: 'fresh' }
     const turn = await begin(making, of)
     if (kept) {
-      if (turn !== 'theirs' && turn !== 'away') {
-        makeForAll(making, of, turn).catch((error: unknown) => {
+      if (turn.whose === 'ours') {
+        makeForAll(making, of, turn.token).catch((error: unknown) => {
           log.warn({ err: error, kind: making.kind.name }, 'not made anew: the old value stays for now')
         })
       }
       return { value: kept.value, outcome: 'stale' }
     }
-    if (turn === 'away') return makeAlone(making)
-    if (turn !== 'theirs') return { value: await makeForAll(making, of, turn), outcome: 'made' }
+    if (turn.whose === 'nobody') return makeAlone(making)
+    if (turn.whose === 'ours') return { value: await makeForAll(making, of, turn.token), outcome: 'made' }
     const made = await untilMade(making, of)
     return made ? { value: made, outcome: 'waited' } : makeAlone(making)
   }
@@ -231,6 +231,9 @@ interface Making<T> {
   readonly make: Make<T>
   readonly marks: readonly string[]
 }
+
+/** Whose it is to make a value; nobody's while the servers are away. */
+type Turn = { whose: 'ours'; token: string } | { whose: 'theirs' } | { whose: 'nobody' }
 
 interface Looked<T> {
   readonly of: string

@@ -13,7 +13,7 @@ test('columns stand on the floor, on top of each other, below a round number', (
     [0, 10, 20, 30, 40],
   )
   const [a, b] = columns
-  assert.equal(a?.parts[0]?.y, floor - (a?.parts[0]?.height ?? 0))
+  assert.equal((a?.parts[0]?.y ?? 0) + (a?.parts[0]?.height ?? 0), floor)
   assert.equal(a?.parts[1]?.y, lines.at(-1)?.y)
   assert.deepEqual(b?.parts, [
     { y: floor, height: 0 },

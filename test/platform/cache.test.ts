@@ -101,7 +101,8 @@ test('a making that fails is told to who asked, and the next one tries again', a
 test('a making that gives nothing is told to who asked, and not kept', async (t) => {
   const [memory] = await sharedMemories(t, 1)
   assert.ok(memory)
-  assert.equal(await memory.get(FIGURE, 'x', () => Promise.resolve(undefined)), undefined)
+  const nothing = () => Promise.resolve<{ ok: boolean } | undefined>(undefined)
+  assert.equal(await memory.get(FIGURE, 'x', nothing), undefined)
   assert.deepEqual(await memory.get(FIGURE, 'x', () => Promise.resolve({ ok: true })), { ok: true })
 })
 
@@ -165,7 +166,8 @@ test('without a cache each process remembers for itself', async (t) => {
   }
   await memory.changed(['a'])
   assert.deepEqual(await memory.get(FIGURE, 'x', make, ['a']), { number: 2 })
-  assert.equal(await memory.get(FIGURE, 'y', () => Promise.resolve(undefined)), undefined)
+  const nothing = () => Promise.resolve<{ number: number } | undefined>(undefined)
+  assert.equal(await memory.get(FIGURE, 'y', nothing), undefined)
   assert.deepEqual(memory.lookups.get('figure'), { fresh: 0, stale: 0, made: 3, waited: 0, own: 2 })
 })
 

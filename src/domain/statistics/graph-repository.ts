@@ -9,7 +9,7 @@ const FIRST_DAY = sql`date_trunc('day', now()) - make_interval(days => ${GRAPH_D
 const EVERY_DAY = sql`generate_series(${FIRST_DAY}, now(), interval '1 day')`
 
 /** What people without and with an account did on a day. */
-export interface DayOfAnswers {
+export interface DayCount {
   /** ISO date, in UTC. */
   day: string
   anonymous: number
@@ -17,7 +17,7 @@ export interface DayOfAnswers {
 }
 
 /** The same for a project, with how many of its tasks were completed on that day. */
-export interface ProjectDay extends DayOfAnswers {
+export interface ProjectDay extends DayCount {
   completed: number
 }
 
@@ -34,8 +34,8 @@ export async function listProjectDays(db: Db, projectId: number): Promise<Projec
 }
 
 /** The same for all published projects. */
-export async function listSiteDays(db: Db): Promise<DayOfAnswers[]> {
-  const { rows } = await sql<DayOfAnswers>`
+export async function listSiteDays(db: Db): Promise<DayCount[]> {
+  const { rows } = await sql<DayCount>`
     select d::date::text as day, coalesce(sum(n_anonymous), 0)::int as anonymous,
            coalesce(sum(n_authenticated), 0)::int as authenticated
       from ${EVERY_DAY} d
@@ -47,8 +47,8 @@ export async function listSiteDays(db: Db): Promise<DayOfAnswers[]> {
 }
 
 /** How many people took part on each day. */
-export async function listContributorDays(db: Db, projectId: number): Promise<DayOfAnswers[]> {
-  const { rows } = await sql<DayOfAnswers>`
+export async function listContributorDays(db: Db, projectId: number): Promise<DayCount[]> {
+  const { rows } = await sql<DayCount>`
     select d::date::text as day,
            count(distinct c.id) filter (where c.kind <> 'user')::int as anonymous,
            count(distinct c.id) filter (where c.kind = 'user')::int as authenticated
@@ -60,8 +60,8 @@ export async function listContributorDays(db: Db, projectId: number): Promise<Da
 }
 
 /** Answers by the hour of the day, in UTC, over the days that graphs show. */
-export async function listHoursOfDay(db: Db, projectId: number): Promise<DayOfAnswers[]> {
-  const { rows } = await sql<DayOfAnswers>`
+export async function listHoursOfDay(db: Db, projectId: number): Promise<DayCount[]> {
+  const { rows } = await sql<DayCount>`
     select to_char(h, 'FM00') as day, coalesce(sum(n_anonymous), 0)::int as anonymous,
            coalesce(sum(n_authenticated), 0)::int as authenticated
       from generate_series(0, 23) h

@@ -9,7 +9,7 @@ import {
   listSiteDays,
   listTopContributors,
 } from './graph-repository.ts'
-import type { DayOfAnswers, ProjectDay, ProjectFigures, TopContributor } from './graph-repository.ts'
+import type { DayCount, ProjectDay, ProjectFigures, TopContributor } from './graph-repository.ts'
 import { listLeaders } from './leader-repository.ts'
 import type { Leader } from './leader-repository.ts'
 import { countSite, listBusyProjects, listNotedDays } from './site-statistics-repository.ts'
@@ -26,8 +26,8 @@ export interface ProjectGraphs extends ProjectFigures {
   totals: ProjectTotals
   /** With the tasks that were done by the end of each day. */
   days: (ProjectDay & { done: number })[]
-  contributors: DayOfAnswers[]
-  hours: DayOfAnswers[]
+  contributors: DayCount[]
+  hours: DayCount[]
   top: { authenticated: TopContributor[]; anonymous: TopContributor[] }
 }
 
@@ -63,7 +63,7 @@ function withDone(days: readonly ProjectDay[], doneNow: number): ProjectGraphs['
 export interface SiteGraphs {
   totals: SiteStatistics
   /** Answers. */
-  days: DayOfAnswers[]
+  days: DayCount[]
   noted: SiteDay[]
   busyProjects: BusyProject[]
   leaders: Leader[]

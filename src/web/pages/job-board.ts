@@ -28,7 +28,7 @@ export function jobBoardRoutes(app: Pick<App, 'queue' | 'config'>): Router<Reque
       const request = {
         queues: queuesOf(app),
         uiConfig: board.uiConfig,
-        params: ctx.params as Record<string, string>,
+        params: ctx.params,
         query: { ...ctx.query },
         body: {},
         headers: {},

@@ -121,8 +121,8 @@ test('answers show once they are added up, for a busy project at most every quar
   const shown = async () => /<strong>(\d+)<\/strong> answer/.exec((await site.http.get(path)).text)?.[1]
   const person = await externalContributor(site, project)
   const answerOne = async () => {
-    const { body } = await person.newTask().expect(200)
-    await person.submit((body as { id: number }).id).expect(200)
+    const { id } = (await person.newTask().expect(200)).body as { id: number }
+    await person.submit(id).expect(200)
   }
   assert.equal(await shown(), '0')
   const folder = createTotalFolder(site.app)

@@ -42,9 +42,9 @@ async function run(...names: JobName[]): Promise<void> {
 async function answer(who: ApiContributor, times = 1): Promise<number> {
   let last = 0
   for (let n = 0; n < times; n += 1) {
-    const { body } = await who.newTask().expect(200)
-    const { body: stored } = await who.submit((body as { id: number }).id).expect(200)
-    last = (stored as { id: number }).id
+    const task = (await who.newTask().expect(200)).body as { id: number }
+    const stored = (await who.submit(task.id).expect(200)).body as { id: number }
+    last = stored.id
   }
   return last
 }
@@ -66,11 +66,11 @@ interface Graphs {
 
 async function graphsOf({ shortName }: BuiltProject, user?: TestUser): Promise<Graphs> {
   const http = user?.http ?? site.http
-  const { body } = await http
+  const response = await http
     .get(`/project/${shortName}/stats`)
     .query({ response_format: 'json' })
     .expect(200)
-  return body as Graphs
+  return response.body as Graphs
 }
 
 /** Answers of all days without and with an account. */
@@ -167,11 +167,11 @@ test('the leaderboard ranks people by period, and tells a person their own place
   await answer(keyContributor(site, project, shy), 19)
   await run('project-statistics', 'leaderboard')
   for (const period of ['all', 'day', 'week', 'month']) {
-    const { body } = await site.http
+    const response = await site.http
       .get('/leaderboard/')
       .query({ period, response_format: 'json' })
       .expect(200)
-    const { leaders } = body as { leaders: { rank: number; name: string; nRuns: number }[] }
+    const { leaders } = response.body as { leaders: { rank: number; name: string; nRuns: number }[] }
     assert.deepEqual(leaders.slice(0, 2), [
       { rank: 1, name: 'Ada Busy', nRuns: 20 },
       { rank: 2, name: shy.name, nRuns: 19 },
@@ -197,11 +197,11 @@ test('the leaderboard ranks people by period, and tells a person their own place
   await rowsOf(site, "insert into leader values ('all', 116, $1, 2)", [newcomer.id])
   await site.app.memory.changed(['leaders'])
   await waitForReplica()
-  const { body } = await newcomer.http
+  const response = await newcomer.http
     .get('/leaderboard/window/2')
     .query({ response_format: 'json' })
     .expect(200)
-  const { leaders, own } = body as { leaders: { rank: number }[]; own: { rank: number } }
+  const { leaders, own } = response.body as { leaders: { rank: number }[]; own: { rank: number } }
   assert.equal(own.rank, 116)
   assert.deepEqual(
     leaders.slice(-5).map(({ rank }) => rank),
@@ -214,8 +214,8 @@ test('the site shows what it has, day by day, and who and what is busy', async (
   const person = await site.user(`s${randomUUID().slice(0, 8)}`)
   await answer(keyContributor(site, project, person), 25)
   await run('project-statistics', 'leaderboard', 'site-statistics')
-  const { body } = await site.http.get('/stats/').query({ response_format: 'json' }).expect(200)
-  const { days, noted, busyProjects, leaders, totals } = body as {
+  const response = await site.http.get('/stats/').query({ response_format: 'json' }).expect(200)
+  const { days, noted, busyProjects, leaders, totals } = response.body as {
     days: Day[]
     noted: { published: number; taskRuns: number }[]
     busyProjects: { shortName: string; nRuns: number; url: string }[]
