@@ -2,6 +2,7 @@ import { isId } from '../../lib/bridge.ts'
 import type { BridgeProject } from '../../lib/bridge.ts'
 import { CONTRIBUTE_STRINGS, withTranslation } from '../../lib/contribute-strings.ts'
 import type { ContributeStrings } from '../../lib/contribute-strings.ts'
+import { mustFind } from '../page-parts.ts'
 
 /** What the server wrote into the root element of the page. */
 export interface PageSettings {
@@ -57,12 +58,6 @@ export function readPageSettings(rootId: string): PageSettings {
     strings: withTranslation(CONTRIBUTE_STRINGS, jsonObject(text('strings'))),
     presenterStrings: texts(jsonObject(text('presenterStrings'))),
   }
-}
-
-function mustFind(id: string): HTMLElement {
-  const element = document.getElementById(id)
-  if (!element) throw new Error(`The page has no #${id}`)
-  return element
 }
 
 /** A count that the page does not tell is 0. */

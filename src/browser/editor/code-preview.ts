@@ -4,13 +4,14 @@ import { readPageSettings } from '../contribute/page-settings.ts'
 import { createPageView } from '../contribute/page-view.ts'
 import { hostPresenter } from '../contribute/presenter-host.ts'
 import { sampleSite } from '../contribute/sample-site.ts'
-import type { EditorStrings } from './editor-strings.ts'
+import { mustFind, mustHave } from '../page-parts.ts'
+import type { EditorPart, EditorStrings } from './editor-strings.ts'
 
 export interface PreviewOptions {
   strings: EditorStrings
   /** Stores the text that is to be shown. */
-  store(part: string): Promise<void>
-  goToLine(part: string, line: number): void
+  store(part: EditorPart): Promise<void>
+  goToLine(part: EditorPart, line: number): void
 }
 
 interface PreviewReply {
@@ -23,31 +24,30 @@ export function setUpPreview(form: HTMLFormElement, options: PreviewOptions): vo
   const root = mustFind('presenter-preview')
   const stage = mustFind('presenter-stage')
   const errors = mustFind('preview-errors')
-  const task = form.elements.namedItem('task')
-  const part = form.elements.namedItem('part')
-  if (!(task instanceof HTMLInputElement) || !(part instanceof HTMLSelectElement)) return
+  const task = mustHave(form, 'task', HTMLInputElement)
+  const part = mustHave(form, 'part', HTMLSelectElement)
 
   form.hidden = false
   form.addEventListener('submit', (event) => {
     event.preventDefault()
     const step = event.submitter instanceof HTMLButtonElement ? event.submitter.value : 'show'
-    void run(task, part.value, step)
+    void run(part.value as EditorPart, step)
   })
 
-  async function run(field: HTMLInputElement, shownPart: string, step: string): Promise<void> {
+  async function run(shownPart: EditorPart, step: string): Promise<void> {
     await options.store(shownPart)
-    const query = new URLSearchParams({ part: shownPart, task: field.value.trim(), step })
+    const query = new URLSearchParams({ part: shownPart, task: task.value.trim(), step })
     const response = await fetch(`${form.action}?${query.toString()}`, {
       headers: { Accept: 'application/json' },
     })
     if (!response.ok) {
-      sayIn(root, options.strings.noTask)
+      say(options.strings.noTask)
       return
     }
-    show((await response.json()) as PreviewReply, field, shownPart)
+    show((await response.json()) as PreviewReply, shownPart)
   }
 
-  function show({ frame, tasks }: PreviewReply, field: HTMLInputElement, shownPart: string): void {
+  function show({ frame, tasks }: PreviewReply, shownPart: EditorPart): void {
     errors.replaceChildren()
     stage.replaceChildren()
     delete stage.dataset['fit']
@@ -56,7 +56,7 @@ export function setUpPreview(form: HTMLFormElement, options: PreviewOptions): vo
       frameOrigin: frame.origin,
       frameSandbox: frame.sandbox,
     })
-    field.value = tasks[0] === undefined ? '' : String(tasks[0].id)
+    task.value = String(tasks[0]?.id ?? '')
     const settings = readPageSettings('presenter-preview')
     const view = createPageView(settings)
     const replyTo = sampleSite(
@@ -73,8 +73,8 @@ export function setUpPreview(form: HTMLFormElement, options: PreviewOptions): vo
         return Promise.resolve({ status, body: withOwnId(body, tasks) })
       },
       onMessage(message) {
-        if (message.type === 'taskShown') field.value = String(message.id)
-        else if (message.type === 'error') addError(errors, message, shownPart)
+        if (message.type === 'taskShown') task.value = String(message.id)
+        else if (message.type === 'error') addError(message, shownPart)
         else if (message.type === 'notify' && message.show) view.showNotice(message.text, message.notice)
         else if (message.type === 'notify') view.hideNotice()
       },
@@ -84,11 +84,7 @@ export function setUpPreview(form: HTMLFormElement, options: PreviewOptions): vo
     })
   }
 
-  function addError(
-    list: HTMLElement,
-    { text, line }: { text: string; line: number | null },
-    shownPart: string,
-  ): void {
+  function addError({ text, line }: { text: string; line: number | null }, shownPart: EditorPart): void {
     const item = document.createElement('li')
     if (line !== null) {
       const button = document.createElement('button')
@@ -101,7 +97,7 @@ export function setUpPreview(form: HTMLFormElement, options: PreviewOptions): vo
       item.append(button, ' ')
     }
     item.append(text)
-    list.append(item)
+    errors.append(item)
   }
 }
 
@@ -112,15 +108,8 @@ function withOwnId(body: Json, tasks: PreviewReply['tasks']): Json {
   return own === undefined ? body : { ...body, id: own.id }
 }
 
-function sayIn(root: HTMLElement, text: string): void {
-  const line = root.querySelector<HTMLElement>('#status-line')
-  if (!line) return
+function say(text: string): void {
+  const line = mustFind('status-line')
   line.hidden = false
   line.textContent = text
-}
-
-function mustFind(id: string): HTMLElement {
-  const element = document.getElementById(id)
-  if (!element) throw new Error(`The page has no #${id}`)
-  return element
 }

@@ -1,4 +1,5 @@
-import { isObject } from '../../lib/bridge.ts'
+import type { CodeMark } from './code-field.ts'
+import type { EditorPart } from './editor-strings.ts'
 
 /** What is kept: the fields of the form that hold the presenter. */
 export interface DraftFields {
@@ -11,9 +12,23 @@ export interface OtherDraft extends DraftFields {
   revision: number
 }
 
+/** What the site's check found. */
+export interface DraftWarning extends CodeMark {
+  part: EditorPart
+}
+
+/** The site's reply: how the draft stands, the other window's draft, or why it was not taken. */
+interface DraftReply {
+  revision: number
+  updated: string
+  warnings: DraftWarning[]
+  draft: OtherDraft | null
+  description?: string
+}
+
 export type DraftState =
   | { kind: 'unsaved' | 'saving' | 'offline' }
-  | { kind: 'saved'; time: Date; warnings: unknown }
+  | { kind: 'saved'; time: Date; warnings: readonly DraftWarning[] }
   | { kind: 'refused'; reason: string }
   | { kind: 'conflict'; other: OtherDraft | null }
 
@@ -71,7 +86,7 @@ export function createDraftKeeper(options: DraftKeeperOptions): DraftKeeper {
     options.onState({ kind: 'saving' })
     const body = JSON.stringify({ ...options.fields(), revision: String(revision), base: options.base })
     let response: Response
-    let reply: unknown
+    let reply: DraftReply
     try {
       response = await fetch(options.url, {
         method: 'POST',
@@ -79,29 +94,29 @@ export function createDraftKeeper(options: DraftKeeperOptions): DraftKeeper {
         body,
         keepalive: document.visibilityState === 'hidden' && new Blob([body]).size < LEAVING_BYTES_MAX,
       })
-      reply = await response.json()
+      reply = (await response.json()) as DraftReply
     } catch {
       isDirty = true
       options.onState({ kind: 'offline' })
       schedule(RETRY_MS)
       return
     }
-    receive(response, isObject(reply) ? reply : {})
+    receive(response, reply)
   }
 
-  function receive({ status, ok }: Response, reply: Record<string, unknown>): void {
+  function receive({ status, ok }: Response, reply: DraftReply): void {
     if (ok) {
-      revision = Number(reply['revision'])
-      const time = new Date(String(reply['updated']))
-      options.onState(isDirty ? { kind: 'unsaved' } : { kind: 'saved', time, warnings: reply['warnings'] })
+      revision = reply.revision
+      const time = new Date(reply.updated)
+      options.onState(isDirty ? { kind: 'unsaved' } : { kind: 'saved', time, warnings: reply.warnings })
     } else if (status === 409) {
       isDirty = true
       isBlocked = true
-      options.onState({ kind: 'conflict', other: otherDraft(reply['draft']) })
+      options.onState({ kind: 'conflict', other: reply.draft })
     } else {
       // What is too long is not less so the next time: only another change is worth a try.
       isDirty = true
-      options.onState({ kind: 'refused', reason: textOf(reply['description']) || String(status) })
+      options.onState({ kind: 'refused', reason: reply.description ?? String(status) })
       if (status >= 500 || status === 429) schedule(RETRY_MS)
     }
   }
@@ -128,17 +143,4 @@ export function createDraftKeeper(options: DraftKeeperOptions): DraftKeeper {
     },
     revision: () => revision,
   }
-}
-
-function otherDraft(draft: unknown): OtherDraft | null {
-  if (!isObject(draft)) return null
-  return {
-    revision: Number(draft['revision']),
-    code: textOf(draft['code']),
-    tutorial: textOf(draft['tutorial']),
-  }
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : ''
 }

@@ -20,3 +20,7 @@ export interface EditorStrings {
   noTask: string
   frameSlow: string
 }
+
+/** The two texts of a presenter. */
+export const EDITOR_PARTS = ['presenter', 'tutorial'] as const
+export type EditorPart = (typeof EDITOR_PARTS)[number]

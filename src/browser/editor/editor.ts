@@ -9,15 +9,16 @@
  *   #preview-form      see code-preview.ts
  *   [data-compares]    see comparison.ts
  */
-import { isObject } from '../../lib/bridge.ts'
+import { mustFind, mustHave } from '../page-parts.ts'
 import { upgradeTextArea } from './code-field.ts'
 import type { CodeField, CodeMark } from './code-field.ts'
 import { setUpPreview } from './code-preview.ts'
 import { upgradeComparisons } from './comparison.ts'
 import { showConflict } from './draft-conflict.ts'
 import { createDraftKeeper } from './draft-keeper.ts'
-import type { DraftState } from './draft-keeper.ts'
-import type { EditorStrings } from './editor-strings.ts'
+import type { DraftState, DraftWarning } from './draft-keeper.ts'
+import { EDITOR_PARTS } from './editor-strings.ts'
+import type { EditorPart, EditorStrings } from './editor-strings.ts'
 
 const form = document.getElementById('code-form')
 if (form instanceof HTMLFormElement) setUpEditor(form)
@@ -25,50 +26,39 @@ upgradeComparisons()
 
 interface Part {
   field: CodeField
-  warnings: HTMLElement | null
+  warnings: HTMLElement
 }
 
 function setUpEditor(codeForm: HTMLFormElement): void {
   const strings = JSON.parse(codeForm.dataset['strings'] ?? '{}') as EditorStrings
   const isExample = 'isExample' in codeForm.dataset
-  const stateLine = document.getElementById('draft-state')
-  const conflict = document.getElementById('draft-conflict')
-  const revisionField = codeForm.elements.namedItem('revision')
-  const upgrade = (area: Element | RadioNodeList | null) => {
-    if (!(area instanceof HTMLTextAreaElement)) throw new Error('The form has no such text area')
-    return upgradeTextArea(area, {
-      keysHint: strings.keys,
-      onChange() {
-        keeper.changed()
-      },
-    })
+  const stateLine = mustFind('draft-state')
+  const conflict = mustFind('draft-conflict')
+  const revisionField = mustHave(codeForm, 'revision', HTMLInputElement)
+  const parts: Record<EditorPart, Part> = {
+    presenter: part('presenter', 'code'),
+    tutorial: part('tutorial', 'tutorial'),
   }
-  const parts: Record<string, Part> = {
-    presenter: part('presenter', upgrade(codeForm.elements.namedItem('code'))),
-    tutorial: part('tutorial', upgrade(codeForm.elements.namedItem('tutorial'))),
-  }
-  const text = (name: string) => parts[name]?.field.text() ?? ''
-  const fields = () => ({ code: text('presenter'), tutorial: text('tutorial') })
+  const fields = () => ({ code: parts.presenter.field.text(), tutorial: parts.tutorial.field.text() })
 
   const keeper = createDraftKeeper({
     url: codeForm.dataset['draftUrl'] ?? '',
-    revision: Number(valueOf(codeForm, 'revision')),
-    base: valueOf(codeForm, 'base'),
+    revision: Number(revisionField.value),
+    base: mustHave(codeForm, 'base', HTMLInputElement).value,
     fields,
     onState(state) {
-      if (stateLine) tell(stateLine, state, strings)
-      if (revisionField instanceof HTMLInputElement) revisionField.value = String(keeper.revision())
-      if (state.kind === 'saved')
-        for (const [name, each] of Object.entries(parts)) showWarnings(each, name, state.warnings)
-      if (state.kind === 'conflict' && conflict) {
+      tell(stateLine, state, strings)
+      revisionField.value = String(keeper.revision())
+      if (state.kind === 'saved') for (const name of EDITOR_PARTS) showWarnings(name, state.warnings)
+      if (state.kind === 'conflict') {
         const { other } = state
         showConflict(conflict, other, {
           strings,
           mine: fields,
           keepMine: () => void keeper.keepMine(other),
           takeOther(theirs) {
-            parts['presenter']?.field.setText(theirs.code)
-            parts['tutorial']?.field.setText(theirs.tutorial)
+            parts.presenter.field.setText(theirs.code)
+            parts.tutorial.field.setText(theirs.tutorial)
             keeper.takeOther(theirs)
           },
         })
@@ -78,41 +68,38 @@ function setUpEditor(codeForm: HTMLFormElement): void {
 
   for (const each of Object.values(parts)) {
     each.field.showMarks(marksIn(each.warnings))
-    each.warnings?.addEventListener('click', (event) => {
-      const link = event.target instanceof Element ? event.target.closest('[data-line]') : null
-      if (!(link instanceof HTMLElement)) return
+    each.warnings.addEventListener('click', (event) => {
+      const link = event.target
+      if (!(link instanceof HTMLElement) || !('line' in link.dataset)) return
       event.preventDefault()
       each.field.goToLine(Number(link.dataset['line']))
     })
   }
   sendInOrder(codeForm, keeper)
-  setUpPreviewOf(keeper)
+  setUpPreview(mustFind('preview-form', HTMLFormElement), {
+    strings,
+    // A tutorial, and an example of ours, are shown from a draft only.
+    store: (shown) => keeper.flush({ force: keeper.revision() === 0 && (isExample || shown === 'tutorial') }),
+    goToLine(shown, line) {
+      parts[shown].field.goToLine(line)
+    },
+  })
 
-  function setUpPreviewOf({ flush, revision }: typeof keeper): void {
-    const previewForm = document.getElementById('preview-form')
-    if (!(previewForm instanceof HTMLFormElement)) return
-    setUpPreview(previewForm, {
-      strings,
-      // A tutorial, and an example of ours, are shown from a draft only.
-      store: (shown) => flush({ force: revision() === 0 && (isExample || shown === 'tutorial') }),
-      goToLine(shown, line) {
-        parts[shown]?.field.goToLine(line)
+  function part(name: EditorPart, fieldName: string): Part {
+    const field = upgradeTextArea(mustHave(codeForm, fieldName, HTMLTextAreaElement), {
+      keysHint: strings.keys,
+      onChange() {
+        keeper.changed()
       },
     })
+    return { field, warnings: mustFind(`${name}-warnings`) }
   }
 
-  function part(name: string, field: CodeField): Part {
-    return { field, warnings: document.getElementById(`${name}-warnings`) }
-  }
-
-  function showWarnings({ field, warnings }: Part, name: string, found: unknown): void {
-    const marks = (Array.isArray(found) ? (found as unknown[]) : []).flatMap((warning) => {
-      if (!isObject(warning) || warning['part'] !== name) return []
-      const { line, column, text: words } = warning
-      return typeof words === 'string' ? [{ line: Number(line), column: Number(column), text: words }] : []
-    })
+  function showWarnings(name: EditorPart, found: readonly DraftWarning[]): void {
+    const { field, warnings } = parts[name]
+    const marks = found.filter((warning) => warning.part === name)
     field.showMarks(marks)
-    warnings?.replaceChildren(...marks.map((mark) => warningItem(mark, strings)))
+    warnings.replaceChildren(...marks.map((mark) => warningItem(mark, strings)))
   }
 }
 
@@ -133,11 +120,14 @@ function sendInOrder(codeForm: HTMLFormElement, keeper: ReturnType<typeof create
       })
     })
   })
-  document.getElementById('discard-form')?.addEventListener('submit', (event) => {
-    isSending = true
-    const field = event.target instanceof HTMLFormElement && event.target.elements.namedItem('revision')
-    if (field instanceof HTMLInputElement) field.value = String(keeper.revision())
-  })
+  const discardForm = document.getElementById('discard-form')
+  if (discardForm instanceof HTMLFormElement) {
+    const revision = mustHave(discardForm, 'revision', HTMLInputElement)
+    discardForm.addEventListener('submit', () => {
+      isSending = true
+      revision.value = String(keeper.revision())
+    })
+  }
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'hidden' && !isSending) void keeper.flush()
   })
@@ -179,15 +169,9 @@ function warningItem({ line, text }: CodeMark, strings: EditorStrings): HTMLElem
 }
 
 /** What the page lists already. */
-function marksIn(list: HTMLElement | null): CodeMark[] {
-  return [...(list?.querySelectorAll('li') ?? [])].map((item) => {
-    const link = item.querySelector<HTMLElement>('[data-line]')
-    const text = item.textContent.replace(link?.textContent ?? '', '').trim()
-    return { line: Number(link?.dataset['line'] ?? 1), column: 1, text }
+function marksIn(list: HTMLElement): CodeMark[] {
+  return [...list.querySelectorAll('li')].map((item) => {
+    const [, words] = item.childNodes
+    return { line: item.value, column: 1, text: words?.textContent?.trim() ?? '' }
   })
-}
-
-function valueOf(codeForm: HTMLFormElement, name: string): string {
-  const field = codeForm.elements.namedItem(name)
-  return field instanceof HTMLInputElement ? field.value : ''
 }
