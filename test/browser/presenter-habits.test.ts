@@ -384,6 +384,40 @@ for (const [form, settings] of Object.entries(FORMS)) {
       await page.waitForFunction('() => document.getElementById("presenter-frame").offsetHeight > 1400')
     })
 
+    test('asks before what somebody typed is left, until it is saved', async (t) => {
+      const markup = '<textarea aria-label="Text"></textarea>'
+      const { frame, page, address } = await visit(t, `${ANSWERING} pybossa.run('birds')`, markup)
+      await frame.getByText('Task 1').waitFor()
+      await frame.getByLabel('Text').fill('Long')
+      await frame.getByLabel('Text').pressSequentially('er')
+      const asked = page.waitForEvent('dialog')
+      const left = page.goto(address)
+      const dialog = await asked
+      assert.equal(dialog.type(), 'beforeunload')
+      await dialog.accept()
+      await left
+      await frame.getByLabel('Text').pressSequentially('Long')
+      await frame.getByRole('button', { name: 'Yes' }).click()
+      await frame.getByText('Task 2').waitFor()
+      await page.getByText('Saved', { exact: true }).waitFor()
+      const questions: string[] = []
+      page.on('dialog', (another) => {
+        questions.push(another.type())
+        void another.accept()
+      })
+      await page.goto(address)
+      assert.deepEqual(questions, [])
+    })
+
+    test('hears number keys that are pressed on the page around it', async (t) => {
+      const script = `${ANSWERING} pybossa.run('birds')
+        $(document).on('keydown keyup', function (event) { log(event.type + ' ' + event.key + ' ' + event.which) })`
+      const opened = await visit(t, script)
+      await opened.frame.getByText('Task 1').waitFor()
+      await opened.page.locator('#skip-task').press('2')
+      assert.deepEqual((await logged(opened, 'keyup')).slice(-2), ['keydown 2 50', 'keyup 2 50'])
+    })
+
     test('has names of its own, whatever the page around it calls its parts', async (t) => {
       const markup = '<p id="status-line">Mine</p><button id="skip-task">Mine</button><i id="contribute"></i>'
       const { frame, page } = await visit(t, `${ANSWERING} pybossa.run('birds')`, markup)

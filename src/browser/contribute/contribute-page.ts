@@ -276,6 +276,7 @@ function createVisit(settings: PageSettings, view: PageView): Visit {
     },
     noteTaskRun(taskId) {
       done.add(taskId)
+      dirty = false
     },
     taskToOpen: () => (isOpen(current) ? current : ([...given].find(isOpen) ?? null)),
     taskRunCount: () => done.size,

@@ -17,7 +17,9 @@ import { ensureCookies } from './stand-ins/cookies.ts'
 import { showDialogues } from './stand-ins/dialogues.ts'
 import { keepAddress } from './stand-ins/history.ts'
 import { followLinks } from './stand-ins/links.ts'
+import { pressKey } from './stand-ins/outer-keys.ts'
 import { ensureStorage } from './stand-ins/storage.ts'
+import { noticeWork } from './stand-ins/typed-work.ts'
 
 const frame = readFrameDocument()
 const connected = connectBridge(frame.site)
@@ -38,6 +40,9 @@ followLinks(frame.site, (path) => {
 showDialogues((top, height) => {
   send({ type: 'reveal', top, height })
 })
+const workIsOver = noticeWork(() => {
+  send({ type: 'dirty', dirty: true })
+})
 void connected.then(atHome)
 
 function send(message: FrameMessage): void {
@@ -50,6 +55,10 @@ function atHome(bridge: BridgeClient): void {
   document.documentElement.lang = bridge.init.locale
   const locale = document.getElementById('PYBOSSA_USER_LOCALE')
   if (locale) locale.textContent = bridge.init.locale
+  bridge.onMessage((message) => {
+    if (message.type === 'key') pressKey(message.key)
+    else if (message.type === 'state' || message.type === 'skip') workIsOver()
+  })
   followContentHeight((height) => {
     bridge.send({ type: 'resize', height })
   })
