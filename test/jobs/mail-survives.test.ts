@@ -114,7 +114,7 @@ test('a new password never waits behind a newsletter', async (t) => {
   const smtp = await startSmtp(t)
   const job = await startJobApp(t, { MAIL_URL: smtp.url, MAIL_LIMIT: 'off' })
   const to = await newOwner(job)
-  const view = { count: 1, projects: [] }
+  const view = { count: 1, projects: [], url: 'http://localhost:3000/' }
   await job.db().write(async (tx) => {
     for (let n = 0; n < 60; n += 1) {
       const notice = { to, kind: 'weekly-report', subject: 'News', template: 'weekly-report', view } as const

@@ -74,6 +74,7 @@ async function report(
     template: 'weekly-report',
     view: {
       count,
+      url: `${app.config.site.url}/account/projects`,
       projects: projects.map((project) => ({ ...project, url: projectUrl(app, project) })),
     },
   })
