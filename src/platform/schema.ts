@@ -143,6 +143,7 @@ export interface ExportSubscription {
   id: Generated<number>
   is_delta: Generated<boolean>
   last_cut: string | null
+  last_taken: string | null
   next_due: string
   period: string
   project_id: number
