@@ -12,6 +12,7 @@ import { leaderboard } from './leaderboard.ts'
 import { noteTaskCompleted } from './note-task-completed.ts'
 import { projectStatistics } from './project-statistics.ts'
 import { rebuildExports } from './rebuild-exports.ts'
+import { readBouncesJob } from './read-bounces.ts'
 import { reorderTasks } from './reorder-tasks.ts'
 import { reportWeekJob } from './report-week.ts'
 import { runSubscriptions } from './run-subscriptions.ts'
@@ -37,6 +38,7 @@ export const jobs = {
   'note-task-completed': noteTaskCompleted,
   'project-statistics': projectStatistics,
   'rebuild-exports': rebuildExports,
+  'read-bounces': readBouncesJob,
   'reorder-tasks': reorderTasks,
   'report-week': reportWeekJob,
   'run-subscriptions': runSubscriptions,

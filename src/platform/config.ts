@@ -61,6 +61,12 @@ const Variables = z.object({
   MAIL_URL: z.url({ protocol: /^smtps?$/ }).optional(),
   MAIL_FROM: text.default('Manyhands <no-reply@localhost>'),
   MAIL_BOUNCES_TO: z.email().optional(),
+  MAIL_BOUNCES_URL: z
+    .url({
+      protocol: /^imaps?$/,
+      error: 'is no address of a mailbox, such as imaps://user:password@host/INBOX',
+    })
+    .optional(),
   MAIL_EVENTS_SECRET: text.min(16, 'has at least 16 characters').optional(),
   MAILGUN_SIGNING_KEY: text.optional(),
   MAIL_LIMIT: z
@@ -165,6 +171,8 @@ export interface Config {
     readonly from: string
     /** Where mail servers send their reports of mails that could not be delivered, when not to `from`. */
     readonly bouncesTo: string | undefined
+    /** The mailbox to which they come, by IMAP. */
+    readonly bouncesUrl: string | undefined
     /** So many mails to one address; undefined lifts the limit. */
     readonly limit: RateLimit | undefined
   }
@@ -239,6 +247,7 @@ export function loadConfig(env: Environment): Config {
       smtpUrl: v.MAIL_URL,
       from: v.MAIL_FROM,
       bouncesTo: v.MAIL_BOUNCES_TO,
+      bouncesUrl: v.MAIL_BOUNCES_URL,
       limit: v.MAIL_LIMIT === 'off' ? undefined : oneLimit(v.MAIL_LIMIT),
     },
     rateLimit: rateLimit(v.RATE_LIMIT),

@@ -55,6 +55,7 @@ test('every setting reaches its part', (t) => {
     REDIS_QUEUE_SENTINELS: 'c.example',
     MAIL_URL: 'smtps://mail.example',
     MAIL_BOUNCES_TO: 'bounces@hands.example',
+    MAIL_BOUNCES_URL: 'imaps://a:b@mail.example/INBOX',
     MAIL_LIMIT: 'off',
     INACTIVE_ACCOUNT_DAYS: '730',
     MAIL_EVENTS_SECRET: 'sixteen characters',
@@ -87,6 +88,7 @@ test('every setting reaches its part', (t) => {
   })
   assert.equal(config.rateLimit, undefined)
   assert.deepEqual([config.secrets.mailEvents, config.secrets.mailgun], ['sixteen characters', 'key'])
+  assert.equal(config.mail.bouncesUrl, 'imaps://a:b@mail.example/INBOX')
   assert.deepEqual([config.mail.limit, config.mail.bouncesTo], [undefined, 'bounces@hands.example'])
   assert.equal(config.accounts.inactiveDays, 730)
   assert.deepEqual(

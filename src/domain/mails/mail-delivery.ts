@@ -10,6 +10,7 @@ import { unsubscribeUrl } from './choice-service.ts'
 import { isDeadAddress } from './dead-address.ts'
 import { countSent, findMail, markNotSent, markSent } from './mail-repository.ts'
 import type { Mail } from './mail-repository.ts'
+import { messageIdOf } from './message-id.ts'
 import { findSuppression, insertSuppression } from './suppression-repository.ts'
 
 /** While the mail server is away, mails wait this long between two attempts, and at most this long altogether. */
@@ -129,11 +130,6 @@ function asJobError(error: unknown, mail: Mail): unknown {
   if (failure === 'refused') return new PermanentError(message, { cause: error })
   const isYoung = Date.now() - Date.parse(mail.created) < AWAY_MS_MAX
   return failure === 'away' && isYoung ? new PostponeError(message, AWAY_SECONDS, { cause: error }) : error
-}
-
-/** The same for every attempt; the time tells mails of two databases on one host apart. */
-function messageIdOf(app: Pick<App, 'config'>, { id, created }: Mail): string {
-  return `<mail-${id}-${created.replace(/\D/g, '')}@${new URL(app.config.site.url).hostname}>`
 }
 
 /** Notes that a mail will not be sent, where its reader's list shows it. */

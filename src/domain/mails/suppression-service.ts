@@ -2,6 +2,7 @@ import { NotFoundError } from '../../lib/errors.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import { markReturned } from './mail-repository.ts'
+import { mailIdOf } from './message-id.ts'
 import {
   deleteSuppression,
   findSuppression,
@@ -45,9 +46,9 @@ async function noteFailures(tx: Tx, failures: readonly Failure[]): Promise<numbe
   let added = 0
   for (const { messageId = '', ...failure } of failures) {
     if (await insertSuppression(tx, failure)) added += 1
-    const [, mailId] = /^<?mail-(\d{1,15})-/.exec(messageId) ?? []
+    const mailId = mailIdOf(messageId)
     if (mailId !== undefined && failure.cause === 'bounce')
-      await markReturned(tx, Number(mailId), failure.address, failure.detail)
+      await markReturned(tx, mailId, failure.address, failure.detail)
   }
   return added
 }
