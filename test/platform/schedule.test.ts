@@ -104,7 +104,7 @@ test('a slot that was missed is caught up once within its grace, and not after i
     'reorder-tasks': { ...jobs['reorder-tasks'], schedule, graceSeconds: 300 },
     'clean-up': { ...jobs['clean-up'], schedule, graceSeconds: 3_600 },
   }
-  for (const _ of [1, 2]) {
+  for (let round = 0; round < 2; round += 1) {
     const schedulers = [1, 2].map(() => startSchedules(job.app, catalogue))
     await eventually(async () => (await slotsOf(job)).length > 0)
     await Promise.all(schedulers.map((scheduler) => scheduler.stop()))

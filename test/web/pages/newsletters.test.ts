@@ -81,7 +81,7 @@ test('an admin writes a newsletter, tries it, sends it to who wants it, and sees
   await rowsOf(site, `update mail set error = 'x' where recipient = $1`, [second.email])
   await waitForReplica()
   const done = await admin.http.get(page).expect(200, /2 mails queued/)
-  assert.match(done.text, /<li>1 left<\/li><li>1 was not delivered<\/li>/)
+  assert.match(done.text, /<li>1 sent<\/li><li>1 was not delivered<\/li>/)
   await admin.http.get('/admin/newsletters').expect(200, /Spring &amp; more/)
 })
 
