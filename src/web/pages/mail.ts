@@ -25,7 +25,6 @@ export function mailRoutes(app: App, views: Views): Router<RequestState> {
     views.render(ctx, 'pages/mail/list.html', {
       mails: (await listMailsFor(db, viewer)).map(mailRow),
       delivers: app.mailer.delivers,
-      email: viewer.email,
       suppression: (await getSuppression(db, viewer.email)) ?? null,
     })
   })
