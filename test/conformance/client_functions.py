@@ -3,6 +3,7 @@
 Arguments: address, key of a project's owner who is an admin too, id of a project with completed tasks and results.
 Writes one JSON object a line: {"name": ..., "passed": ..., "said": ...}.
 """
+import base64
 import inspect
 import json
 import sys
@@ -67,7 +68,8 @@ call('delete_task', tasks[1].id, check=lambda done: done is True)
 call('delete_task', tasks[1].id, check=lambda e: e['status_code'] == 404 and 'task' in e['target'])
 
 with tempfile.NamedTemporaryFile(suffix='.png') as picture:
-    picture.write(b'\x89PNG\r\n\x1a\n' + bytes(range(256)))
+    picture.write(base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk'
+                                   '+A8AAQUBAScY42YAAAAASUVORK5CYII='))
     picture.flush()
     helping = call('create_helpingmaterial', project.id, {}, file_path=picture.name,
                    check=lambda h: h.id > 0 and h.media_url and h.info['file_name'])

@@ -50,7 +50,7 @@ async function addMaterial(site: TestApp, owner: TestUser, fields: Record<string
 for (const [form, site] of Object.entries(forms)) {
   test(`${form}: a file that broke off goes on, and then belongs to the form that names it`, async () => {
     const owner = await site.user()
-    const content = randomBytes(8 * MB)
+    const content = Buffer.concat([Buffer.from('words'), randomBytes(8 * MB)])
     const { headers } = await begin(owner, content.length).expect(201)
     const address = String(headers['location'])
     assert.match(address, new RegExp(`^/resumable/${owner.id}-[0-9a-f]{32}$`))

@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
+import { extname } from 'node:path'
 import anyAscii from 'any-ascii'
 import { InvalidError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import type { Json } from '../../platform/schema.ts'
+import { mustBeWhatItSays } from './content-check.ts'
 import { attach, deleteUpload, detach, insertUpload, isUnattached, listUnused } from './upload-repository.ts'
 import type { Upload, UploadOwner } from './upload-repository.ts'
 
@@ -25,7 +27,7 @@ const STEM_CHARS_MAX = 60
  *
  * @param container whose files it is kept with, such as user_5.
  * @param file nothing is kept when it is undefined.
- * @throws InvalidError for a kind of file that this site does not take.
+ * @throws InvalidError for a kind of file that this site does not take, or one that is not what its name says.
  */
 export async function keepingUpload<T>(
   app: Pick<App, 'config' | 'files' | 'log'>,
@@ -36,6 +38,7 @@ export async function keepingUpload<T>(
 ): Promise<T> {
   if (!file) return work(undefined)
   const fileName = storedName(app, file.name)
+  await mustBeWhatItSays(file.path, extname(fileName).slice(1))
   // The row comes first: a file that a killed process leaves is known, and cleaned up some day.
   const upload = await db.call((primary) => insertUpload(primary, container, fileName), { silent: true })
   try {

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { test } from 'node:test'
+import { crc32 } from 'node:zlib'
 import pg from 'pg'
 import type { Test } from 'supertest'
 import { assertRefused, bodyOf, by } from '../../support/api.ts'
@@ -18,6 +19,7 @@ import {
   rowsOf,
 } from '../../support/builders.ts'
 import { untilFileEnds } from '../../support/file-ending.ts'
+import { EMPTY_ZIP, pictureOf } from '../../support/pictures.ts'
 import { waitForReplica } from '../../support/servers.ts'
 
 const MB = 1024 * 1024
@@ -85,7 +87,7 @@ function pathOf(object: Body): string {
   return url.pathname
 }
 
-const png = () => ({ name: 'bird.png', content: randomBytes(100_000) })
+const png = () => ({ name: 'bird.png', content: pictureOf('png', 100_000) })
 
 async function assertServed(object: Body, content: Buffer): Promise<void> {
   const response = await site.http.get(pathOf(object)).buffer().responseType('blob').expect(200)
@@ -104,7 +106,7 @@ for (const noun of NOUNS) {
   const { path, writer, container } = noun
 
   test(`the file of a ${path} is kept byte for byte, changed, and goes with it`, async () => {
-    const [first, second] = [png(), { name: 'Other Bird.JPG', content: randomBytes(5) }]
+    const [first, second] = [png(), { name: 'Other Bird.JPG', content: pictureOf('jpeg') }]
     const made = await bodyOf(uploaded(noun, first, { info: '{"a": 1}' }))
     assert.equal(typeof made['id'], 'number')
     const info = made['info'] as Body
@@ -232,7 +234,7 @@ test('a file name of any kind becomes a harmless one of its own', async () => {
     ['-rf.png', /^[0-9a-f]{24}--rf\.png$/],
   ]
   for (const [name, expected] of names) {
-    const content = Buffer.from(name)
+    const content = pictureOf('png')
     const made = await bodyOf(material({ name, content }))
     assert.match(String((made['info'] as Body)['file_name']), expected, name)
     await assertServed(made, content)
@@ -271,17 +273,25 @@ test('an object that names the file of another does not take it along when it go
 })
 
 test('a file is served so that nothing of it can run on the site', async () => {
-  const kinds: [string, RegExp, string | undefined][] = [
-    ['a.png', /^image\/png$/, undefined],
-    ['a.jpeg', /^image\/jpeg$/, undefined],
-    ['a.svg', /^image\/svg\+xml/, 'attachment'],
-    ['a.js', /^text\/javascript/, undefined],
-    ['a.css', /^text\/css/, undefined],
-    ['a.html', /^text\/html/, 'attachment'],
-    ['a.zip', /^application\/zip$/, 'attachment'],
+  const script = Buffer.from('alert(document.domain)')
+  const drawing = Buffer.from(
+    `<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><script>${script}</script></svg>`,
+  )
+  const page = Buffer.from(`<!doctype html><script>${script}</script>`)
+  // A picture for who looks at its beginning, a page or script for who reads on.
+  const both = (format: 'png' | 'jpeg' | 'gif') => Buffer.concat([pictureOf(format), page])
+  const kinds: [string, Buffer, RegExp, string | undefined][] = [
+    ['a.png', both('png'), /^image\/png$/, undefined],
+    ['a.jpeg', both('jpeg'), /^image\/jpeg$/, undefined],
+    ['a.gif', both('gif'), /^image\/gif$/, undefined],
+    ['a.svg', drawing, /^image\/svg\+xml/, 'attachment'],
+    ['b.svg', drawing.subarray(21), /^image\/svg\+xml/, 'attachment'],
+    ['a.js', script, /^text\/javascript/, undefined],
+    ['a.css', script, /^text\/css/, undefined],
+    ['a.html', page, /^text\/html/, 'attachment'],
+    ['a.zip', EMPTY_ZIP, /^application\/zip$/, 'attachment'],
   ]
-  for (const [name, type, disposition] of kinds) {
-    const content = Buffer.from('alert(document.domain)')
+  for (const [name, content, type, disposition] of kinds) {
     const made = await bodyOf(material({ name, content }))
     const { headers } = await site.http.get(pathOf(made)).expect(200)
     assert.match(headers['content-type'] ?? '', type, name)
@@ -295,6 +305,38 @@ test('a file is served so that nothing of it can run on the site', async () => {
     assert.equal(headers['content-length'], String(content.length))
   }
 })
+
+test('a file that is not what its name says is refused, and nothing of it is kept', async () => {
+  const empty = Buffer.alloc(0)
+  const page = Buffer.from('<!doctype html><script>alert(1)</script>')
+  const broken = pictureOf('png').subarray(0, 30)
+  const hostile: [string, Buffer, RegExp][] = [
+    ['a.png', empty, /This file is empty/],
+    ['a.js', empty, /This file is empty/],
+    ['a.png', page, /called \.png, and holds something else/],
+    ['a.png', pictureOf('gif'), /called \.png, and holds a \.gif/],
+    ['a.png', EMPTY_ZIP, /holds a \.zip/],
+    ['a.gif', Buffer.from('<?xml version="1.0"?><svg/>'), /holds a \.xml/],
+    ['a.zip', pictureOf('jpeg'), /holds a \.jpg/],
+    ['a.js', pictureOf('png'), /called \.js, and holds a \.png/],
+    ['a.html', EMPTY_ZIP, /called \.html, and holds a \.zip/],
+    ['a.png', broken, /This picture cannot be read: it is broken/],
+    ['a.png', bombOf(20_000), /20000 × 20000 pixels, and 100 million are the most/],
+  ]
+  await assertNothingKept(async () => {
+    for (const [name, content, message] of hostile)
+      await assertRefused(material({ name, content }), [415, 'DBIntegrityError', message])
+  })
+})
+
+/** A picture whose beginning promises so many pixels to a side; of the rest there is little. */
+function bombOf(side: number): Buffer {
+  const picture = Buffer.from(pictureOf('png'))
+  picture.writeUInt32BE(side, 16)
+  picture.writeUInt32BE(side, 20)
+  picture.writeUInt32BE(crc32(picture.subarray(12, 29)), 29)
+  return picture
+}
 
 test('a player gets the part that it asks for, and a new version whole', async () => {
   const file = png()
@@ -365,7 +407,8 @@ test('a task run may bring a file', async () => {
       .field('task_id', String(taskId))
       .attach('file', content, { filename: fileName })
 
-  const content = randomBytes(50_000)
+  const content = pictureOf('gif', 50_000)
+  const drawn = pictureOf('png')
   const user = keyContributor(site, answered, stranger)
   await user.newTask({ limit: 2 }).expect(200)
   const info = JSON.stringify({ seen: 'bird' })
@@ -378,7 +421,7 @@ test('a task run may bring a file', async () => {
   assert.deepEqual([read['media_url'], read['info']], [first['media_url'], first['info']])
 
   // A canvas has no file name of its own; an answer that is no object stays what it is.
-  const blob = await bodyOf(by(stranger, send(unnamed, 'blob', content)).field('info', '"word"'))
+  const blob = await bodyOf(by(stranger, send(unnamed, 'blob', drawn)).field('info', '"word"'))
   assert.match(pathOf(blob), /\.png$/)
   assert.equal(blob['info'], 'word')
 
@@ -396,17 +439,17 @@ test('a task run may bring a file', async () => {
       .expect(200)
     return response.body as Body
   }
-  const once = await repeated(content)
+  const once = await repeated(drawn)
   assert.match(pathOf(once), /^\/uploads\/anonymous\//)
   assert.deepEqual(Object.keys(once['info'] as Body).sort(), ['container', 'file_name'])
   await assertNothingKept(async () => {
     // Sent again, it is the first task run with its first file.
-    assert.deepEqual(await repeated(randomBytes(10)), once)
-    await assertRefused(by(stranger, send(known, 'a.png', content)), [403, 'Forbidden', /already/])
-    await assertRefused(send(known, 'a.png', content), [403, 'Forbidden'])
+    assert.deepEqual(await repeated(pictureOf('png')), once)
+    await assertRefused(by(stranger, send(known, 'a.png', drawn)), [403, 'Forbidden', /already/])
+    await assertRefused(send(known, 'a.png', drawn), [403, 'Forbidden'])
     await assertRefused(by(stranger, send(known, 'a.exe', content)), [415, 'DBIntegrityError'])
   })
-  await assertServed(once, content)
+  await assertServed(once, drawn)
 })
 
 test('a task run and its file are stored together or not at all', async (t) => {
@@ -417,7 +460,7 @@ test('a task run and its file are stored together or not at all', async (t) => {
   await direct.connect()
   t.after(() => direct.end())
   for (const [n, query] of [{}, { next: 1 }].entries()) {
-    const content = randomBytes(1_000)
+    const content = pictureOf('gif')
     const send = () =>
       by(stranger, site.http.post('/api/taskrun'))
         .query(query)
@@ -435,7 +478,7 @@ test('a task run and its file are stored together or not at all', async (t) => {
 test('a file without a content type is a file, as PyBossa’s Python client sends it', async () => {
   const parts = [
     `--x\r\nContent-Disposition: form-data; name="project_id"\r\n\r\n${project.id}`,
-    '--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\nbytes of a picture',
+    '--x\r\nContent-Disposition: form-data; name="file"; filename="a.js"\r\n\r\nwords of a script',
     '--x--\r\n',
   ]
   const sent = by(owner, site.http.post('/api/helpingmaterial'))
@@ -443,5 +486,5 @@ test('a file without a content type is a file, as PyBossa’s Python client send
     .send(parts.join('\r\n'))
   const { media_url: url } = await bodyOf(sent)
   const response = await site.http.get(new URL(String(url)).pathname).expect(200)
-  assert.equal(String(response.body), 'bytes of a picture')
+  assert.equal(response.text, 'words of a script')
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
+import { pictureOf } from '../../../support/pictures.ts'
 import { answeredProject, exportedJson } from '../../../support/answered-project.ts'
 import { assertRefused, bodyOf, by, listOf, refusal } from '../../../support/api.ts'
 import type { Body } from '../../../support/api.ts'
@@ -125,7 +126,7 @@ test('43. A task wants 30 task runs unless it says otherwise', async () => {
 test('44. A helping material with a file keeps it when its info is added to', async () => {
   const { id: projectId } = await draftProject(site, owner)
   const request = by(owner, site.http.post('/api/helpingmaterial')).field('project_id', projectId)
-  const made = await bodyOf(request.attach('file', Buffer.from('PNG'), 'bird.png'))
+  const made = await bodyOf(request.attach('file', pictureOf('png'), 'bird.png'))
   const info = made['info'] as Body
   assert.ok(Number.isInteger(made['id']))
   for (const value of [info['container'], info['file_name'], made['media_url']])

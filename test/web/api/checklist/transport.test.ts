@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import { apiOperations } from '../../../../src/web/api/api-routes.ts'
+import { pictureOf } from '../../../support/pictures.ts'
 import { assertRefused, bodyOf, by, refusal } from '../../../support/api.ts'
 import type { Body } from '../../../support/api.ts'
 import { startTestApp } from '../../../support/app.ts'
@@ -94,7 +95,7 @@ test('9. The key in the address counts for every method and body', async () => {
   await site.http.put(path).query(key).send({ info: 1 }).expect(200)
   await site.http.delete(path).query(key).expect(204)
   const upload = site.http.post('/api/helpingmaterial').query(key).field('project_id', project.id)
-  await upload.attach('file', Buffer.from('png'), 'bird.png').expect(200)
+  await upload.attach('file', pictureOf('png'), 'bird.png').expect(200)
 })
 
 test('10. No object has a key code or data', async () => {
