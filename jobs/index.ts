@@ -6,6 +6,7 @@ import { cleanUp } from './clean-up.ts'
 import { deleteAccountJob } from './delete-account.ts'
 import { deliverWebhookJob } from './deliver-webhook.ts'
 import { exportAccount } from './export-account.ts'
+import { drawPictureJob } from './draw-picture.ts'
 import { exportProject } from './export-project.ts'
 import { importTasks } from './import-tasks.ts'
 import { leaderboard } from './leaderboard.ts'
@@ -32,6 +33,7 @@ export const jobs = {
   'delete-account': deleteAccountJob,
   'deliver-webhook': deliverWebhookJob,
   'export-account': exportAccount,
+  'draw-picture': drawPictureJob,
   'export-project': exportProject,
   'import-tasks': importTasks,
   leaderboard,

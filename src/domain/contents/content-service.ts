@@ -167,7 +167,7 @@ export async function createContent(
         projectId,
         userId: Object.hasOwn(CONTENT_TABLES[noun].columns, 'userId') ? desk.writerId : undefined,
       })
-      if (upload) await attachUpload(tx, upload, { noun, id })
+      if (upload) await attachUpload(app, tx, upload, { noun, id })
       const content = await findContent(tx, noun, id)
       await announce(app, tx, noun, content)
       return content
@@ -192,7 +192,7 @@ export async function updateContent(
       await lockRow(tx, tableOfNoun(noun), id)
       const before = await findContent(tx, noun, id)
       await updateRow(tx, tableOfNoun(noun), id, { ...checked, ...fileAfter(app, before, values, upload) })
-      const old = upload && (await attachUpload(tx, upload, { noun, id }))
+      const old = upload && (await attachUpload(app, tx, upload, { noun, id }))
       const after = await findContent(tx, noun, id)
       if (before['published'] !== true) await announce(app, tx, noun, after)
       return { content: after, replaced: old }

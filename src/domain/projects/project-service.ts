@@ -381,6 +381,11 @@ export async function changePresenterVersion(
   ])
 }
 
+/** Shows a picture of a project from now on: its owner's change is noted already. */
+export async function setProjectPicture(tx: Tx, projectId: number, thumbnailUrl: string): Promise<void> {
+  await updateProjectColumns(tx, projectId, { thumbnailUrl })
+}
+
 /** Writes one change of a project's rules into its history. */
 export async function recordChange(
   tx: Tx,

@@ -2,7 +2,8 @@ import { sql } from 'kysely'
 import type { Db, Tx } from '../../platform/postgres.ts'
 
 /** What an upload can belong to. */
-export type UploadNoun = 'announcement' | 'blogpost' | 'helping_material' | 'project_page' | 'task_run'
+export type UploadNoun =
+  'announcement' | 'blogpost' | 'helping_material' | 'project_page' | 'task_run' | 'project' | 'user_account'
 
 /** The object that an upload belongs to. */
 export interface UploadOwner {
@@ -16,9 +17,17 @@ export interface Upload {
   /** Whose files it is kept with. */
   readonly container: string
   readonly fileName: string
+  /** The names of what was drawn of it. */
+  readonly drawn: readonly string[]
 }
 
-const COLUMNS = ['id', 'container', 'file_name as fileName'] as const
+/** An upload that belongs to something. */
+export interface AttachedUpload extends Upload {
+  readonly noun: UploadNoun
+  readonly objectId: number
+}
+
+const COLUMNS = ['id', 'container', 'file_name as fileName', 'drawn'] as const
 
 export async function insertUpload(db: Db, container: string, fileName: string): Promise<Upload> {
   return db
@@ -55,6 +64,30 @@ export async function isUnattached(db: Db, upload: Upload): Promise<boolean> {
   return row !== undefined
 }
 
+/** An upload with what it belongs to; undefined when that is nothing. */
+export async function findAttached(db: Db, id: number): Promise<AttachedUpload | undefined> {
+  const { rows } = await sql<AttachedUpload>`
+    select id, container, file_name as "fileName", drawn, noun, object_id as "objectId"
+      from upload where id = ${id} and noun is not null`.execute(db)
+  return rows[0]
+}
+
+/** Notes what was drawn of an upload; false when it does not belong to the same thing any more. */
+export async function updateDrawn(
+  tx: Tx,
+  upload: AttachedUpload,
+  names: readonly string[],
+): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .updateTable('upload')
+    .set({ drawn: [...names] })
+    .where('id', '=', upload.id)
+    .where('noun', '=', upload.noun)
+    .where('object_id', '=', upload.objectId)
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
+}
+
 export async function deleteUpload(db: Db, upload: Upload): Promise<void> {
   await db.deleteFrom('upload').where('id', '=', upload.id).execute()
 }
@@ -62,12 +95,14 @@ export async function deleteUpload(db: Db, upload: Upload): Promise<void> {
 /** Uploads after an id whose object is gone, or that nothing took within a day. */
 export async function listUnused(db: Db, afterId: number, limit: number): Promise<Upload[]> {
   const { rows } = await sql<Upload>`
-    select id, container, file_name as "fileName" from upload u
+    select id, container, file_name as "fileName", drawn from upload u
      where id > ${afterId}
        and case noun when 'announcement' then not exists (select from announcement o where o.id = u.object_id)
                      when 'blogpost' then not exists (select from blogpost o where o.id = u.object_id)
                      when 'helping_material' then not exists (select from helping_material o where o.id = u.object_id)
                      when 'project_page' then not exists (select from project_page o where o.id = u.object_id)
+                     when 'project' then not exists (select from project o where o.id = u.object_id)
+                     when 'user_account' then not exists (select from user_account o where o.id = u.object_id)
                      when 'task_run' then not exists (select from task_run o where o.id = u.object_id)
                      else created < now() - interval '1 day' end
      order by id limit ${limit}`.execute(db)

@@ -8,6 +8,7 @@ import type { RequestDb } from '../../platform/database.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import type { Json } from '../../platform/schema.ts'
 import { mustBeWhatItSays } from './content-check.ts'
+import { isDrawn } from './drawn-sizes.ts'
 import { attach, deleteUpload, detach, insertUpload, isUnattached, listUnused } from './upload-repository.ts'
 import type { Upload, UploadOwner } from './upload-repository.ts'
 
@@ -65,12 +66,16 @@ function storedName({ config }: Pick<App, 'config'>, name: string): string {
   return `${parts.join('-')}.${extension.toLowerCase()}`
 }
 
-function keyOf({ container, fileName }: Upload): string {
+/** Where a file is in the store. */
+export function keyOf({ container, fileName }: Pick<Upload, 'container' | 'fileName'>): string {
   return `uploads/${container}/${fileName}`
 }
 
 /** The address of a file. */
-export function mediaUrlOf({ config }: Pick<App, 'config'>, { container, fileName }: Upload): string {
+export function mediaUrlOf(
+  { config }: Pick<App, 'config'>,
+  { container, fileName }: Pick<Upload, 'container' | 'fileName'>,
+): string {
   return `${config.site.mediaUrl}/uploads/${container}/${fileName}`
 }
 
@@ -80,10 +85,19 @@ export function infoWithFile(info: Json, { container, fileName }: Upload): Json 
   return { ...info, container, file_name: fileName }
 }
 
-/** Gives an upload to an object, in its transaction: the one it had before, for `forgetUpload` after the commit. */
-export async function attachUpload(tx: Tx, upload: Upload, to: UploadOwner): Promise<Upload | undefined> {
+/**
+ * Gives an upload to an object, in its transaction, and has drawn what pages show of it: the one it had before, for
+ * `forgetUpload` after the commit.
+ */
+export async function attachUpload(
+  { queue }: Pick<App, 'queue'>,
+  tx: Tx,
+  upload: Upload,
+  to: UploadOwner,
+): Promise<Upload | undefined> {
   const before = await detach(tx, to)
   await attach(tx, upload, to)
+  if (isDrawn(to.noun, upload.fileName)) await queue.enqueue(tx, 'draw-picture', { uploadId: upload.id })
   return before
 }
 
@@ -114,9 +128,10 @@ async function removeIfUnattached(
   }
 }
 
-/** The file goes before the row that names it. */
+/** The files go before the row that names them. */
 async function remove(app: Pick<App, 'files'>, db: RequestDb, upload: Upload): Promise<void> {
-  await app.files.remove(keyOf(upload))
+  for (const fileName of [...upload.drawn, upload.fileName])
+    await app.files.remove(keyOf({ ...upload, fileName }))
   await db.call((primary) => deleteUpload(primary, upload), { silent: true })
 }
 

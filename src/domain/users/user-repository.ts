@@ -108,6 +108,15 @@ export async function updateUserColumns(tx: Tx, id: number, changes: UserChanges
     .execute()
 }
 
+export async function updateAvatar(tx: Tx, id: number, avatarUrl: string | null): Promise<void> {
+  await tx.updateTable('user_account').set({ avatar_url: avatarUrl }).where('id', '=', id).execute()
+}
+
+export async function findAvatar(db: Db, id: number): Promise<string | null> {
+  const row = await db.selectFrom('user_account').select('avatar_url').where('id', '=', id).executeTakeFirst()
+  return row?.avatar_url ?? null
+}
+
 export async function insertSession(
   tx: Tx,
   session: { id: string; userId: number; userAgent: string | undefined },

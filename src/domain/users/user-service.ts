@@ -23,6 +23,8 @@ import {
   revokeSession,
   revokeSessions,
   touchApiKey,
+  findAvatar,
+  updateAvatar,
   updatePassword,
 } from './user-repository.ts'
 import type { ApiKey, User } from './user-repository.ts'
@@ -280,4 +282,14 @@ const SESSION_DAYS = { begun: 31, revoked: 2 }
 /** Forgets sessions that have run out; how many. */
 export async function forgetOldSessions(db: RequestDb): Promise<number> {
   return db.call((primary) => deleteOldSessions(primary, SESSION_DAYS), { silent: true })
+}
+
+/** The address of the picture that a person shows of themselves. */
+export async function getAvatar(db: RequestDb, userId: number): Promise<string | null> {
+  return db.read((reader) => findAvatar(reader, userId))
+}
+
+/** Shows a picture of a person from now on, or none. */
+export async function setAvatar(tx: Tx, userId: number, avatarUrl: string | null): Promise<void> {
+  await updateAvatar(tx, userId, avatarUrl)
 }

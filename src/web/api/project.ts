@@ -245,10 +245,17 @@ async function shown(
 }
 
 function infoWith(project: Project, presenter: PresenterVersion | undefined): JsonObject {
-  const thumbnail = project.thumbnailUrl === null ? {} : { thumbnail_url: project.thumbnailUrl }
+  const thumbnail = thumbnailWords(project.thumbnailUrl)
   if (presenter?.kind !== 'code') return { ...thumbnail, ...project.info }
   const tutorial = presenter.tutorial === null ? {} : { tutorial: presenter.tutorial }
   return { ...thumbnail, ...project.info, task_presenter: presenter.code, ...tutorial }
+}
+
+/** PyBossa's words for a picture: its address, and for one that was sent where it is kept. */
+function thumbnailWords(url: string | null): JsonObject {
+  if (url === null) return {}
+  const [, container, thumbnail] = /\/uploads\/([^/]+)\/([^/]+)$/.exec(url) ?? []
+  return { thumbnail_url: url, ...(container && thumbnail ? { container, thumbnail } : {}) }
 }
 
 function publicPart(whole: Record<string, unknown> & { info: JsonObject }): Record<string, unknown> {

@@ -20,6 +20,7 @@ import { mailEventRoutes } from './mail-events.ts'
 import { mailRoutes } from './mail.ts'
 import { newsletterRoutes } from './newsletters.ts'
 import { ownerHtmlRoutes } from './owner-html.ts'
+import { pictureRoutes } from './pictures.ts'
 import { presenterCodeRoutes } from './presenter-code.ts'
 import { presenterVersionRoutes } from './presenter-versions.ts'
 import { presenterRoutes } from './presenter.ts'
@@ -54,6 +55,8 @@ export function pageRoutes(app: App, views: Views, document: ApiDocument): Route
     projectRoutes(app, views, readyPages),
     statisticsRoutes(app, views, readyPages),
     newsletterRoutes(app, views),
+    projectRoutes(app, views),
+    pictureRoutes(app, views),
     importRoutes(app, views),
     autoImportRoutes(app, views),
     presenterRoutes(app, views),

@@ -1,5 +1,6 @@
 import MarkdownIt from 'markdown-it'
 import sanitizeHtml from 'sanitize-html'
+import { drawnPicture } from '../../lib/drawn-picture.ts'
 import type { Project, ProjectTotals, ProjectWithTotals } from '../../domain/projects/project-service.ts'
 
 /** A project as pages and their JSON show it. */
@@ -11,6 +12,8 @@ export interface ProjectCard {
   /** Its page, ending in a slash. */
   url: string
   thumbnailUrl: string | null
+  /** The same for screens of all kinds, where the site drew it. */
+  thumbnailSrcset: string | null
   isPublished: boolean
   progress: ProjectTotals & { percent: number }
 }
@@ -24,6 +27,7 @@ export function projectCard({ project, totals }: ProjectWithTotals): ProjectCard
     description: project.description,
     url: projectUrl(project),
     thumbnailUrl: project.thumbnailUrl,
+    thumbnailSrcset: drawnPicture(project.thumbnailUrl)?.srcset ?? null,
     isPublished: project.published,
     progress: { ...totals, percent: percentOf(totals) },
   }

@@ -1,0 +1,74 @@
+import { createWriteStream, createReadStream } from 'node:fs'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import sharp from 'sharp'
+import { drawnName } from '../../lib/drawn-picture.ts'
+import type { App } from '../../platform/app.ts'
+import { PermanentError } from '../../platform/job.ts'
+import type { JobRun } from '../../platform/job.ts'
+import type { Tx } from '../../platform/postgres.ts'
+import { withScratch } from '../../platform/scratch.ts'
+import { PIXELS_MAX } from './content-check.ts'
+import { SIZES } from './drawn-sizes.ts'
+import type { Size } from './drawn-sizes.ts'
+import { findAttached, updateDrawn } from './upload-repository.ts'
+import type { AttachedUpload } from './upload-repository.ts'
+import { keyOf, mediaUrlOf } from './upload-service.ts'
+
+/**
+ * Draws the pictures that pages show of an upload, cut where most is to be seen, without what the camera noted; an upload
+ * that belongs to nothing any more is left alone.
+ *
+ * @param tell is given the address of the smallest, in the transaction that ends the job.
+ * @throws PermanentError for a picture that cannot be drawn.
+ */
+export async function drawUpload(
+  app: Pick<App, 'config' | 'files'>,
+  run: Pick<JobRun, 'openDb' | 'commit'>,
+  uploadId: number,
+  tell: (tx: Tx, upload: AttachedUpload, url: string) => Promise<void>,
+): Promise<void> {
+  const upload = await run.openDb().readPrimary((primary) => findAttached(primary, uploadId))
+  const size = upload && SIZES[upload.noun]
+  if (!upload || !size) return
+  const sizes = [size, { width: 2 * size.width, height: 2 * size.height }]
+  const names = sizes.map((one) => drawnName(upload.fileName, one))
+  await withScratch(app.config, (folder) => drawAll(app, upload, sizes, folder))
+  const isKept = await run.commit(async (tx) => {
+    const kept = await updateDrawn(tx, upload, names)
+    const [fileName = ''] = names
+    if (kept) await tell(tx, upload, mediaUrlOf(app, { ...upload, fileName }))
+    return kept
+  })
+  if (!isKept) for (const fileName of names) await app.files.remove(keyOf({ ...upload, fileName }))
+}
+
+async function drawAll(
+  app: Pick<App, 'files'>,
+  upload: AttachedUpload,
+  sizes: readonly Size[],
+  folder: string,
+): Promise<void> {
+  const original = join(folder, 'original')
+  await pipeline(app.files.read(keyOf(upload)), createWriteStream(original))
+  for (const size of sizes) {
+    const drawn = join(folder, `${size.width}`)
+    await draw(original, size, drawn)
+    await app.files.put(
+      keyOf({ ...upload, fileName: drawnName(upload.fileName, size) }),
+      createReadStream(drawn),
+    )
+  }
+}
+
+async function draw(original: string, { width, height }: Size, drawn: string): Promise<void> {
+  try {
+    await sharp(original, { limitInputPixels: PIXELS_MAX })
+      .autoOrient()
+      .resize(width, height, { fit: 'cover', position: 'attention' })
+      .webp({ quality: 80 })
+      .toFile(drawn)
+  } catch (error) {
+    throw new PermanentError('This picture cannot be drawn: it is broken.', { cause: error })
+  }
+}
