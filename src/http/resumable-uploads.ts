@@ -19,7 +19,10 @@ export function resumableUploads(app: Pick<App, 'config' | 'resumable'>): Handle
 
   return async (ctx, next) => {
     const [, id] = /^\/resumable(?:\/([^/]*))?$/.exec(ctx.path) ?? []
-    if (!METHODS.includes(ctx.method) || (ctx.path !== PATH && id === undefined)) return next()
+    if (!METHODS.includes(ctx.method) || (ctx.path !== PATH && id === undefined)) {
+      await next()
+      return
+    }
     const viewer = mayUse(ctx, id)
     if (viewer !== undefined) owners.set(ctx.req, viewer)
     ctx.respond = false

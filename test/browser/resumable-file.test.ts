@@ -66,8 +66,8 @@ test('a large file goes on where the connection broke, and the form follows by i
   network.mend()
   assert.ok(Number((await resumed).headers()['upload-offset']) > 0, 'it does not begin anew')
   await page.getByText('Large.bin').first().waitFor()
-  const { body } = await site.http.get(`/api/helpingmaterial?project_id=${projectId}`)
-  const [{ media_url: url }] = body as [{ media_url: string }]
+  const listed = await site.http.get(`/api/helpingmaterial?project_id=${projectId}`)
+  const [{ media_url: url }] = listed.body as [{ media_url: string }]
   const response = await site.http.get(new URL(url).pathname).buffer().responseType('blob')
   assert.ok(content.equals(response.body as Buffer))
 })

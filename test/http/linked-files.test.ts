@@ -22,8 +22,9 @@ for (const [form, { app, http }] of Object.entries(forms)) {
     await app.files.put(file.key, Readable.from([Buffer.from('0123456789')]))
     const { origin, pathname } = new URL(await fileLink(app, file, 60))
     assert.equal(origin, app.config.site.url)
-    const { headers, body } = await http.get(pathname).buffer().responseType('blob').expect(200)
-    assert.equal(String(body), '0123456789')
+    const whole = await http.get(pathname).buffer().responseType('blob').expect(200)
+    const { headers } = whole
+    assert.equal(String(whole.body), '0123456789')
     assert.equal(headers['content-type'], 'application/octet-stream')
     assert.match(
       String(headers['content-disposition']),
@@ -43,6 +44,16 @@ for (const [form, { app, http }] of Object.entries(forms)) {
       await http.get(wrong).expect(404, /This link has run out/)
   })
 }
+
+test('files are fetched from a CDN when one stands in front, and pages may show them from there', async (t) => {
+  const { app, http } = await startTestApp(t, { MEDIA_URL: 'https://cdn.example.org/hands/' })
+  const upload = { container: 'user_1', fileName: 'a.png' }
+  assert.equal(mediaUrlOf(app, upload), 'https://cdn.example.org/hands/uploads/user_1/a.png')
+  const policyOf = async (site: typeof http) =>
+    String((await site.get('/')).headers['content-security-policy'])
+  assert.match(await policyOf(http), /img-src 'self' data: https:\/\/cdn\.example\.org;/)
+  assert.match(await policyOf(forms.folder.http), /img-src 'self' data:;/)
+})
 
 test(
   'a bucket that goes away is told to people, and to those who run the site by its name',

@@ -50,13 +50,9 @@ async function untilShown(path: string, who: TestUser) {
 }
 
 const sizeOf = async (url: string) => {
-  const { body, headers } = await site.http
-    .get(new URL(url).pathname)
-    .buffer()
-    .responseType('blob')
-    .expect(200)
-  const { width, height, format, exif, orientation } = await sharp(body as Buffer).metadata()
-  return { width, height, format, exif, orientation, type: headers['content-type'] }
+  const response = await site.http.get(new URL(url).pathname).buffer().responseType('blob').expect(200)
+  const { width, height, format, exif, orientation } = await sharp(response.body as Buffer).metadata()
+  return { width, height, format, exif, orientation, type: response.headers['content-type'] as string }
 }
 
 const webp = { format: 'webp', exif: undefined, orientation: undefined, type: 'image/webp' }
@@ -78,8 +74,8 @@ test('a picture of a project is drawn in two sizes, shown wherever it is listed,
   assert.deepEqual(await sizeOf(large), { width: 1_280, height: 720, ...webp })
   const list = await site.http.get('/project/').expect(200)
   assert.deepEqual(shown(list.text), picture)
-  const { body } = await site.http.get(`/api/project?short_name=${project.shortName}`)
-  const [{ info }] = body as [{ info: Record<string, string> }]
+  const listed = await site.http.get(`/api/project?short_name=${project.shortName}`)
+  const [{ info }] = listed.body as [{ info: Record<string, string> }]
   assert.equal(info['thumbnail_url'], picture.src)
   assert.ok(picture.src.endsWith(`/uploads/${info['container']}/${info['thumbnail']}`))
 
