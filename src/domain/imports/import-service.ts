@@ -23,17 +23,16 @@ import {
 } from './import-repository.ts'
 import type { NewImport, TaskImport } from './import-repository.ts'
 import { isRemote } from './row-source.ts'
-import type { RemoteSource, RowSource } from './row-source.ts'
+import type { RemoteSource } from './row-source.ts'
 
-export type { ImportState, TaskImport } from './import-repository.ts'
+export type { TaskImport } from './import-repository.ts'
 
-/** A file with rows, or with pictures, that somebody sends. */
+/** A file with rows that somebody sends. */
 export interface SentFile {
   fileName: string
   content: Readable
-  /** Which importer reads it; absent when its rows have to be made of it first. */
-  importer?: string
-  source?: Extract<RowSource, { kind: 'file' | 'pictures' }>
+  /** Which importer reads it. */
+  importer: string
 }
 
 /** What is chosen beforehand, where nobody wants to see a preview. */
@@ -57,15 +56,10 @@ export async function draftImport(
   const { id: userId } = mustEdit(viewer, project)
   const fileKey = newRowsKey(project.id)
   const { bytes } = await app.files.put(fileKey, sent.content)
-  const { fileName, importer, source = { kind: 'file' } } = sent
-  const kept = { projectId: project.id, userId, source, fileName, fileKey, bytes }
-  const state = confirmed ? 'waiting' : importer === undefined ? 'fetching' : 'draft'
-  return startImport(app, db, {
-    ...kept,
-    ...confirmed,
-    state,
-    ...(importer === undefined ? {} : { importer }),
-  })
+  const { fileName, importer } = sent
+  const rows = { source: { kind: 'file' }, importer, fileName, fileKey, bytes } as const
+  const state = confirmed ? 'waiting' : 'draft'
+  return startImport(app, db, { projectId: project.id, userId, ...rows, ...confirmed, state })
 }
 
 /** Has rows fetched from an address, for a preview or, when it is confirmed at once, to be stored; the import's id. */

@@ -12,8 +12,6 @@ const Address = z
 /** Where an import's rows come from: sent as a file, or fetched. */
 export const RowSource = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('file') }),
-  /** Pictures in a zip, which are hosted here and become a row each. */
-  z.strictObject({ kind: z.literal('pictures') }),
   /** A CSV, JSON or XLSX file. */
   z.strictObject({ kind: z.literal('url'), url: Address }),
   z.strictObject({ kind: z.literal('google-sheet'), url: Address }),

@@ -79,8 +79,10 @@ export async function copyTaskRows<Input>(
       n integer not null, info jsonb, n_answers integer not null, priority double precision not null,
       calibration smallint not null, expected_info jsonb, quorum integer not null, hash bytea not null
     ) on commit drop`.execute(tx)
+  const source = sql`
+    select *, row_number() over (partition by hash order by n) as place from pg_temp.task_source`
   const isNew = sql`
-     where n in (select min(n) from given group by hash)
+     where place = 1
        and (select 1 from task t where t.project_id = ${projectId} and t.info_hash = given.hash limit 1) is null`
   const texts = textBatches(inputs, (input) => {
     read += 1
@@ -91,12 +93,7 @@ export async function copyTaskRows<Input>(
   for await (const slice of slicesOf(ahead, SLICE_BATCHES)) {
     await copyIn(tx, sql`copy pg_temp.task_source from stdin`, slice)
     const before = total.firstId
-    const { given, added, nCalibration, nWanted, firstId } = await insertFrom(
-      tx,
-      projectId,
-      sql`table pg_temp.task_source`,
-      isNew,
-    )
+    const { given, added, nCalibration, nWanted, firstId } = await insertFrom(tx, projectId, source, isNew)
     total.added += added
     total.nCalibration += nCalibration
     total.nWanted += nWanted
