@@ -62,8 +62,8 @@ function canvasesOf(manifest: Part): Part[] {
 
 function picturesOf(canvas: Part): Picture[] {
   const target = idOf(canvas)
-  const annotations = partsOf(canvas['items']).flatMap((page) => partsOf(page['items']))
-  const bodies = annotations.flatMap(({ body }) => partsOf(body).flatMap(choicesOf))
+  const painted = partsOf(canvas['items']).flatMap((page) => partsOf(page['items']))
+  const bodies = painted.flatMap(({ body }) => partsOf(body).flatMap(choicesOf))
   const resources = partsOf(canvas['images']).flatMap(({ resource }) => partsOf(resource).flatMap(choicesOf))
   return [...bodies.filter(isPicture), ...resources].map((image) => ({
     target,

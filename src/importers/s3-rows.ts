@@ -28,7 +28,7 @@ export async function* bucketRows(
   do {
     const query = new URLSearchParams({ 'list-type': '2', prefix })
     if (next !== undefined) query.set('continuation-token', next)
-    const page = await readPage((await get(`${url}/?${query}`)).content)
+    const page = await readPage((await get(`${url}/?${query.toString()}`)).content)
     for (const key of page.keys) {
       yield mediaRow(key, `${url}/${key.split('/').map(encodeURIComponent).join('/')}`)
     }

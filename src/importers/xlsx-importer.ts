@@ -38,10 +38,7 @@ async function* findInXlsx(
 async function* readRows(zip: OpenZip): AsyncGenerator<SheetRow[], void, undefined> {
   const { sheet, ...rules } = await openWorkbook(zip)
   const rows = new SheetRows(rules)
-  for await (const pass of readXml(zip.read(sheet), rows)) {
-    void pass
-    yield rows.take()
-  }
+  yield* readXml(zip.read(sheet), rows, () => rows.take())
 }
 
 /** Rows of a sheet have no cells where nothing was written: they are as long as the header. */

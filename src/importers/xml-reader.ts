@@ -10,12 +10,13 @@ export interface XmlHandler {
 /**
  * Reads XML as it arrives. Entities that a document type declares are not expanded, so a text cannot grow by them.
  *
- * @returns a pass for each chunk, after which the handler has seen all of it.
+ * @param take what the handler has made of a chunk.
  */
-export async function* readXml(
+export async function* readXml<Made>(
   bytes: AsyncIterable<Uint8Array>,
   handler: XmlHandler,
-): AsyncGenerator<undefined, void, undefined> {
+  take: () => Made,
+): AsyncGenerator<Made, void, undefined> {
   const bare = (name: string) => name.slice(name.indexOf(':') + 1)
   const parser = new Parser(
     {
@@ -28,13 +29,16 @@ export async function* readXml(
   const decoder = new TextDecoder()
   for await (const chunk of bytes) {
     parser.write(decoder.decode(chunk, { stream: true }))
-    yield
+    yield take()
   }
   parser.end(decoder.decode())
-  yield
+  yield take()
 }
 
 /** Reads an XML text to its end. */
 export async function readWholeXml(bytes: AsyncIterable<Uint8Array>, handler: XmlHandler): Promise<void> {
-  for await (const pass of readXml(bytes, handler)) void pass
+  const chunks = readXml(bytes, handler, () => undefined)
+  let chunk
+  do chunk = await chunks.next()
+  while (chunk.done !== true)
 }

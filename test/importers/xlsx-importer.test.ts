@@ -37,7 +37,7 @@ function textRow(line: number, ...cells: string[]): string {
   return `<row r="${line}">${inner}</row>`
 }
 
-async function infosOf(parts: Parts): Promise<unknown[]> {
+async function infosOf(parts: Parts): Promise<Record<string, unknown>[]> {
   const tasks = await readAll(xlsxImporter, bytesSource(await workbook(parts), 500))
   return tasks.map(({ info }) => info)
 }
@@ -74,7 +74,7 @@ test('numbers that are shown as times become ISO times', async () => {
     `<row>${cells([0, '45292'], [1, '45292'], [2, '45292.75'], [3, '45292'], [4, '0.5'], [1, '-1'])}</row>` +
     `<row>${cells([1, '1'], [1, '59'], [1, '61'], [1, '1e99'], [1, '0'], [9, '5'])}</row>`
   assert.deepEqual(
-    (await infosOf({ rows, styles })).map((info) => Object.values(info as object)),
+    (await infosOf({ rows, styles })).map((info) => Object.values(info)),
     [
       ['45292', '2024-01-01', '2024-01-01T18:00:00', '45292', '12:00:00', '-1'],
       ['1900-01-01', '1900-02-28', '1900-03-01', '1e+99', '1899-12-31', '5'],
