@@ -165,14 +165,20 @@ export function createMemory(cache: Cache, prefix: string, log: Logger): Memory 
     const { kept, of } = looked
     if (kept && Date.now() < kept.freshUntil) return { value: kept.value, outcome: 'fresh' }
     const turn = await begin(making, of)
-    if (kept) {
-      if (turn.whose === 'ours') {
-        makeForAll(making, of, turn.token).catch((error: unknown) => {
-          log.warn({ err: error, kind: making.kind.name }, 'not made anew: the old value stays for now')
-        })
-      }
-      return { value: kept.value, outcome: 'stale' }
+    if (!kept) return findNew(making, of, turn)
+    if (turn.whose === 'ours') {
+      makeForAll(making, of, turn.token).catch((error: unknown) => {
+        log.warn({ err: error, kind: making.kind.name }, 'not made anew: the old value stays for now')
+      })
     }
+    return { value: kept.value, outcome: 'stale' }
+  }
+
+  async function findNew<T extends object | undefined>(
+    making: Making<T>,
+    of: string,
+    turn: Turn,
+  ): Promise<Found<T>> {
     if (turn.whose === 'nobody') return makeAlone(making)
     if (turn.whose === 'ours') return { value: await makeForAll(making, of, turn.token), outcome: 'made' }
     const made = await untilMade(making, of)

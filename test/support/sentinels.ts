@@ -5,7 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { endProcess, lastLines, recordProcess, spawnServer } from '../../src/bin/local/os-process.ts'
+import {
+  endProcess,
+  isRunning,
+  lastLines,
+  recordProcess,
+  spawnServer,
+} from '../../src/bin/local/os-process.ts'
 import type { ProcessIdentity } from '../../src/bin/local/os-process.ts'
 import { findRedis } from '../../src/bin/local/redis.ts'
 import type { RedisProgram } from '../../src/bin/local/redis.ts'
@@ -23,6 +29,12 @@ export interface RedisGroup {
   readonly endpoint: Extract<RedisEndpoint, { kind: 'sentinels' }>
   /** The settings that lead to it as the queue. */
   readonly queue: Record<string, string>
+  /** The settings that lead to it as the cache. */
+  readonly cache: Record<string, string>
+  /** Forgets everything. */
+  wipe(): Promise<void>
+  /** Brings every server back that was killed or frozen, and waits until the master has both its replicas again. */
+  repair(): Promise<void>
   /** Ends the present master without a word. */
   killMaster(): Promise<void>
   /** The present master stays silent from now on, as a host that is gone, until the test ends. */
@@ -37,7 +49,9 @@ export interface RedisGroup {
 
 interface Node {
   readonly port: number
-  readonly identity: ProcessIdentity
+  identity: ProcessIdentity
+  /** Starts it again with what it has written down. */
+  launch(): Promise<ProcessIdentity>
 }
 
 /** Starts the group and waits until every sentinel knows the others and the replicas. The caller ends it, last. */
@@ -76,6 +90,7 @@ export async function startRedisGroup(): Promise<RedisGroup> {
     if (!node) throw new Error(`The sentinels name port ${port}, which is nobody's`)
     return node
   }
+  const addresses = ports.map((port) => `127.0.0.1:${port}`).join(',')
   return {
     replicaPort: replica.port,
     endpoint: {
@@ -83,9 +98,20 @@ export async function startRedisGroup(): Promise<RedisGroup> {
       sentinels: ports.map((port) => ({ host: '127.0.0.1', port })),
       master: MASTER,
     },
-    queue: {
-      REDIS_QUEUE_SENTINELS: ports.map((port) => `127.0.0.1:${port}`).join(','),
-      REDIS_QUEUE_MASTER: MASTER,
+    queue: { REDIS_QUEUE_SENTINELS: addresses, REDIS_QUEUE_MASTER: MASTER },
+    cache: { REDIS_CACHE_SENTINELS: addresses, REDIS_CACHE_MASTER: MASTER },
+    async wipe() {
+      await askOnce(await masterPort(), ['flushall'])
+    },
+    async repair() {
+      for (const node of nodes) {
+        if (isRunning(node.identity)) process.kill(node.identity.pid, 'SIGCONT')
+        else node.identity = await node.launch()
+      }
+      await until('a master with two replicas', 60_000, async () => {
+        const state = String(await askOnce(await masterPort(), ['info', 'replication']))
+        return /role:master[\s\S]*connected_slaves:2/.test(state) || undefined
+      })
     },
     masterPort,
     async end() {
@@ -126,19 +152,22 @@ async function startNode(
   const common = ['bind 127.0.0.1', `port ${port}`, `dir ${folder}`, 'protected-mode no']
   writeFileSync(conf, [...common, ...lines(port), ''].join('\n'))
   const logFile = join(folder, 'redis.log')
-  const { pid } = spawnServer({
-    command: program.command,
-    args: [conf, ...args],
-    env: program.env,
-    logFile,
-  })
-  if (pid === undefined) throw new Error(`Redis did not start:\n${lastLines(logFile)}`)
-  const identity = recordProcess(join(folder, 'process.json'), pid)
-  await until(`Redis on port ${port}`, 15_000, async () => {
-    await askOnce(port, ['ping'])
-    return true
-  })
-  return { port, identity }
+  const launch = async () => {
+    const { pid } = spawnServer({
+      command: program.command,
+      args: [conf, ...args],
+      env: program.env,
+      logFile,
+    })
+    if (pid === undefined) throw new Error(`Redis did not start:\n${lastLines(logFile)}`)
+    const identity = recordProcess(join(folder, 'process.json'), pid)
+    await until(`Redis on port ${port}`, 15_000, async () => {
+      await askOnce(port, ['ping'])
+      return true
+    })
+    return identity
+  }
+  return { port, identity: await launch(), launch }
 }
 
 async function untilKnown(ports: readonly number[]): Promise<void> {

@@ -70,7 +70,10 @@ function createServer(judge: (mail: ReceivedMail) => void, received: ReceivedMai
       done(/^nobody@/i.test(address) ? new SmtpRefusal(550, 'No such user here') : null)
     },
     onData(stream, session, done) {
-      void text(stream).then((source) => {
+      // Whoever sends may die in the middle of it.
+      const read = text(stream).catch(() => undefined)
+      void read.then((source) => {
+        if (source === undefined) return
         const messageId = /^Message-ID: (.+?)\r?$/im.exec(source)?.[1] ?? ''
         const { mailFrom, rcptTo } = session.envelope
         const from = mailFrom === false ? '' : mailFrom.address

@@ -6,7 +6,7 @@ import type { Db, Tx } from '../../platform/postgres.ts'
 export const ACTIVITY = 'activity'
 
 /** Days for which it is kept who did how much. */
-export const ACTIVITY_DAYS = 32
+const ACTIVITY_DAYS = 32
 
 /** The first hour of a project's activity that may still change, and all of it for one never counted. */
 const CHANGING = sql`coalesce((select date_trunc('hour', counted_until - interval '15 minutes')

@@ -10,7 +10,7 @@ import type { Context, Handler, RequestState } from '../../http/state.ts'
 import { AppError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 
-export const BOARD = '/admin/jobs/board'
+const BOARD = '/admin/jobs/board'
 
 /**
  * bull-board, for admins: what the queue servers hold. Only to look at, since the truth about a job is its row: what
