@@ -11,6 +11,8 @@ await runProcess('scheduler', async () => {
   const schedules = startSchedules(app, {
     'site-statistics': { ...siteStatistics, schedule: '*/2 * * * * *' },
   })
+  // Told to the drill, which kills the other one only then.
+  process.stdout.write('fires slots\n')
   return async () => {
     await schedules.stop()
     await app.close()
