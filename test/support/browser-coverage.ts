@@ -141,6 +141,7 @@ async function save(folder: string, scripts: readonly ScriptCoverage[]): Promise
     const file = builtFile(new URL(url).pathname, manifest)
     return file !== undefined && existsSync(join(assets, `${file}.map`)) ? [{ file, functions }] : []
   })
+  if (list.length === 0) return
   for (const name of new Set(list.map(({ file }) => file))) {
     for (const file of [name, `${name}.map`]) {
       if (!existsSync(join(folder, file))) copyFileSync(join(assets, file), join(folder, file))
