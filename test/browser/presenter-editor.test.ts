@@ -91,6 +91,9 @@ test('what an owner types is saved by itself, checked, and there after a reload'
   await saved(page)
   await page.locator('#presenter-warnings').getByText('names another project').waitFor()
   await page.locator('.cm-lint-marker-warning').first().waitFor()
+  const warning = page.locator('#presenter-warnings li', { hasText: 'names another project' })
+  await warning.getByRole('link').click()
+  assert.match(await page.locator('.cm-activeLine').first().innerText(), /pybossa\.run/)
   await page.reload()
   await codeOf(page).getByText('Mine').waitFor()
   await page.getByText('Draft saved').waitFor()
@@ -154,6 +157,75 @@ test('the draft is previewed in its frame with the task that was chosen, and its
   await page.getByLabel('Task number').fill('999999')
   await page.getByRole('button', { name: 'Run preview' }).click()
   await page.getByText('There is no such task').waitFor()
+})
+
+test('a preview tells what its script and its files do wrong, and saves nothing', async (t) => {
+  const { page, stored } = await openEditor(t)
+  const code = `<img src="/static/no-such.png">
+<button id="save">Save</button>
+<script>
+setTimeout(function () { $('[[') })
+Promise.reject(new Error('Lost'))
+Promise.reject('Gone')
+$('#save').click(function () { pybossa.newTask('x').done(function (data) { pybossa.saveTask(data.task.id, 'x') }) })
+pybossa.presentTask(function () { throw new Error('Not shown') })
+pybossa.run('x')
+</script>`
+  await write(page, code)
+  await page.getByRole('button', { name: 'Run preview' }).click()
+  const errors = page.locator('#preview-errors li')
+  for (const text of [
+    '/static/no-such.png',
+    'Line 4 Uncaught',
+    'Line 5 Not handled: Error: Lost',
+    'Not handled: Gone',
+  ]) {
+    await errors.filter({ hasText: text }).first().waitFor()
+  }
+  await page.locator('#status-line[data-type="error"]').waitFor()
+  await page.frameLocator('#presenter-frame').getByRole('button', { name: 'Save' }).click()
+  await page.getByText('Preview: this answer is not saved').waitFor()
+  assert.deepEqual(await stored(), [])
+})
+
+test('what is published at once, left or discarded at once is not lost and not kept', async (t) => {
+  const { page, path } = await openEditor(t)
+  await write(page, '<p>At once</p>')
+  await page.getByRole('button', { name: 'Publish this version' }).click()
+  await page.getByRole('heading', { name: 'Versions of the presenter' }).waitFor()
+  await page.goto(site.url + path)
+  await codeOf(page).getByText('At once').waitFor()
+
+  await write(page, '<p>Left</p>')
+  const asked = page.waitForEvent('dialog')
+  const left = page.goto(site.url + path)
+  const dialog = await asked
+  assert.equal(dialog.type(), 'beforeunload')
+  await dialog.accept()
+  await left
+  await page.reload()
+  await codeOf(page).getByText('Left').waitFor()
+  await write(page, '<p>Not wanted</p>')
+  await saved(page)
+  await page.getByRole('button', { name: 'Discard this draft' }).click()
+  await codeOf(page).getByText('At once').waitFor()
+})
+
+test('a draft that the site does not take says why, and is sent again when that may help', async (t) => {
+  const { page } = await openEditor(t)
+  const refusals = [
+    { status: 503, json: {} },
+    { status: 413, json: { description: 'Too long to keep' } },
+  ]
+  await page.route('**/code/draft', (route) => {
+    const refusal = refusals.shift()
+    return refusal ? route.fulfill(refusal) : route.continue()
+  })
+  await write(page, '<p>Long</p>')
+  await page.getByText('Not saved: 503').waitFor()
+  await page.getByText('Not saved: Too long to keep').waitFor()
+  await write(page, '<p>Short</p>')
+  await saved(page)
 })
 
 test('a tutorial is written and previewed beside the code', async (t) => {

@@ -261,8 +261,7 @@ function createVisit(settings: PageSettings, view: PageView): Visit {
     if (message.type === 'finished') return finished()
     if (message.type === 'dirty') dirty = message.dirty
     else if (message.type === 'navigate') followLink(message.path, settings.project.short_name)
-    else if (message.type === 'notify' && message.show) view.showNotice(message.text, message.notice)
-    else if (message.type === 'notify') view.hideNotice()
+    else if (message.type === 'notify') view.notify(message)
   }
 
   show()

@@ -2,7 +2,7 @@
  * The script of a page that shows HTML of a project's owner: its tutorial or its results (entry `owner-page`). What the
  * page has to offer: #owner-page with data-frame-url, data-frame-origin, data-frame-sandbox, data-project-id,
  * data-short-name, data-project-name and data-project-description as on the contribute page (contribute.ts), and
- * #presenter-stage; #status-line is optional. The frame reads of its project what a presenter reads, and writes nothing.
+ * #presenter-stage and #status-line. The frame reads of its project what a presenter reads, and writes nothing.
  */
 import type { AllowedCall } from '../../lib/bridge-allow-list.ts'
 import { followLink } from './follow-link.ts'
@@ -31,8 +31,7 @@ function startOwnerPage(): void {
     reply,
     onMessage(message) {
       if (message.type === 'navigate') followLink(message.path, project.short_name)
-      else if (message.type === 'notify' && message.show) view.showNotice(message.text, message.notice)
-      else if (message.type === 'notify') view.hideNotice()
+      else if (message.type === 'notify') view.notify(message)
     },
     onTrouble(trouble) {
       // A page to read needs nothing from the page around it.

@@ -1,5 +1,6 @@
 import type { NoticeType } from '../../lib/bridge.ts'
 import { filled } from '../../lib/contribute-strings.ts'
+import { mustFind } from '../page-parts.ts'
 import type { PageSettings } from './page-settings.ts'
 import type { QueueState } from './run-queue.ts'
 
@@ -11,6 +12,8 @@ export interface PageView {
   /** Says at the end that what was skipped comes back. */
   showSkipped(count: number): void
   showNotice(text: string, type: NoticeType): void
+  /** Shows or takes away what the frame has to say. */
+  notify(notice: { text: string; notice: NoticeType; show: boolean }): void
   /** A notice with a button that does something about it. */
   showProblem(text: string, button: { text: string; press(): void }): void
   hideNotice(): void
@@ -85,13 +88,16 @@ export function createPageView(settings: PageSettings): PageView {
     showNotice(text, type) {
       setNotice(text, type)
     },
+    notify({ text, notice, show }) {
+      setNotice(show ? text : '', notice)
+    },
     showProblem(text, { text: label, press }) {
       const line = setNotice(text, 'error')
       const button = document.createElement('button')
       button.type = 'button'
       button.textContent = label
       button.addEventListener('click', press)
-      line?.append(' ', button)
+      line.append(' ', button)
     },
     hideNotice() {
       setNotice('', 'info')
@@ -118,13 +124,11 @@ function saveStateOf({ saving, waiting, saved }: QueueState): 'idle' | 'saving' 
   return saved > 0 ? 'saved' : 'idle'
 }
 
-function setNotice(text: string, type: NoticeType): HTMLElement | null {
-  const line = document.getElementById('status-line')
-  if (line) {
-    line.hidden = text === ''
-    line.dataset['type'] = type
-    line.textContent = text
-  }
+function setNotice(text: string, type: NoticeType): HTMLElement {
+  const line = mustFind('status-line')
+  line.hidden = text === ''
+  line.dataset['type'] = type
+  line.textContent = text
   return line
 }
 

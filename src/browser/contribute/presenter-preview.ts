@@ -45,8 +45,7 @@ function startPreview(): void {
     onMessage(message) {
       if (message.type === 'taskShown') view.setState('task')
       else if (message.type === 'finished') view.showNotice(settings.strings.previewEmpty, 'info')
-      else if (message.type === 'notify' && message.show) view.showNotice(message.text, message.notice)
-      else if (message.type === 'notify') view.hideNotice()
+      else if (message.type === 'notify') view.notify(message)
     },
     onTrouble(trouble) {
       const press = () => {

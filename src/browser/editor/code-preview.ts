@@ -75,8 +75,7 @@ export function setUpPreview(form: HTMLFormElement, options: PreviewOptions): vo
       onMessage(message) {
         if (message.type === 'taskShown') task.value = String(message.id)
         else if (message.type === 'error') addError(message, shownPart)
-        else if (message.type === 'notify' && message.show) view.showNotice(message.text, message.notice)
-        else if (message.type === 'notify') view.hideNotice()
+        else if (message.type === 'notify') view.notify(message)
       },
       onTrouble() {
         view.showNotice(options.strings.frameSlow, 'error')

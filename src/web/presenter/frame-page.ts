@@ -71,7 +71,8 @@ export function codePage(
   const before = [
     head(locale, { site, template: null, settings: null, project }),
     `<link rel="stylesheet" href="${escaped(site + assets.style)}">`,
-    ...assets.scripts.map((script) => `<script src="${escaped(site + script)}"></script>`),
+    // With `crossorigin` a browser tells what fails in a library, and from which line of the code it was called.
+    ...assets.scripts.map((script) => `<script crossorigin src="${escaped(site + script)}"></script>`),
   ]
   return {
     html: [
