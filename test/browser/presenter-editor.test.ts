@@ -277,11 +277,20 @@ test('by keyboard alone one gets into the editor and out of it', async (t) => {
 })
 
 test('the pages around the editor have no accessibility problems, light or dark, wide or narrow', async (t) => {
-  const { page, path } = await openEditor(t)
+  const { page, path, owner, project, version } = await openEditor(t)
   await write(page, `<p id="a"><b id="a">\n<script>\npybossa.run('other')\n</script>`)
   await saved(page)
   const tasks = path.replace(/taskpresentereditor.*/, '')
-  for (const address of [path, `${tasks}fieldguide`, `${tasks}helpingmaterials`]) {
+  const materials = `${tasks}helpingmaterials`
+  await owner.http.post(materials).attach('file', 'src/demo/media/hubble-001.jpg').expect(302)
+  const of = 'select id from helping_material where project_id = $1'
+  const [material] = await rowsOf<{ id: number }>(site, of, [project.id])
+  await waitForReplica()
+  const addresses = [
+    ...[path, path.replace(/code$/, `versions/${version.id}`)],
+    ...[`${tasks}fieldguide`, materials, `${materials}/${material?.id}/delete`],
+  ]
+  for (const address of addresses) {
     await page.goto(site.url + address)
     for (const colorScheme of ['light', 'dark'] as const) {
       for (const width of [360, 1280]) {
