@@ -43,7 +43,7 @@ interface ExportRow {
   readonly id: number
   readonly state: string
   readonly cut: string
-  readonly sha256: string
+  readonly sha256: string | null
   readonly bytes: number
   readonly n_rows: number | null
   readonly n_rows_done: number

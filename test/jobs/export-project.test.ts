@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { createHash, randomUUID } from 'node:crypto'
+import { mkdtempSync, rmdirSync } from 'node:fs'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import test from 'node:test'
 import { parse } from 'csv-parse/sync'
 import { jobs } from '../../jobs/index.ts'
+import { runProgram } from '../../src/bin/local/run-program.ts'
 import { newTask, submitTaskRun } from '../../src/domain/assignment/assignment-service.ts'
 import type { ContributorKey } from '../../src/domain/contributors/contributor-service.ts'
 import {
@@ -568,6 +571,53 @@ test('an export that cannot be made says why, on its page and by mail, and leave
   assert.match(mail.textBody, /as JSON instead/)
   await assert.rejects(readdir(job.app.config.folders.files), { code: 'ENOENT' })
 })
+
+test(
+  'a disk that is full is told as the reason, and nothing half-written stays',
+  { skip: !(await mayMount()) },
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'mh-full-'))
+    await runProgram('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', folder])
+    t.after(async () => {
+      await runProgram('umount', [folder])
+      rmdirSync(folder)
+    })
+    const job = await startJobApp(t, { FILES_DIR: folder })
+    const owner = await newOwner(job)
+    const project = await newProject(job, owner, [], 'full')
+    await job.sql(
+      `insert into task (project_id, info) select $1, jsonb_build_object('text', md5(n::text) || md5((n + 0.5)::text))
+       from generate_series(1, 15000) n`,
+      [project.id],
+    )
+    const { id } = await requestExport(job.app, job.db(), owner, project, { what: 'task', format: 'csv' })
+    work(job, { ...jobs, 'export-project': { ...jobs['export-project'], backoffSeconds: 0.01 } })
+    await untilJobsEnd(job)
+    await waitForReplica()
+
+    const { state, error } = await getProjectExport(job.db(), owner, project, id)
+    assert.deepEqual([state, error], ['failed', 'There is no room left for its file on our side.'])
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+    assert.deepEqual(
+      entries.filter((entry) => entry.isFile()),
+      [],
+    )
+  },
+)
+
+/** Only root may, and not in every container. */
+async function mayMount(): Promise<boolean> {
+  const folder = mkdtempSync(join(tmpdir(), 'mh-mount-'))
+  try {
+    await runProgram('mount', ['-t', 'tmpfs', 'tmpfs', folder])
+    await runProgram('umount', [folder])
+    return true
+  } catch {
+    return false
+  } finally {
+    rmdirSync(folder)
+  }
+}
 
 test('an unforeseen failure is tried again, then told without its details', async (t) => {
   const job = await startJobApp(t)

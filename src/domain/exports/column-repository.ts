@@ -19,7 +19,7 @@ function column(name: string, kind: ColumnKind, sql: string, meaning: string): E
 }
 
 /** PyBossa's form of a time: UTC without a zone. */
-export function timeText(sql: string): string {
+function timeText(sql: string): string {
   return `to_char(${sql} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US')`
 }
 

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Db, Tx } from '../../platform/postgres.ts'
+import type { Db } from '../../platform/postgres.ts'
 import { EXPORT_COLUMNS, WIDE_RUN_OBJECT } from './column-repository.ts'
 import type { ExportNoun, ExportTable } from './column-repository.ts'
 import { literal } from './flat-repository.ts'
@@ -228,14 +228,6 @@ export async function listDeleted(
        and not exists (select from ${sql.raw(atCut(cut, noun, 'id = b.id'))} still)
      order by id limit ${limit}`.execute(db)
   return rows.map(({ id }) => id)
-}
-
-/** The moment of a transaction: what it sees, kept for later. */
-export async function takeCut(tx: Tx): Promise<string> {
-  const { rows } = await sql<{ cut: string }>`select pg_current_snapshot()::text as cut`.execute(tx)
-  const [row] = rows
-  if (!row) throw new Error('pg_current_snapshot() gave no row')
-  return row.cut
 }
 
 /** Forgets versions that ended that many days ago, at most so many; how many. */

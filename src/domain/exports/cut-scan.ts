@@ -2,7 +2,7 @@ import type { Db } from '../../platform/postgres.ts'
 import type { ExportTable } from './column-repository.ts'
 import { findPlacesOf, findPlacesOfElements, jsonColumns, mostAtOnce } from './copy-repository.ts'
 import { STRANGE_MAX, findRangeEnd, scanRange } from './cut-repository.ts'
-import type { Cut, KeyRange } from './cut-repository.ts'
+import type { Cut, KeyRange, ScannedRange } from './cut-repository.ts'
 import { isKnownTo } from './flat-repository.ts'
 import { createKeyTree, extendTree, flatColumns, withoutRoot } from './key-tree.ts'
 import type { KeySighting, KeyTree } from './key-tree.ts'
@@ -39,7 +39,6 @@ export async function scanCut(
   const columns = wantsColumns
     ? jsonColumns(table).map(({ name, sql }) => ({ name, json: sql, tree: createKeyTree() }))
     : []
-  const isKnown = () => columns.map(({ json, tree }) => isKnownTo(tree, json)).join(' and ')
   const ranges: KeyRange[] = []
   let [nRows, limit, afterId] = [0, CHUNK_ROWS.first, 0]
   let firstId: number | undefined
@@ -47,14 +46,8 @@ export async function scanCut(
     const from = { afterId, limit }
     const end = await read((db) => findRangeEnd(db, cut, table, from))
     const range = { afterId, lastId: end ?? Number.MAX_SAFE_INTEGER }
-    const asked = { range, known: wantsColumns ? isKnown() : undefined }
-    const { n, firstId: first, bytes, strangeIds } = await read((db) => scanRange(db, cut, table, asked))
+    const { n, bytes, firstId: first } = await lookInto(read, cut, table, { range, columns })
     firstId ??= first ?? undefined
-    if (strangeIds) {
-      const ids = strangeIds.length < STRANGE_MAX ? strangeIds : undefined
-      for (const { json, tree } of columns)
-        addAll(tree, await read((db) => findPlacesOf(db, cut, table, { json, range, ids })))
-    }
     if (n > 0) ranges.push(range)
     nRows += n
     afterId = range.lastId
@@ -63,6 +56,24 @@ export async function scanCut(
   }
   for (const column of columns) await findAlone(read, cut, table, { ...column, ranges })
   return { nRows, firstId, ranges, trees: columns.map(({ tree }) => tree) }
+}
+
+/** Looks at the rows of a range, and adds to the trees what they do not know. */
+async function lookInto(
+  read: ReadCut,
+  cut: Cut,
+  table: ExportTable,
+  { range, columns }: { range: KeyRange; columns: readonly { json: string; tree: KeyTree }[] },
+): Promise<ScannedRange> {
+  const isKnown = columns.map(({ json, tree }) => isKnownTo(tree, json)).join(' and ')
+  const asked = { range, known: columns.length === 0 ? undefined : isKnown }
+  const scanned = await read((db) => scanRange(db, cut, table, asked))
+  const { strangeIds } = scanned
+  if (strangeIds === null) return scanned
+  const ids = strangeIds.length < STRANGE_MAX ? strangeIds : undefined
+  for (const { json, tree } of columns)
+    addAll(tree, await read((db) => findPlacesOf(db, cut, table, { json, range, ids })))
+  return scanned
 }
 
 function nextLimit(limit: number, n: number, bytes: number): number {

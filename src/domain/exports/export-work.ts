@@ -1,6 +1,7 @@
 import { readableBytes } from '../../lib/readable-bytes.ts'
 import type { App } from '../../platform/app.ts'
 import type { JobRun } from '../../platform/job.ts'
+import type { Tx } from '../../platform/postgres.ts'
 import { queueMail } from '../mails/mail-service.ts'
 import { getProjectById } from '../projects/project-service.ts'
 import type { Project } from '../projects/project-service.ts'
@@ -113,30 +114,41 @@ export async function beginExport(
       ruleChanges: await read((reader) => listRuleChanges(reader, project.id, started)),
     },
     async finish(file) {
-      await run.commit(async (tx) => {
-        const days = record.origin === 'ready' ? READY_DAYS : EXPORT_DAYS
-        await markExported(tx, exportId, { ...file, nRows: scan.nRows }, days)
-        if (record.origin === 'ready') return retireReady(tx, record)
-        if (record.subscriptionId !== null) {
-          const { byMail } = await noteDelivered(tx, record.subscriptionId, exportId)
-          if (!byMail) return
-        }
-        const request = await findRequest(tx, exportId)
-        if (!request) return
-        await queueMail(app, tx, {
-          to: request.email,
-          subject: `Your export of ${request.projectName} is ready`,
-          template: 'export-ready',
-          view: {
-            projectName: request.projectName,
-            rows: scan.nRows,
-            fileName: file.name,
-            size: readableBytes(file.bytes),
-            days: EXPORT_DAYS,
-            url: exportPageUrl(app, request.shortName),
-          },
-        })
-      })
+      await run.commit((tx) => endExport(app, tx, record, { ...file, nRows: scan.nRows }))
     },
   }
+}
+
+/** Notes that an export is done, and tells who waits for it. */
+async function endExport(
+  app: Pick<App, 'queue' | 'config'>,
+  tx: Tx,
+  record: ProjectExport,
+  file: ExportedFile,
+): Promise<void> {
+  const days = record.origin === 'ready' ? READY_DAYS : EXPORT_DAYS
+  await markExported(tx, record.id, file, days)
+  if (record.origin === 'ready') {
+    await retireReady(tx, record)
+    return
+  }
+  const { byMail } =
+    record.subscriptionId === null
+      ? { byMail: true }
+      : await noteDelivered(tx, record.subscriptionId, record.id)
+  const request = byMail ? await findRequest(tx, record.id) : undefined
+  if (!request) return
+  await queueMail(app, tx, {
+    to: request.email,
+    subject: `Your export of ${request.projectName} is ready`,
+    template: 'export-ready',
+    view: {
+      projectName: request.projectName,
+      rows: file.nRows,
+      fileName: file.name,
+      size: readableBytes(file.bytes),
+      days: EXPORT_DAYS,
+      url: exportPageUrl(app, request.shortName),
+    },
+  })
 }

@@ -102,7 +102,7 @@ export function nodesTo({ root }: KeyTree, leaf: KeyNode): KeyNode[] {
 }
 
 /** The order in which jsonb has two places of one value: shorter keys first, then by their bytes. */
-export function comparePlaces(a: KeyNode, b: KeyNode): number {
+function comparePlaces(a: KeyNode, b: KeyNode): number {
   const depth = a.path.findIndex((key, index) => key !== b.path[index])
   const [one, other] = [Buffer.from(a.path[depth] ?? ''), Buffer.from(b.path[depth] ?? '')]
   return one.length - other.length || Buffer.compare(one, other)

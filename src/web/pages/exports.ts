@@ -137,7 +137,10 @@ export function exportRoutes(app: App, views: Views): Router<RequestState> {
   router.get('/:exportId', async (ctx) => {
     const id = pathId(ctx, 'exportId')
     const { key } = ctx.query
-    if (typeof key === 'string') return send(ctx, await openExportByKey(app, ctx.state.db, id, key))
+    if (typeof key === 'string') {
+      send(ctx, await openExportByKey(app, ctx.state.db, id, key))
+      return
+    }
     const { project } = await ownedProjectOf(ctx)
     send(ctx, await openExport(app, ctx.state.db, ctx.state.viewer, project, id))
   })

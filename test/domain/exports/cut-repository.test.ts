@@ -199,19 +199,8 @@ test('a cut shows what was there at its moment, and a delta leads from one cut t
   slow.release()
   broken.release()
 
-  for (const [index, { cut, truth }] of moments.entries()) {
-    for (const noun of NOUNS)
-      assert.deepEqual(await exported(id, noun, cut), truth[noun], `${noun} at ${index}`)
-    const earlier = moments[index - 1 - (index % 3)]
-    if (!earlier) continue
-    for (const noun of NOUNS) {
-      const changed = await exported(id, noun, cut, earlier.cut)
-      const gone = await deleted(id, noun, cut, earlier.cut)
-      const patched: Rows = new Map([...earlier.truth[noun], ...changed])
-      for (const one of gone) assert.ok(earlier.truth[noun].has(one) && patched.delete(one))
-      assert.deepEqual(sorted(patched), sorted(truth[noun]), `${noun} up to ${index}`)
-    }
-  }
+  for (const [index, moment] of moments.entries())
+    await assertShows(id, moment, moments[index - 1 - (index % 3)])
   const [first, last] = [moments[0], moments.at(-1)]
   assert.ok(first && last)
   assert.ok([...last.truth.task.values()].some((row) => row.includes('slow')))
@@ -221,6 +210,18 @@ test('a cut shows what was there at its moment, and a delta leads from one cut t
   const [past] = await job.sql('select count(*) as n from row_version')
   assert.ok(Number(past?.['n']) > 0)
 })
+
+/** What a cut shows is what was there, and the delta from an earlier one leads to it. */
+async function assertShows(id: number, { cut, truth }: Moment, earlier: Moment | undefined): Promise<void> {
+  for (const noun of NOUNS) {
+    assert.deepEqual(await exported(id, noun, cut), truth[noun])
+    if (!earlier) continue
+    const patched: Rows = new Map([...earlier.truth[noun], ...(await exported(id, noun, cut, earlier.cut))])
+    for (const one of await deleted(id, noun, cut, earlier.cut))
+      assert.ok(earlier.truth[noun].has(one) && patched.delete(one))
+    assert.deepEqual(sorted(patched), sorted(truth[noun]))
+  }
+}
 
 async function countRuns(projectId: number): Promise<number> {
   const [row] = await job.sql('select count(*) as n from task_run where project_id = $1', [projectId])

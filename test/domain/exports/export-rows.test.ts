@@ -40,7 +40,7 @@ async function written(write: (take: (part: Buffer) => Promise<void>) => Promise
 }
 
 function parsed(csv: string): Table {
-  const [header = [], ...lines] = parse(csv, { skipEmptyLines: false }) as string[][]
+  const [header = [], ...lines]: string[][] = parse(csv)
   assert.equal(new Set(header).size, header.length)
   return {
     header,
@@ -137,4 +137,54 @@ test('tables made by SQL are those of the rules, whatever the rows hold', async 
       examples: [[[{ '': 0 }, false]], [[{ a: [] }, { a: { '-1': 1, '01': 2 } }, { a: ['x', 'y'] }]]],
     },
   )
+})
+
+test('a statement that is ended in the middle is run again, and the bytes are the same', async () => {
+  const infos = Array.from({ length: 800 }, (_, n) => ({ n, text: String(n).repeat(2_000) }))
+  const { rows } = await rowsWith(infos)
+  const undisturbed = await written((take) => rows.writeJson(take, 'lines'))
+  let ended = 0
+  const parts: Buffer[] = []
+  await rows.writeJson(async (part) => {
+    parts.push(part)
+    if (parts.length > 2) return
+    const gone = await job.sql(
+      `select pg_terminate_backend(pid) from pg_stat_activity where query ~ '^\\s*copy' and datname = current_database()`,
+    )
+    ended += gone.length
+  }, 'lines')
+  assert.ok(ended > 0)
+  assert.equal(Buffer.concat(parts).toString() === undisturbed, true)
+})
+
+test('one that is ended again and again fails, and so does one whose bytes nobody takes', async () => {
+  const { rows } = await rowsWith(
+    Array.from({ length: 800 }, (_, n) => ({ n, text: String(n).repeat(2_000) })),
+  )
+  const endIt = () =>
+    job.sql(
+      `select pg_terminate_backend(pid) from pg_stat_activity where query ~ '^\\s*copy' and datname = current_database()`,
+    )
+  await assert.rejects(
+    rows.writeJson(async () => {
+      await endIt()
+    }, 'lines'),
+    /terminat|connection error/i,
+  )
+  const full = new Error('the disk is full')
+  await assert.rejects(
+    rows.writeJson(() => Promise.reject(full), 'lines'),
+    full,
+  )
+})
+
+test('what the rules of the first pass say holds for more places than it asks about, and for rows that went', async () => {
+  const infos = Array.from({ length: 700 }, (_, n) => ({ [`k${n}`]: n, all: [n] }))
+  const { rows } = await rowsWith([...infos, { all: [1, 2] }])
+  const table = parsed(await written(rows.writeWholeRows))
+  assert.equal(table.header.filter((name) => name.startsWith('info_k')).length, 700)
+  assert.equal(table.rows.at(-1)?.['info_all_1'], '2')
+  await job.sql('delete from result where project_id = $1', [projectId])
+  await job.sql('truncate row_version').catch(() => job.sql('delete from row_version'))
+  await assert.rejects(written(rows.writeWholeRows), /The cut has 701 rows, but 0 were written/)
 })

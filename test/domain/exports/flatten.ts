@@ -42,5 +42,5 @@ function flattenInto(cells: Map<string, unknown>, name: string, value: unknown):
 function cellText(value: unknown): string {
   if (value === null) return ''
   if (typeof value === 'boolean') return value ? 'True' : 'False'
-  return typeof value === 'string' ? safeCell(value) : String(value)
+  return typeof value === 'string' ? safeCell(value) : JSON.stringify(value)
 }
