@@ -8,6 +8,7 @@ import { removeUnusedUploads } from '../src/domain/uploads/upload-service.ts'
 import { forgetOldSessions } from '../src/domain/users/user-service.ts'
 import type { Job } from '../src/platform/job.ts'
 import { forgetEndedJobs } from '../src/platform/queue.ts'
+import { removeAbandonedScratch } from '../src/platform/scratch.ts'
 
 const Payload = z.strictObject({})
 
@@ -43,6 +44,7 @@ export const cleanUp: Job<'clean-up'> = {
       jobs: await forgetEndedJobs(openDb),
       resumableUploads: await app.resumable.removeOld(ABANDONED_MS),
       unfinishedFiles: await app.files.removeUnfinished(ABANDONED_MS),
+      scratchFolders: await removeAbandonedScratch(app.config),
       oldVersions: await forgetOldVersions(openDb),
       // Last: it fails when a file cannot be removed.
       uploads: await removeUnusedUploads(app, openDb),

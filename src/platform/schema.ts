@@ -519,6 +519,7 @@ export interface TaskSched {
 export interface Upload {
   container: string
   created: Generated<string>
+  drawn: Generated<string[]>
   file_name: string
   id: Generated<number>
   noun: string | null
@@ -526,6 +527,7 @@ export interface Upload {
 }
 
 export interface UserAccount {
+  avatar_url: string | null
   created: Generated<string>
   deleted: string | null
   deletion_cause: string | null

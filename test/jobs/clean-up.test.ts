@@ -283,15 +283,28 @@ async function keepFile(job: JobApp, name: string, noun?: string, id?: unknown):
 test('what killed processes left on disk goes after a day', async (t) => {
   const job = await startJobApp(t)
   work(job)
-  const exports = join(job.app.config.folders.files, 'exports', '1')
-  await mkdir(exports, { recursive: true })
-  const made = ['a.zip.1.part', 'b.zip.2.part', 'c.zip'].map((name) => join(exports, name))
+  const { files, data } = job.app.config.folders
+  const places = [
+    join(files, 'exports', '1'),
+    join(data, 'scratch', 'job-old'),
+    join(data, 'scratch', 'job-new'),
+  ]
+  for (const place of places) await mkdir(place, { recursive: true })
+  const [exports = '', oldScratch = '', newScratch = ''] = places
+  const made = [
+    join(exports, 'a.zip.1.part'),
+    join(exports, 'b.zip.2.part'),
+    join(exports, 'c.zip'),
+    join(oldScratch, 'rows'),
+    join(newScratch, 'rows'),
+  ]
   for (const path of made) await writeFile(path, 'x')
   const twoDaysAgo = Date.now() / 1_000 - 2 * 86_400
-  for (const path of [made[0] ?? '', made[2] ?? '']) await utimes(path, twoDaysAgo, twoDaysAgo)
+  for (const path of [made[0] ?? '', made[2] ?? '', oldScratch]) await utimes(path, twoDaysAgo, twoDaysAgo)
   await cleanUp(job)
 
   assert.deepEqual((await readdir(exports)).sort(), ['b.zip.2.part', 'c.zip'])
+  assert.deepEqual(await readdir(join(data, 'scratch')), ['job-new'])
 })
 
 test('what rows were before they were changed goes when no export asks for it any more', async (t) => {

@@ -55,7 +55,6 @@ export function pageRoutes(app: App, views: Views, document: ApiDocument): Route
     projectRoutes(app, views, readyPages),
     statisticsRoutes(app, views, readyPages),
     newsletterRoutes(app, views),
-    projectRoutes(app, views),
     pictureRoutes(app, views),
     importRoutes(app, views),
     autoImportRoutes(app, views),
