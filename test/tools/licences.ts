@@ -23,6 +23,17 @@ const ALLOWED: ReadonlySet<string> = new Set([
 /** Single packages under another licence, each with the reason why it may stay. */
 const EXCEPTIONS: readonly { readonly name: RegExp; readonly licence: string; readonly why: string }[] = [
   { name: /^@img\/sharp-libvips-/, licence: 'LGPL-3.0-or-later', why: 'a separate shared library' },
+  {
+    name: /^@img\/sharp-win32-/,
+    licence: 'Apache-2.0 AND LGPL-3.0-or-later',
+    why: 'libvips beside it, on systems that are not ours',
+  },
+  {
+    name: /^@img\/sharp-wasm32/,
+    licence: 'Apache-2.0 AND LGPL-3.0-or-later AND MIT',
+    why: 'libvips beside it, on systems that are not ours',
+  },
+  { name: /^combine-errors$/, licence: 'none', why: 'MIT, as its Readme says; its package.json forgets to' },
   { name: /^@fontsource/, licence: 'OFL-1.1', why: 'a font' },
   { name: /^font-awesome$/, licence: '(OFL-1.1 AND MIT)', why: 'a font with its styles' },
   {
