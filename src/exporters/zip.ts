@@ -4,7 +4,7 @@ import { ZipFile } from 'yazl'
 import type { ExportMember } from './exporter.ts'
 
 /** Exports are compressed as fast as the database sends them: tables shrink to a tenth even so. */
-const LEVEL = 3
+const LEVEL = 1
 /** Bytes of a member that wait to be compressed. */
 const WAITING_BYTES = 1 << 20
 

@@ -22,33 +22,38 @@ export function isKnownTo(tree: KeyTree, json: string): string {
   return fits(tree.root, json)
 }
 
-function fits(node: KeyNode, root: string): string {
-  const value = node.path.length === 0 ? root : `${root} #> ${pathLiteral(node.path)}`
+/** @param value the JSON at the node's place. */
+function fits(node: KeyNode, value: string): string {
   const scalars = [...node.kinds].filter((kind) => !isContainer(kind))
   const ofScalar =
     scalars.length === 0
       ? 'false'
       : `jsonb_typeof(${value}) in (${scalars.map((kind) => literal(kind)).join(',')})`
   const cases = [
-    ...(node.kinds.has('object') ? [`when 'object' then ${objectFits(node, value, root)}`] : []),
-    ...(node.kinds.has('array') ? [`when 'array' then ${arrayFits(node, value, root)}`] : []),
+    ...(node.kinds.has('object') ? [`when 'object' then ${objectFits(node, value)}`] : []),
+    ...(node.kinds.has('array') ? [`when 'array' then ${arrayFits(node, value)}`] : []),
   ]
   return cases.length === 0 ? ofScalar : `case jsonb_typeof(${value}) ${cases.join(' ')} else ${ofScalar} end`
 }
 
-function objectFits({ children }: KeyNode, value: string, root: string): string {
-  const rest = children.size === 0 ? value : `(${value}) - ${pathLiteral([...children.keys()])}`
-  return [`${rest} = '{}'`, ...childrenFit(children, root)].join(' and ')
+function objectFits({ children }: KeyNode, value: string): string {
+  const keys = [...children.keys()]
+  const rest = keys.length === 0 ? value : `(${value}) - ${pathLiteral(keys)}`
+  return [`${rest} = '{}'`, ...childrenFit(children, (key) => `(${value} -> ${literal(key)})`)].join(' and ')
 }
 
-function arrayFits({ children }: KeyNode, value: string, root: string): string {
-  const length = [...children.keys()].filter(isIndex).length
-  return [`jsonb_array_length(${value}) <= ${length}`, ...childrenFit(children, root)].join(' and ')
+/** Only positions without a gap: the others are keys that objects have at the same place. */
+function arrayFits({ children }: KeyNode, value: string): string {
+  let length = 0
+  while (children.has(String(length))) length += 1
+  const positions = new Map([...children].filter(([key]) => isIndex(key) && Number(key) < length))
+  const fit = childrenFit(positions, (key) => `(${value} -> ${key})`)
+  return [`jsonb_array_length(${value}) <= ${length}`, ...fit].join(' and ')
 }
 
 /** What is not there is no news. */
-function childrenFit(children: KeyNode['children'], root: string): string[] {
-  return [...children.values()].map((child) => `coalesce(${fits(child, root)}, true)`)
+function childrenFit(children: KeyNode['children'], valueOf: (key: string) => string): string[] {
+  return [...children].map(([key, child]) => `coalesce(${fits(child, valueOf(key))}, true)`)
 }
 
 function isIndex(key: string): boolean {
