@@ -178,8 +178,8 @@ function lookupsOf({ memory }: App): { there: number; all: number } {
 async function answerSome(site: TestApp, project: BuiltProject, end: number): Promise<number> {
   const person = await externalContributor(site, project, randomUUID())
   for (let n = 0; n < ANSWERS; n += 1) {
-    const { body } = await person.newTask()
-    const { id } = body as { id?: number }
+    const reply = await person.newTask()
+    const { id } = reply.body as { id?: number }
     if (id === undefined || Date.now() > end) return n
     await think()
     await person.submit(id).expect(200)
