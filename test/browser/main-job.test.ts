@@ -124,6 +124,8 @@ test('an owner uploads tasks, three people answer them in a browser, the owner e
   assert.match(download.suggestedFilename(), /^\d+_river-birds_task_run_csv\.zip$/)
   const members = await readZip(await readFile(await download.path()))
   assert.deepEqual([...members.keys()].sort(), [
+    'README.txt',
+    'datapackage.json',
     'river-birds_task_run.csv',
     'river-birds_task_run_info_only.csv',
   ])
