@@ -56,7 +56,8 @@ alter table project_export drop constraint project_export_format_check;
 alter table project_export add constraint project_export_format_check
   check (format in ('csv', 'json', 'ndjson', 'coco', 'geojson', 'webannotation', 'webvtt'));
 drop index project_export_unfinished;
-create unique index project_export_unfinished on project_export (project_id, user_id, what, format, origin)
+create unique index project_export_unfinished
+  on project_export (project_id, user_id, what, format, origin, coalesce(subscription_id, 0))
   where state in ('waiting', 'running');
 create index project_export_ready on project_export (project_id, what, format, id) where origin = 'ready';
 

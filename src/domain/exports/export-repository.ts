@@ -87,7 +87,7 @@ export async function insertExport(tx: Tx, wanted: WantedExport): Promise<Projec
     })
     .onConflict((conflict) =>
       conflict
-        .columns(['project_id', 'user_id', 'what', 'format', 'origin'])
+        .expression(sql`project_id, user_id, what, format, origin, coalesce(subscription_id, 0)`)
         .where('state', 'in', UNFINISHED)
         .doNothing(),
     )
@@ -213,7 +213,10 @@ export async function markExported(tx: Tx, id: number, file: ExportedFile, days:
     .execute()
 }
 
-/** The newest export of a kind that is kept ready, with when its cut was taken. */
+/**
+ * The newest export of a kind that is kept ready, with when its cut was taken; none when something that it shows has been
+ * changed or removed since.
+ */
 export async function findReady(
   db: Db,
   { projectId, what, format }: Pick<WantedExport, 'projectId' | 'what' | 'format'>,
@@ -227,6 +230,18 @@ export async function findReady(
     .where('origin', '=', 'ready')
     .where('state', '=', 'done')
     .where('file_key', 'is not', null)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('row_version as v')
+            .select('v.row_id')
+            .where('v.project_id', '=', projectId)
+            .where('v.noun', '=', what)
+            .where(sql<boolean>`pg_visible_in_snapshot(v.xid, project_export.cut)`)
+            .where(sql<boolean>`not pg_visible_in_snapshot(v.ended_by, project_export.cut)`),
+        ),
+      ),
+    )
     .orderBy('id', 'desc')
     .limit(1)
     .executeTakeFirst()
@@ -246,16 +261,21 @@ export async function retireReady(tx: Tx, newest: ProjectExport): Promise<void> 
     .execute()
 }
 
-/** Published projects that people contributed to since what is kept ready of them was made. */
+/** Published projects whose rows are others than when the oldest file that is kept ready of them was made. */
 export async function listStaleProjects(
   db: Db,
   page: { afterId: number; limit: number },
 ): Promise<{ id: number; ownerId: number }[]> {
   const { rows } = await sql<{ id: number; ownerId: number }>`
     select p.id, p.owner_id as "ownerId" from project p join project_total t on t.project_id = p.id
-     where p.published and p.id > ${page.afterId} and t.last_activity > coalesce((
-             select max(e.started) from project_export e
-              where e.project_id = p.id and e.origin = 'ready' and e.state = 'done'), '-infinity')
+     cross join lateral (
+       select coalesce(min(newest), '-infinity') as made from (
+         select max(e.started) as newest from project_export e
+          where e.project_id = p.id and e.origin = 'ready' and e.state = 'done'
+          group by e.what, e.format) kinds) ready
+     where p.published and p.id > ${page.afterId}
+       and (t.last_activity > made
+         or exists (select from row_version v where v.project_id = p.id and v.ended > made))
      order by p.id limit ${page.limit}`.execute(db)
   return rows
 }

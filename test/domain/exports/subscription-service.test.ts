@@ -89,6 +89,25 @@ test('one that is still being made is not asked for twice, and each comes once',
   await job.sql('delete from export_subscription')
 })
 
+test('several of one table that are due together all come', async () => {
+  const project = await newProject(job, owner, [{ n: 1 }], 'both')
+  await subscribe(job.db(), owner, project, daily)
+  await subscribe(job.db(), owner, project, { ...daily, isDelta: true })
+  await subscribe(job.db(), owner, project, { ...daily, period: 'hourly' })
+  await job.sql('update export_subscription set next_due = now()')
+  await askForDueExports(job.app, job.db)
+  await untilJobsEnd(job)
+  const made = await job.sql(
+    'select distinct subscription_id, state from project_export where project_id = $1',
+    [project.id],
+  )
+  assert.deepEqual(
+    made.map(({ state }) => state),
+    ['done', 'done', 'done'],
+  )
+  await job.sql('delete from export_subscription')
+})
+
 test('owners alone subscribe, to so many, and end it; to subscribe again changes only the mail', async () => {
   const stranger = await newOwner(job)
   const project = await newProject(job, owner, [], 'mine')

@@ -152,6 +152,21 @@ test('PyBossa’s address gives the file at once, to whom the project allows it,
   )
   await waitForReplica()
   await download(asked())
+  assert.equal((await ready()).length, 7)
+
+  // What is removed is in no file that is handed out from then on.
+  await rowsOf(site, 'delete from task where id = (select max(id) from task where project_id = $1)', [id])
+  await waitForReplica()
+  const fewer = await readZip(await download(asked()))
+  assert.equal((JSON.parse(fewer.get(`${shortName}_task.json`) ?? '') as unknown[]).length, 1)
+  assert.equal((await ready()).length, 8)
+  await rowsOf(
+    site,
+    `update project_total set last_activity = now() - interval '1 day' where project_id = $1`,
+    [id],
+  )
+  await rebuildReadyExports(site.app, open)
+  assert.ok((await rowsOf(site, `select 1 from project_export where state = 'waiting'`)).length > 0)
 
   await site.http.get(`${address}?type=task`).expect(404)
   await site.http.get(`${address}?format=csv`).expect(404)
