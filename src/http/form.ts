@@ -11,6 +11,8 @@ import type { Context } from './state.ts'
 
 /** A form without files: 1 MB holds any text that a person types. */
 const FORM_BYTES_MAX = 1024 * 1024
+/** What a form with a file may hold besides, such as rows that were pasted: it is held in memory. */
+const FIELDS_BYTES_MAX = 16 * FORM_BYTES_MAX
 
 /**
  * The fields of a posted form, as a browser sends it or as a JSON object. Of a repeated field the last value counts.
@@ -153,7 +155,7 @@ export async function withUpload<T>(
       uploadDir: folder,
       maxFiles: 1,
       maxFileSize: bytesMax,
-      maxFieldsSize: bytesMax,
+      maxFieldsSize: Math.min(bytesMax, FIELDS_BYTES_MAX),
       allowEmptyFiles: true,
       minFileSize: 0,
     })

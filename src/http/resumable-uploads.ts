@@ -23,6 +23,8 @@ export function resumableUploads(app: Pick<App, 'config' | 'resumable'>): Handle
       await next()
       return
     }
+    // The library would take a name out of a query as well.
+    if (ctx.querystring !== '') throw new NotFoundError('upload', ctx.querystring)
     const viewer = mayUse(ctx, id)
     if (viewer !== undefined) owners.set(ctx.req, viewer)
     ctx.respond = false

@@ -4,6 +4,7 @@ import { defineImporter, type ImportFinding, type ImportProblem, type ImportSour
 import { SheetRows, type SheetRow } from './xlsx-rows.ts'
 import { openWorkbook } from './xlsx-workbook.ts'
 import { readXml } from './xml-reader.ts'
+import { InvalidError } from '../lib/errors.ts'
 import { inZip, ZipError, type OpenZip } from './zip-source.ts'
 
 /**
@@ -29,7 +30,7 @@ async function* findInXlsx(
       if (table.isAbandoned) return
     }
   } catch (error) {
-    if (!(error instanceof ZipError)) throw error
+    if (!(error instanceof ZipError || error instanceof InvalidError)) throw error
     return yield [{ kind: 'problem', problem: unreadable(error) }, { kind: 'abandoned' }]
   }
   yield table.end()
@@ -84,7 +85,7 @@ function problemOf({ line, fault }: SheetRow, header: readonly string[]): Import
   }
 }
 
-function unreadable({ message }: ZipError): ImportProblem {
+function unreadable({ message }: Error): ImportProblem {
   return {
     message: `This is no Excel workbook that can be read. ${message}`,
     advice: 'Open it in a spreadsheet program and save it as .xlsx without a password, or as CSV.',

@@ -6,6 +6,9 @@ import { ZipError, type OpenZip } from './zip-source.ts'
 /** Different texts are held in memory while their sheet is read. */
 const TEXTS_LENGTH_MAX = 100_000_000
 
+/** Texts, formats and the like, of each kind. */
+const PARTS_MAX = 5_000_000
+
 export interface Workbook extends CellRules {
   /** The first sheet that is not hidden. */
   sheet: Entry
@@ -24,7 +27,15 @@ export async function openWorkbook(zip: OpenZip): Promise<Workbook> {
 async function readMember(zip: OpenZip, name: string, handler: Parameters<typeof readWholeXml>[1]) {
   const member = zip.members.get(name)
   if (!member) return
-  await readWholeXml(zip.read(member), handler)
+  let nParts = 0
+  await readWholeXml(zip.read(member), {
+    ...handler,
+    open(tag, attributes) {
+      nParts += 1
+      if (nParts > PARTS_MAX) throw new ZipError('It holds too many different texts or formats.')
+      handler.open?.(tag, attributes)
+    },
+  })
 }
 
 async function readBook(zip: OpenZip): Promise<{ sheetId: string | undefined; from1904: boolean }> {

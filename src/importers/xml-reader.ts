@@ -1,4 +1,8 @@
 import { Parser } from 'htmlparser2'
+import { InvalidError } from '../lib/errors.ts'
+
+/** Deeper than any part of a workbook or of a bucket's list; the parser pays for each level at each element. */
+const DEPTH_MAX = 100
 
 /** What to do at the parts of an XML text; names come without their prefix. */
 export interface XmlHandler {
@@ -10,6 +14,8 @@ export interface XmlHandler {
 /**
  * Reads XML as it arrives. Entities that a document type declares are not expanded, so a text cannot grow by them.
  *
+ * @throws InvalidError when it is nested deeper than any that is meant to be read.
+ *
  * @param take what the handler has made of a chunk.
  */
 export async function* readXml<Made>(
@@ -17,12 +23,20 @@ export async function* readXml<Made>(
   handler: XmlHandler,
   take: () => Made,
 ): AsyncGenerator<Made, void, undefined> {
+  let depth = 0
   const bare = (name: string) => name.slice(name.indexOf(':') + 1)
   const parser = new Parser(
     {
-      onopentag: (name, attributes) => handler.open?.(bare(name), attributes),
+      onopentag(name, attributes) {
+        depth += 1
+        if (depth > DEPTH_MAX) throw new InvalidError('Its XML is nested too deeply to be read.')
+        handler.open?.(bare(name), attributes)
+      },
       ontext: (text) => handler.text?.(text),
-      onclosetag: (name) => handler.close?.(bare(name)),
+      onclosetag(name) {
+        depth -= 1
+        handler.close?.(bare(name))
+      },
     },
     { xmlMode: true, decodeEntities: true },
   )

@@ -100,6 +100,7 @@ for (const [form, site] of Object.entries(forms)) {
     const { sent, urls } = await addMaterial(site, other, { file_resumable: id })
     assert.match(sent.text, /This file did not come whole/)
     assert.deepEqual(urls, [])
+    await goOn(other, `/resumable?/${id}`, 0, randomBytes(10)).expect(404)
     for (const strange of [`${owner.id}-`, `${owner.id}-..%2f..%2fx`, `${id}.json`, `${id}/x`])
       assert.equal((await spoken(owner.http.head(`/resumable/${strange}`))).status, 404, strange)
     await spoken(owner.http.delete(address)).expect(404)

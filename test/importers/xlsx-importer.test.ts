@@ -129,6 +129,8 @@ test('what is no workbook, or would burst, is refused', async () => {
   assert.deepEqual(await faultsOf(await makeZip({ 'a.txt': 'a' })), [`${no}There is no sheet in it.`])
   const bomb = await workbook({ rows: '', more: { 'bomb.xml': Buffer.alloc(20_000_000) } })
   assert.deepEqual(await faultsOf(bomb), [`${no}"bomb.xml" is far too large once it is unpacked.`])
+  const deep = await workbook({ rows: '<a>'.repeat(101) })
+  assert.deepEqual(await faultsOf(deep), [`${no}Its XML is nested too deeply to be read.`])
   // A zip that says its member is smaller than it is.
   const liar = await workbook({ rows: textRow(1, 'a') + textRow(2, 'b'.repeat(5_000)) })
   const name = liar.lastIndexOf('xl/worksheets/sheet2.xml')

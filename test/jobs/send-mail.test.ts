@@ -69,6 +69,11 @@ test('a mail leaves as text and HTML, with what was put in escaped where it has 
   assert.match(kept?.htmlBody ?? '', /&lt;b&gt;Zoë &amp; Co&lt;\/b&gt;/)
   assert.match(kept?.textBody ?? '', /^3 rows of <b>Zoë & Co<\/b> are in x\.zip \(3 kB\)\.$/m)
   assert.match(kept?.textBody ?? '', /http:\/\/localhost:3000\/x\?a=1&b=2/)
+  // Only the mailbox shows it: it may hold what proves that somebody reads there.
+  await assert.rejects(
+    getMailFor(job.app, job.db(), { email: 'ada@example.org' }, kept?.id ?? 0),
+    NotFoundError,
+  )
 })
 
 test('one of a thing is said so in a mail', async (t) => {

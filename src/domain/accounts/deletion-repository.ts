@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Db, Tx } from '../../platform/postgres.ts'
 
@@ -97,7 +98,14 @@ export async function anonymise(tx: Tx, userId: number, email: string): Promise<
   await sql`
     update task set fav_user_ids = array_remove(fav_user_ids, ${userId}::bigint)
      where fav_user_ids is not null and fav_user_ids @> array[${userId}]::bigint[]`.execute(tx)
-  for (const table of ['session', 'api_key', 'mail_choice', 'presenter_draft'] as const)
+  for (const table of [
+    'session',
+    'api_key',
+    'mail_choice',
+    'presenter_draft',
+    'import_schedule',
+    'export_subscription',
+  ] as const)
     await tx.deleteFrom(table).where('user_id', '=', userId).execute()
   await tx.deleteFrom('mail').where('user_id', '=', userId).execute()
   await tx
@@ -106,16 +114,25 @@ export async function anonymise(tx: Tx, userId: number, email: string): Promise<
     .execute()
   // The nightly clean-up removes their files.
   await tx
+    .updateTable('upload')
+    .set({ noun: null, object_id: null })
+    .where('noun', '=', 'user_account')
+    .where('object_id', '=', userId)
+    .execute()
+  await tx
     .updateTable('account_export')
     .set({ expires: sql`now()` })
     .where('user_id', '=', userId)
     .execute()
+  // Not to be guessed, lest somebody takes it first.
+  const name = `deleted-${userId}-${randomBytes(6).toString('hex')}`
   await tx
     .updateTable('user_account')
     .set({
-      name: `deleted-${userId}`,
+      name,
       full_name: 'Deleted account',
-      email: `deleted-${userId}@deleted.invalid`,
+      email: `${name}@deleted.invalid`,
+      avatar_url: null,
       email_confirmed: null,
       password_hash: null,
       locale: 'en',

@@ -92,7 +92,7 @@ export async function findPersonalData(db: Db, userId: number): Promise<string> 
       'api_keys', (select coalesce(jsonb_agg(to_jsonb(k) - 'key_hash' order by id), '[]') from api_key k where user_id = ${userId}),
       'sessions', (select coalesce(jsonb_agg(to_jsonb(s) - 'id' order by created), '[]') from session s where user_id = ${userId}),
       'mail_choices', (select coalesce(jsonb_agg(to_jsonb(c) - 'user_id'), '[]') from mail_choice c where user_id = ${userId}),
-      'mails', (select coalesce(jsonb_agg(jsonb_build_object('subject', subject, 'text', text_body, 'created', created, 'sent', sent) order by id), '[]')
+      'mails', (select coalesce(jsonb_agg(jsonb_build_object('subject', subject, 'text', case when kind is not null then text_body end, 'created', created, 'sent', sent) order by id), '[]')
                   from mail where lower(recipient) = (select lower(email) from user_account where id = ${userId})),
       'favourite_tasks', (select coalesce(jsonb_agg(id order by id), '[]') from task
                            where fav_user_ids is not null and fav_user_ids @> array[${userId}]::bigint[])

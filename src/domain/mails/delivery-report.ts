@@ -14,14 +14,21 @@ export interface DeliveryReport {
  */
 export function readDeliveryReport(source: string): DeliveryReport[] {
   const text = source.replaceAll('\r\n', '\n')
-  const [, report] =
-    /^content-type:\s*message\/delivery-status[^]*?\n\n([^]*?)(?=\n--|$(?![^]))/im.exec(text) ?? []
+  const report = reportIn(text)
   const messageId = [...text.matchAll(/^message-id:\s*(<\S+>)/gim)].at(-1)?.[1]
   if (report === undefined || messageId === undefined) return []
   return report.split(/\n\s*\n/).flatMap((group) => {
     const failure = failureOf(fieldsOf(group))
     return failure ? [{ ...failure, messageId }] : []
   })
+}
+
+function reportIn(text: string): string | undefined {
+  const start = text.search(/^content-type:[ \t]*message\/delivery-status/im)
+  const head = start < 0 ? -1 : text.indexOf('\n\n', start)
+  if (head < 0) return undefined
+  const end = text.indexOf('\n--', head)
+  return text.slice(head + 2, end < 0 ? undefined : end)
 }
 
 function fieldsOf(group: string): Map<string, string> {

@@ -79,7 +79,12 @@ interface Reader {
   readonly isAdmin?: boolean
 }
 
-/** @throws NotFoundError also for a mail to somebody else; where nothing is sent, admins read all of them. */
+/**
+ * A mail to read. Where mails are sent, only notices can be read here: the others may hold what proves that somebody
+ * reads their mailbox. Where nothing is sent, admins read all of them.
+ *
+ * @throws NotFoundError also for a mail to somebody else.
+ */
 export async function getMailFor(
   app: Pick<App, 'mailer'>,
   db: RequestDb,
@@ -88,8 +93,9 @@ export async function getMailFor(
 ): Promise<Mail> {
   const mail = await db.read((reader) => findMail(reader, id))
   const isOwn = mail?.recipient.toLowerCase() === person.email.toLowerCase()
+  const isReadHere = !app.mailer.delivers || (mail?.kind ?? null) !== null
   const isKept = person.isAdmin === true && !app.mailer.delivers
-  if (!mail || !(isOwn || isKept)) throw new NotFoundError('mail', id)
+  if (!mail || !((isOwn && isReadHere) || isKept)) throw new NotFoundError('mail', id)
   return mail
 }
 

@@ -51,6 +51,7 @@ export async function findUserByEmail(
     .selectFrom('user_account')
     .select([...COLUMNS, 'password_hash as passwordHash'])
     .where(sql`lower(email)`, '=', email.toLowerCase())
+    .where('deleted', 'is', null)
     .executeTakeFirst()
 }
 
@@ -69,6 +70,7 @@ export async function findUserByKey(
     .select([...COLUMNS, 'api_key.id as keyId'])
     .where('key_hash', '=', keyHash)
     .where('revoked', 'is', null)
+    .where('deleted', 'is', null)
     .executeTakeFirst()
 }
 
@@ -80,6 +82,7 @@ export async function findUserBySession(db: Db, sessionId: string): Promise<User
     .select(COLUMNS)
     .where('session.id', '=', sessionId)
     .where('revoked', 'is', null)
+    .where('deleted', 'is', null)
     .executeTakeFirst()
 }
 

@@ -179,6 +179,7 @@ export async function replacePassword(
   await db.write(async (tx) => {
     await updatePassword(tx, user.id, passwordHash)
     await revokeSessions(tx, user.id)
+    await revokeApiKeys(tx, user.id)
     await insertSession(tx, { id: sessionId, userId: user.id, userAgent })
     await noteSeen(tx, user.id)
   })

@@ -70,8 +70,8 @@ export function mailRoutes(app: App, views: Views): Router<RequestState> {
 }
 
 /** What lists and pages show of a mail. */
-export function mailRow({ id, recipient, subject, created, sent, error }: Mail) {
-  return { id, recipient, subject, created, sent, error }
+export function mailRow({ id, recipient, subject, created, sent, error, kind }: Mail) {
+  return { id, recipient, subject, created, sent, error, isNotice: kind !== null }
 }
 
 /** A line of text, and the address at its end if it has one. */

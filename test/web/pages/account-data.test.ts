@@ -136,6 +136,17 @@ test('somebody deletes their account: it goes after days, their answers stay wit
     other.taskIds[0],
   ])
 
+  await rowsOf(
+    site,
+    `insert into upload (container, file_name, noun, object_id) values ('user_1', 'me.png', 'user_account', $1)`,
+    [user.id],
+  )
+  await rowsOf(site, `update user_account set avatar_url = '/uploads/user_1/me.png' where id = $1`, [user.id])
+  await rowsOf(site, `insert into import_schedule (project_id, user_id, source) values ($1, $2, '{}')`, [
+    shared.id,
+    user.id,
+  ])
+
   const page = `/account/${user.name}/delete`
   await user.http.get(page).expect(200, /2 projects of yours go to their next owners/)
   assert.equal((await accountOf(user))['deletion_due'], null)
@@ -163,11 +174,20 @@ test('somebody deletes their account: it goes after days, their answers stay wit
   await jobs['delete-account'].handle(site.app, { userId: user.id }, run)
   await jobs['delete-account'].handle(site.app, { userId: user.id }, run)
   const account = await accountOf(user)
-  assert.equal(account['name'], `deleted-${user.id}`)
+  assert.match(String(account['name']), new RegExp(`^deleted-${user.id}-[0-9a-f]{12}$`))
+  assert.equal(account['avatar_url'], null)
+  assert.deepEqual(await rowsOf(site, `select 1 from upload where noun = 'user_account'`), [])
   assert.equal(account['password_hash'], null)
   assert.notEqual(account['deleted'], null)
   assert.deepEqual(await subjectsTo(user), ['Your account has been deleted'])
-  for (const table of ['session', 'api_key', 'mail_choice', 'project_owner', 'contributor'])
+  for (const table of [
+    'session',
+    'api_key',
+    'mail_choice',
+    'import_schedule',
+    'project_owner',
+    'contributor',
+  ])
     assert.deepEqual(await rowsOf(site, `select 1 from ${table} where user_id = $1`, [user.id]), [])
   const owners = await rowsOf<Row>(site, 'select owner_id from project where id = any($1) order by id', [
     [shared.id, alone.id],

@@ -78,6 +78,17 @@ test('the link to confirm an address is sent again, five times an hour at most',
 
 test('a forgotten password is replaced by a link that works once and signs all others out', async () => {
   const { email, http } = await signUp()
+  const keys = () =>
+    rowsOf(
+      site,
+      `select k.revoked is not null as revoked from api_key k join user_account u on u.id = user_id where email = $1`,
+      [email],
+    )
+  await rowsOf(
+    site,
+    `insert into api_key (user_id, name, key_hash, hint) select id, 'intruder', 'x', 'abcd' from user_account where email = $1`,
+    [email],
+  )
   const forgotten = await browser()
     .post('/account/forgot-password')
     .type('form')
@@ -114,6 +125,7 @@ test('a forgotten password is replaced by a link that works once and signs all o
   )
   // That of the link, and the one that signed in since.
   assert.equal(open?.n, 2)
+  assert.deepEqual(await keys(), [{ revoked: true }])
   assert.ok(http)
 })
 
