@@ -17,7 +17,7 @@ declare module '../src/platform/queue.ts' {
 export const deliverWebhookJob: Job<'deliver-webhook'> = {
   name: 'deliver-webhook',
   payload: Payload,
-  attempts: 8,
+  attempts: 9,
   concurrency: 5,
   backoffSeconds: 30,
   async handle(app, { deliveryId, isAgain }, run) {
