@@ -176,7 +176,7 @@ test('the JSON of every page tells nothing that its HTML does not show', async (
 
 /** Of the person themselves, on the project's public page, made anew for each page, or the same for every project. */
 const HARMLESS =
-  /\.(project\.description|created|recipient|frame\.url)$|\.steps\.|\.view\.fields\.\d|\.versions\.\d+\.template$/
+  /\.(project\.description|created|asOf|recipient|frame\.url)$|\.steps\.|\.view\.fields\.\d|\.versions\.\d+\.template$/
 
 /** Every text of some length within a value, with where it is. */
 function texts(value: unknown, at = ''): [string, string][] {

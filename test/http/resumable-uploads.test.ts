@@ -7,6 +7,7 @@ import type { TestApp, TestUser } from '../support/app.ts'
 import { publishedProject } from '../support/builders.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
 import { startS3 } from '../support/s3.ts'
+import { waitForReplica } from '../support/servers.ts'
 
 const ending = untilFileEnds()
 const MB = 1024 * 1024
@@ -43,6 +44,7 @@ async function addMaterial(site: TestApp, owner: TestUser, fields: Record<string
   const request = owner.http.post(`/project/${project.shortName}/tasks/helpingmaterials`)
   for (const [name, value] of Object.entries(fields)) void request.field(name, value)
   const sent = await request
+  await waitForReplica()
   const listed = await site.http.get(`/api/helpingmaterial?project_id=${project.id}`)
   return {
     sent,

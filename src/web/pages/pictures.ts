@@ -38,9 +38,8 @@ export function pictureRoutes(app: App, views: Views): Router<RequestState> {
   }
 
   async function showAvatar(ctx: Context, view: FormView) {
-    const user = requireViewer(ctx)
-    const picture = drawnPicture(await getAvatar(ctx.state.db, user.id))
-    views.render(ctx, 'pages/pictures/avatar.html', { user, picture, form: view, ...form })
+    const picture = drawnPicture(await getAvatar(ctx.state.db, requireViewer(ctx).id))
+    views.render(ctx, 'pages/pictures/avatar.html', { picture, form: view, ...form })
   }
 
   /** A form with a picture, or with `remove`. */
