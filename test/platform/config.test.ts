@@ -105,7 +105,6 @@ test('every setting reaches its part', (t) => {
     bytesMax: 2_097_152,
     resumableBytesMax: 1_048_576_000,
   })
-  assert.deepEqual(config.jobs.only, ['send-mail', 'clean-up'])
   assert.deepEqual([config.folders.files, config.folders.assets], ['/srv/files', '/srv/assets'])
 })
 
