@@ -19,6 +19,7 @@ import { loadConfig } from '../../src/platform/config.ts'
 import type { RequestDb } from '../../src/platform/database.ts'
 import type { JobCatalogue } from '../../src/platform/job.ts'
 import { startJobs } from '../../src/platform/job-runner.ts'
+import type { JobName } from '../../src/platform/queue.ts'
 import { startLoop } from '../../src/platform/loop.ts'
 import type { Json } from '../../src/platform/schema.ts'
 import { createTestDatabase, testRedis } from './servers.ts'
@@ -135,10 +136,14 @@ export async function startOwnRedis(): Promise<OwnRedis> {
   return own
 }
 
-/** Takes jobs in this process until the test ends. */
-export function work({ app, after }: Pick<JobApp, 'app' | 'after'>, catalogue: JobCatalogue = jobs) {
+/** Takes jobs in this process until the test ends: all, or only the one named. */
+export function work(
+  { app, after }: Pick<JobApp, 'app' | 'after'>,
+  catalogue: JobCatalogue = jobs,
+  only?: JobName,
+) {
   const relay = startLoop('relay the outbox', 50, () => app.queue.sweep().then(() => false), app.log)
-  const runner = startJobs(app, catalogue)
+  const runner = startJobs(app, catalogue, only && new Map([[only, undefined]]))
   let isStopped = false
   const stop = async (milliseconds = 5_000): Promise<void> => {
     if (isStopped) return

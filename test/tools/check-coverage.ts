@@ -14,7 +14,7 @@ import type { MergedFile } from './coverage-merge.ts'
  */
 const LINES_MIN = 97
 // 90 until the editor and the media templates came, whose branches for faults are not all tried yet: to be raised again.
-const BRANCHES_MIN = 87
+const BRANCHES_MIN = 89
 const WORST_SHOWN = 15
 
 const root = process.cwd()

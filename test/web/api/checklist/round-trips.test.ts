@@ -126,7 +126,8 @@ test('43. A task wants 30 task runs unless it says otherwise', async () => {
 test('44. A helping material with a file keeps it when its info is added to', async () => {
   const { id: projectId } = await draftProject(site, owner)
   const request = by(owner, site.http.post('/api/helpingmaterial')).field('project_id', projectId)
-  const made = await bodyOf(request.attach('file', pictureOf('png'), 'bird.png'))
+  const picture = pictureOf('png')
+  const made = await bodyOf(request.attach('file', picture, 'bird.png'))
   const info = made['info'] as Body
   assert.ok(Number.isInteger(made['id']))
   for (const value of [info['container'], info['file_name'], made['media_url']])
@@ -139,7 +140,7 @@ test('44. A helping material with a file keeps it when its info is added to', as
     .get(new URL(String(made['media_url'])).pathname)
     .buffer()
     .responseType('blob')
-  assert.equal(String((await file.expect(200)).body), 'PNG')
+  assert.deepEqual((await file.expect(200)).body, picture)
 })
 
 test('45. A helping material without a file is made by media_url null', async () => {
