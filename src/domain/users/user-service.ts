@@ -161,7 +161,7 @@ export async function signIn(
 }
 
 /**
- * Gives an account a new password, ends all its sessions and begins one.
+ * Gives an account a new password, ends all its sessions and API keys and begins a session.
  *
  * @throws InvalidError when the password is too short or too long.
  */
