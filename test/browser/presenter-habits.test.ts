@@ -209,6 +209,18 @@ for (const [form, settings] of Object.entries(FORMS)) {
       await opened.frame.getByText('Task 1').waitFor()
     })
 
+    /** A presenter that goes on by its address shows five tasks one after the other, each once, and stores all. */
+    async function finishesFive(t: TestContext, script: string): Promise<void> {
+      const infos = [1, 2, 3, 4, 5].map((n) => ({ n }))
+      const { frame, page, stored } = await visit(t, script, '', { infos })
+      for (const { n } of infos) {
+        await frame.getByText(`Task ${n}`).waitFor()
+        await frame.getByRole('button', { name: 'Next' }).click()
+      }
+      await page.locator('#finished-panel').waitFor()
+      assert.equal((await stored()).length, 5)
+    }
+
     test('goes to the next task by leaving its page, as often as there are tasks', async (t) => {
       const script = `
         pybossa.presentTask(function (task, deferred) {
@@ -218,14 +230,7 @@ for (const [form, settings] of Object.entries(FORMS)) {
           })
         })
         pybossa.run('birds')`
-      const infos = [1, 2, 3, 4, 5].map((n) => ({ n }))
-      const { frame, page, stored } = await visit(t, script, '', { infos })
-      for (const { n } of infos) {
-        await frame.getByText(`Task ${n}`).waitFor()
-        await frame.getByRole('button', { name: 'Next' }).click()
-      }
-      await page.locator('#finished-panel').waitFor()
-      assert.equal((await stored()).length, 5)
+      await finishesFive(t, script)
     })
 
     test('reads from its address which task it shows, and goes on by another one', async (t) => {
@@ -246,14 +251,7 @@ for (const [form, settings] of Object.entries(FORMS)) {
           else window.location.pathname = '/app/birds/task/' + data.task.id
         })
       }`
-      const infos = [1, 2, 3, 4, 5].map((n) => ({ n }))
-      const { frame, page, stored } = await visit(t, script, '', { infos })
-      for (const { n } of infos) {
-        await frame.getByText(`Task ${n}`).waitFor()
-        await frame.getByRole('button', { name: 'Next' }).click()
-      }
-      await page.locator('#finished-panel').waitFor()
-      assert.equal((await stored()).length, 5)
+      await finishesFive(t, script)
     })
 
     test('saves the address it runs at, and no ticket with it on a host of its own', async (t) => {
