@@ -3,6 +3,7 @@ import type { RedisOptions } from 'ioredis'
 import { endsWithin } from '../lib/patience.ts'
 import type { RedisEndpoint } from './config.ts'
 import type { Logger } from './log.ts'
+import { LastingSentinelConnector } from './sentinel-connector.ts'
 
 /**
  * What a connection is for decides how it fails: a cache lookup is a miss after 250 ms, a job that cannot be added
@@ -15,7 +16,8 @@ type Options = Omit<RedisOptions, 'replyMapping'>
 const BY_USE: Record<RedisUse, Options> = {
   cache: { maxRetriesPerRequest: 1, enableOfflineQueue: false, commandTimeout: 250 },
   producer: { maxRetriesPerRequest: 1, enableOfflineQueue: false, commandTimeout: 500 },
-  worker: { maxRetriesPerRequest: null },
+  // The servers answer a wait for jobs after five seconds: longer silence is that of a host that is gone.
+  worker: { maxRetriesPerRequest: null, socketTimeout: 20_000 },
 }
 
 /** A connection to one Redis, or to the master that the sentinels name. Reconnects for ever. */
@@ -44,6 +46,7 @@ function addressOf(endpoint: RedisEndpoint): Options {
       name: endpoint.master,
       // Without it a client stays with a master that went silent.
       failoverDetector: true,
+      Connector: LastingSentinelConnector,
       sentinelCommandTimeout: 500,
       sentinelRetryStrategy: (times) => Math.min(times * 50, 500),
     }
