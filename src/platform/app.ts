@@ -17,7 +17,7 @@ import type { JobPolicies, Queue } from './queue.ts'
 import { closeRedis, createRedis, untilReady } from './redis.ts'
 import { createResumableUploads } from './resumable.ts'
 import type { ResumableUploads } from './resumable.ts'
-import { createS3Bucket } from './s3.ts'
+import type { S3Settings } from './s3.ts'
 import { createSealer } from './sealing.ts'
 import type { Sealer } from './sealing.ts'
 import { createWebClient } from './web-client.ts'
@@ -61,7 +61,7 @@ export async function createApp(config: Config, name: string, policies: JobPolic
   )
   const queue = createQueue({ database, redis: producer, prefix, policies, log })
   const mailer = createMailer(config.mail)
-  const files = config.s3 ? createS3Bucket(config.s3) : createFolderFiles(config.folders.files)
+  const files = config.s3 ? await openBucket(config.s3) : createFolderFiles(config.folders.files)
   return {
     config,
     log,
@@ -70,7 +70,7 @@ export async function createApp(config: Config, name: string, policies: JobPolic
     memory,
     queue,
     files,
-    resumable: createResumableUploads(config, files),
+    resumable: await createResumableUploads(config, files),
     mailer,
     sealer: createSealer(config.secrets.appKeys),
     web: createWebClient(config.web.privateAddresses),
@@ -81,4 +81,10 @@ export async function createApp(config: Config, name: string, policies: JobPolic
       await Promise.all([closeRedis(producer), cache.close()])
     },
   }
+}
+
+/** The library for buckets takes a tenth of a process's memory: only who has one loads it. */
+async function openBucket(settings: S3Settings): Promise<FileStore> {
+  const { createS3Bucket } = await import('./s3.ts')
+  return createS3Bucket(settings)
 }

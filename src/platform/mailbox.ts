@@ -1,4 +1,4 @@
-import { ImapFlow } from 'imapflow'
+import type { ImapFlow } from 'imapflow'
 
 /** So much of a message is looked at: reports of undelivered mails are short. */
 const BYTES_MAX = 256 * 1_024
@@ -16,7 +16,7 @@ export async function readUnseen(
   take: (source: string) => Promise<void>,
   signal: AbortSignal,
 ): Promise<number> {
-  const { client, mailbox } = clientFor(new URL(address))
+  const { client, mailbox } = await clientFor(new URL(address))
   await client.connect()
   try {
     await client.mailboxOpen(mailbox)
@@ -37,7 +37,16 @@ export async function readUnseen(
   }
 }
 
-function clientFor({ protocol, hostname, port, username, password, pathname }: URL) {
+/** The library is loaded where mails are read, which few processes do. */
+async function clientFor({
+  protocol,
+  hostname,
+  port,
+  username,
+  password,
+  pathname,
+}: URL): Promise<{ client: ImapFlow; mailbox: string }> {
+  const { ImapFlow } = await import('imapflow')
   const isSecure = protocol === 'imaps:'
   const client = new ImapFlow({
     host: hostname,

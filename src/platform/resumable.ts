@@ -1,11 +1,11 @@
 import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { FileStore as TusFolder } from '@tus/file-store'
-import { S3Store as TusBucket } from '@tus/s3-store'
+import type { S3Store as TusBucket } from '@tus/s3-store'
 import type { Upload } from '@tus/server'
 import type { Config } from './config.ts'
 import type { FileStore } from './files.ts'
-import { s3ClientConfig } from './s3.ts'
+import type { S3Settings } from './s3.ts'
 
 /** The folder, or the beginning of the keys, of uploads that are under way or wait for their form. */
 const PREFIX = 'resumable/'
@@ -34,13 +34,14 @@ export interface ResumableUploads {
   removeOld(olderThanMs: number): Promise<number>
 }
 
-export function createResumableUploads(
-  config: Pick<Config, 's3' | 'folders'>,
+export async function createResumableUploads(
+  { s3, folders }: Pick<Config, 's3' | 'folders'>,
   files: FileStore,
-): ResumableUploads {
+): Promise<ResumableUploads> {
+  const openStore = s3 ? await bucketOpener(s3) : () => new TusFolder({ directory: folders.files })
   let opened: TusFolder | TusBucket | undefined
   // Only when it is needed: the library's folder is made by making the store.
-  const store = () => (opened ??= openStore(config))
+  const store = () => (opened ??= withoutTermination(openStore()))
   const keyOf = (id: string) => `${PREFIX}${id}${FILE}`
 
   return {
@@ -74,15 +75,15 @@ const NOTHING = {
   delete: () => Promise.resolve(),
 }
 
-function openStore({ s3, folders }: Pick<Config, 's3' | 'folders'>): TusFolder | TusBucket {
-  const store = s3
-    ? new TusBucket({
-        s3ClientConfig: { ...s3ClientConfig(s3), bucket: s3.bucket },
-        useTags: false,
-        cache: NOTHING,
-      })
-    : new TusFolder({ directory: folders.files })
-  // In a bucket the library does not remove what has come whole; whatever no form takes goes after a day.
+/** Loads what only a bucket needs. */
+async function bucketOpener(s3: S3Settings): Promise<() => TusBucket> {
+  const [{ S3Store }, { s3ClientConfig }] = await Promise.all([import('@tus/s3-store'), import('./s3.ts')])
+  const s3ClientOptions = { ...s3ClientConfig(s3), bucket: s3.bucket }
+  return () => new S3Store({ s3ClientConfig: s3ClientOptions, useTags: false, cache: NOTHING })
+}
+
+/** In a bucket the library does not remove what has come whole; whatever no form takes goes after a day. */
+function withoutTermination<T extends TusFolder | TusBucket>(store: T): T {
   store.extensions = store.extensions.filter((extension) => extension !== 'termination')
   return store
 }

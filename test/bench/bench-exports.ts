@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { jobs } from '../../jobs/index.ts'
+import { NODE_FLAGS } from '../../src/bin/local/node-flags.ts'
 import { runProgram } from '../../src/bin/local/run-program.ts'
 import { infoTable, wholeTable } from '../../src/domain/exports/copy-repository.ts'
 import { scanCut, scanElements } from '../../src/domain/exports/cut-scan.ts'
@@ -223,7 +224,7 @@ async function psqlSeconds({ app, project, servers }: Site, cut: string): Promis
 }
 
 function startWorker({ servers }: Site): ChildProcess {
-  return spawn(process.execPath, ['src/bin/worker.ts'], {
+  return spawn(process.execPath, [...NODE_FLAGS.worker, 'src/bin/worker.ts'], {
     env: { ...process.env, ...servers.env, WORKER_JOBS: 'export-project' },
     stdio: 'inherit',
   })

@@ -47,6 +47,11 @@ const PACKAGES: readonly { readonly names: readonly string[]; readonly by: reado
   { names: ['koa', '@koa/router', 'koa-helmet'], by: ['src/http', 'src/web', 'src/deploy', 'src/bin'] },
 ]
 
+/** Our module over packages of that kind: loaded late itself, so that it imports them like any other. */
+const LOADED_LATE = '^src/platform/s3\\.ts$'
+/** What takes megabytes and most processes never use: imported where it is used. */
+const HEAVY = ['node_modules/(?:imapflow|sharp|@aws-sdk|@tus/s3-store)/', LOADED_LATE]
+
 const inFolders = (folders: readonly string[]) => `^(?:${folders.join('|')})/`
 const ours = '^(?:src|jobs)/'
 
@@ -57,6 +62,7 @@ function layerRules(): IForbiddenRuleType[] {
     ...strangers(),
     ...foldersAside(),
     ...packages(),
+    ...heavyPackages(),
     ...domainRules(),
     ...generalRules(),
   ]
@@ -108,6 +114,17 @@ function packages(): IForbiddenRuleType[] {
     from: { path: ours, pathNot: inFolders(by) },
     to: { path: `node_modules/(?:@types/)?(?:${names.join('|')})/` },
   }))
+}
+
+function heavyPackages(): IForbiddenRuleType[] {
+  return [
+    {
+      name: 'heavy-packages-are-imported-where-they-are-used',
+      severity: 'error',
+      from: { path: ours, pathNot: LOADED_LATE },
+      to: { path: HEAVY, dynamic: false, dependencyTypesNot: ['type-only'] },
+    },
+  ]
 }
 
 function domainRules(): IForbiddenRuleType[] {

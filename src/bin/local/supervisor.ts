@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { NODE_FLAGS } from './node-flags.ts'
 import { endProcess, recordProcess, recordedProcess } from './os-process.ts'
 
 const bin = fileURLToPath(new URL('..', import.meta.url))
@@ -48,7 +49,7 @@ export function supervise(
 
   function start(isFirst: boolean): void {
     const started = Date.now()
-    child = spawn(process.execPath, [join(bin, `${name}.ts`)], {
+    child = spawn(process.execPath, [...NODE_FLAGS[name], join(bin, `${name}.ts`)], {
       env,
       stdio: ['ignore', 'inherit', 'inherit'],
       detached: true,

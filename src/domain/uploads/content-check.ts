@@ -1,7 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { fileTypeFromFile, supportedExtensions } from 'file-type'
-import sharp from 'sharp'
 import { InvalidError } from '../../lib/errors.ts'
 
 /** A picture of more pixels than this would take gigabytes to open, however small its file is. */
@@ -53,6 +52,7 @@ export async function mustBeWhatItSays(path: string, extension: string): Promise
 
 /** @throws InvalidError when it cannot be read, or has too many pixels. Only its beginning is read. */
 async function mustBePicture(path: string): Promise<void> {
+  const { default: sharp } = await import('sharp')
   const { width, height } = await sharp(path, { limitInputPixels: false })
     .metadata()
     .catch(() => {

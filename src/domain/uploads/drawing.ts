@@ -1,7 +1,6 @@
 import { createWriteStream, createReadStream } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import sharp from 'sharp'
 import { drawnName } from '../../lib/drawn-picture.ts'
 import type { App } from '../../platform/app.ts'
 import { PermanentError } from '../../platform/job.ts'
@@ -61,7 +60,9 @@ async function drawAll(
   }
 }
 
+/** The library is loaded where pictures are drawn, which few processes do. */
 async function draw(original: string, { width, height }: Size, drawn: string): Promise<void> {
+  const { default: sharp } = await import('sharp')
   try {
     await sharp(original, { limitInputPixels: PIXELS_MAX })
       .autoOrient()
