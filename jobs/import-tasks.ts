@@ -63,7 +63,7 @@ async function store({ record, rows, ...work }: ImportWork): Promise<void> {
   if (!importer) throw new PermanentError(`There is no importer "${record.importer}"`)
   const { reading, ...choices } = ImportChoices.parse(record.options)
   try {
-    await work.store(taskInputs(importer.read(rows, reading), choices))
+    await work.store(taskInputs(importer.read(rows, reading), choices, work.keepPicture))
   } catch (error) {
     if (!(error instanceof ImportError)) throw error
     const report = reportOf(importer.problems(rows, reading))

@@ -1,10 +1,13 @@
 import type { z } from 'zod'
+import type { SentPicture } from '../domain/pictures/task-pictures.ts'
 import { AppError, InvalidError } from '../lib/errors.ts'
 import type { TaskField, TaskSettings } from './task-fields.ts'
 
 /** A task as a source describes it. */
 export interface NewTask extends TaskSettings {
   info: Record<string, unknown>
+  /** What the source brought for it, which `info` is to name the address of. */
+  picture?: SentPicture
 }
 
 /** Opens the source from its beginning: an import is read twice, to be inspected and to be stored. */
@@ -20,7 +23,7 @@ export interface ImportColumn {
 
 /** Why a source cannot be imported as it is; the message is complete without the other fields. */
 export interface ImportProblem {
-  /** CSV: the line in the file where the row begins. JSON: the row's position in the list. Both from 1. */
+  /** CSV: the line in the file where the row begins. JSON, zip: the position in the list. Both from 1. */
   row?: number
   column?: string
   message: string

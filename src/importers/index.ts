@@ -2,10 +2,11 @@ import { InvalidError } from '../lib/errors.ts'
 import { csvImporter } from './csv-importer.ts'
 import type { Importer } from './importer.ts'
 import { jsonImporter } from './json-importer.ts'
+import { picturesImporter } from './pictures-importer.ts'
 import { xlsxImporter } from './xlsx-importer.ts'
 
 /** Every way to bring tasks in. A new importer is one line here and its file. */
-export const importers: readonly Importer[] = [csvImporter, jsonImporter, xlsxImporter]
+export const importers: readonly Importer[] = [csvImporter, jsonImporter, xlsxImporter, picturesImporter]
 
 /**
  * The importer for an uploaded file, or for pasted text.
@@ -17,7 +18,7 @@ export const importers: readonly Importer[] = [csvImporter, jsonImporter, xlsxIm
 export function chooseImporter(fileName: string | undefined, head: Uint8Array): Importer {
   const importer = importers.find((candidate) => candidate.accepts(fileName, head))
   if (importer !== undefined) return importer
-  const message = `“${fileName ?? ''}” is not a kind of file that can be imported. Upload a CSV file (.csv, .tsv), a JSON file (.json, .jsonl, .ndjson) or an Excel file (.xlsx).`
+  const message = `“${fileName ?? ''}” is not a kind of file that can be imported. Upload a CSV file (.csv, .tsv), a JSON file (.json, .jsonl, .ndjson), an Excel file (.xlsx) or a zip of pictures (.zip).`
   throw new InvalidError(message, { file: message })
 }
 

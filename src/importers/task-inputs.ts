@@ -1,7 +1,9 @@
 import { z } from 'zod'
+import type { SentPicture } from '../domain/pictures/task-pictures.ts'
 import type { TaskInput } from '../domain/tasks/task-service.ts'
 import type { Json } from '../platform/schema.ts'
 import type { NewTask } from './importer.ts'
+import { mediaRow } from './media-keys.ts'
 
 /** What the owner chose at the preview; kept with the import. */
 export const ImportChoices = z.object({
@@ -12,12 +14,19 @@ export const ImportChoices = z.object({
 })
 export type ImportChoices = z.infer<typeof ImportChoices>
 
-/** Tasks as the domain takes them. */
+/**
+ * Tasks as the domain takes them.
+ *
+ * @param addressOf what the info of a task names its picture by; for sources that bring some.
+ */
 export async function* taskInputs(
   tasks: AsyncIterable<NewTask>,
   { redundancy }: Pick<ImportChoices, 'redundancy'>,
+  addressOf?: (picture: SentPicture) => Promise<string>,
 ): AsyncGenerator<TaskInput> {
-  for await (const { info, nAnswers = redundancy, priority, calibration, expectedInfo, quorum } of tasks) {
+  for await (const task of tasks) {
+    const { picture, nAnswers = redundancy, priority, calibration, expectedInfo, quorum } = task
+    const info = picture && addressOf ? mediaRow(picture.name, await addressOf(picture)) : task.info
     yield {
       info: info as Json,
       nAnswers,

@@ -1,7 +1,6 @@
-import type { Entry } from 'yauzl'
 import { isTimeFormat, type CellRules } from './xlsx-cells.ts'
 import { readWholeXml } from './xml-reader.ts'
-import { ZipError, type OpenZip } from './zip-source.ts'
+import { mustNotBurst, ZipError, type OpenZip, type ZipMember } from './zip-source.ts'
 
 /** Different texts are held in memory while their sheet is read. */
 const TEXTS_LENGTH_MAX = 100_000_000
@@ -11,21 +10,26 @@ const PARTS_MAX = 5_000_000
 
 export interface Workbook extends CellRules {
   /** The first sheet that is not hidden. */
-  sheet: Entry
+  sheet: ZipMember
 }
 
 /** What has to be known of a workbook before its first sheet is read. @throws ZipError when it is none. */
 export async function openWorkbook(zip: OpenZip): Promise<Workbook> {
+  for (const member of zip.members) mustNotBurst(member)
   const book = await readBook(zip)
   const paths = await readPaths(zip)
   const path = paths.get(book.sheetId ?? '')
-  const sheet = path === undefined ? undefined : zip.members.get(path)
+  const sheet = path === undefined ? undefined : memberOf(zip, path)
   if (!sheet) throw new ZipError('There is no sheet in it.')
   return { sheet, from1904: book.from1904, isTime: await readStyles(zip), texts: await readTexts(zip) }
 }
 
+function memberOf({ members }: OpenZip, name: string): ZipMember | undefined {
+  return members.find((member) => member.name === name)
+}
+
 async function readMember(zip: OpenZip, name: string, handler: Parameters<typeof readWholeXml>[1]) {
-  const member = zip.members.get(name)
+  const member = memberOf(zip, name)
   if (!member) return
   let nParts = 0
   await readWholeXml(zip.read(member), {

@@ -4,13 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { openPromise } from 'yauzl'
+import { getFileNameLowLevel, openPromise, validateFileName } from 'yauzl'
 import type { Entry, ZipFile } from 'yauzl'
 import type { ImportSource } from './importer.ts'
 
 /** What a zip may unpack to: a small one cannot fill a memory or a disk. */
 const UNPACKED_BYTES_MAX = 4 * 1024 ** 3
 const MEMBERS_MAX = 100_000
+/** Names and notes of all members are held in memory. */
+const NAMES_BYTES_MAX = 32 * 1024 * 1024
 /** XML and CSV shrink to a tenth, at most to a fiftieth; what is made to burst shrinks to a thousandth. */
 const RATIO_MAX = 250
 /** Smaller members cannot do harm, and may be very regular. */
@@ -24,10 +26,21 @@ export class ZipError extends Error {
   }
 }
 
+/** A file in a zip. */
+export interface ZipMember {
+  readonly name: string
+  /** Why its name cannot be that of a file, such as one that leads out of the zip. */
+  readonly fault: string | undefined
+  readonly entry: Entry
+}
+
 export interface OpenZip {
-  readonly members: ReadonlyMap<string, Entry>
+  /** In their order, without folders. */
+  readonly members: readonly ZipMember[]
+  /** A folder for what is unpacked; it goes with the zip. */
+  readonly folder: string
   /** A member's bytes; more or fewer than the zip gives as their size are a ZipError. */
-  read(member: Entry): AsyncIterable<Uint8Array>
+  read(member: ZipMember): AsyncIterable<Uint8Array>
 }
 
 /**
@@ -44,8 +57,9 @@ export async function* inZip<Item>(
   try {
     const path = join(folder, 'source.zip')
     await pipeline(Readable.from(source()), createWriteStream(path, { mode: 0o600 }))
-    zip = await orZipError(openPromise(path, { autoClose: false }))
-    yield* work({ members: await membersOf(zip), read: reader(zip) })
+    // Names are decoded here: one that leads elsewhere is then the fault of its member and not of the whole zip.
+    zip = await orZipError(openPromise(path, { autoClose: false, decodeStrings: false }))
+    yield* work({ members: await membersOf(zip), folder, read: reader(zip) })
   } finally {
     zip?.close()
     await rm(folder, { recursive: true, force: true })
@@ -54,23 +68,26 @@ export async function* inZip<Item>(
 
 function reader(zip: ZipFile): OpenZip['read'] {
   return async function* (member) {
+    mustNotBurst(member)
     try {
-      yield* (await zip.openReadStreamPromise(member)) as AsyncIterable<Uint8Array>
+      yield* (await zip.openReadStreamPromise(member.entry)) as AsyncIterable<Uint8Array>
     } catch (error) {
       throw asZipError(error)
     }
   }
 }
 
-async function membersOf(zip: ZipFile): Promise<Map<string, Entry>> {
+async function membersOf(zip: ZipFile): Promise<ZipMember[]> {
   if (zip.entryCount > MEMBERS_MAX) throw new ZipError(`It holds ${zip.entryCount} files.`)
-  const members = new Map<string, Entry>()
-  let total = 0
+  const members: ZipMember[] = []
+  let [total, named] = [0, 0]
   try {
     for await (const entry of zip.eachEntry()) {
-      checkRatio(entry)
       total += entry.uncompressedSize
-      if (!entry.fileName.endsWith('/')) members.set(entry.fileName, entry)
+      named += entry.fileNameLength + entry.extraFieldLength + entry.fileCommentLength
+      if (named > NAMES_BYTES_MAX) throw new ZipError('The names and notes in it are too long.')
+      const name = nameOf(entry)
+      if (!name.endsWith('/')) members.push({ name, fault: validateFileName(name) ?? undefined, entry })
     }
   } catch (error) {
     throw asZipError(error)
@@ -79,9 +96,15 @@ async function membersOf(zip: ZipFile): Promise<Map<string, Entry>> {
   return members
 }
 
-function checkRatio({ fileName, compressedSize, uncompressedSize }: Entry): void {
+function nameOf({ generalPurposeBitFlag, fileNameRaw, extraFields }: Entry): string {
+  return getFileNameLowLevel(generalPurposeBitFlag, fileNameRaw, extraFields, false)
+}
+
+/** @throws ZipError for a member that is made to fill a disk. */
+export function mustNotBurst({ name, entry }: ZipMember): void {
+  const { compressedSize, uncompressedSize } = entry
   if (uncompressedSize <= HARMLESS_BYTES || uncompressedSize <= compressedSize * RATIO_MAX) return
-  throw new ZipError(`"${fileName}" is far too large once it is unpacked.`)
+  throw new ZipError(`"${name}" is far too large once it is unpacked.`)
 }
 
 async function orZipError<T>(promise: Promise<T>): Promise<T> {

@@ -50,7 +50,7 @@ export function createMeasure() {
   const hash = createHash('sha256')
   let bytes = 0
   return {
-    async *through(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    async *through<Chunk extends Uint8Array>(content: AsyncIterable<Chunk>): AsyncGenerator<Chunk> {
       for await (const chunk of content) {
         hash.update(chunk)
         bytes += chunk.length

@@ -168,6 +168,7 @@ export interface HelpingMaterial {
 }
 
 export interface ImportSchedule {
+  bucket_keys: string | null
   created: Generated<string>
   error: string | null
   is_told: Generated<boolean>
@@ -405,6 +406,13 @@ export interface Result {
   xid: Generated<string>
 }
 
+export interface ResumableUpload {
+  bytes: number
+  created: Generated<string>
+  id: string
+  user_id: number
+}
+
 export interface RowVersion {
   ended: Generated<string>
   ended_by: Generated<string>
@@ -457,6 +465,7 @@ export interface Task {
 }
 
 export interface TaskImport {
+  bucket_keys: string | null
   bytes: number | null
   bytes_done: Generated<number>
   created: Generated<string>
@@ -479,6 +488,12 @@ export interface TaskImport {
   started: string | null
   state: Generated<string>
   user_id: number
+}
+
+export interface TaskPicture {
+  id: Generated<number>
+  project_id: number
+  sha256: Buffer
 }
 
 export interface TaskRun {
@@ -519,6 +534,7 @@ export interface TaskSched {
 export interface Upload {
   container: string
   created: Generated<string>
+  crop: number[] | null
   drawn: Generated<string[]>
   file_name: string
   id: Generated<number>
@@ -592,12 +608,14 @@ export interface DB {
   project_page: ProjectPage
   project_total: ProjectTotal
   result: Result
+  resumable_upload: ResumableUpload
   row_version: RowVersion
   schedule_slot: ScheduleSlot
   session: Session
   site_day: SiteDay
   task: Task
   task_import: TaskImport
+  task_picture: TaskPicture
   task_run: TaskRun
   task_sched: TaskSched
   upload: Upload

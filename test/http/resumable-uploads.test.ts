@@ -8,6 +8,7 @@ import { publishedProject } from '../support/builders.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
 import { startS3 } from '../support/s3.ts'
 import { waitForReplica } from '../support/servers.ts'
+import { begin, goOn, sendWhole, spoken } from '../support/tus.ts'
 
 const ending = untilFileEnds()
 const MB = 1024 * 1024
@@ -18,25 +19,8 @@ const forms = {
   ...(s3 && { bucket: await startTestApp(ending, { ...limits, ...s3.env(await s3.bucket('resumable')) }) }),
 }
 
-const spoken = (request: Test) => request.set('Tus-Resumable', '1.0.0')
-const begin = ({ http }: Pick<TestUser, 'http'>, bytes: number, name = 'große Datei.bin') =>
-  spoken(http.post('/resumable'))
-    .set('Upload-Length', String(bytes))
-    .set('Upload-Metadata', `filename ${Buffer.from(name).toString('base64')}`)
-const goOn = ({ http }: Pick<TestUser, 'http'>, address: string, offset: number, piece: Buffer) =>
-  spoken(http.patch(address))
-    .set('Upload-Offset', String(offset))
-    .set('Content-Type', 'application/offset+octet-stream')
-    .send(piece)
-
 const isGone = async (request: Test) => {
   assert.ok([404, 410].includes((await request).status))
-}
-
-async function sendWhole(owner: TestUser, content: Buffer, name?: string): Promise<string> {
-  const { headers } = await begin(owner, content.length, name).expect(201)
-  await goOn(owner, String(headers['location']), 0, content).expect(204)
-  return String(headers['location']).replace(/^.*\//, '')
 }
 
 async function addMaterial(site: TestApp, owner: TestUser, fields: Record<string, string>) {

@@ -6,6 +6,8 @@ import type { JobRun } from '../../platform/job.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import { UnreachableError } from '../../platform/web-client.ts'
 import { queueMail } from '../mails/mail-service.ts'
+import { createTaskPictures } from '../pictures/task-pictures.ts'
+import type { SentPicture } from '../pictures/task-pictures.ts'
 import { getProjectById } from '../projects/project-service.ts'
 import type { Project } from '../projects/project-service.ts'
 import { addTasks } from '../tasks/task-service.ts'
@@ -45,6 +47,8 @@ export interface ImportWork {
   rows(): AsyncIterable<Uint8Array>
   /** Keeps rows that were fetched. */
   keep(rows: FetchedRows): Promise<TaskImport>
+  /** Keeps a picture that a task brings along; its address. It stays when `store` ends well. */
+  keepPicture(picture: SentPicture): Promise<string>
   /**
    * Adds the tasks, notes it and queues the mail about it, in one transaction: all of them or none.
    *
@@ -67,7 +71,7 @@ export interface ImportWork {
  * @returns undefined when it has ended already, waits for its owner, or its project is gone.
  */
 export async function beginImport(
-  app: Pick<App, 'files' | 'queue' | 'config'>,
+  app: Pick<App, 'files' | 'queue' | 'config' | 'log'>,
   run: Pick<JobRun, 'openDb' | 'signal'>,
   importId: number,
 ): Promise<ImportWork | undefined> {
@@ -75,6 +79,7 @@ export async function beginImport(
   if (!record) return undefined
   const project = await getProjectById(run.openDb(), record.projectId)
   const progress = createProgress(run.openDb, importId)
+  const pictures = createTaskPictures(app, run.openDb, project.id)
   let current = record
 
   async function* rows(): AsyncGenerator<Uint8Array> {
@@ -105,17 +110,25 @@ export async function beginImport(
       current = { ...record, ...kept }
       return current
     },
+    keepPicture: pictures.keep,
     async store(tasks) {
-      await run.openDb().write(async (tx) => {
+      const adding = run.openDb().write(async (tx) => {
         if (!(await beginAdding(tx, project.id))) {
           throw new PostponeError('Another import of this project is at work', TURN_SECONDS)
         }
         const counts = await addTasks(tx, project.id, progress.counted(tasks))
+        await pictures.attach(tx)
         if (!(await markImported(tx, importId, counts))) {
           throw new Error('Another run has ended this import')
         }
         await tellOfSuccess(app, tx, record, counts)
       })
+      try {
+        await adding
+      } catch (error) {
+        await pictures.forget()
+        throw error
+      }
       await removeRows(app, run, current)
     },
     async refuse({ report, failure }) {

@@ -3,7 +3,14 @@ import type { Db, Tx } from '../../platform/postgres.ts'
 
 /** What an upload can belong to. */
 export type UploadNoun =
-  'announcement' | 'blogpost' | 'helping_material' | 'project_page' | 'task_run' | 'project' | 'user_account'
+  | 'announcement'
+  | 'blogpost'
+  | 'helping_material'
+  | 'project_page'
+  | 'task_run'
+  | 'project'
+  | 'user_account'
+  | 'task_picture'
 
 /** The object that an upload belongs to. */
 export interface UploadOwner {
@@ -103,6 +110,7 @@ export async function listUnused(db: Db, afterId: number, limit: number): Promis
                      when 'project_page' then not exists (select from project_page o where o.id = u.object_id)
                      when 'project' then not exists (select from project o where o.id = u.object_id)
                      when 'user_account' then not exists (select from user_account o where o.id = u.object_id)
+                     when 'task_picture' then not exists (select from task_picture o where o.id = u.object_id)
                      when 'task_run' then not exists (select from task_run o where o.id = u.object_id)
                      else created < now() - interval '1 day' end
      order by id limit ${limit}`.execute(db)

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { extname } from 'node:path'
+import type { Readable } from 'node:stream'
 import anyAscii from 'any-ascii'
 import { InvalidError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
@@ -38,32 +38,59 @@ export async function keepingUpload<T>(
   work: (upload: Upload | undefined) => Promise<T>,
 ): Promise<T> {
   if (!file) return work(undefined)
-  const fileName = storedName(app, file.name)
-  await mustBeWhatItSays(file.path, extname(fileName).slice(1))
-  // The row comes first: a file that a killed process leaves is known, and cleaned up some day.
-  const upload = await db.call((primary) => insertUpload(primary, container, fileName), { silent: true })
+  const extension = takenExtension(app, file.name)
+  await mustBeWhatItSays(file.path, extension)
+  const content = createReadStream(file.path)
+  const upload = await keepUpload(app, db, container, { name: file.name, extension, content })
   try {
-    await app.files.put(keyOf(upload), createReadStream(file.path))
     return await work(upload)
   } finally {
     await removeIfUnattached(app, db, upload)
   }
 }
 
-/** The name a file is kept under: no other file ever has it, and it says what it was called. */
-function storedName({ config }: Pick<App, 'config'>, name: string): string {
-  const { extensions } = config.uploads
-  const [, stem = '', extension = ''] = /([^/\\]*)\.([^./\\]*)$/.exec(name) ?? []
-  if (!extensions.includes(extension.toLowerCase())) {
-    const message = `A file of this kind is not taken: its name has to end in .${extensions.join(', .')}`
-    throw new InvalidError(message, { file: message })
+/**
+ * Keeps a file that belongs to nothing yet: whoever does not give it to something forgets it, as the nightly clean-up
+ * does.
+ *
+ * @param file its content is known to be what its extension says.
+ */
+export async function keepUpload(
+  app: Pick<App, 'files' | 'log'>,
+  db: RequestDb,
+  container: string,
+  { name, extension, content }: { name: string; extension: string; content: Readable },
+): Promise<Upload> {
+  const fileName = storedName(name, extension)
+  // The row comes first: a file that a killed process leaves is known, and cleaned up some day.
+  const upload = await db.call((primary) => insertUpload(primary, container, fileName), { silent: true })
+  try {
+    await app.files.put(keyOf(upload), content)
+    return upload
+  } catch (error) {
+    await removeIfUnattached(app, db, upload)
+    throw error
   }
+}
+
+/** How a file's name ends, in small letters. @throws InvalidError for a kind that this site does not take. */
+function takenExtension({ config }: Pick<App, 'config'>, name: string): string {
+  const { extensions } = config.uploads
+  const extension = /\.([^./\\]*)$/.exec(name)?.[1]?.toLowerCase() ?? ''
+  if (extensions.includes(extension)) return extension
+  const message = `A file of this kind is not taken: its name has to end in .${extensions.join(', .')}`
+  throw new InvalidError(message, { file: message })
+}
+
+/** The name a file is kept under: no other file ever has it, and it says what it was called. */
+function storedName(name: string, extension: string): string {
+  const [, stem = ''] = /([^/\\]*)\.[^./\\]*$/.exec(name) ?? []
   const readable = anyAscii(stem)
     .replace(/[^A-Za-z0-9-]+/g, '_')
     .slice(0, STEM_CHARS_MAX)
     .replace(/^_+|_+$/g, '')
   const parts = [randomBytes(12).toString('hex'), readable].filter((part) => part !== '')
-  return `${parts.join('-')}.${extension.toLowerCase()}`
+  return `${parts.join('-')}.${extension}`
 }
 
 /** Where a file is in the store. */

@@ -15,7 +15,8 @@ export function importView(record: TaskImport, url: string) {
     isAutomatic: record.isAutomatic,
     isRemote: isRemote(record.source) && !record.isAutomatic,
     isUnfinished: state === 'fetching' || state === 'waiting' || state === 'running',
-    isRetriable: state === 'failed' && record.fileKey !== null && record.importer !== '',
+    isRetriable: isRetriable(record) && (!nProblems || hasColumns(record)),
+    hasColumns: hasColumns(record),
     created: record.created,
     bytes,
     bytesDone: Math.min(bytesDone, bytes ?? bytesDone),
@@ -30,6 +31,16 @@ export function importView(record: TaskImport, url: string) {
     url: `${url}/${id}`,
     reportUrl: record.reportKey === null ? null : `${url}/${id}/problems`,
   }
+}
+
+/** An import that failed and whose rows are still there may be tried again. */
+export function isRetriable({ state, fileKey, importer }: TaskImport): boolean {
+  return state === 'failed' && fileKey !== null && importer !== ''
+}
+
+/** Whether its owner chooses what columns become. */
+export function hasColumns({ importer }: Pick<TaskImport, 'importer'>): boolean {
+  return importer === 'csv' || importer === 'xlsx'
 }
 
 function secondsLeft({ state, started, bytes, bytesDone }: TaskImport): number | null {

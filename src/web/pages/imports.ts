@@ -12,6 +12,8 @@ import {
   previewCounts,
 } from '../../domain/imports/import-service.ts'
 import type { SentFile, TaskImport } from '../../domain/imports/import-service.ts'
+import { foreseenAddress } from '../../domain/pictures/task-pictures.ts'
+import type { SentPicture } from '../../domain/pictures/task-pictures.ts'
 import type { ProjectWithTotals } from '../../domain/projects/project-service.ts'
 import { leaveFlash } from '../../http/flash.ts'
 import { readForm, withUpload } from '../../http/form.ts'
@@ -29,7 +31,7 @@ import type { Json } from '../../platform/schema.ts'
 import { orShowAgain } from './form-view.ts'
 import type { FormView } from './form-view.ts'
 import { REMOTE_KINDS, isPybossaForm, kindOfPybossaForm, remoteSourceOf } from './import-sources.ts'
-import { importView } from './import-view.ts'
+import { hasColumns, importView, isRetriable } from './import-view.ts'
 import { projectCard, projectUrl } from './project-card.ts'
 import { ownedProjectOf } from './projects.ts'
 
@@ -38,6 +40,8 @@ const WHOLE_BYTES_MAX = 4 * 1024 * 1024
 /** A workbook is packed. */
 const WHOLE_PACKED_MAX = WHOLE_BYTES_MAX / 16
 const PREVIEW_ROWS = 1_000
+/** Each is unpacked and opened. */
+const PREVIEW_PICTURES = 10
 /** Enough to tell what kind of file it is. */
 const HEAD_BYTES = 4_096
 const REDUNDANCY = 3
@@ -69,7 +73,7 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
     const listed = imports.map((record) => importView(record, url))
     const isUnfinished = listed.some((item) => item.isUnfinished)
     views.render(ctx, 'pages/imports/new.html', {
-      megabytes: app.config.imports.bytesMax / 1_048_576,
+      bytesMax: app.config.imports.bytesMax,
       project: projectCard(owned),
       form,
       imports: listed,
@@ -92,14 +96,18 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
     await orShowAgain(ctx, {}, again, async () => {
       const { bytesMax } = app.config.imports
       const { db, viewer } = ctx.state
-      const id = await withUpload(ctx, { field: 'file', bytesMax }, async (upload) => {
-        typed = upload.fields
-        // PyBossa's forms add the tasks at once.
-        const confirmed = typed['form_name'] === undefined ? undefined : { options: {} }
-        const source = remoteSourceOf(typed)
-        if (source) return fetchImport(app, db, viewer, owned.project, source, confirmed)
-        return draftImport(app, db, viewer, owned.project, await sentFileOf(upload), confirmed)
-      })
+      const id = await withUpload(
+        ctx,
+        { field: 'file', bytesMax, resumable: app.resumable },
+        async (upload) => {
+          typed = upload.fields
+          // PyBossa's forms add the tasks at once.
+          const confirmed = typed['form_name'] === undefined ? undefined : { options: {} }
+          const source = remoteSourceOf(typed)
+          if (source) return fetchImport(app, db, viewer, owned.project, source, confirmed)
+          return draftImport(app, db, viewer, owned.project, await sentFileOf(upload), confirmed)
+        },
+      )
       if (typed['form_name'] === undefined) {
         ctx.redirect(`${projectUrl(owned.project)}tasks/import/${id}`)
         return
@@ -161,12 +169,14 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
   ) {
     const source = rowsOf(record)
     const isWhole = isSmall(record)
-    const inspection = await importer.inspect(source, options, isWhole ? undefined : PREVIEW_ROWS)
+    const rowsMax = importer.name === 'pictures' ? PREVIEW_PICTURES : PREVIEW_ROWS
+    const inspection = await importer.inspect(source, options, isWhole ? undefined : rowsMax)
     const hasProblems = inspection.problems.length > 0
+    const { db } = ctx.state
+    const addressOf = (picture: SentPicture) => foreseenAddress(app, db, owned.project.id, picture)
+    const inputs = () => taskInputs(importer.read(source, options), {}, addressOf)
     const counts =
-      hasProblems || !isWhole
-        ? { added: 0, skipped: 0 }
-        : await previewCounts(ctx.state.db, owned.project, taskInputs(importer.read(source, options), {}))
+      hasProblems || !isWhole ? { added: 0, skipped: 0 } : await previewCounts(db, owned.project, inputs())
     views.render(ctx, 'pages/imports/preview.html', {
       project: projectCard(owned),
       record: { id: record.id, fileName: record.fileName },
@@ -176,7 +186,7 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
       form: hasProblems ? { ...form, errors: {} } : form,
       counts,
       choices: BECOMES,
-      canMap: hasColumns(importer) && (!hasProblems || (await canBeMended(importer, source, inspection))),
+      canMap: hasColumns(record) && (!hasProblems || (await canBeMended(importer, source, inspection))),
       redundancy: REDUNDANCY,
     })
   }
@@ -192,8 +202,8 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
       return
     }
     const { importer } = draftOf(record)
-    const columns = hasColumns(importer) ? await importer.columns(rowsOf(record), {}) : []
-    const options = hasColumns(importer) ? { columns: mapping(columns, fields) } : {}
+    const columns = hasColumns(record) ? await importer.columns(rowsOf(record), {}) : []
+    const options = hasColumns(record) ? { columns: mapping(columns, fields) } : {}
     const again = (form: FormView) => showPreview(ctx, owned, { record, importer, options }, form)
     if (fields['check'] !== undefined) {
       await again({ values: fields, errors: {} })
@@ -216,19 +226,10 @@ function isSmall({ bytes, importer }: TaskImport): boolean {
   return (bytes ?? 0) <= (importer === 'xlsx' ? WHOLE_PACKED_MAX : WHOLE_BYTES_MAX)
 }
 
-/** An import that failed and whose rows are still there may be tried with other choices. */
-function isRetriable({ state, fileKey, importer }: TaskImport): boolean {
-  return state === 'failed' && fileKey !== null && importer !== ''
-}
-
 /** The columns that were chosen before. */
 function readingOf({ options }: TaskImport): Json {
   const { reading } = ImportChoices.parse(options)
   return reading as Json
-}
-
-function hasColumns({ name }: Importer): boolean {
-  return name === 'csv' || name === 'xlsx'
 }
 
 async function refuseProblems(importer: Importer, source: ImportSource, options: Json): Promise<void> {

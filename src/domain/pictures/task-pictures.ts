@@ -1,0 +1,66 @@
+import { createReadStream } from 'node:fs'
+import type { App } from '../../platform/app.ts'
+import type { RequestDb } from '../../platform/database.ts'
+import type { Tx } from '../../platform/postgres.ts'
+import type { Upload } from '../uploads/upload-service.ts'
+import { forgetUpload, keepUpload, mediaUrlOf } from '../uploads/upload-service.ts'
+import { attachTaskPictures, findTaskPicture } from './task-picture-repository.ts'
+
+/** A picture that came for a task, on this machine for the moment; it is known to be one. */
+export interface SentPicture {
+  readonly path: string
+  /** As its sender calls it. */
+  readonly name: string
+  readonly extension: string
+  /** Of its bytes, in hexadecimal. */
+  readonly sha256: string
+}
+
+/** Pictures that belong to a project's tasks; those that are new belong to nothing before `attach`. */
+export interface TaskPictures {
+  /** Keeps a picture, unless the project has it already; its address. */
+  keep(picture: SentPicture): Promise<string>
+  /** Gives what was kept to the project, in the transaction that stores the tasks. */
+  attach(tx: Tx): Promise<void>
+  /** Removes what was kept and not given. */
+  forget(): Promise<void>
+}
+
+/** Whoever keeps pictures has the project's lock: two at once would keep the same one twice. */
+export function createTaskPictures(
+  app: Pick<App, 'config' | 'files' | 'log'>,
+  openDb: () => RequestDb,
+  projectId: number,
+): TaskPictures {
+  const kept = new Map<string, Upload>()
+
+  return {
+    async keep({ path, name, extension, sha256 }) {
+      const known = kept.get(sha256) ?? (await findKept(openDb(), projectId, sha256))
+      if (known) return mediaUrlOf(app, known)
+      const file = { name, extension, content: createReadStream(path) }
+      const upload = await keepUpload(app, openDb(), `project_${projectId}`, file)
+      kept.set(sha256, upload)
+      return mediaUrlOf(app, upload)
+    },
+    attach: (tx) => attachTaskPictures(tx, projectId, kept),
+    async forget() {
+      for (const upload of kept.values()) await forgetUpload(app, openDb(), upload)
+    },
+  }
+}
+
+/** The address that a picture has or would have: one that is not kept yet gets one that no other has. */
+export async function foreseenAddress(
+  app: Pick<App, 'config'>,
+  db: RequestDb,
+  projectId: number,
+  { sha256 }: SentPicture,
+): Promise<string> {
+  const known = await findKept(db, projectId, sha256)
+  return known ? mediaUrlOf(app, known) : sha256
+}
+
+async function findKept(db: RequestDb, projectId: number, sha256: string) {
+  return db.readPrimary((primary) => findTaskPicture(primary, projectId, sha256))
+}

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { beginImport } from '../../../src/domain/imports/import-work.ts'
+import { deleteProject, getProjectById } from '../../../src/domain/projects/project-service.ts'
+import { removeUnusedUploads } from '../../../src/domain/uploads/upload-service.ts'
+import { withScratch } from '../../../src/platform/scratch.ts'
+import { startTestApp } from '../../support/app.ts'
+import { draftProject, rowsOf } from '../../support/builders.ts'
+import { untilFileEnds } from '../../support/file-ending.ts'
+import { eventually, work } from '../../support/jobs.ts'
+import { makeZip } from '../../support/make-zip.ts'
+import { pictureOf } from '../../support/pictures.ts'
+import { waitForReplica } from '../../support/servers.ts'
+import { sendWhole } from '../../support/tus.ts'
+
+const atEnd = untilFileEnds()
+const site = await startTestApp(atEnd, { IMPORT_MB_MAX: '8' })
+work({ app: site.app, after: (end) => atEnd.after(end) })
+const owner = await site.user()
+
+const openDb = () => site.app.database.open({ writes: true })
+const cleanUp = () => removeUnusedUploads(site.app, openDb)
+
+interface Info {
+  filename: string
+  url: string
+}
+
+async function infosOf(projectId: number): Promise<Info[]> {
+  const sql = 'select info from task where project_id = $1 order by id'
+  return (await rowsOf<{ info: Info }>(site, sql, [projectId])).map(({ info }) => info)
+}
+
+const uploadsOf = (projectId: number) =>
+  rowsOf<{ file_name: string; noun: string | null }>(
+    site,
+    'select file_name, noun from upload where container = $1 order by id',
+    [`project_${projectId}`],
+  )
+
+/** Sends a zip in pieces, as a browser does with a large one, and follows to its preview. */
+async function preview(shortName: string, zip: Buffer): Promise<string> {
+  const id = await sendWhole(owner, zip, 'birds.zip')
+  const request = owner.http.post(`/project/${shortName}/tasks/import`).field('file_resumable', id)
+  const { headers } = await request.expect(302)
+  await waitForReplica()
+  return String(headers['location'])
+}
+
+async function confirm(draft: string): Promise<string> {
+  await owner.http.post(draft).type('form').send({ redundancy: '2' }).expect(302)
+  return eventually(async () => {
+    const sql = `select state from task_import where id = $1 and state in ('done', 'failed')`
+    const [row] = await rowsOf<{ state: string }>(site, sql, [draft.split('/').at(-1)])
+    await waitForReplica()
+    return row?.state
+  })
+}
+
+test('a zip of pictures becomes tasks whose pictures the site keeps; the same zip again adds nothing', async () => {
+  const { id, shortName } = await draftProject(site, owner, { tasks: 0 })
+  const [robin, wren] = [pictureOf('jpeg'), pictureOf('png')]
+  const zip = await makeZip({
+    'birds/Robin 1.jpg': robin,
+    'wren.png': wren,
+    'same.jpg': robin,
+    '.DS_Store': '',
+  })
+  const draft = await preview(shortName, zip)
+  const page = await owner.http.get(draft).expect(200, /Add 3 tasks/)
+  assert.match(page.text, /birds\/Robin 1\.jpg \(1 kB\)/)
+  assert.doesNotMatch(page.text, /<select/)
+  assert.deepEqual(await uploadsOf(id), [], 'nothing is kept for a preview')
+
+  assert.equal(await confirm(draft), 'done')
+  const infos = await infosOf(id)
+  assert.deepEqual(
+    infos.map(({ filename }) => filename),
+    ['birds/Robin 1.jpg', 'wren.png', 'same.jpg'],
+  )
+  const [first, second, third] = infos.map(({ url }) => url)
+  assert.match(first ?? '', new RegExp(`/uploads/project_${id}/[0-9a-f]{24}-Robin_1\\.jpg$`))
+  assert.equal(third, first, 'one picture is kept once')
+  assert.notEqual(second, first)
+  assert.deepEqual(infos[1], {
+    ...{ filename: 'wren.png', title: 'wren.png' },
+    ...{ url: second, link: second, url_m: second, url_b: second },
+  })
+  const served = await site.http
+    .get(new URL(first ?? '').pathname)
+    .responseType('blob')
+    .expect(200)
+  assert.ok(robin.equals(served.body as Buffer))
+  assert.equal(served.headers['content-type'], 'image/jpeg')
+
+  const again = await preview(shortName, zip)
+  await owner.http.get(again).expect(200, /All of these tasks are in the project already/)
+  const more = await preview(shortName, await makeZip({ 'wren.png': wren, 'new.gif': pictureOf('gif') }))
+  await owner.http.get(more).expect(200, /Add 1 task, skip 1/)
+  assert.equal(await confirm(again), 'done')
+  assert.equal(await confirm(more), 'done')
+  assert.equal((await infosOf(id)).length, 4)
+  assert.equal((await uploadsOf(id)).length, 3)
+})
+
+test('one file that is no picture: nothing is added, nothing is kept, and the report says which', async () => {
+  const { id, shortName } = await draftProject(site, owner, { tasks: 0 })
+  const padding = pictureOf('png', 5_000_000)
+  const zip = await makeZip({ 'a.jpg': pictureOf('jpeg'), 'large.png': padding, 'b.txt': 'x', 'c.png': 'x' })
+  const draft = await preview(shortName, zip)
+  await owner.http.get(draft).expect(200, /2 problems: nothing was added.*b\.txt.*c\.png/s)
+  assert.equal(await confirm(draft), 'failed')
+  assert.deepEqual([await infosOf(id), await uploadsOf(id)], [[], []])
+  const failed = await owner.http.get(draft).expect(200, /2 problems were found/)
+  assert.doesNotMatch(failed.text, /Choose again what its columns become/)
+  const report = await owner.http.get(`${draft}/problems`).expect(200)
+  assert.match(report.text, /^3,,"“b\.txt”: This is no picture/m)
+  assert.match(report.text, /^4,,"“c\.png”: It is called \.png, and holds something else/m)
+})
+
+test('a small faulty zip is refused at its preview', async () => {
+  const { shortName } = await draftProject(site, owner, { tasks: 0 })
+  const draft = await preview(shortName, await makeZip({ 'a.png': 'x' }))
+  await owner.http.get(draft).expect(200, /Mend the file and upload it again/)
+  await owner.http
+    .post(draft)
+    .type('form')
+    .send({})
+    .expect(422, /a\.png/)
+})
+
+test('what a run kept is removed when it fails, and by the nightly clean-up when its process was killed', async () => {
+  const { id, shortName } = await draftProject(site, owner, { tasks: 0 })
+  const draft = await preview(shortName, await makeZip({ 'a.jpg': pictureOf('jpeg') }))
+  const importId = Number(draft.split('/').at(-1))
+  await rowsOf(site, `update task_import set state = 'waiting' where id = $1`, [importId])
+  await waitForReplica()
+  const run = { openDb, signal: new AbortController().signal }
+  const begun = await beginImport(site.app, run, importId)
+  await withScratch(site.app.config, async (folder) => {
+    const path = join(folder, 'a')
+    await writeFile(path, pictureOf('jpeg'))
+    const picture = { path, name: 'a.jpg', extension: 'jpg', sha256: 'ab'.repeat(32) }
+    async function* broken() {
+      yield { info: { url: (await begun?.keepPicture(picture)) ?? '' } }
+      assert.equal((await uploadsOf(id)).length, 1)
+      throw new Error('the disk is full')
+    }
+    await assert.rejects(begun?.store(broken()) ?? Promise.resolve(), /the disk is full/)
+    assert.deepEqual([await uploadsOf(id), await infosOf(id)], [[], []])
+
+    const killed = await beginImport(site.app, run, importId)
+    await killed?.keepPicture(picture)
+    await cleanUp()
+    assert.equal((await uploadsOf(id)).length, 1)
+    await rowsOf(site, `update upload set created = now() - interval '25 hours' where noun is null`)
+    await cleanUp()
+    assert.deepEqual(await uploadsOf(id), [])
+  })
+})
+
+test('pictures go with their project', async () => {
+  const { id, shortName } = await draftProject(site, owner, { tasks: 0 })
+  const draft = await preview(shortName, await makeZip({ 'a.jpg': pictureOf('jpeg') }))
+  assert.equal(await confirm(draft), 'done')
+  const [{ url } = { url: '' }] = await infosOf(id)
+  await cleanUp()
+  await site.http.get(new URL(url).pathname).expect(200)
+  await deleteProject(openDb(), owner, await getProjectById(openDb(), id))
+  await cleanUp()
+  await site.http.get(new URL(url).pathname).expect(404)
+  assert.deepEqual(await uploadsOf(id), [])
+})
