@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis'
+import { endsWithin } from '../lib/patience.ts'
 import type { RedisEndpoint } from './config.ts'
 import type { Logger } from './log.ts'
 import { closeRedis, createRedis, untilReady } from './redis.ts'
@@ -19,6 +20,9 @@ export interface Cache {
 }
 
 const PATIENCE_MS = 250
+/** Silent for so long, a server's silence may be that of its host: the other one is asked in the time that is left. */
+const DOUBT_MS = 100
+const LEFT_MS = PATIENCE_MS - DOUBT_MS
 /** How often servers that are away are asked whether they are back. */
 const PROBE_MS = 500
 
@@ -37,16 +41,41 @@ export async function createCache(
     reads ? createBreaker(reads, log) : undefined,
   ])
   return {
-    ask: master.ask,
-    look: async (commands) => (await replica?.ask(commands)) ?? master.ask(commands),
+    ...(replica ? together(master, replica) : { ask: master.ask, look: master.ask }),
     async close() {
       await Promise.all([master.close(), replica?.close()])
     },
   }
 }
 
+/** Whoever finds one server silent finds out about the other one as well: a request waits once, not for each of them. */
+function together(master: Breaker, replica: Breaker): Pick<Cache, 'ask' | 'look'> {
+  return {
+    async ask(commands) {
+      const reply = master.ask(commands)
+      if (await endsWithin(reply, DOUBT_MS)) return reply
+      const other = replica.ask((redis) => redis.ping(), LEFT_MS)
+      const late = await reply
+      if (late === undefined) await other
+      return late
+    },
+    async look(commands) {
+      const near = replica.ask(commands)
+      if (await endsWithin(near, DOUBT_MS)) return (await near) ?? master.ask(commands, LEFT_MS)
+      const far = master.ask(commands, LEFT_MS)
+      return (await Promise.race([near, far])) ?? (await near) ?? far
+    },
+  }
+}
+
+interface Breaker {
+  /** @param patience how long its reply is waited for, in milliseconds. */
+  ask<T>(commands: (redis: Redis) => Promise<T>, patience?: number): Promise<T | undefined>
+  close(): Promise<void>
+}
+
 /** A connection that nobody waits for once it was found broken. */
-async function createBreaker(endpoint: RedisEndpoint, log: Logger): Promise<Pick<Cache, 'ask' | 'close'>> {
+async function createBreaker(endpoint: RedisEndpoint, log: Logger): Promise<Breaker> {
   const redis = createRedis(endpoint, 'cache', log)
   await untilReady(redis)
   let probe: NodeJS.Timeout | undefined
@@ -60,7 +89,7 @@ async function createBreaker(endpoint: RedisEndpoint, log: Logger): Promise<Pick
 
   async function look(): Promise<void> {
     try {
-      await inTime(redis.ping())
+      await inTime(redis.ping(), PATIENCE_MS)
     } catch {
       return
     }
@@ -70,10 +99,10 @@ async function createBreaker(endpoint: RedisEndpoint, log: Logger): Promise<Pick
   }
 
   return {
-    async ask(commands) {
+    async ask(commands, patience = PATIENCE_MS) {
       if (probe) return undefined
       try {
-        return await inTime(commands(redis))
+        return await inTime(commands(redis), patience)
       } catch (error) {
         leave(error)
         return undefined
@@ -87,12 +116,12 @@ async function createBreaker(endpoint: RedisEndpoint, log: Logger): Promise<Pick
 }
 
 /** @throws Error when there is no reply in time: several commands have a limit together, not one each. */
-async function inTime<T>(reply: Promise<T>): Promise<T> {
+async function inTime<T>(reply: Promise<T>, patience: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
-      reject(new Error(`No reply within ${PATIENCE_MS} ms`))
-    }, PATIENCE_MS)
+      reject(new Error(`No reply within ${patience} ms`))
+    }, patience)
   })
   try {
     return await Promise.race([reply, late])

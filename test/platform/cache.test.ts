@@ -15,19 +15,24 @@ import { cacheFolder, testRedis } from '../support/servers.ts'
 const log = createLogger('test', 'silent')
 const FIGURE = { name: 'figure', version: 1, freshSeconds: 60, staleSeconds: 60 }
 
-async function ownCache(t: TestContext) {
+async function ownServer(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'mh-cache-'))
   const server = await startRedis(await findRedis(cacheFolder()), {
     folder,
     socket: join(folder, 's'),
     use: 'cache',
   })
-  const cache = await createCache({ kind: 'address', url: server.url }, log)
   t.after(async () => {
-    await cache.close()
     await server.stop()
     rmSync(folder, { recursive: true, force: true })
   })
+  return server
+}
+
+async function ownCache(t: TestContext) {
+  const server = await ownServer(t)
+  const cache = await createCache({ kind: 'address', url: server.url }, log)
+  t.after(() => cache.close())
   return { server, cache }
 }
 
@@ -60,6 +65,40 @@ test('a silent cache costs one request its patience and the next ones nothing, u
   while ((await read()) === undefined) await new Promise((resolve) => setTimeout(resolve, 20))
   assert.equal(await read(), '1')
 })
+
+for (const first of ['ask', 'look'] as const) {
+  test(`a request that begins with ${first} waits once for master and replica together`, async (t) => {
+    const frozen: number[] = []
+    // Before its servers are stopped, which takes that they run.
+    t.after(() => {
+      for (const pid of frozen) process.kill(pid, 'SIGCONT')
+    })
+    const [master, replica] = [await ownServer(t), await ownServer(t)]
+    const at = ({ url }: typeof master) => ({ kind: 'address', url }) as const
+    const cache = await createCache(at(master), log, at(replica))
+    t.after(() => cache.close())
+    let sent = 0
+    const ping = (by: 'ask' | 'look') =>
+      cache[by]((redis) => {
+        sent += 1
+        return redis.ping()
+      })
+
+    // Of the replica alone nobody waits to the end: the master replies.
+    process.kill(replica.pid, 'SIGSTOP')
+    assert.equal(await ping('look'), 'PONG')
+    process.kill(replica.pid, 'SIGCONT')
+    do sent = 0
+    while ((await ping('look')) === 'PONG' && sent > 1)
+
+    frozen.push(master.pid, replica.pid)
+    for (const pid of frozen) process.kill(pid, 'SIGSTOP')
+    assert.equal(await ping(first), undefined)
+    sent = 0
+    for (const by of ['look', 'ask', 'look'] as const) assert.equal(await ping(by), undefined)
+    assert.equal(sent, 0, 'neither is waited for any more')
+  })
+}
 
 test('all who ask at the same time, in all processes, wait for one making', async (t) => {
   const memories = await sharedMemories(t, 3)
