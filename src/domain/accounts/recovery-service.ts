@@ -87,15 +87,26 @@ export async function sendRecovery(app: MailApp, db: RequestDb, email: string): 
 
 /** Whose password a link changes. @throws ForbiddenError when it is not one of ours, too old, or was used. */
 export async function openRecovery(app: Pick<App, 'sealer'>, db: RequestDb, key: string): Promise<User> {
-  const opened = Recovery.safeParse(await app.sealer.open(RECOVER.purpose, key))
-  const user = opened.success ? await findByEmail(db, opened.data.email) : undefined
-  if (!user || opened.data?.password !== fingerprint(user.passwordHash))
-    throw new ForbiddenError('This link is too old or was used before. Ask for a new one.')
-  const { passwordHash: _, ...found } = user
-  return found
+  const { passwordHash: _, ...user } = await findRecovering(app, db, key)
+  return user
 }
 
-/** Sets a new password by a link and signs in. @throws ForbiddenError as above; InvalidError for a password too short. */
+async function findRecovering(app: Pick<App, 'sealer'>, db: RequestDb, key: string) {
+  const opened = Recovery.safeParse(await app.sealer.open(RECOVER.purpose, key))
+  const user = opened.success ? await findByEmail(db, opened.data.email) : undefined
+  if (!user || opened.data?.password !== fingerprint(user.passwordHash)) throw usedBefore()
+  return user
+}
+
+function usedBefore(): ForbiddenError {
+  return new ForbiddenError('This link is too old or was used before. Ask for a new one.')
+}
+
+/**
+ * Sets a new password by a link and signs in; once, also when the link is used several times at the same moment.
+ *
+ * @throws ForbiddenError as above; InvalidError for a password too short.
+ */
 export async function recover(
   app: Pick<App, 'sealer'>,
   db: RequestDb,
@@ -103,7 +114,9 @@ export async function recover(
   password: string,
   userAgent: string,
 ): Promise<SignedIn> {
-  return replacePassword(db, await openRecovery(app, db, key), password, userAgent)
+  const signedIn = await replacePassword(db, await findRecovering(app, db, key), password, userAgent)
+  if (!signedIn) throw usedBefore()
+  return signedIn
 }
 
 /** Changes with the password, so that a link works once, and tells nothing of it. */

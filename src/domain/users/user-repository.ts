@@ -143,12 +143,20 @@ export async function noteSeen(tx: Tx, userId: number): Promise<void> {
     .execute()
 }
 
-export async function updatePassword(tx: Tx, userId: number, passwordHash: string): Promise<void> {
-  await tx
+/** Replaces a password; false when the account has another one than `before` by now, or is gone. */
+export async function updatePassword(
+  tx: Tx,
+  userId: number,
+  { before, after }: { before: string | null; after: string },
+): Promise<boolean> {
+  const { numUpdatedRows } = await tx
     .updateTable('user_account')
-    .set({ password_hash: passwordHash, updated: sql`now()` })
+    .set({ password_hash: after, updated: sql`now()` })
     .where('id', '=', userId)
-    .execute()
+    .where('deleted', 'is', null)
+    .where('password_hash', 'is not distinct from', before)
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
 }
 
 /** Ends every session of a user. */

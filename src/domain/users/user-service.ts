@@ -161,29 +161,31 @@ export async function signIn(
 }
 
 /**
- * Gives an account a new password, ends all its sessions and API keys and begins a session.
+ * Gives an account a new password in place of the one that the caller knows, ends all its sessions and API keys and
+ * begins a session. Of several callers at once one replaces it.
  *
+ * @returns undefined when somebody else has replaced it.
  * @throws InvalidError when the password is too short or too long.
  */
 export async function replacePassword(
   db: RequestDb,
-  user: User,
+  { passwordHash: before, ...user }: User & { passwordHash: string | null },
   password: string,
   userAgent?: string,
-): Promise<SignedIn> {
+): Promise<SignedIn | undefined> {
   const parsed = Password.safeParse(password)
   if (!parsed.success)
     throw new InvalidError('Choose another password.', { password: parsed.error.issues[0]?.message ?? '' })
   const passwordHash = await hash(parsed.data, ARGON2)
   const sessionId = randomUUID()
-  await db.write(async (tx) => {
-    await updatePassword(tx, user.id, passwordHash)
+  return db.write(async (tx) => {
+    if (!(await updatePassword(tx, user.id, { before, after: passwordHash }))) return undefined
     await revokeSessions(tx, user.id)
     await revokeApiKeys(tx, user.id)
     await insertSession(tx, { id: sessionId, userId: user.id, userAgent })
     await noteSeen(tx, user.id)
+    return { user, sessionId }
   })
-  return { user, sessionId }
 }
 
 /** The account with an address, and its password's hash; read from the primary. */

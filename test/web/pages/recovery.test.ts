@@ -153,3 +153,16 @@ test('nobody learns by asking for a password who has an account; PyBossa’s nam
     .get('/account/signin')
     .expect(200, /Forgot your password/)
 })
+
+test('a link that is used several times at the same moment works once', async () => {
+  const { email } = await signUp()
+  await browser().post('/account/forgot-password').type('form').send({ email }).expect(200)
+  const path = await linkTo(email, /^A new password for Manyhands$/)
+  const words = ['first new password', 'second new password', 'third new password']
+  const answers = await Promise.all(
+    words.map((word) => browser().post(path).type('form').send({ password: word })),
+  )
+  assert.deepEqual(answers.map(({ status }) => status).sort(), [302, 403, 403])
+  const chosen = words[answers.findIndex(({ status }) => status === 302)] ?? ''
+  await signIn(email, chosen).expect(302)
+})
