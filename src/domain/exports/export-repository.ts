@@ -247,6 +247,22 @@ export async function findReady(
     .executeTakeFirst()
 }
 
+/** How often in a row making a ready export has failed within a day, and how long ago it did last; never is 0 times. */
+export async function findReadyFailures(
+  db: Db,
+  { projectId, what, format }: Pick<WantedExport, 'projectId' | 'what' | 'format'>,
+): Promise<{ count: number; secondsAgo: number }> {
+  const { rows } = await sql<{ count: number; secondsAgo: number }>`
+    select count(*) as count, coalesce(extract(epoch from now() - max(finished)), 0)::float8 as "secondsAgo"
+      from project_export
+     where project_id = ${projectId} and what = ${what} and format = ${format} and origin = 'ready'
+       and state = 'failed' and finished > now() - interval '1 day'
+       and id > coalesce((select max(id) from project_export
+                           where project_id = ${projectId} and what = ${what} and format = ${format}
+                             and origin = 'ready' and state = 'done'), 0)`.execute(db)
+  return rows[0] ?? { count: 0, secondsAgo: 0 }
+}
+
 /** Lets the exports that a newer ready one replaces go within a day: somebody may be downloading them. */
 export async function retireReady(tx: Tx, newest: ProjectExport): Promise<void> {
   await tx

@@ -15,6 +15,7 @@ import {
   deleteOldExports,
   findExport,
   findReady,
+  findReadyFailures,
   findRequest,
   forgetFile,
   insertExport,
@@ -194,14 +195,33 @@ async function makeReady(
   db: RequestDb,
   wanted: Omit<WantedExport, 'origin'>,
 ): Promise<ProjectExport> {
+  await refuseTooSoon(db, wanted)
   await db.write((tx) => enqueueReady(app, tx, wanted))
   for (const end = Date.now() + READY_WAIT_MS; Date.now() < end;) {
     const made = await db.readPrimary((primary) => findReady(primary, wanted))
     if (made) return made
+    await refuseTooSoon(db, wanted)
     await sleep(READY_LOOK_MS)
   }
   throw new AppError('unavailable', 'This export is being made. Ask for it again in a minute.', {
     retryAfter: 60,
+  })
+}
+
+/** Before a ready export that failed is made again, in seconds: doubles with each failure in a row. */
+const READY_PAUSE_SECONDS = { first: 60, max: 3_600 }
+
+/** @throws AppError unavailable while what failed is not to be tried again: anybody may ask for it, as often as they like. */
+async function refuseTooSoon(db: RequestDb, wanted: Omit<WantedExport, 'origin'>): Promise<void> {
+  const { count, secondsAgo } = await db.readPrimary((primary) => findReadyFailures(primary, wanted))
+  if (count === 0) return
+  const { first, max } = READY_PAUSE_SECONDS
+  const seconds = Math.ceil(Math.min(first * 2 ** (count - 1), max) - secondsAgo)
+  if (seconds <= 0) return
+  const minutes = Math.ceil(seconds / 60)
+  const when = minutes === 1 ? 'a minute' : `${minutes} minutes`
+  throw new AppError('unavailable', `This export could not be made. Ask for it again in ${when}.`, {
+    retryAfter: seconds,
   })
 }
 

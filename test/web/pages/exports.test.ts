@@ -180,6 +180,51 @@ test('PyBossa’s address gives the file at once, to whom the project allows it,
   await download(owner.http.get(`${address}?type=task&format=json`))
 })
 
+test('a ready export that failed is not made again by everybody who asks, but after a pause that grows', async () => {
+  const { id, shortName } = await publishedProject(site, owner)
+  const address = `/project/${shortName}/tasks/export?type=task&format=csv`
+  const count = async () =>
+    (await rowsOf(site, 'select 1 from project_export where project_id = $1', [id])).length
+  const fail = () =>
+    rowsOf(
+      site,
+      `insert into project_export (project_id, user_id, what, format, origin, state, finished)
+       values ($1, $2, 'task', 'csv', 'ready', 'failed', now())`,
+      [id, owner.id],
+    )
+  const secondsToWait = async () => {
+    const { headers } = await site.http.get(address).expect(503, /could not be made/)
+    return Number(headers['retry-after'])
+  }
+  const within = (seconds: number, max: number) => {
+    assert.ok(seconds > max - 30 && seconds <= max, `${seconds} of ${max}`)
+  }
+  await fail()
+  within(await secondsToWait(), 60)
+  await fail()
+  within(await secondsToWait(), 120)
+  assert.equal(await count(), 2)
+  for (let times = 0; times < 8; times += 1) await fail()
+  within(await secondsToWait(), 3_600)
+  assert.equal(await count(), 10)
+
+  // After the pause the first who asks has it made, and all of them hear when that fails too.
+  await rowsOf(
+    site,
+    `update project_export set finished = now() - interval '2 hours' where project_id = $1 and state = 'failed'`,
+    [id],
+  )
+  const asked = Promise.all([secondsToWait(), secondsToWait()])
+  await eventually(async () => (await count()) === 11)
+  await rowsOf(
+    site,
+    `update project_export set state = 'failed', finished = now() where project_id = $1 and state = 'waiting'`,
+    [id],
+  )
+  for (const seconds of await asked) within(seconds, 3_600)
+  assert.equal(await count(), 11)
+})
+
 test('a link that an owner passes on opens one export for anybody, until it runs out', async () => {
   const project = await publishedProject(site, owner)
   const address = `/project/${project.shortName}/tasks/export`
