@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Db, Tx } from '../../platform/postgres.ts'
+import { NOBODYS } from '../mails/nobody.ts'
 
 export async function planDeletion(
   tx: Tx,
@@ -69,8 +70,12 @@ export async function countOwned(db: Db, userId: number): Promise<number> {
   return n
 }
 
-/** Gives a person's projects to their longest-standing other owner, else to an admin. */
-export async function handOverProjects(tx: Tx, userId: number, adminId: number | undefined): Promise<void> {
+/** Gives a person's projects to their longest-standing other owner, else to an admin; which those are. */
+export async function handOverProjects(
+  tx: Tx,
+  userId: number,
+  adminId: number | undefined,
+): Promise<{ shortName: string; published: boolean }[]> {
   await sql`delete from project_owner where user_id = ${userId}`.execute(tx)
   await sql`
     insert into project_owner (project_id, user_id)
@@ -78,10 +83,11 @@ export async function handOverProjects(tx: Tx, userId: number, adminId: number |
      where owner_id = ${userId} and not exists (select from project_owner o where o.project_id = p.id)`.execute(
     tx,
   )
-  await sql`
+  const { rows } = await sql<{ shortName: string; published: boolean }>`
     update project p set owner_id = (select o.user_id from project_owner o where o.project_id = p.id
                                       order by o.created, o.user_id limit 1)
-     where owner_id = ${userId}`.execute(tx)
+     where owner_id = ${userId} returning short_name as "shortName", published`.execute(tx)
+  return rows
 }
 
 /**
@@ -105,6 +111,7 @@ export async function anonymise(tx: Tx, userId: number, email: string): Promise<
     'presenter_draft',
     'import_schedule',
     'export_subscription',
+    'leader',
   ] as const)
     await tx.deleteFrom(table).where('user_id', '=', userId).execute()
   await tx.deleteFrom('mail').where('user_id', '=', userId).execute()
@@ -131,7 +138,7 @@ export async function anonymise(tx: Tx, userId: number, email: string): Promise<
     .set({
       name,
       full_name: 'Deleted account',
-      email: `${name}@deleted.invalid`,
+      email: `${name}${NOBODYS}`,
       avatar_url: null,
       email_confirmed: null,
       password_hash: null,

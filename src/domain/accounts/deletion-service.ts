@@ -2,8 +2,12 @@ import { AppError, NotFoundError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import type { JobRun } from '../../platform/job.ts'
+import { noteChanged } from '../../platform/changes.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import { queueMail } from '../mails/mail-service.ts'
+import { noteProject } from '../projects/project-service.ts'
+import { ACTIVITY } from '../statistics/graph-service.ts'
+import { LEADERS } from '../statistics/leader-service.ts'
 import type { User } from '../users/user-service.ts'
 import { findState } from './account-repository.ts'
 import type { AccountState } from './account-repository.ts'
@@ -108,8 +112,10 @@ async function remove(app: MailApp, tx: Tx, { id, email, fullName, isAdmin }: Do
   const adminId = await findOtherAdmin(tx, id)
   if (adminId === undefined && (isAdmin || (await countOwned(tx, id)) > 0))
     throw new Error('There is no other admin to whom the account’s projects could go')
-  await handOverProjects(tx, id, adminId)
+  for (const project of await handOverProjects(tx, id, adminId)) noteProject(tx, project)
   await anonymise(tx, id, email)
+  // Their name stands in graphs and leaderboards as well.
+  noteChanged(tx, ACTIVITY, LEADERS)
   await queueMail(app, tx, {
     to: email,
     subject: 'Your account has been deleted',

@@ -10,6 +10,7 @@ import type { NoticeKind } from './mail-kinds.ts'
 import { deleteOldMails, findMail, insertMail, listAllMails, listMails } from './mail-repository.ts'
 import type { Mail } from './mail-repository.ts'
 import { renderMail } from './mail-templates.ts'
+import { NOBODYS } from './nobody.ts'
 
 export type { Mail } from './mail-repository.ts'
 
@@ -33,6 +34,8 @@ export async function queueMail(
   tx: Tx,
   { to, ...content }: MailInput,
 ): Promise<void> {
+  // Whose account was deleted meanwhile.
+  if (to.endsWith(NOBODYS)) return
   const mailId = await insertMail(tx, { recipient: to, ...written(app, content, null) })
   if (mailId !== undefined) await app.queue.enqueue(tx, 'send-mail', { mailId })
 }

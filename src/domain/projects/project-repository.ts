@@ -99,7 +99,11 @@ export function projectThing(shortName: string): string {
   return `project:${shortName}`
 }
 
-function noteProject(tx: Tx, { shortName, published }: Pick<Project, 'shortName' | 'published'>): void {
+/** Notes that a project is shown otherwise from now on. */
+export function noteProject(
+  tx: Tx,
+  { shortName, published }: Pick<Project, 'shortName' | 'published'>,
+): void {
   noteChanged(tx, projectThing(shortName), ...(published ? [PROJECT_LIST] : []))
 }
 

@@ -38,7 +38,7 @@ import {
 import type { Project, ProjectChanges, ProjectPage, ProjectTotals } from './project-repository.ts'
 
 export type { Project, ProjectChanges, ProjectTotals } from './project-repository.ts'
-export { PROJECT_FIGURES, PROJECT_LIST, projectThing } from './project-repository.ts'
+export { PROJECT_FIGURES, PROJECT_LIST, noteProject, projectThing } from './project-repository.ts'
 
 /** First path segments below /project/ that are pages, and a name that PyBossa's browser library cannot live with. */
 const RESERVED_SHORT_NAMES = new Set([

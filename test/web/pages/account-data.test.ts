@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { jobs } from '../../../jobs/index.ts'
 import { deleteAccount } from '../../../src/domain/accounts/deletion-service.ts'
+import { queueMail } from '../../../src/domain/mails/mail-service.ts'
 import type { JobRun } from '../../../src/platform/job.ts'
 import { startTestApp } from '../../support/app.ts'
 import type { TestUser } from '../../support/app.ts'
@@ -169,9 +170,16 @@ test('somebody deletes their account: it goes after days, their answers stay wit
   await deleteAccount(site.app, run, user.id)
   assert.equal((await accountOf(user))['deleted'], null)
 
+  await rowsOf(site, `insert into leader (period, rank, user_id, n_runs) values ('all', 1, $1, 9)`, [user.id])
+  await waitForReplica()
+  const shown = [`/project/${alone.shortName}/`, `/project/${shared.shortName}/`, '/leaderboard/']
+  for (const path of shown) await site.http.get(path).expect(200, new RegExp(user.name))
+
   await user.http.post(page).expect(302)
   await letDaysPass(user)
   await jobs['delete-account'].handle(site.app, { userId: user.id }, run)
+  for (const path of shown)
+    assert.ok(!(await site.http.get(path).expect(200)).text.includes(user.name), `${path} is kept`)
   await jobs['delete-account'].handle(site.app, { userId: user.id }, run)
   const account = await accountOf(user)
   assert.match(String(account['name']), new RegExp(`^deleted-${user.id}-[0-9a-f]{12}$`))
@@ -180,6 +188,10 @@ test('somebody deletes their account: it goes after days, their answers stay wit
   assert.equal(account['password_hash'], null)
   assert.notEqual(account['deleted'], null)
   assert.deepEqual(await subjectsTo(user), ['Your account has been deleted'])
+  // What they had asked for before may end now: nobody is told.
+  const nobody = { to: String(account['email']), subject: 'Late', template: 'account-deleted', view: {} }
+  await db().write((tx) => queueMail(site.app, tx, nobody))
+  assert.deepEqual(await rowsOf(site, `select 1 from mail where subject = 'Late'`), [])
   for (const table of [
     'session',
     'api_key',
