@@ -2,97 +2,89 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { libraryPath, unpackPackages } from '../../src/bin/local/debian-packages.ts'
 import { endProcess, identifyProcess, lastLines, spawnServer } from '../../src/bin/local/os-process.ts'
 import { DATABASE } from '../../src/bin/local/postgres-database.ts'
-import { succeeds } from '../../src/bin/local/run-program.ts'
 import { makeServerFolder } from '../../src/bin/local/server-account.ts'
-import type { OwnPostgres } from './own-postgres.ts'
-import { cacheFolder } from './servers.ts'
+import type { PostgresPlace, PostgresRole } from '../../src/bin/local/postgres.ts'
+import { findProgram } from './debian-program.ts'
+import { ownAddress, renderRole, roleDefaults } from './rendered.ts'
+import type { TemplateValues } from './rendered.ts'
 import type { Ending } from './servers.ts'
 
 export interface PgBouncer {
+  /** Where it listens, at the port of the role's defaults. */
+  readonly address: string
   /** Leads through the pooler to the database. */
-  readonly url: string
-  /** Kills it, so that every connection through it breaks, and starts another one. */
-  crash(): Promise<void>
+  url(role: PostgresRole): string
+  /** Kills it, so that every connection through it breaks. */
+  kill(): Promise<void>
+  start(): Promise<void>
 }
 
-interface Program {
-  readonly command: string
-  readonly env: NodeJS.ProcessEnv
+/** The PostgreSQL beside which it runs. */
+interface Beside {
+  readonly place: PostgresPlace
+  readonly socketFolder: string
 }
 
-const PORT = 6432
+const PGBOUNCER = {
+  name: 'pgbouncer',
+  tellsVersionBy: '--version',
+  packages: ['pgbouncer', 'libevent-2.1-7', 'libc-ares2'],
+}
 
-/** PgBouncer in transaction mode before a server; undefined when it is neither installed nor to be unpacked. */
-export async function startPgBouncer(t: Ending, postgres: OwnPostgres): Promise<PgBouncer | undefined> {
-  const program = await findPgBouncer()
-  if (!program) return undefined
-  const { command, env } = program
-  // PgBouncer, like PostgreSQL, does not run as root.
-  const { prefix } = postgres.place.account
-  const folder = join(postgres.socketFolder, 'b')
-  makeServerFolder(postgres.place.account, folder)
-  const logFile = join(folder, 'pgbouncer.log')
-  const settings = join(folder, 'pgbouncer.ini')
-  writeFileSync(join(folder, 'people'), '"app_rw" ""\n')
-  writeFileSync(settings, configuration(folder, postgres.socketFolder))
-  const url = `postgresql://app_rw@localhost:${PORT}/${DATABASE}?host=${encodeURIComponent(folder)}`
+/** PgBouncer with the configuration that Ansible installs, before a server. */
+export async function startPgBouncer(
+  t: Ending,
+  { place, socketFolder }: Beside,
+  { address = ownAddress(), values = {} }: { address?: string; values?: TemplateValues } = {},
+): Promise<PgBouncer> {
+  const { command, env } = await findProgram(PGBOUNCER)
+  const folder = join(socketFolder, 'b')
+  makeServerFolder(place.account, folder)
+  const [logFile, settings, people] = ['pgbouncer.log', 'pgbouncer.ini', 'people'].map((name) =>
+    join(folder, name),
+  ) as [string, string, string]
+  writeFileSync(people, '"app_rw" ""\n"app_ro" ""\n"migrator" ""\n')
+  writeFileSync(
+    settings,
+    renderRole('pgbouncer', 'pgbouncer.ini.j2', {
+      pgbouncer_listen_address: address,
+      pgbouncer_socket_folder: folder,
+      pgbouncer_postgres_host: socketFolder,
+      pgbouncer_database: DATABASE,
+      pgbouncer_auth_type: 'trust',
+      pgbouncer_auth_file: people,
+      pgbouncer_log_file: logFile,
+      ...values,
+    }),
+  )
+  const port = roleDefaults('pgbouncer')['pgbouncer_port'] as number
+  const url = (role: PostgresRole) => `postgresql://${role}@${address}:${port}/${DATABASE}`
 
-  async function start() {
-    const { pid } = spawnServer({ command: 'env', args: [...prefix, command, settings], env, logFile })
+  async function launch() {
+    // PgBouncer, like PostgreSQL, does not run as root.
+    const args = [...place.account.prefix, command, settings]
+    const { pid } = spawnServer({ command: 'env', args, env, logFile: `${logFile}.out` })
     const identity = pid === undefined ? undefined : identifyProcess(pid)
     if (!identity) throw new Error(`PgBouncer did not start:\n${lastLines(logFile)}`)
-    for (let waited = 0; !(await leadsThrough(url)); waited += 20) {
+    for (let waited = 0; !(await leadsThrough(url('app_rw'))); waited += 20) {
       if (waited > 10_000) throw new Error(`PgBouncer does not answer:\n${lastLines(logFile)}`)
       await sleep(20)
     }
     return identity
   }
 
-  let running = await start()
+  let running = await launch()
   t.after(() => endProcess(running, ['SIGKILL'], 5_000))
   return {
+    address,
     url,
-    async crash() {
-      await endProcess(running, ['SIGKILL'], 5_000)
-      running = await start()
+    kill: () => endProcess(running, ['SIGKILL'], 5_000),
+    async start() {
+      running = await launch()
     },
   }
-}
-
-function configuration(folder: string, server: string): string {
-  return [
-    '[databases]',
-    `${DATABASE} = host=${server} dbname=${DATABASE}`,
-    '[pgbouncer]',
-    'listen_addr =',
-    `listen_port = ${PORT}`,
-    `unix_socket_dir = ${folder}`,
-    'auth_type = trust',
-    `auth_file = ${join(folder, 'people')}`,
-    'pool_mode = transaction',
-    'default_pool_size = 10',
-    'max_client_conn = 200',
-    '',
-  ].join('\n')
-}
-
-/** The machine's PgBouncer; else Debian's packages unpacked beside the other programs of the tests. */
-async function findPgBouncer(): Promise<Program | undefined> {
-  if (await succeeds('pgbouncer', ['--version'])) return { command: 'pgbouncer', env: process.env }
-  const root = join(cacheFolder(), 'pgbouncer-root')
-  const command = join(root, 'usr/sbin/pgbouncer')
-  try {
-    await unpackPackages(['pgbouncer', 'libevent-2.1-7', 'libc-ares2'], root)
-  } catch {
-    return undefined
-  }
-  const env = { ...process.env, LD_LIBRARY_PATH: libraryPath(root) }
-  return (await succeeds('env', [`LD_LIBRARY_PATH=${env.LD_LIBRARY_PATH}`, command, '--version']))
-    ? { command, env }
-    : undefined
 }
 
 async function leadsThrough(url: string): Promise<boolean> {
