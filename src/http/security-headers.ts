@@ -6,6 +6,9 @@ import helmet from 'koa-helmet'
 import type { Config } from '../platform/config.ts'
 import type { Handler } from './state.ts'
 
+/** What neither the site nor a frame in it may ask of a visitor's device; only the site's own buttons copy. */
+const NO_PERMISSIONS = 'camera=(), clipboard-write=(self), geolocation=(), microphone=()'
+
 /**
  * Headers of every answer of the site's own origin: no inline script or style, frames only from the presenter hosts,
  * nobody may frame us. No nonces, since pages are cached.
@@ -42,6 +45,8 @@ export async function securityHeaders(config: Config): Promise<Handler> {
   const headers = await headersOf(middleware)
   return (ctx, next) => {
     ctx.set(headers)
+    // Pages with a presenter say otherwise, where its owner does.
+    ctx.set('Permissions-Policy', NO_PERMISSIONS)
     return next()
   }
 }

@@ -1,5 +1,5 @@
 // The words of the contribute page's script and of the ready templates. English is the source; a catalogue of another
-// language has the same keys. Plurals end in the categories of Intl.PluralRules, `{count}` and the like are filled in.
+// language, in src/locales/frames, has the same keys as PRESENTER_STRINGS. Plurals end in the categories of Intl.PluralRules, `{count}` and the like are filled in.
 
 export const CONTRIBUTE_STRINGS = {
   frameTitle: 'Task of {project}',
@@ -33,6 +33,8 @@ export const CONTRIBUTE_STRINGS = {
 } as const
 
 export const PRESENTER_STRINGS = {
+  /** Which one these words are of. */
+  language: 'en',
   loading: 'Loading the next task…',
   mediaLoading: 'Loading…',
   mediaFailed: 'This task could not be shown.',

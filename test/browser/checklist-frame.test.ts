@@ -4,6 +4,7 @@ import type { Browser } from 'playwright-core'
 import { by } from '../support/api.ts'
 import { startTestApp } from '../support/app.ts'
 import type { TestApp } from '../support/app.ts'
+import { rowsOf } from '../support/builders.ts'
 import { startChromium } from '../support/chromium.ts'
 import { ANSWERING, contributeByCode, logged } from '../support/contribution.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
@@ -44,6 +45,13 @@ test('71. A presenter finds its reader’s language in the page', async (t) => {
   })`
   const visit = await contributeByCode(t, site, browser, script)
   assert.deepEqual(await logged(visit, 'language'), ['language en'])
+  const reader = await site.user()
+  await rowsOf(site, "update user_account set locale = 'de' where id = $1", [reader.id])
+  const later = `${script}; pybossa.newTask('birds').done(function () {
+    log('later ' + document.getElementById('PYBOSSA_USER_LOCALE').textContent.trim())
+  })`
+  const read = await contributeByCode(t, site, browser, later, '', { by: reader })
+  assert.deepEqual(await logged(read, 'later'), ['language de', 'later de'])
 })
 
 test('72. PyBossa’s own scripts have their addresses, on the site and on presenter hosts', async () => {

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { codeOfTemplate } from '../../src/domain/presenters/template-code.ts'
-import { parseTemplatePresenter } from '../../src/domain/presenters/templates.ts'
+import { getTemplate, parseTemplatePresenter } from '../../src/domain/presenters/templates.ts'
+import type { TemplatePresenter } from '../../src/domain/presenters/templates.ts'
 import type { JsonObject } from '../../src/lib/bridge.ts'
 import { readyTemplates } from '../../src/lib/templates/index.ts'
 import { defaultSettings } from '../../src/lib/templates/settings.ts'
 import { startTestApp } from '../support/app.ts'
 import type { TestApp } from '../support/app.ts'
+import { rowsOf } from '../support/builders.ts'
 import { startChromium } from '../support/chromium.ts'
 import { contribute, pictureTask } from '../support/contribution.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
@@ -20,11 +22,14 @@ before(async () => {
   ;[site, browser] = await Promise.all([startTestApp(ending), startChromium(ending)])
 })
 
-function codeFor(id: string, settings: JsonObject = {}): string {
-  const template = readyTemplates.find((each) => each.id === id)
-  assert.ok(template)
+function templateFor(id: string, settings: JsonObject = {}): TemplatePresenter {
+  const template = getTemplate(id)
   const whole = { ...defaultSettings(template), question: 'End </script>?', ...settings }
-  return codeOfTemplate(parseTemplatePresenter(id, whole, ''), 'some-project')
+  return parseTemplatePresenter(id, whole, '')
+}
+
+function codeFor(id: string, settings: JsonObject = {}): string {
+  return codeOfTemplate(templateFor(id, settings), 'some-project')
 }
 
 for (const kind of ['a host of its own', 'the opaque sandbox']) {
@@ -75,6 +80,23 @@ test('code with a button says what is missing, and keeps a comment', async (t) =
   await page.locator('#finished-panel').waitFor()
   assert.deepEqual(await stored(), [{ answer: ['Dust'], comment: 'dim' }])
 })
+
+for (const kind of ['as it is', 'switched to code']) {
+  test(`a template ${kind} speaks its reader’s language`, async (t) => {
+    const reader = await site.user()
+    await rowsOf(site, "update user_account set locale = 'es_MX' where id = $1", [reader.id])
+    const settings = { multiple: true, choices: ['Arms', 'Dust'] }
+    const presenter =
+      kind === 'as it is'
+        ? templateFor('image-classification', settings)
+        : ({ kind: 'code', code: codeFor('image-classification', settings), tutorial: null } as const)
+    const visit = await contribute(t, site, browser, { presenter, infos: [pictureTask(1)], by: reader })
+    await visit.sees(1)
+    await visit.choice('Enviar').click()
+    await visit.frame.getByText('Elija al menos una.').waitFor()
+    assert.equal(await visit.frame.locator('button.submit:lang(es)').count(), 1)
+  })
+}
 
 test('every template can be switched to code that loads', async (t) => {
   for (const { id } of readyTemplates) {

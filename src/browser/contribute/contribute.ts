@@ -5,6 +5,9 @@
  *     data-frame-url         address of the frame with its ticket            } from frameFor()
  *     data-frame-origin      the frame's origin, or "null" when opaque       } in src/web/presenter
  *     data-frame-sandbox     the value of the frame's sandbox attribute      }
+ *     data-frame-allow       the value of its allow attribute                }
+ *     data-locale            the language of whoever sits before the page    }
+ *     data-presenter-strings JSON: translations of PRESENTER_STRINGS and of the templates' words by key }
  *     data-project-id, data-short-name, data-project-name, data-project-description
  *     data-task-id           the task the address names; left out when it names none
  *     data-contributor       any text that is the same as long as the contributor is the same (and says nothing else)
@@ -15,7 +18,6 @@
  *     data-presenter-version id of the presenter version on the page (optional)
  *     data-finished-url      where to go when nothing is left (optional; else #finished-panel is shown)
  *     data-strings           JSON: translations of CONTRIBUTE_STRINGS by key (optional)
- *     data-presenter-strings JSON: translations of PRESENTER_STRINGS by key (optional)
  *   #presenter-stage       where <iframe id="presenter-frame"> is put. It fills the stage (the page's CSS gives the
  *                          stage its height) until the presenter asks for a height of its own: then
  *                          data-fit="content" is set on the stage and the frame gets that height.

@@ -15,6 +15,8 @@ export interface FrameOptions {
   /** The only origin a hello is accepted from; "null" for the opaque sandbox. */
   origin: string
   sandbox: string
+  /** What of the page's own rights it may ask for. */
+  allow: string
   title: string
   /** The frame said hello and listens. */
   onConnect(): void
@@ -55,7 +57,7 @@ export function mountFrame(options: FrameOptions): MountedFrame {
   element.id = 'presenter-frame'
   element.title = options.title
   element.setAttribute('sandbox', options.sandbox)
-  element.setAttribute('allow', 'fullscreen')
+  element.setAttribute('allow', options.allow)
   element.referrerPolicy = 'no-referrer'
   // A page below the site's own domain could crowd the site's cookies out, where a browser does not know this attribute.
   if (isOfSameDomain(options.origin)) element.setAttribute('credentialless', '')

@@ -1,8 +1,7 @@
 /*
  * The script of a page that shows HTML of a project's owner: its tutorial or its results (entry `owner-page`). What the
- * page has to offer: #owner-page with data-frame-url, data-frame-origin, data-frame-sandbox, data-project-id,
- * data-short-name, data-project-name and data-project-description as on the contribute page (contribute.ts), and
- * #presenter-stage and #status-line. The frame reads of its project what a presenter reads, and writes nothing.
+ * page has to offer: #owner-page with what tells of the frame, data-project-id, data-short-name, data-project-name and
+ * data-project-description as on the contribute page (contribute.ts), and #presenter-stage and #status-line. The frame reads of its project what a presenter reads, and writes nothing.
  */
 import type { AllowedCall } from '../../lib/bridge-allow-list.ts'
 import { followLink } from './follow-link.ts'

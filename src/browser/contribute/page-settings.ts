@@ -8,7 +8,7 @@ import { mustFind } from '../page-parts.ts'
 export interface PageSettings {
   root: HTMLElement
   stage: HTMLElement
-  frame: { url: string; origin: string; sandbox: string }
+  frame: { url: string; origin: string; sandbox: string; allow: string }
   project: BridgeProject
   taskId: number | null
   contributor: string
@@ -20,6 +20,7 @@ export interface PageSettings {
   answersGiven: number
   answersWanted: number
   finishedUrl: string | undefined
+  /** The language of whoever sits before the page, which need not be the page's. */
   locale: string
   strings: ContributeStrings
   presenterStrings: Record<string, string>
@@ -38,6 +39,7 @@ export function readPageSettings(rootId: string): PageSettings {
       url: text('frameUrl'),
       origin: text('frameOrigin'),
       sandbox: text('frameSandbox'),
+      allow: text('frameAllow'),
     },
     project: {
       id: Number(text('projectId')),
@@ -54,7 +56,7 @@ export function readPageSettings(rootId: string): PageSettings {
     answersGiven: count(text('answersGiven')),
     answersWanted: count(text('answersWanted')),
     finishedUrl: dataset['finishedUrl'],
-    locale: document.documentElement.lang,
+    locale: text('locale'),
     strings: withTranslation(CONTRIBUTE_STRINGS, jsonObject(text('strings'))),
     presenterStrings: texts(jsonObject(text('presenterStrings'))),
   }

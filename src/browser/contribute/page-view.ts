@@ -23,7 +23,8 @@ export interface PageView {
 
 /** All that the script writes on the page around the frame: texts and visibility, nothing else. */
 export function createPageView(settings: PageSettings): PageView {
-  const { root, strings, locale } = settings
+  const { root, strings } = settings
+  const locale = document.documentElement.lang
   const plural = new Intl.PluralRules(locale)
   const number = new Intl.NumberFormat(locale)
   let undoTimer: ReturnType<typeof setTimeout> | undefined

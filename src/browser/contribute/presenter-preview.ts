@@ -1,9 +1,8 @@
 /*
  * The script of a page that previews a presenter (entry `presenter-preview`). What the page has to offer:
  *
- *   #presenter-preview     the root, with data-frame-url, data-frame-origin, data-frame-sandbox, data-project-id,
- *                          data-short-name, data-project-name, data-project-description, data-strings and
- *                          data-presenter-strings as on the contribute page (contribute.ts), and
+ *   #presenter-preview     the root, with what tells of the frame, data-project-id, data-short-name, data-project-name,
+ *                          data-project-description and data-strings as on the contribute page (contribute.ts), and
  *     data-sample-tasks      JSON: the info of some tasks, as a list; they are shown over and over
  *     data-sample-columns    JSON: settings that the samples want whatever the form says (optional)
  *     data-form              id of the form that is being filled in (optional): what is typed shows at once. Its fields

@@ -15,7 +15,14 @@ export interface PreviewOptions {
 }
 
 interface PreviewReply {
-  frame: { url: string; origin: string; sandbox: string }
+  frame: {
+    url: string
+    origin: string
+    sandbox: string
+    allow: string
+    locale: string
+    words: Record<string, string>
+  }
   tasks: { id: number; info: Json }[]
 }
 
@@ -55,6 +62,9 @@ export function setUpPreview(form: HTMLFormElement, options: PreviewOptions): vo
       frameUrl: frame.url,
       frameOrigin: frame.origin,
       frameSandbox: frame.sandbox,
+      frameAllow: frame.allow,
+      locale: frame.locale,
+      presenterStrings: JSON.stringify(frame.words),
     })
     task.value = String(tasks[0]?.id ?? '')
     const settings = readPageSettings('presenter-preview')

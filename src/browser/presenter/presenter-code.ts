@@ -20,6 +20,7 @@ import { followLinks } from './stand-ins/links.ts'
 import { pressKey } from './stand-ins/outer-keys.ts'
 import { ensureStorage } from './stand-ins/storage.ts'
 import { noticeWork } from './stand-ins/typed-work.ts'
+import { shared } from './tool.ts'
 
 const frame = readFrameDocument()
 const connected = connectBridge(frame.site)
@@ -52,9 +53,7 @@ function send(message: FrameMessage): void {
 }
 
 function atHome(bridge: BridgeClient): void {
-  document.documentElement.lang = bridge.init.locale
-  const locale = document.getElementById('PYBOSSA_USER_LOCALE')
-  if (locale) locale.textContent = bridge.init.locale
+  shared().translations = bridge.init.strings
   bridge.onMessage((message) => {
     if (message.type === 'key') pressKey(message.key)
     else if (message.type === 'state' || message.type === 'skip') workIsOver()

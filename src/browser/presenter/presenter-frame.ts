@@ -20,7 +20,6 @@ async function start(): Promise<void> {
     return
   }
   const bridge = await connectBridge(site)
-  document.documentElement.lang = bridge.init.locale
   const tool = shared().tools.get(template ?? '')
   if (!tool) throw new Error(`No tool for the template ${template ?? ''}`)
   runTemplate(bridge, root, tool, settings)

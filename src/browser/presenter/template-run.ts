@@ -22,6 +22,7 @@ export function runTemplate(
 ): void {
   const strings = withTranslation(PRESENTER_STRINGS, bridge.init.strings)
   let shown: Task | undefined
+  document.documentElement.lang = strings.language
 
   const feed = createTaskFeed(bridge, {
     showsCompleted: false,

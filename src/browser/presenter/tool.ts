@@ -64,6 +64,8 @@ export interface RegisteredTool {
 
 interface Shared {
   readonly tools: Map<string, RegisteredTool>
+  /** Words in the visitor's language, known once the page around the frame has spoken. */
+  translations?: Readonly<Record<string, string>>
 }
 
 declare global {

@@ -29,6 +29,7 @@ export const projectList = {
     leaseSeconds: { sql: 'p.lease_seconds', type: 'integer' },
     undoSeconds: { sql: 'p.undo_seconds', type: 'integer' },
     calibrationRate: { sql: 'p.calibration_rate', type: 'number' },
+    framePermissions: { sql: 'to_jsonb(p.frame_permissions)', type: 'json' },
     secretKeySealed: { sql: 'p.secret_key_sealed', type: 'text' },
     info: { sql: 'p.info', type: 'json' },
     created: { sql: 'p.created', type: 'time' },

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import type { FramePermission } from '../../lib/frame-permissions.ts'
 import { noteChanged } from '../../platform/changes.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
 import type { Json, JsonObject } from '../../platform/schema.ts'
@@ -28,6 +29,8 @@ export interface Project {
   undoSeconds: number
   /** The share of calibration tasks among those handed out. */
   calibrationRate: number
+  /** What its presenter may ask of a volunteer's device. */
+  framePermissions: FramePermission[]
   secretKeySealed: string
   created: string
   updated: string
@@ -74,6 +77,7 @@ function projects(db: Db) {
       'created',
       'updated',
       sql<JsonObject>`info`.as('info'),
+      sql<FramePermission[]>`frame_permissions`.as('framePermissions'),
       sql<
         number[]
       >`array(select user_id from project_owner o where o.project_id = project.id order by o.created, user_id)`.as(
@@ -208,6 +212,7 @@ export interface ProjectChanges {
   leaseSeconds?: number
   undoSeconds?: number
   calibrationRate?: number
+  framePermissions?: FramePermission[]
 }
 
 export async function updateProjectColumns(tx: Tx, id: number, changes: ProjectChanges): Promise<void> {
@@ -227,6 +232,7 @@ export async function updateProjectColumns(tx: Tx, id: number, changes: ProjectC
     lease_seconds: changes.leaseSeconds,
     undo_seconds: changes.undoSeconds,
     calibration_rate: changes.calibrationRate,
+    frame_permissions: changes.framePermissions,
   }
   // Who knew it by another name finds it there no more.
   const before = changes.shortName === undefined ? undefined : await findProject(tx, id)

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
 import { ForbiddenError, InvalidError, NotFoundError, refusal } from '../../lib/errors.ts'
 import { fieldErrors } from '../../lib/field-errors.ts'
+import { FRAME_PERMISSIONS } from '../../lib/frame-permissions.ts'
 import type { App } from '../../platform/app.ts'
 import { fieldsAsked, listRows } from '../../platform/list-store.ts'
 import type { ListQuery } from '../../platform/list-store.ts'
@@ -102,6 +103,7 @@ const projectFields = {
     .min(0, 'At least 0 seconds.')
     .max(600, 'At most 10 minutes.'),
   calibrationRate: z.number('Use a number.').min(0, 'At least 0.').max(0.9, 'At most 0.9.'),
+  framePermissions: z.array(z.enum(FRAME_PERMISSIONS)),
 }
 
 /** What the form for a new project asks for. */

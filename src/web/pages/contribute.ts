@@ -44,7 +44,7 @@ export function contributeRoutes(app: App, views: Views): Router<RequestState> {
       ownProgress(app, db, project.id, contributor),
       skippedTasks(app, db, project.id, contributor),
       listOpenProjects(db, 2, project.id),
-      frameFor(app, ctx, project.id, { version: project.presenterVersionId }),
+      frameFor(app, ctx, project, { version: project.presenterVersionId }),
       findFieldGuide(db, project),
     ])
     const tutorial = tutorialOf(presenter)

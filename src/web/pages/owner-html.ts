@@ -28,7 +28,7 @@ export function ownerHtmlRoutes(app: App, views: Views): Router<RequestState> {
     const isThere = resultsPageOf(project) !== null && (await hasResults(ctx.state.db, project))
     views.render(ctx, 'pages/contribute/results.html', {
       project: ownerPageOf(project),
-      frame: isThere ? await frameFor(app, ctx, project.id, { results: true }) : null,
+      frame: isThere ? await frameFor(app, ctx, project, { results: true }) : null,
     })
   })
 
@@ -48,7 +48,7 @@ export async function showTutorial(
   const isHtml = presenter.kind === 'code'
   views.render(ctx, 'pages/contribute/tutorial.html', {
     project: ownerPageOf(project),
-    frame: isHtml ? await frameFor(app, ctx, project.id, { tutorialOf: presenter.id }) : null,
+    frame: isHtml ? await frameFor(app, ctx, project, { tutorialOf: presenter.id }) : null,
     text: isHtml ? null : presenter.tutorial,
   })
 }

@@ -22,6 +22,7 @@ import { newsletterRoutes } from './newsletters.ts'
 import { ownerHtmlRoutes } from './owner-html.ts'
 import { pictureRoutes } from './pictures.ts'
 import { presenterCodeRoutes } from './presenter-code.ts'
+import { presenterPermissionRoutes } from './presenter-permissions.ts'
 import { presenterVersionRoutes } from './presenter-versions.ts'
 import { presenterRoutes } from './presenter.ts'
 import { projectRoutes } from './projects.ts'
@@ -61,6 +62,7 @@ export function pageRoutes(app: App, views: Views, document: ApiDocument): Route
     presenterRoutes(app, views),
     presenterCodeRoutes(app, views),
     presenterVersionRoutes(app, views),
+    presenterPermissionRoutes(app, views),
     fieldGuideRoutes(app, views),
     helpingMaterialRoutes(app, views),
     exportRoutes(app, views),

@@ -33,7 +33,7 @@ export async function previewOf(app: App, ctx: Context, project: Project): Promi
   const first = await chosenTask(ctx, project)
   const tasks = first ? await withFollowing(ctx, project, first) : []
   return {
-    frame: await frameFor(app, ctx, project.id, shown),
+    frame: await frameFor(app, ctx, project, shown),
     tasks: tasks.map(({ id, info }) => ({ id, info })),
   }
 }

@@ -19,7 +19,8 @@ import type { Context, RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
 import { AppError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
-import { canUseOwnHosts } from '../presenter/presenter-origin.ts'
+import { frameOrigin } from '../presenter/frame-for.ts'
+import { delegatePermissions } from '../presenter/frame-permissions.ts'
 import { orShowAgain } from './form-view.ts'
 import type { FormView } from './form-view.ts'
 import { previewOf } from './presenter-code-preview.ts'
@@ -48,6 +49,8 @@ export function presenterCodeRoutes(app: App, views: Views): Router<RequestState
     // Whoever was told of another text has seen it: pressing again replaces it.
     const seen = typed ? { revision: draft?.revision ?? 0, baseVersionId: current?.id ?? null } : origin
     const values = { ...formValues(text, seen), ...typed?.values, ...fieldsOf(seen) }
+    // The preview comes later, and has what this page has.
+    delegatePermissions(ctx, project.framePermissions, frameOrigin(app, ctx, project))
     views.render(ctx, 'pages/presenter/code.html', {
       project: projectCard(owned),
       form: { values, errors: typed?.errors ?? NO_ERRORS },
@@ -72,8 +75,7 @@ export function presenterCodeRoutes(app: App, views: Views): Router<RequestState
   }
 
   function warningsOf(ctx: Context, project: Project, { code, tutorial }: DraftText): ListedWarning[] {
-    const { presenterOrigin, url } = app.config.site
-    const hasOwnHosts = canUseOwnHosts(presenterOrigin, url, ctx.host)
+    const hasOwnHosts = frameOrigin(app, ctx, project) !== 'null'
     const of = (part: CheckedFor['part'], text: string) =>
       checkCode(text, { shortName: project.shortName, part, hasOwnHosts }).map((found) => ({
         part,

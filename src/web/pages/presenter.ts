@@ -54,7 +54,7 @@ export function presenterRoutes(app: App, views: Views): Router<RequestState> {
       sampleCount: samples.length,
       samples: triesSamples ? samples.slice(0, PREVIEWED_MAX) : ownTasks,
       sampleColumns: triesSamples ? sampleColumns(template) : {},
-      frame: await frameFor(app, ctx, owned.project.id, {
+      frame: await frameFor(app, ctx, owned.project, {
         draft: {
           kind: 'template',
           template: template.id,

@@ -1,6 +1,10 @@
 import type { Context } from '../../http/state.ts'
 import type { App } from '../../platform/app.ts'
 import type { TemplatePresenter } from '../../domain/presenters/templates.ts'
+import type { Project } from '../../domain/projects/project-service.ts'
+import type { FramePermission } from '../../lib/frame-permissions.ts'
+import { allowAttribute, delegatePermissions } from './frame-permissions.ts'
+import { frameWords } from './frame-words.ts'
 import {
   OPAQUE_FRAMES,
   OPAQUE_SANDBOX,
@@ -12,17 +16,23 @@ import {
 import { sealTicket } from './presenter-ticket.ts'
 import type { PresenterTicket } from './presenter-ticket.ts'
 
-/** What a page needs to embed a presenter: the data-frame-* attributes of src/browser/contribute/contribute.ts. */
+/** What a page needs to embed a presenter: the attributes of templates/components/frame.html. */
 export interface PresenterFrame {
   url: string
   /** The origin to expect, "null" for the opaque sandbox. */
   origin: string
   sandbox: string
+  allow: string
+  /** What the presenter may ask of the visitor's device: the page says so. */
+  permissions: readonly FramePermission[]
+  locale: string
+  /** Words of the frame in that language. */
+  words: Readonly<Record<string, string>>
 }
 
 /**
- * The frame for a project's presenter on the page that is being answered. The caller has checked that this person may
- * see it; the ticket in the address is good for five minutes.
+ * The frame for a project's presenter on the page that is being answered, which passes on to it what its owner allowed.
+ * The caller has checked that this person may see it; the ticket in the address is good for five minutes.
  *
  * @param shown a stored version, its tutorial, the project's results, a template's settings that are not saved yet, or a
  *   draft of code or of its tutorial.
@@ -30,22 +40,37 @@ export interface PresenterFrame {
 export async function frameFor(
   app: Pick<App, 'config' | 'sealer'>,
   ctx: Context,
-  projectId: number,
+  project: Pick<Project, 'id' | 'framePermissions'>,
   shown: Exclude<PresenterTicket['shown'], { draft: unknown }> | { draft: TemplatePresenter },
 ): Promise<PresenterFrame> {
-  const { presenterOrigin, url } = app.config.site
+  const permissions = project.framePermissions
+  const locale = ctx.state.viewer?.locale ?? 'en'
   const ticket = await sealTicket(app, {
-    project: projectId,
+    project: project.id,
     shown: 'draft' in shown ? { draft: draftOf(shown.draft) } : shown,
-    site: originOfPage(ctx, url),
-    locale: ctx.state.viewer?.locale ?? 'en',
+    site: originOfPage(ctx, app.config.site.url),
+    locale,
+    permissions,
   })
   const address = `${framePathFor(ctx.path)}?ticket=${ticket}`
-  if (!canUseOwnHosts(presenterOrigin, url, ctx.host)) {
-    return { url: OPAQUE_FRAMES + address, origin: 'null', sandbox: OPAQUE_SANDBOX }
+  const origin = frameOrigin(app, ctx, project)
+  delegatePermissions(ctx, permissions, origin)
+  const common = {
+    origin,
+    allow: allowAttribute(permissions),
+    permissions,
+    locale,
+    words: frameWords(locale),
   }
-  const origin = presenterOriginOf(presenterOrigin, projectId)
-  return { url: origin + address, origin, sandbox: ORIGIN_SANDBOX }
+  return origin === 'null'
+    ? { ...common, url: OPAQUE_FRAMES + address, sandbox: OPAQUE_SANDBOX }
+    : { ...common, url: origin + address, sandbox: ORIGIN_SANDBOX }
+}
+
+/** The origin of a project's frame on the page that is being answered; "null" for the opaque sandbox. */
+export function frameOrigin(app: Pick<App, 'config'>, ctx: Context, { id }: Pick<Project, 'id'>): string {
+  const { presenterOrigin, url } = app.config.site
+  return canUseOwnHosts(presenterOrigin, url, ctx.host) ? presenterOriginOf(presenterOrigin, id) : 'null'
 }
 
 /** Parsed, so that a made-up Host header cannot write more than an origin into the frame's policy. */

@@ -87,7 +87,7 @@ export function codePage(
 
 function head(locale: string, document: FrameDocument): string {
   return [
-    `<!doctype html><html lang="${escaped(locale)}"><head><meta charset="utf-8">`,
+    `<!doctype html><html lang="${escaped(locale.replaceAll('_', '-'))}"><head><meta charset="utf-8">`,
     '<meta name="viewport" content="width=device-width, initial-scale=1"><title>Task</title>',
     `<script type="application/json" id="presenter-document">${scriptJson(document)}</script>`,
   ].join('\n')

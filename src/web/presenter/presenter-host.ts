@@ -10,6 +10,7 @@ import { AppError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import { codePage, templatePage } from './frame-page.ts'
 import type { FramePage } from './frame-page.ts'
+import { permissionsOfFrame } from './frame-permissions.ts'
 import { isFramePath, pathOfOpaqueFrame, projectOfHost } from './presenter-origin.ts'
 import { openTicket } from './presenter-ticket.ts'
 import type { PresenterTicket } from './presenter-ticket.ts'
@@ -40,11 +41,12 @@ export function presenterHost(
       return
     }
     ctx.set('Content-Security-Policy', page.contentSecurityPolicy)
+    ctx.set('Permissions-Policy', page.permissionsPolicy)
     ctx.type = 'text/html; charset=utf-8'
     ctx.body = page.html
   }
 
-  async function pageFor(ctx: Context, projectId: number | undefined): Promise<FramePage | Refusal> {
+  async function pageFor(ctx: Context, projectId: number | undefined): Promise<ServedPage | Refusal> {
     const isOpaque = projectId === undefined
     const path = isOpaque ? pathOfOpaqueFrame(ctx.path) : ctx.path
     if (path === undefined || !isFramePath(path) || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) {
@@ -56,7 +58,9 @@ export function presenterHost(
     }
     try {
       const page = await pageOf(app, assets, ticket, isOpaque)
-      return page ?? { status: 404, refusal: 'This presenter is gone. Load the page around it again.' }
+      return page
+        ? { ...page, permissionsPolicy: permissionsOfFrame(ticket.permissions) }
+        : { status: 404, refusal: 'This presenter is gone. Load the page around it again.' }
     } catch (error) {
       app.log.error({ err: error, project: ticket.project }, 'presenter not served')
       return { status: 503, refusal: 'The presenter cannot be loaded at the moment. Try again soon.' }
@@ -70,6 +74,10 @@ function isFile(ctx: Context): boolean {
     (ctx.method === 'GET' || ctx.method === 'HEAD') &&
     /^\/(static|tools|uploads|media\/(demo|samples))\//.test(ctx.path)
   )
+}
+
+interface ServedPage extends FramePage {
+  permissionsPolicy: string
 }
 
 interface Refusal {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { FRAME_PERMISSIONS } from '../../lib/frame-permissions.ts'
 import type { App } from '../../platform/app.ts'
 
 /** Long enough to load a page, short enough that a copied address is soon worth nothing. */
@@ -23,6 +24,8 @@ const Ticket = z.strictObject({
   /** Origin of the page that may embed the frame. */
   site: z.string(),
   locale: z.string(),
+  /** What it may ask of the visitor's device. */
+  permissions: z.array(z.enum(FRAME_PERMISSIONS)),
 })
 
 /** What one frame may show, and to which page. */

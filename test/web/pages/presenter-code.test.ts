@@ -145,7 +145,8 @@ test('a preview shows the draft with the task that was asked for, to owners only
   ])
   const { id: otherId } = await draftProject(site, owner)
   const shown = { codeDraft: draft?.id ?? 0, part: 'presenter' } as const
-  const foreign = await sealTicket(site.app, { project: otherId, shown, site: site.url, locale: 'en' })
+  const ticket = { project: otherId, shown, site: site.url, locale: 'en', permissions: [] }
+  const foreign = await sealTicket(site.app, ticket)
   const otherHost = url.host.replace(String(projectId), String(otherId))
   await site.http
     .get(`/?ticket=${foreign}`)

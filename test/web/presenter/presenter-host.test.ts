@@ -29,6 +29,7 @@ function ticketFor(ticket: Partial<PresenterTicket> = {}): Promise<string> {
     shown: { version: version.id },
     site: SITE,
     locale: 'de',
+    permissions: [],
     ...ticket,
   })
 }

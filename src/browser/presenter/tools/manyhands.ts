@@ -3,11 +3,12 @@
  * own beside it). docs/templates.md shows how they are used.
  */
 import type { JsonObject } from '../../../lib/bridge.ts'
-import { PRESENTER_STRINGS } from '../../../lib/contribute-strings.ts'
+import { PRESENTER_STRINGS, withTranslation } from '../../../lib/contribute-strings.ts'
 import { readFrameDocument } from '../frame-document.ts'
 import { followKeys } from '../plain-keys.ts'
 import type { Task } from '../task-feed.ts'
 import { createTaskPanel } from '../task-panel.ts'
+import type { TaskPanel } from '../task-panel.ts'
 import { shared } from '../tool.ts'
 import type { Reading } from '../tool.ts'
 
@@ -28,24 +29,43 @@ function tool(id: string, root: HTMLElement, settings: unknown): ToolInCode {
   const registered = shared().tools.get(id)
   if (!registered) throw new Error(`Load /tools/${id}.js before manyhands.tool('${id}', …).`)
   let listener: (info: JsonObject) => void = () => undefined
-  const panel = createTaskPanel(registered, settings, {
-    strings: PRESENTER_STRINGS,
-    translations: {},
-    siteUrl: readFrameDocument().site,
-    onSubmit(info) {
-      listener(info)
-    },
-    onDirty: () => undefined,
-  })
+  let made: TaskPanel | undefined
   root.classList.add('presenter')
-  root.replaceChildren(panel.root)
-  followKeys(panel.press)
+  followKeys((key) => made?.press(key) ?? false)
+
+  const makePanel = (): TaskPanel => {
+    const { translations = {} } = shared()
+    const strings = withTranslation(PRESENTER_STRINGS, translations)
+    root.lang = strings.language
+    return createTaskPanel(registered, settings, {
+      strings,
+      translations,
+      siteUrl: readFrameDocument().site,
+      onSubmit(info) {
+        listener(info)
+      },
+      onDirty: () => undefined,
+    })
+  }
+
+  /** Made when it is first needed: code sets its tool up before the visitor's language is known. */
+  function panel(): TaskPanel {
+    if (!made) {
+      made = makePanel()
+      root.replaceChildren(made.root)
+    }
+    return made
+  }
 
   return {
-    show: panel.show,
-    preload: panel.preload,
-    read: panel.read,
-    clear: panel.clear,
+    show: (task) => panel().show(task),
+    preload(task) {
+      panel().preload(task)
+    },
+    read: () => panel().read(),
+    clear() {
+      made?.clear()
+    },
     onSubmit(next) {
       listener = next
     },
