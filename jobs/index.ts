@@ -9,6 +9,7 @@ import { exportAccount } from './export-account.ts'
 import { drawPictureJob } from './draw-picture.ts'
 import { exportProject } from './export-project.ts'
 import { importTasks } from './import-tasks.ts'
+import { inviteBackJob } from './invite-back.ts'
 import { leaderboard } from './leaderboard.ts'
 import { noteTaskCompleted } from './note-task-completed.ts'
 import { projectStatistics } from './project-statistics.ts'
@@ -21,6 +22,7 @@ import { sendBulkMail } from './send-bulk-mail.ts'
 import { sendMail } from './send-mail.ts'
 import { sendNewsletterJob } from './send-newsletter.ts'
 import { siteStatistics } from './site-statistics.ts'
+import { tellFailuresJob } from './tell-failures.ts'
 import { tellQuietProjectsJob } from './tell-quiet-projects.ts'
 import { warnInactiveAccounts } from './warn-inactive-accounts.ts'
 
@@ -36,6 +38,7 @@ export const jobs = {
   'draw-picture': drawPictureJob,
   'export-project': exportProject,
   'import-tasks': importTasks,
+  'invite-back': inviteBackJob,
   leaderboard,
   'note-task-completed': noteTaskCompleted,
   'project-statistics': projectStatistics,
@@ -48,6 +51,7 @@ export const jobs = {
   'send-mail': sendMail,
   'send-newsletter': sendNewsletterJob,
   'site-statistics': siteStatistics,
+  'tell-failures': tellFailuresJob,
   'tell-quiet-projects': tellQuietProjectsJob,
   'warn-inactive-accounts': warnInactiveAccounts,
 } satisfies JobCatalogue

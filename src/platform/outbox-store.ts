@@ -216,6 +216,34 @@ export async function listFailedJobs(db: Db, limit: number): Promise<FailedJob[]
     .execute()
 }
 
+/** Failures of one job that admins have not heard of lately. */
+export interface UntoldFailures {
+  job: string
+  count: number
+  /** Of the latest. */
+  error: string
+}
+
+/**
+ * Takes the failures that nobody was told of, or that still stand after so many days, by job; as told from now on.
+ *
+ * @param except jobs whose failures are not told.
+ */
+export async function takeUntoldFailures(
+  tx: Tx,
+  { except, days }: { except: readonly string[]; days: number },
+): Promise<UntoldFailures[]> {
+  const { rows } = await sql<UntoldFailures>`
+    with taken as (
+      update outbox set told = now()
+       where ${isOpenFailure} and job <> all(${except})
+         and (told is null or told < now() - make_interval(days => ${days}))
+      returning id, job, failed, error)
+    select job, count(*) as count, coalesce((array_agg(error order by failed desc, id desc))[1], '') as error
+      from taken group by job order by job`.execute(tx)
+  return rows
+}
+
 /** One of them, for this transaction alone; undefined when it was retried or dismissed meanwhile. */
 export async function lockFailedJob(tx: Tx, id: number): Promise<FailedJob | undefined> {
   return tx
@@ -231,7 +259,7 @@ export async function lockFailedJob(tx: Tx, id: number): Promise<FailedJob | und
 export async function reviveJob(tx: Tx, id: number): Promise<void> {
   await tx
     .updateTable('outbox')
-    .set({ failed: null, error: null, holder: null, attempts: 0, not_before: sql`now()` })
+    .set({ failed: null, error: null, told: null, holder: null, attempts: 0, not_before: sql`now()` })
     .where('id', '=', id)
     .execute()
 }

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { announceBlogpost } from '../../jobs/announce-blogpost.ts'
+import { inviteBackJob } from '../../jobs/invite-back.ts'
 import { reportWeekJob } from '../../jobs/report-week.ts'
+import { tellFailuresJob } from '../../jobs/tell-failures.ts'
 import { tellQuietProjectsJob } from '../../jobs/tell-quiet-projects.ts'
 import { choose } from '../../src/domain/mails/choice-service.ts'
 import type { NoticeKind } from '../../src/domain/mails/mail-kinds.ts'
 import { weekBefore } from '../../src/domain/notices/notice-service.ts'
 import { foldTotals } from '../../src/domain/totals/total-service.ts'
 import type { JobRun } from '../../src/platform/job.ts'
+import { retryFailure } from '../../src/domain/failures/failure-service.ts'
 import { startTestApp } from '../support/app.ts'
 import type { TestUser } from '../support/app.ts'
 import { addOwner, keyContributor, publishedProject, rowsOf } from '../support/builders.ts'
@@ -182,4 +185,88 @@ test('a blog post is told to contributors who asked for it when it is published,
   await rowsOf(site, 'delete from mail')
   await announceBlogpost.handle(site.app, { blogpostId: id }, run)
   assert.deepEqual(await mailsTo(reader), [])
+})
+
+test('who asked for a word is invited once a quarter: when they have not answered for months, or never', async () => {
+  const owner = await site.user()
+  const names = ['away', 'new', 'fresh', 'busy', 'gone', 'silent'] as const
+  const people = new Map<string, TestUser>()
+  for (const name of names) people.set(name, await site.user())
+  const of = (name: (typeof names)[number]) => people.get(name) ?? owner
+  for (const name of names) if (name !== 'silent') await want(of(name), 'invitation', true)
+  const project = await publishedProject(site, owner, { tasks: 2, redundancy: 9 })
+  for (const name of ['away', 'busy', 'gone'] as const) await answer(project, of(name), project.taskIds[0])
+  const age = (table: string, column: string, months: number, name: (typeof names)[number]) =>
+    rowsOf(
+      site,
+      `update ${table} set ${column} = now() - make_interval(months => $1)
+        where ${table === 'task_run' ? 'contributor_id = (select id from contributor where user_id = $2)' : 'id = $2'}`,
+      [months, of(name).id],
+    )
+  for (const name of names) if (name !== 'fresh') await age('user_account', 'created', 4, name)
+  await age('task_run', 'finish_time', 4, 'away')
+  await age('task_run', 'finish_time', 1, 'busy')
+  await age('task_run', 'finish_time', 13, 'gone')
+
+  await inviteBackJob.handle(site.app, {}, run)
+  await inviteBackJob.handle(site.app, {}, run)
+  for (const name of ['fresh', 'busy', 'gone', 'silent'] as const)
+    assert.deepEqual(await mailsTo(of(name)), [], name)
+  const [missed, ...more] = await mailsTo(of('away'))
+  assert.deepEqual([missed?.subject, more], ['We miss you on Manyhands', []])
+  assert.match(
+    missed?.text ?? '',
+    new RegExp(`Built ${project.shortName}: .*\\n.*/project/${project.shortName}/`),
+  )
+  assert.match(missed?.text ?? '', /Unsubscribe: http/)
+  const [first] = await mailsTo(of('new'))
+  assert.equal(first?.subject, 'Your first task on Manyhands')
+  assert.equal(inviteBackJob.schedule, '17 8 1 1,4,7,10 *')
+
+  // Nobody is called for nothing.
+  await rowsOf(site, 'delete from mail')
+  await rowsOf(site, 'update task_sched set open = false')
+  await inviteBackJob.handle(site.app, {}, run)
+  assert.deepEqual(await mailsTo(of('away')), [])
+  await rowsOf(site, 'update task_sched set open = true where project_id = $1', [project.id])
+})
+
+test('admins hear of failed jobs in one mail an hour, again after a week, and not of mails that failed', async () => {
+  const [admin, other] = [await site.user(), await site.user()]
+  await rowsOf(site, 'update user_account set is_admin = (id = any($1))', [[admin.id, other.id]])
+  await want(other, 'site', false)
+  const fail = (job: string, error: string) =>
+    rowsOf<{ id: number }>(
+      site,
+      `insert into outbox (job, payload, failed, error) values ($1, '{}', now(), $2) returning id`,
+      [job, error],
+    )
+  const tell = () => tellFailuresJob.handle(site.app, {}, run)
+  const [own] = await fail('rebuild-exports', 'No room <left>')
+  await fail('rebuild-exports', 'No disk')
+  await fail('auto-import', 'Nobody there')
+  await fail('send-mail', 'Refused')
+  await tell()
+  await tell()
+  const [mail, ...more] = await mailsTo(admin)
+  assert.deepEqual([mail?.subject, more], ['Manyhands: 3 jobs failed', []])
+  assert.match(mail?.text ?? '', /auto-import: once\nNobody there\n\nrebuild-exports: 2 times\nNo disk/)
+  assert.match(mail?.text ?? '', /\/admin\/jobs/)
+  assert.deepEqual(await mailsTo(other), [])
+
+  // What begins anew and fails again is told again; the rest is after a week.
+  const viewer = { ...admin, isAdmin: true }
+  await retryFailure(site.app, db(), viewer, own?.id ?? 0)
+  await rowsOf(site, 'update outbox set failed = now(), error = $2 where id = $1', [own?.id, 'Again <b>'])
+  await tell()
+  const [, again] = await mailsTo(admin)
+  assert.equal(again?.subject, 'Manyhands: 1 job failed')
+  assert.match(again.html, /Again &lt;b&gt;/)
+  await rowsOf(site, `update outbox set told = now() - interval '8 days' where told is not null`)
+  await rowsOf(site, `update outbox set dismissed = now() where job = 'auto-import'`)
+  await tell()
+  assert.deepEqual(
+    (await mailsTo(admin)).map(({ subject }) => subject),
+    ['Manyhands: 3 jobs failed', 'Manyhands: 1 job failed', 'Manyhands: 2 jobs failed'],
+  )
 })

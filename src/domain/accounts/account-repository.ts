@@ -21,6 +21,22 @@ export async function findState(db: Db, userId: number): Promise<AccountState | 
     .executeTakeFirst()
 }
 
+/** Gives an account another address, which its person has proved; false when it has another one than `from` by now. */
+export async function updateEmail(
+  tx: Tx,
+  userId: number,
+  { from, to }: { from: string; to: string },
+): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .updateTable('user_account')
+    .set({ email: to, email_confirmed: sql`now()`, updated: sql`now()` })
+    .where('id', '=', userId)
+    .where('email', '=', from)
+    .where('deleted', 'is', null)
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
+}
+
 /** Notes that an address is its person's; false when the account has another one by now. */
 export async function markConfirmed(tx: Tx, userId: number, email: string): Promise<boolean> {
   const { numUpdatedRows } = await tx

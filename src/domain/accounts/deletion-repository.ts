@@ -75,7 +75,7 @@ export async function handOverProjects(
   tx: Tx,
   userId: number,
   adminId: number | undefined,
-): Promise<{ shortName: string; published: boolean }[]> {
+): Promise<{ name: string; shortName: string; published: boolean }[]> {
   await sql`delete from project_owner where user_id = ${userId}`.execute(tx)
   await sql`
     insert into project_owner (project_id, user_id)
@@ -83,10 +83,10 @@ export async function handOverProjects(
      where owner_id = ${userId} and not exists (select from project_owner o where o.project_id = p.id)`.execute(
     tx,
   )
-  const { rows } = await sql<{ shortName: string; published: boolean }>`
+  const { rows } = await sql<{ name: string; shortName: string; published: boolean }>`
     update project p set owner_id = (select o.user_id from project_owner o where o.project_id = p.id
                                       order by o.created, o.user_id limit 1)
-     where owner_id = ${userId} returning short_name as "shortName", published`.execute(tx)
+     where owner_id = ${userId} returning name, short_name as "shortName", published`.execute(tx)
   return rows
 }
 

@@ -5,6 +5,7 @@ import type { JobRun } from '../../platform/job.ts'
 import { noteChanged } from '../../platform/changes.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import { queueMail } from '../mails/mail-service.ts'
+import { tellAdmins } from '../notices/admin-notices.ts'
 import { noteProject } from '../projects/project-service.ts'
 import { ACTIVITY } from '../statistics/graph-service.ts'
 import { LEADERS } from '../statistics/leader-service.ts'
@@ -27,6 +28,7 @@ import type { DoomedAccount } from './deletion-repository.ts'
 export type { AccountState } from './account-repository.ts'
 
 type MailApp = Pick<App, 'queue' | 'config'>
+type DeletionApp = Pick<App, 'queue' | 'config' | 'sealer'>
 
 /** Days in which somebody may change their mind, or who was inactive may come back. */
 const DELAY_DAYS = { asked: 7, inactive: 30 } as const
@@ -93,7 +95,7 @@ export async function cancelDeletion(db: RequestDb, { id }: { id: number }): Pro
  * whose they were. One that was cancelled, or planned anew for later, is left alone.
  */
 export async function deleteAccount(
-  app: MailApp,
+  app: DeletionApp,
   run: Pick<JobRun, 'commit'>,
   userId: number,
 ): Promise<void> {
@@ -108,11 +110,16 @@ export async function deleteAccount(
   })
 }
 
-async function remove(app: MailApp, tx: Tx, { id, email, fullName, isAdmin }: DoomedAccount): Promise<void> {
+async function remove(
+  app: DeletionApp,
+  tx: Tx,
+  { id, email, fullName, isAdmin }: DoomedAccount,
+): Promise<void> {
   const adminId = await findOtherAdmin(tx, id)
   if (adminId === undefined && (isAdmin || (await countOwned(tx, id)) > 0))
     throw new Error('There is no other admin to whom the account’s projects could go')
-  for (const project of await handOverProjects(tx, id, adminId)) noteProject(tx, project)
+  const handedOver = await handOverProjects(tx, id, adminId)
+  for (const project of handedOver) noteProject(tx, project)
   await anonymise(tx, id, email)
   // Their name stands in graphs and leaderboards as well.
   noteChanged(tx, ACTIVITY, LEADERS)
@@ -121,6 +128,19 @@ async function remove(app: MailApp, tx: Tx, { id, email, fullName, isAdmin }: Do
     subject: 'Your account has been deleted',
     template: 'account-deleted',
     view: { name: fullName },
+  })
+  const { site } = app.config
+  await tellAdmins(app, tx, {
+    subject: `${site.name}: an account was deleted`,
+    template: 'account-deleted-admins',
+    // Of whoever it was nothing is left to be told.
+    view: {
+      id,
+      projects: handedOver.map(({ name, shortName }) => ({
+        name,
+        url: `${site.url}/project/${encodeURIComponent(shortName)}/`,
+      })),
+    },
   })
 }
 

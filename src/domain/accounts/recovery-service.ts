@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { ForbiddenError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
@@ -8,6 +7,7 @@ import { queueMail } from '../mails/mail-service.ts'
 import { findByEmail, replacePassword } from '../users/user-service.ts'
 import type { SignedIn, User } from '../users/user-service.ts'
 import { markConfirmed } from './account-repository.ts'
+import { fingerprint } from './fingerprint.ts'
 
 type MailApp = Pick<App, 'queue' | 'config' | 'sealer'>
 
@@ -117,12 +117,4 @@ export async function recover(
   const signedIn = await replacePassword(db, await findRecovering(app, db, key), password, userAgent)
   if (!signedIn) throw usedBefore()
   return signedIn
-}
-
-/** Changes with the password, so that a link works once, and tells nothing of it. */
-function fingerprint(passwordHash: string | null): string {
-  return createHash('sha256')
-    .update(passwordHash ?? '')
-    .digest('base64url')
-    .slice(0, 16)
 }

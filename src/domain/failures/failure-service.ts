@@ -1,9 +1,11 @@
 import { NotFoundError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
-import { dismissJob, listFailedJobs, lockFailedJob } from '../../platform/outbox-store.ts'
+import { dismissJob, listFailedJobs, lockFailedJob, takeUntoldFailures } from '../../platform/outbox-store.ts'
 import type { FailedJob } from '../../platform/outbox-store.ts'
 import type { Tx } from '../../platform/postgres.ts'
+import type { JobName } from '../../platform/queue.ts'
+import { tellAdmins } from '../notices/admin-notices.ts'
 import { mustBeAdmin } from '../users/user-policy.ts'
 
 export type { FailedJob } from '../../platform/outbox-store.ts'
@@ -51,5 +53,28 @@ async function forFailure(
     if (!failure) throw new NotFoundError('failed job', id)
     await change(tx, failure)
     return failure
+  })
+}
+
+/** A mail about mails that cannot leave would be one more of them: these stand on the admins' pages alone. */
+const NOT_TOLD: JobName[] = ['send-mail', 'send-bulk-mail']
+/** As PyBossa does, admins are told again of what they leave. */
+const REMIND_DAYS = 7
+
+/** Tells admins of the jobs that failed since they were told last: one mail, however many those are. How many. */
+export async function tellFailures(
+  app: Pick<App, 'queue' | 'config' | 'sealer'>,
+  db: RequestDb,
+): Promise<number> {
+  return db.write(async (tx) => {
+    const jobs = await takeUntoldFailures(tx, { except: NOT_TOLD, days: REMIND_DAYS })
+    const total = jobs.reduce((sum, { count }) => sum + count, 0)
+    if (total === 0) return 0
+    await tellAdmins(app, tx, {
+      subject: `${app.config.site.name}: ${total} ${total === 1 ? 'job' : 'jobs'} failed`,
+      template: 'jobs-failed',
+      view: { total, jobs, url: `${app.config.site.url}/admin/jobs` },
+    })
+    return total
   })
 }

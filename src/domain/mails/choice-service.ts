@@ -2,7 +2,7 @@ import { NotFoundError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import { isWanted, listChoices, saveChoice } from './choice-repository.ts'
-import { NOTICE_KINDS, isNoticeKind, noticeKinds } from './mail-kinds.ts'
+import { NOTICE_KINDS, isNoticeKind, noticeKindsFor } from './mail-kinds.ts'
 import type { NoticeKind } from './mail-kinds.ts'
 
 export interface MailChoice {
@@ -10,20 +10,28 @@ export interface MailChoice {
   isWanted: boolean
 }
 
-/** Which notices somebody gets, of every kind. */
-export async function getChoices(db: RequestDb, { id }: { readonly id: number }): Promise<MailChoice[]> {
-  const chosen = await db.read((reader) => listChoices(reader, id))
-  return noticeKinds.map((kind) => ({ kind, isWanted: chosen.get(kind) ?? NOTICE_KINDS[kind].isDefault }))
+interface Chooser {
+  readonly id: number
+  readonly isAdmin: boolean
+}
+
+/** Which notices somebody gets, of every kind that there is for them. */
+export async function getChoices(db: RequestDb, chooser: Chooser): Promise<MailChoice[]> {
+  const chosen = await db.read((reader) => listChoices(reader, chooser.id))
+  return noticeKindsFor(chooser).map((kind) => ({
+    kind,
+    isWanted: chosen.get(kind) ?? NOTICE_KINDS[kind].isDefault,
+  }))
 }
 
 /** Sets which notices somebody gets: those of these kinds and no other. */
 export async function saveChoices(
   db: RequestDb,
-  { id }: { readonly id: number },
+  chooser: Chooser,
   wanted: ReadonlySet<string>,
 ): Promise<void> {
   await db.write(async (tx) => {
-    for (const kind of noticeKinds) await saveChoice(tx, id, kind, wanted.has(kind))
+    for (const kind of noticeKindsFor(chooser)) await saveChoice(tx, chooser.id, kind, wanted.has(kind))
   })
 }
 

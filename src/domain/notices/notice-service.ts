@@ -1,8 +1,9 @@
 import type { App } from '../../platform/app.ts'
-import type { JobRun } from '../../platform/job.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import { mailHtml, mailText } from '../mails/mail-markup.ts'
 import { queueNotice } from '../mails/mail-service.ts'
+import { CHUNK, inChunks } from './in-chunks.ts'
+import type { NoticeApp, Run } from './in-chunks.ts'
 import {
   findPublishedPost,
   listNews,
@@ -13,28 +14,6 @@ import {
   noteQuiet,
 } from './notice-repository.ts'
 import type { ProjectNews, QuietProject, Reader } from './notice-repository.ts'
-
-/**
- * What the site tells many people by itself. Each goes through its readers in chunks, a transaction each, and gives each
- * mail a key: begun again after a crash, it mails who is left.
- */
-
-type NoticeApp = Pick<App, 'queue' | 'config' | 'sealer'>
-type Run = Pick<JobRun, 'openDb' | 'signal'>
-
-const CHUNK = 100
-
-/** Calls `mail` for one chunk of readers after the other; it gives the last reader's id, or undefined at the end. */
-async function inChunks(
-  { openDb, signal }: Run,
-  mail: (tx: Tx, afterId: number) => Promise<number | undefined>,
-): Promise<void> {
-  for (let afterId: number | undefined = 0; afterId !== undefined;) {
-    signal.throwIfAborted()
-    const after: number = afterId
-    afterId = await openDb().write((tx) => mail(tx, after))
-  }
-}
 
 const WEEK_MS = 7 * 86_400_000
 

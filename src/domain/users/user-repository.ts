@@ -55,6 +55,17 @@ export async function findUserByEmail(
     .executeTakeFirst()
 }
 
+/** Whoever runs the site, by id. */
+export async function listAdmins(db: Db): Promise<User[]> {
+  return db
+    .selectFrom('user_account')
+    .select(COLUMNS)
+    .where('is_admin', '=', true)
+    .where('deleted', 'is', null)
+    .orderBy('id')
+    .execute()
+}
+
 export async function findUserById(db: Db, id: number): Promise<User | undefined> {
   return db.selectFrom('user_account').select(COLUMNS).where('id', '=', id).executeTakeFirst()
 }

@@ -16,6 +16,7 @@ import {
   insertApiKey,
   insertSession,
   insertUser,
+  listAdmins,
   listApiKeys,
   noteSeen,
   revokeApiKey,
@@ -54,10 +55,12 @@ const Password = z
   .min(8, 'Use at least 8 characters: three or four words are easy to remember.')
   .max(200, 'Use at most 200 characters.')
 
+const Email = z.email('Enter an e-mail address like name@example.org.').max(254)
+
 /** What the sign-up form asks for. */
 const Registration = z.strictObject({
   ...accountFields,
-  email: z.email('Enter an e-mail address like name@example.org.').max(254),
+  email: Email,
   password: Password,
 })
 export type Registration = z.infer<typeof Registration>
@@ -73,6 +76,7 @@ const RESERVED_NAMES = new Set([
   'signout',
   'profile',
   'projects',
+  'email',
   'mail',
   'page',
   'keys',
@@ -117,6 +121,14 @@ export async function registerUser(
     }
     throw error
   }
+}
+
+/** An e-mail address as it was typed. @throws InvalidError for the field `email` when it is none. */
+export function parseEmail(text: string): string {
+  const parsed = Email.safeParse(text.trim())
+  if (parsed.success) return parsed.data
+  const message = parsed.error.issues[0]?.message ?? ''
+  throw new InvalidError(message, { email: message })
 }
 
 /** @throws InvalidError for a name that is one of the site's own addresses. */
@@ -188,6 +200,24 @@ export async function replacePassword(
   })
 }
 
+/**
+ * The account, to whoever knows its password; read from the primary.
+ *
+ * @throws InvalidError for the field `password` when it is another one.
+ */
+export async function provePassword(
+  db: RequestDb,
+  { email }: Pick<User, 'email'>,
+  password: string,
+): Promise<User & { passwordHash: string }> {
+  const user = await findByEmail(db, email)
+  if (!user?.passwordHash || !(await verify(user.passwordHash, password)))
+    throw new InvalidError(WRONG_PASSWORD, { password: WRONG_PASSWORD })
+  return { ...user, passwordHash: user.passwordHash }
+}
+
+const WRONG_PASSWORD = 'This is not your password. Check it, or ask for a new one.'
+
 /** The account with an address, and its password's hash; read from the primary. */
 export async function findByEmail(
   db: RequestDb,
@@ -204,6 +234,11 @@ export async function signOut(db: RequestDb, sessionId: string): Promise<void> {
 /** Who a session belongs to, read from the primary. */
 export async function getSessionUser(db: RequestDb, sessionId: string): Promise<User | undefined> {
   return db.readPrimary((primary) => findUserBySession(primary, sessionId))
+}
+
+/** Whoever runs the site, within a transaction that tells them something. */
+export async function getAdmins(tx: Tx): Promise<User[]> {
+  return listAdmins(tx)
 }
 
 /** @throws NotFoundError */

@@ -5,6 +5,7 @@ import type { App } from '../../platform/app.ts'
 import type { ApiDocument } from '../api/openapi.ts'
 import { accountDataRoutes } from './account-data.ts'
 import { accountRoutes } from './account.ts'
+import { addressRoutes } from './address.ts'
 import { adminJobRoutes } from './admin-jobs.ts'
 import { adminMailRoutes } from './admin-mail.ts'
 import { apiHelpRoutes } from './api-help.ts'
@@ -44,6 +45,7 @@ export function pageRoutes(app: App, views: Views, document: ApiDocument): Route
     apiHelpRoutes(app, views, document),
     accountRoutes(app, views),
     recoveryRoutes(app, views),
+    addressRoutes(app, views),
     keyRoutes(app, views),
     mailEventRoutes(app),
     unsubscribeRoutes(app, views),

@@ -172,6 +172,8 @@ test('somebody deletes their account: it goes after days, their answers stay wit
 
   await rowsOf(site, `insert into leader (period, rank, user_id, n_runs) values ('all', 1, $1, 9)`, [user.id])
   await waitForReplica()
+  const told = () => subjectsTo(admin)
+  assert.deepEqual(await told(), [])
   const shown = [`/project/${alone.shortName}/`, `/project/${shared.shortName}/`, '/leaderboard/']
   for (const path of shown) await site.http.get(path).expect(200, new RegExp(user.name))
 
@@ -188,6 +190,17 @@ test('somebody deletes their account: it goes after days, their answers stay wit
   assert.equal(account['password_hash'], null)
   assert.notEqual(account['deleted'], null)
   assert.deepEqual(await subjectsTo(user), ['Your account has been deleted'])
+  assert.deepEqual(await told(), ['Manyhands: an account was deleted'])
+  const [notice] = await rowsOf<{ text: string }>(
+    site,
+    'select text_body as text from mail where recipient = $1',
+    [admin.email],
+  )
+  assert.match(
+    notice?.text ?? '',
+    new RegExp(`Account ${user.id} is gone[\\s\\S]*These projects[\\s\\S]*${alone.shortName}`),
+  )
+  assert.ok(!notice?.text.includes(user.name))
   // What they had asked for before may end now: nobody is told.
   const nobody = { to: String(account['email']), subject: 'Late', template: 'account-deleted', view: {} }
   await db().write((tx) => queueMail(site.app, tx, nobody))
@@ -255,6 +268,7 @@ test('a project without another owner needs an admin to go to, or else its owner
 })
 
 test('who has not come for long is warned once; whoever comes back keeps the account, the others lose it', async () => {
+  await rowsOf(site, 'delete from mail')
   const [away, back, byKey, owner, recent] = [
     await site.user(),
     await site.user(),

@@ -32,14 +32,31 @@ test('people choose which notices they get; what was never chosen stands as it i
       ([, kind, checked]) => `${kind ?? ''}${checked ?? ''}`,
     )
   }
-  assert.deepEqual(await ticked(), ['project checked', 'weekly-report checked', 'blogpost', 'newsletter'])
+  assert.deepEqual(await ticked(), [
+    'project checked',
+    'weekly-report checked',
+    'blogpost',
+    'newsletter',
+    'invitation',
+  ])
   await user.http
     .post('/account/mail/choices')
     .type('form')
-    .send({ blogpost: 'on', secret: 'on' })
+    .send({ blogpost: 'on', secret: 'on', site: 'on' })
     .expect(302)
   await waitForReplica()
-  assert.deepEqual(await ticked(), ['project', 'weekly-report', 'blogpost checked', 'newsletter'])
+  assert.deepEqual(await ticked(), [
+    'project',
+    'weekly-report',
+    'blogpost checked',
+    'newsletter',
+    'invitation',
+  ])
+  assert.ok(
+    (await choicesOf(user)).every(({ kind }) => kind !== 'site'),
+    'for admins only',
+  )
+  await admin.http.get('/account/mail/choices').expect(200, /The site itself/)
   await site.http.get('/account/mail/choices').expect(302)
 })
 
