@@ -1,9 +1,10 @@
 import { Readable } from 'node:stream'
 import { z } from 'zod'
 import { beginImport, failImport, readableReason } from '../src/domain/imports/import-work.ts'
-import type { ImportWork } from '../src/domain/imports/import-work.ts'
-import { reviveImport } from '../src/domain/imports/import-service.ts'
+import type { FetchedRows, ImportWork } from '../src/domain/imports/import-work.ts'
+import { openBucketSecret, reviveImport } from '../src/domain/imports/import-service.ts'
 import { isRemote } from '../src/domain/imports/row-source.ts'
+import type { RemoteSource } from '../src/domain/imports/row-source.ts'
 import { fetchRows } from '../src/importers/fetch-rows.ts'
 import { ImportError } from '../src/importers/importer.ts'
 import { findImporter } from '../src/importers/index.ts'
@@ -51,11 +52,22 @@ export const importTasks: Job<'import-tasks'> = {
   },
 }
 
-async function fetchAndStore(app: Pick<App, 'web' | 'config'>, work: ImportWork): Promise<void> {
+type ImportApp = Pick<App, 'web' | 'config' | 'sealer'>
+
+async function fetchAndStore(app: ImportApp, work: ImportWork): Promise<void> {
   const { source, fileKey, state } = work.record
   const isFetched = fileKey !== null || !isRemote(source)
-  const record = isFetched ? work.record : await work.keep(await fetchRows(app, source))
+  const record = isFetched ? work.record : await work.keep(await fetched(app, work.record, source))
   if (state === 'running') await store({ ...work, record })
+}
+
+async function fetched(
+  app: ImportApp,
+  { bucketKeys }: ImportWork['record'],
+  source: RemoteSource,
+): Promise<FetchedRows> {
+  const hasKeys = source.kind === 's3' && source.keys !== undefined
+  return fetchRows(app, source, hasKeys ? await openBucketSecret(app, bucketKeys) : undefined)
 }
 
 async function store({ record, rows, ...work }: ImportWork): Promise<void> {

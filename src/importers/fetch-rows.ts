@@ -9,6 +9,7 @@ import { googleExportUrl } from './google-sheet.ts'
 import { manifestRows } from './iiif-rows.ts'
 import { chooseImporter } from './index.ts'
 import { bucketRows } from './s3-rows.ts'
+import type { BucketKeys } from './signed-address.ts'
 
 /** A large file from a slow site. */
 const TIME_MS = 5 * 60_000
@@ -19,11 +20,13 @@ const ACCEPT = 'text/csv, application/json, application/x-ndjson, text/plain;q=0
 /**
  * The rows at an address, as a file that an importer reads.
  *
+ * @param bucketSecret of a source with the keys to a bucket.
  * @throws UnreachableError when trying again may help; AppError when it will not.
  */
 export async function fetchRows(
   app: Pick<App, 'web' | 'config'>,
   source: RemoteSource,
+  bucketSecret?: string,
 ): Promise<FetchedRows> {
   const limits = { bytesMax: app.config.imports.bytesMax, timeMs: TIME_MS, accept: ACCEPT }
   const get = (url: string, accept = ACCEPT) => app.web.get(url, { ...limits, accept })
@@ -35,8 +38,15 @@ export async function fetchRows(
     case 'iiif':
       return asJson(manifestRows(source.url, get), 'IIIF manifest')
     case 's3':
-      return asJson(bucketRows(source.url, get), 'bucket')
+      return asJson(bucketRows(source.url, get, keysOf(source, bucketSecret)), 'bucket')
   }
+}
+
+function keysOf(
+  { keys }: Extract<RemoteSource, { kind: 's3' }>,
+  secret: string | undefined,
+): BucketKeys | undefined {
+  return keys && secret !== undefined ? { ...keys, secret } : undefined
 }
 
 function asJson(rows: AsyncIterable<object>, fileName: string): FetchedRows {
@@ -95,5 +105,6 @@ const ENDINGS: Readonly<Record<string, string>> = {
 function nameByType({ type, name }: WebFile): string {
   const ending = ENDINGS[type]
   if (ending !== undefined) return `list.${ending}`
-  return /\.(csv|tsv|tab|json|jsonl|ndjson|xlsx)$/i.test(name) ? name : 'list.txt'
+  if (/\.(csv|tsv|tab|json|jsonl|ndjson|xlsx|zip)$/i.test(name)) return name
+  return type === 'application/zip' ? 'list.zip' : 'list.txt'
 }

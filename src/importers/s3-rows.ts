@@ -1,6 +1,8 @@
-import { AppError } from '../lib/errors.ts'
+import { AppError, ForbiddenError } from '../lib/errors.ts'
 import type { WebFile } from '../platform/web-client.ts'
 import { mediaRow } from './media-keys.ts'
+import { signedAddress } from './signed-address.ts'
+import type { BucketKeys } from './signed-address.ts'
 import { readWholeXml } from './xml-reader.ts'
 
 const OBJECTS_MAX = 1_000_000
@@ -17,18 +19,22 @@ interface Page {
   next: string | undefined
 }
 
-/** A row with PyBossa's keys for each file of an S3-compatible bucket that everybody may list. */
+/**
+ * A row with PyBossa's keys for each file of an S3-compatible bucket.
+ *
+ * @param keys where not everybody may list it. The addresses in the rows are without them.
+ */
 export async function* bucketRows(
   address: string,
   get: (url: string) => Promise<WebFile>,
+  keys?: BucketKeys,
 ): AsyncGenerator<Record<string, string>> {
   const { url, prefix } = bucketAt(new URL(address))
   let count = 0
   let next: string | undefined
   do {
-    const query = new URLSearchParams({ 'list-type': '2', prefix })
-    if (next !== undefined) query.set('continuation-token', next)
-    const page = await readPage((await get(`${url}/?${query.toString()}`)).content)
+    const query = { 'list-type': '2', prefix, ...(next !== undefined && { 'continuation-token': next }) }
+    const page = await readPage((await ask(url, query, get, keys)).content)
     for (const key of page.keys) {
       yield mediaRow(key, `${url}/${key.split('/').map(encodeURIComponent).join('/')}`)
     }
@@ -38,6 +44,24 @@ export async function* bucketRows(
   if (count === 0) throw new AppError('invalid', 'There is no file in this bucket.')
   if (next !== undefined) throw new AppError('invalid', 'There are more than 1,000,000 files in this bucket.')
 }
+
+async function ask(
+  url: string,
+  query: Readonly<Record<string, string>>,
+  get: (url: string) => Promise<WebFile>,
+  keys: BucketKeys | undefined,
+): Promise<WebFile> {
+  if (!keys) return get(`${url}/?${new URLSearchParams(query).toString()}`)
+  try {
+    return await get(await signedAddress(`${url}/`, query, keys))
+  } catch (error) {
+    if (!(error instanceof ForbiddenError)) throw error
+    throw new AppError('invalid', REFUSED, { cause: error })
+  }
+}
+
+const REFUSED =
+  'This bucket refuses the access key and its secret. Look whether both are right, may list the bucket and belong to its region.'
 
 /** Amazon names the bucket in the host, other stores name it first in the path. What follows is a folder. */
 function bucketAt({ origin, hostname, pathname }: URL): Bucket {

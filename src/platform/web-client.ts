@@ -1,7 +1,7 @@
 import http from 'node:http'
 import https from 'node:https'
 import { useAgent } from 'request-filtering-agent'
-import { AppError } from '../lib/errors.ts'
+import { AppError, ForbiddenError } from '../lib/errors.ts'
 
 /** What another site said to a request. */
 export interface WebReply {
@@ -122,7 +122,7 @@ function refuseStatus(response: http.IncomingMessage): void {
   if (status >= 500 || status === 429 || status === 408)
     throw new UnreachableError(`The other site is in trouble (it said ${status}).`)
   if (status === 401 || status === 403)
-    throw refused(
+    throw new ForbiddenError(
       'The other site does not let everybody read this. Share it with everybody who has the link.',
     )
   if (status === 404 || status === 410) throw refused('There is nothing at this address.')

@@ -59,6 +59,13 @@ test('a list is read by what its site calls it, by its name or by how it begins'
   const book = await makeZip({ 'a.txt': 'x'.repeat(9_000) })
   site.answer('/book.xlsx', { body: book })
   assert.equal((await fetched('url', `${site.url}/book.xlsx`)).importer, 'xlsx')
+  for (const [path, type] of [
+    ['/pictures.zip', 'application/octet-stream'],
+    ['/pictures', 'application/zip'],
+  ] as const) {
+    site.answer(path, { headers: { 'Content-Type': type }, body: book })
+    assert.equal((await fetched('url', site.url + path)).importer, 'pictures')
+  }
   const long = `a\n${'row\n'.repeat(5_000)}`
   site.answer('/long.csv', { body: long })
   assert.equal((await fetched('url', `${site.url}/long.csv`)).text, long)

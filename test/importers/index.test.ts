@@ -29,7 +29,7 @@ test('other kinds of file are refused', () => {
   for (const name of ['strings.po', 'strings.properties', 'tasks.xls', 'tasks']) {
     assert.throws(() => chooseImporter(name, Buffer.from('[]')), {
       name: 'InvalidError',
-      message: `“${name}” is not a kind of file that can be imported. Upload a CSV file (.csv, .tsv), a JSON file (.json, .jsonl, .ndjson) or an Excel file (.xlsx).`,
+      message: `“${name}” is not a kind of file that can be imported. Upload a CSV file (.csv, .tsv), a JSON file (.json, .jsonl, .ndjson), an Excel file (.xlsx) or a zip of pictures (.zip).`,
     })
   }
 })

@@ -35,7 +35,7 @@ test('what is new at an address is added every day, and a failure is told once u
   give('n,place\n1,a\n2,b\n')
   const source = { kind: 'url', url: `${elsewhere.url}/birds.csv` } as const
   const options = { redundancy: 5, reading: { columns: [{ name: 'place', becomes: 'ignore' }] } }
-  await setAutoImport(app, db(), owner, project, { source, options })
+  await setAutoImport(app, db(), owner, project, { source, options, bucketKeys: null })
   await untilJobsEnd(job)
   assert.equal(await count(), 2)
   // On the same day nothing begins again.

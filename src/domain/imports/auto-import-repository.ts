@@ -10,6 +10,8 @@ export interface AutoImport {
   source: RemoteSource
   /** As of an import: what columns become, and the redundancy. */
   options: Json
+  /** The sealed secret of the keys to a bucket. */
+  bucketKeys: string | null
   lastImportId: number | null
   /** What went wrong the last time, for a person to read. */
   error: string | null
@@ -20,6 +22,7 @@ const COLUMNS = [
   'user_id as userId',
   sql<RemoteSource>`source`.as('source'),
   sql<Json>`options`.as('options'),
+  'bucket_keys as bucketKeys',
   'last_import_id as lastImportId',
   'error',
 ] as const
@@ -35,12 +38,13 @@ export async function findAutoImport(db: Db, projectId: number): Promise<AutoImp
 /** Sets what is fetched every day, in the place of what was. */
 export async function putAutoImport(
   tx: Tx,
-  wanted: Pick<AutoImport, 'projectId' | 'userId' | 'source' | 'options'>,
+  wanted: Pick<AutoImport, 'projectId' | 'userId' | 'source' | 'options' | 'bucketKeys'>,
 ): Promise<AutoImport> {
   const values = {
     user_id: wanted.userId,
     source: JSON.stringify(wanted.source),
     options: JSON.stringify(wanted.options),
+    bucket_keys: wanted.bucketKeys,
     error: null,
     is_told: false,
   }

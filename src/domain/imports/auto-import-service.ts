@@ -1,7 +1,6 @@
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import type { Tx } from '../../platform/postgres.ts'
-import type { Json } from '../../platform/schema.ts'
 import type { MaybeViewer } from '../projects/project-policy.ts'
 import { mustEdit } from '../projects/project-service.ts'
 import type { Project } from '../projects/project-service.ts'
@@ -14,7 +13,6 @@ import {
 } from './auto-import-repository.ts'
 import type { AutoImport } from './auto-import-repository.ts'
 import { insertImport } from './import-repository.ts'
-import type { RemoteSource } from './row-source.ts'
 
 export type { AutoImport } from './auto-import-repository.ts'
 
@@ -38,11 +36,11 @@ export async function setAutoImport(
   db: RequestDb,
   viewer: MaybeViewer,
   project: Project,
-  { source, options }: { source: RemoteSource; options: Json },
+  wanted: Pick<AutoImport, 'source' | 'options' | 'bucketKeys'>,
 ): Promise<void> {
   const { id: userId } = mustEdit(viewer, project)
   await db.write(async (tx) => {
-    await start(app, tx, await putAutoImport(tx, { projectId: project.id, userId, source, options }))
+    await start(app, tx, await putAutoImport(tx, { ...wanted, projectId: project.id, userId }))
   })
 }
 
@@ -65,8 +63,8 @@ export async function startAutoImports(app: Pick<App, 'queue'>, openDb: () => Re
 }
 
 async function start(app: Pick<App, 'queue'>, tx: Tx, wanted: AutoImport): Promise<void> {
-  const { projectId, userId, source, options } = wanted
-  const draft = { projectId, userId, source, options, fileName: source.url, isAutomatic: true }
+  const { projectId, userId, source, options, bucketKeys } = wanted
+  const draft = { projectId, userId, source, options, bucketKeys, fileName: source.url, isAutomatic: true }
   const importId = await insertImport(tx, { ...draft, state: 'waiting' })
   await noteAutoImport(tx, projectId, importId)
   await app.queue.enqueue(tx, 'import-tasks', { importId })

@@ -18,6 +18,8 @@ export interface TaskImport {
   /** Where its rows are kept; null before they are fetched and after they are stored. */
   fileKey: string | null
   source: RowSource
+  /** The sealed secret of the keys to a bucket. */
+  bucketKeys: string | null
   isAutomatic: boolean
   /** What its owner chose at the preview, for the importer. */
   options: Json
@@ -48,6 +50,7 @@ const COLUMNS = [
   'file_name as fileName',
   'file_key as fileKey',
   sql<RowSource>`source`.as('source'),
+  'bucket_keys as bucketKeys',
   'is_automatic as isAutomatic',
   sql<Json>`options`.as('options'),
   sql<ImportState>`state`.as('state'),
@@ -77,6 +80,7 @@ export interface NewImport {
   fileKey?: string
   bytes?: number
   options?: Json
+  bucketKeys?: string | null
   isAutomatic?: boolean
 }
 
@@ -93,6 +97,7 @@ export async function insertImport(tx: Tx, draft: NewImport): Promise<number> {
       file_key: draft.fileKey ?? null,
       bytes: draft.bytes ?? null,
       options: JSON.stringify(draft.options ?? {}),
+      bucket_keys: draft.bucketKeys ?? null,
       is_automatic: draft.isAutomatic ?? false,
     })
     .returning('id')
@@ -286,8 +291,8 @@ export async function listUnneeded(
      where case when p.gone then true
                 when state in ('draft', 'fetching') then created < now() - interval '7 days'
                 when state = 'failed' then finished < now() - interval '7 days'
-                                           and (file_key is not null or report_key is not null)
-                else state = 'done' and file_key is not null end
+                                           and (file_key is not null or report_key is not null or bucket_keys is not null)
+                else state = 'done' and (file_key is not null or bucket_keys is not null) end
      order by id limit ${limit}`.execute(db)
   return rows
 }
@@ -296,9 +301,13 @@ export async function deleteImport(db: Db, id: number): Promise<void> {
   await db.deleteFrom('task_import').where('id', '=', id).execute()
 }
 
-/** Forgets the files of an import that has ended. */
+/** Forgets the files of an import that has ended, and its keys. */
 export async function forgetFiles(db: Db, id: number): Promise<void> {
-  await db.updateTable('task_import').set({ file_key: null, report_key: null }).where('id', '=', id).execute()
+  await db
+    .updateTable('task_import')
+    .set({ file_key: null, report_key: null, bucket_keys: null })
+    .where('id', '=', id)
+    .execute()
 }
 
 /** How many of these contents a project has already. */

@@ -62,18 +62,41 @@ export async function draftImport(
   return startImport(app, db, { projectId: project.id, userId, ...rows, ...confirmed, state })
 }
 
+/** Where rows are fetched from, with the sealed secret that this takes. */
+export interface FetchedFrom {
+  source: RemoteSource
+  bucketKeys: string | null
+}
+
+const SECRET_PURPOSE = 'bucket-secret'
+
+/** The secret of the keys to a bucket as it is stored. */
+export async function sealBucketSecret({ sealer }: Pick<App, 'sealer'>, secret: string): Promise<string> {
+  return sealer.seal(SECRET_PURPOSE, secret, Infinity)
+}
+
+/** @throws AppError invalid when it is not there any more, or cannot be read. */
+export async function openBucketSecret(
+  { sealer }: Pick<App, 'sealer'>,
+  sealed: string | null,
+): Promise<string> {
+  const secret = sealed === null ? undefined : await sealer.open(SECRET_PURPOSE, sealed)
+  if (typeof secret === 'string') return secret
+  throw new AppError('invalid', 'The keys to this bucket were removed. Give its address and keys anew.')
+}
+
 /** Has rows fetched from an address, for a preview or, when it is confirmed at once, to be stored; the import's id. */
 export async function fetchImport(
   app: Pick<App, 'queue'>,
   db: RequestDb,
   viewer: MaybeViewer,
   project: Project,
-  source: RemoteSource,
+  { source, bucketKeys }: FetchedFrom,
   confirmed?: Confirmed,
 ): Promise<number> {
   const { id: userId } = mustEdit(viewer, project)
   const state = confirmed ? 'waiting' : 'fetching'
-  const wanted = { projectId: project.id, userId, source, fileName: source.url, state } as const
+  const wanted = { projectId: project.id, userId, source, bucketKeys, fileName: source.url, state } as const
   return startImport(app, db, { ...wanted, ...confirmed })
 }
 

@@ -1,8 +1,8 @@
 import { Router } from '@koa/router'
 import { getAutoImport, removeAutoImport, setAutoImport } from '../../domain/imports/auto-import-service.ts'
-import { getImport } from '../../domain/imports/import-service.ts'
+import { getImport, openBucketSecret } from '../../domain/imports/import-service.ts'
+import type { FetchedFrom } from '../../domain/imports/import-service.ts'
 import { isRemote } from '../../domain/imports/row-source.ts'
-import type { RemoteSource } from '../../domain/imports/row-source.ts'
 import type { ProjectWithTotals } from '../../domain/projects/project-service.ts'
 import { readForm } from '../../http/form.ts'
 import type { Context, RequestState } from '../../http/state.ts'
@@ -12,7 +12,7 @@ import type { App } from '../../platform/app.ts'
 import type { Json } from '../../platform/schema.ts'
 import { orShowAgain } from './form-view.ts'
 import type { FormView } from './form-view.ts'
-import { REMOTE_KINDS, remoteSourceOf } from './import-sources.ts'
+import { REMOTE_KINDS, fetchedFrom, shownAgain } from './import-sources.ts'
 import { importView } from './import-view.ts'
 import { projectCard, projectUrl } from './project-card.ts'
 import { ownedProjectOf } from './projects.ts'
@@ -45,10 +45,10 @@ export function autoImportRoutes(app: App, views: Views): Router<RequestState> {
     const fields = await readForm(ctx)
     await orShowAgain(
       ctx,
-      fields,
+      shownAgain(fields),
       (form) => show(ctx, owned, form),
       async () => {
-        const wanted = await wantedBy(ctx, owned, fields)
+        const wanted = await wantedBy(app, ctx, owned, fields)
         await setAutoImport(app, ctx.state.db, ctx.state.viewer, owned.project, wanted)
         ctx.redirect(`${projectUrl(owned.project)}tasks/autoimporter`)
       },
@@ -66,17 +66,21 @@ export function autoImportRoutes(app: App, views: Views): Router<RequestState> {
 
 /** An address, or what an import was made of, with the choices that were made for it. */
 async function wantedBy(
+  app: Pick<App, 'sealer'>,
   ctx: Context,
   { project }: ProjectWithTotals,
   fields: Readonly<Record<string, string>>,
-): Promise<{ source: RemoteSource; options: Json }> {
+): Promise<FetchedFrom & { options: Json }> {
   const { like } = fields
   if (like !== undefined) {
-    const { source, options } = await getImport(ctx.state.db, ctx.state.viewer, project, Number(like) || 0)
+    const found = await getImport(ctx.state.db, ctx.state.viewer, project, Number(like) || 0)
+    const { source, options, bucketKeys } = found
     if (!isRemote(source)) throw new NotFoundError('address of import', like)
-    return { source, options }
+    // A bucket with keys that were removed meanwhile.
+    if (source.kind === 's3' && source.keys) await openBucketSecret(app, bucketKeys)
+    return { source, options, bucketKeys }
   }
-  const source = remoteSourceOf(fields)
-  if (!source) throw new InvalidError('Choose where the rows are.')
-  return { source, options: {} }
+  const from = await fetchedFrom(app, fields)
+  if (!from) throw new InvalidError('Choose where the rows are.')
+  return { ...from, options: {} }
 }

@@ -30,7 +30,7 @@ import type { App } from '../../platform/app.ts'
 import type { Json } from '../../platform/schema.ts'
 import { orShowAgain } from './form-view.ts'
 import type { FormView } from './form-view.ts'
-import { REMOTE_KINDS, isPybossaForm, kindOfPybossaForm, remoteSourceOf } from './import-sources.ts'
+import { REMOTE_KINDS, fetchedFrom, isPybossaForm, kindOfPybossaForm, shownAgain } from './import-sources.ts'
 import { hasColumns, importView, isRetriable } from './import-view.ts'
 import { projectCard, projectUrl } from './project-card.ts'
 import { ownedProjectOf } from './projects.ts'
@@ -91,7 +91,7 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
 
   router.post('/', async (ctx) => {
     const owned = await ownedProjectOf(ctx)
-    let typed: Record<string, string> = {}
+    let typed: Readonly<Record<string, string>> = {}
     const again = (form: FormView) => showForm(ctx, owned, { ...form, values: typed })
     await orShowAgain(ctx, {}, again, async () => {
       const { bytesMax } = app.config.imports
@@ -100,11 +100,11 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
         ctx,
         { field: 'file', bytesMax, resumable: app.resumable },
         async (upload) => {
-          typed = upload.fields
+          typed = shownAgain(upload.fields)
           // PyBossa's forms add the tasks at once.
           const confirmed = typed['form_name'] === undefined ? undefined : { options: {} }
-          const source = remoteSourceOf(typed)
-          if (source) return fetchImport(app, db, viewer, owned.project, source, confirmed)
+          const from = await fetchedFrom(app, upload.fields)
+          if (from) return fetchImport(app, db, viewer, owned.project, from, confirmed)
           return draftImport(app, db, viewer, owned.project, await sentFileOf(upload), confirmed)
         },
       )
