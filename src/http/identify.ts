@@ -19,6 +19,8 @@ const REMEMBER_MS = 10_000
 const DEVICE_COOKIE = 'device'
 const POSITION_COOKIE = 'position'
 const POSITION_HEADER = 'X-Consistency-Token'
+/** The primary is away: what is shown may be a moment old, and nothing can be changed. */
+const READ_ONLY_HEADER = 'X-Read-Only'
 const DEVICE_SECONDS = 365 * 86_400
 /** Sent by the contribute page: whose answers it has. */
 export const CONTRIBUTOR_HEADER = 'X-Contributor'
@@ -50,13 +52,19 @@ export function identify(app: App, directory: Directory, session = createSession
       position: broughtPosition(ctx, app),
       identity: withoutCookie(ctx),
       writes: !['GET', 'HEAD', 'OPTIONS'].includes(ctx.method),
+      // A connection that ends before its answer: nobody would learn what was stored.
+      isGone: () => ctx.res.closed && !ctx.res.writableEnded,
     }
     ctx.state.db = app.database.open(user)
     ctx.state.allowWrites = () => {
       user.writes = true
     }
-    await next()
-    await tellPosition(ctx, app)
+    try {
+      await next()
+      await tellPosition(ctx, app)
+    } finally {
+      if (ctx.state.db.isReadOnly()) ctx.set(READ_ONLY_HEADER, 'yes')
+    }
   }
 }
 

@@ -32,6 +32,15 @@ const AWAY_SECONDS = 5
 /** A store of files comes back when somebody has seen to it. */
 const STORE_SECONDS = 60
 
+const CANNOT_READ = 'The site cannot reach its data at the moment. Try again in a few seconds.'
+/** Whether what was sent arrived is not known: the connection may have ended between a commit and its answer. */
+const CANNOT_WRITE =
+  'Nothing can be stored at the moment. Look in a few seconds whether what you sent is there, and send it again if not.'
+
+function isRead({ method }: Context): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
+
 /** What a caller is told of a throw: the message of an AppError; of a bug only that there was one. */
 export function shownError(app: Pick<App, 'log'>, error: unknown, ctx: Context): ShownError {
   if (error instanceof AppError) {
@@ -41,10 +50,7 @@ export function shownError(app: Pick<App, 'log'>, error: unknown, ctx: Context):
   if (isDatabaseAway(error)) {
     app.log.warn({ err: error, method: ctx.method, path: ctx.path }, 'database away')
     ctx.set('Retry-After', String(AWAY_SECONDS))
-    return {
-      status: 503,
-      message: 'The site cannot reach its data at the moment. Try again in a few seconds.',
-    }
+    return { status: 503, message: isRead(ctx) ? CANNOT_READ : CANNOT_WRITE }
   }
   if (isDatabaseBusy(error)) {
     app.log.warn({ err: error, method: ctx.method, path: ctx.path }, 'database busy')

@@ -86,6 +86,7 @@ export function createViews(app: Pick<App, 'config' | 'sealer'>, assets: Assets)
     const html = draw({
       flash,
       viewer: ctx.state.viewer,
+      isReadOnly: isReadOnly(ctx),
       requestId: ctx.state.requestId,
       path: ctx.path,
       comeBack: comeBackTo(ctx, view),
@@ -159,6 +160,11 @@ export function createViews(app: Pick<App, 'config' | 'sealer'>, assets: Assets)
       ctx.body = { next: address, status: 'success', ...said(ctx.state.flash) }
     },
   }
+}
+
+/** Whether nothing can be changed at the moment. An error may come before anybody has a handle to the database. */
+function isReadOnly({ state }: { state: Partial<Context['state']> }): boolean {
+  return state.db?.isReadOnly() ?? false
 }
 
 /** Ends the title in layouts/fragment.html. */

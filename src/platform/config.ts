@@ -48,10 +48,13 @@ const Variables = z.object({
   PRESENTER_ORIGIN: originPattern.optional(),
   OLD_NAMES: flag.default(true),
   TRUST_PROXY: flag.default(false),
+  PORT_SHARED: flag.default(false),
+  DRAIN_SECONDS: z.coerce.number().min(0).max(25).default(15),
   DATABASE_WRITE_URL: database,
   DATABASE_READ_URL: database.optional(),
   DATABASE_DIRECT_URL: database.optional(),
   DATABASE_POOL_MAX: z.coerce.number().int().min(1).max(200).default(10),
+  DATABASE_POOL_LIFETIME_SECONDS: z.coerce.number().positive().max(86_400).default(180),
   ...redisVariables('CACHE'),
   ...redisVariables('QUEUE'),
   REDIS_CACHE_READ_URL: redis.optional(),
@@ -144,12 +147,22 @@ export interface Config {
     /** PyBossa's words from before 1.0 are understood. */
     readonly hasOldNames: boolean
   }
-  readonly http: { readonly host: string; readonly port: number; readonly trustProxy: boolean }
+  readonly http: {
+    readonly host: string
+    readonly port: number
+    /** Other processes of this host listen on the same port, and the system spreads connections over them. */
+    readonly isPortShared: boolean
+    readonly trustProxy: boolean
+    /** How long a process that is to end waits for the proxies that ask whether it is ready to hear of it. */
+    readonly drainSeconds: number
+  }
   readonly database: {
     readonly writeUrl: string
     readonly readUrl: string
     readonly directUrl: string
     readonly poolMax: number
+    /** How long a connection is used: a replica that comes back gets its share once they have been renewed. */
+    readonly poolLifetimeSeconds: number
     /** Reads go to servers that may be behind; false when both pools lead to the same server. */
     readonly hasReplicas: boolean
   }
@@ -224,12 +237,19 @@ export function loadConfig(env: Environment): Config {
       ),
       hasOldNames: v.OLD_NAMES,
     },
-    http: { host: v.HOST, port: v.PORT, trustProxy: v.TRUST_PROXY },
+    http: {
+      host: v.HOST,
+      port: v.PORT,
+      isPortShared: v.PORT_SHARED,
+      trustProxy: v.TRUST_PROXY,
+      drainSeconds: v.DRAIN_SECONDS,
+    },
     database: {
       writeUrl: v.DATABASE_WRITE_URL,
       readUrl,
       directUrl: v.DATABASE_DIRECT_URL ?? v.DATABASE_WRITE_URL,
       poolMax: v.DATABASE_POOL_MAX,
+      poolLifetimeSeconds: v.DATABASE_POOL_LIFETIME_SECONDS,
       hasReplicas: serverOf(readUrl) !== serverOf(v.DATABASE_WRITE_URL),
     },
     redis: {

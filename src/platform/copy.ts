@@ -12,6 +12,7 @@ import type {
 } from 'kysely'
 import type pg from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
+import { messageOf } from '../lib/errors.ts'
 import type { DB } from './schema.ts'
 
 /** What a column is given: a text as PostgreSQL reads it, or nothing. */
@@ -49,11 +50,20 @@ class CopySink {
   }
 }
 
+/** A `copy … to stdout` ended before its end; some of its output has been taken. */
+export class BrokenCopyError extends Error {
+  constructor(cause: unknown) {
+    super(messageOf(cause), { cause })
+    this.name = 'BrokenCopyError'
+  }
+}
+
 /**
- * Runs a `copy … to stdout`. The server sends no faster than its output is taken; what taking it throws is thrown here,
- * and the connection it came from is closed.
+ * Runs a `copy … to stdout`. The server sends no faster than its output is taken; what taking it throws ends it, and the
+ * connection it came from is closed.
  *
  * @returns how many rows there were.
+ * @throws BrokenCopyError
  */
 export async function copyOut(
   db: Kysely<DB>,
@@ -80,10 +90,14 @@ function copyText(cell: CopyCell): string {
   return cell.replaceAll('\\', '\\\\').replaceAll('\t', '\\t').replaceAll('\n', '\\n').replaceAll('\r', '\\r')
 }
 
-/** A pool for Kysely whose clients know `copyIn`. */
-export function copyingPool(pool: pg.Pool): PostgresPool {
+/**
+ * A pool for Kysely whose clients know `copyIn` and `copyOut`.
+ *
+ * @param endsConnection which failures show that a connection is of no more use.
+ */
+export function copyingPool(pool: pg.Pool, endsConnection: (error: unknown) => boolean): PostgresPool {
   return {
-    connect: async () => new CopyingClient(await pool.connect()),
+    connect: async () => new CopyingClient(await pool.connect(), endsConnection),
     end: () => pool.end(),
     options: pool.options,
   }
@@ -91,10 +105,12 @@ export function copyingPool(pool: pg.Pool): PostgresPool {
 
 class CopyingClient implements PostgresPoolClient {
   readonly #client: pg.PoolClient
+  readonly #endsConnection: (error: unknown) => boolean
   #isBroken = false
 
-  constructor(client: pg.PoolClient) {
+  constructor(client: pg.PoolClient, endsConnection: (error: unknown) => boolean) {
     this.#client = client
+    this.#endsConnection = endsConnection
   }
 
   query<Row>(text: string, values: readonly unknown[]): Promise<PostgresQueryResult<Row>>
@@ -103,11 +119,20 @@ class CopyingClient implements PostgresPoolClient {
     const [source] = values
     if (source instanceof CopySource) return this.#copyIn(String(text), source)
     if (source instanceof CopySink) return this.#copyOut(String(text), source)
-    return this.#client.query(text as string, values as unknown[])
+    return this.#query(text as string, values as unknown[])
   }
 
   release(isBroken = false): void {
     this.#client.release(isBroken || this.#isBroken)
+  }
+
+  async #query(text: string, values: unknown[]): Promise<pg.QueryResult> {
+    try {
+      return await this.#client.query(text, values)
+    } catch (error) {
+      if (this.#endsConnection(error)) this.#isBroken = true
+      throw error
+    }
   }
 
   async #copyIn(text: string, source: CopySource): Promise<Pick<PostgresQueryResult<never>, 'rows'>> {
@@ -123,7 +148,7 @@ class CopyingClient implements PostgresPoolClient {
       // Whatever the server goes on sending would be taken for the output of the next statement.
       this.#isBroken = true
       await this.#client.end()
-      throw error
+      throw new BrokenCopyError(error)
     }
     return { command: 'UPDATE', rowCount: output.rowCount, rows: [] }
   }

@@ -22,7 +22,7 @@ export async function migrate(url: string, log: Logger, folder = migrationsFolde
   try {
     return await whileLocked(client, async () => {
       const applied = await listApplied(client)
-      const names = await pendingMigrations(folder, applied)
+      const names = (await listMigrations(folder)).filter((name) => !applied.has(name))
       for (const name of names) {
         log.info({ migration: name }, 'applying migration')
         await applyFile(client, folder, name)
@@ -34,9 +34,10 @@ export async function migrate(url: string, log: Logger, folder = migrationsFolde
   }
 }
 
-async function pendingMigrations(folder: string, applied: ReadonlySet<string>): Promise<string[]> {
+/** The names of this version's migrations, in order. */
+export async function listMigrations(folder = migrationsFolder): Promise<string[]> {
   const files = await readdir(folder)
-  return files.filter((file) => /^\d{4}-.+\.sql$/.test(file) && !applied.has(file)).sort()
+  return files.filter((file) => /^\d{4}-.+\.sql$/.test(file)).sort()
 }
 
 async function applyFile(client: pg.Client, folder: string, name: string): Promise<void> {

@@ -11,10 +11,27 @@ export async function flushPosition(primary: Db): Promise<string> {
   return row.position
 }
 
-/** Whether a server shows everything up to a position. On a primary the replay position means nothing: always true. */
-export async function hasReplayed(server: Db, position: string): Promise<boolean> {
-  const { rows } = await sql<{ ready: boolean }>`
-    select case when pg_is_in_recovery() then pg_last_wal_replay_lsn() >= ${position}::pg_lsn else true end as ready
+/** How far a server is, compared with a position. */
+export type ReplayState = 'shown' | 'behind' | 'primary'
+
+/** Whether a server shows everything up to a position. On a primary the replay position means nothing. */
+export async function replayState(server: Db, position: string): Promise<ReplayState> {
+  const { rows } = await sql<{ state: ReplayState }>`
+    select case when not pg_is_in_recovery() then 'primary'
+                when pg_last_wal_replay_lsn() >= ${position}::pg_lsn then 'shown' else 'behind' end as state
   `.execute(server)
-  return rows[0]?.ready === true
+  return rows[0]?.state ?? 'behind'
+}
+
+/**
+ * How far the server of this connection is behind the primary, in seconds; 0 when it has replayed all that it was
+ * sent, undefined for the primary itself.
+ */
+export async function replayLag(server: Db): Promise<number | undefined> {
+  const { rows } = await sql<{ seconds: number | null }>`
+    select case when not pg_is_in_recovery() then null
+                when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() then 0
+                else extract(epoch from now() - pg_last_xact_replay_timestamp())::float8 end as seconds
+  `.execute(server)
+  return rows[0]?.seconds ?? undefined
 }

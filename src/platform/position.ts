@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Cache } from './cache.ts'
 import type { Db } from './postgres.ts'
-import { flushPosition, hasReplayed } from './position-store.ts'
+import { flushPosition, replayState } from './position-store.ts'
+import type { ReplayState } from './position-store.ts'
 
 /** Seconds for which a position is remembered: longer than a healthy replica's lag, short enough to be forgotten. */
 export const positionTtlSeconds = 30
 
-/** How long a read waits for a replica before it goes to the primary, in milliseconds. */
-const REPLAY_WAIT_MS = 50
+/** When a replica that is behind is asked again, in milliseconds after the time before; together 50. */
+const REPLAY_WAITS_MS = [10, 15, 25]
 
 /**
  * Asks the primary for its WAL flush position on behalf of every commit that is waiting at that moment: the position
@@ -28,14 +29,15 @@ export function createPositionReader(primary: Db): () => Promise<string> {
   }
 }
 
-/**
- * Whether this replica connection shows everything up to a position, waiting a moment if it does not yet.
- * A primary always does.
- */
-export async function catchesUp(replica: Db, position: string): Promise<boolean> {
-  if (await hasReplayed(replica, position)) return true
-  await sleep(REPLAY_WAIT_MS)
-  return hasReplayed(replica, position)
+/** How far the server of a connection is, waiting a moment if it does not show everything up to a position yet. */
+export async function catchesUp(server: Db, position: string): Promise<ReplayState> {
+  let state = await replayState(server, position)
+  for (const wait of REPLAY_WAITS_MS) {
+    if (state !== 'behind') return state
+    await sleep(wait)
+    state = await replayState(server, position)
+  }
+  return state
 }
 
 export interface PositionMemory {
@@ -46,17 +48,26 @@ export interface PositionMemory {
 
 /**
  * Remembers positions of callers who keep no cookie (API keys, external people) in the cache for 30 s. When the cache
- * is away their reads go to the primary.
+ * is away their reads go to the primary; and for as long after, since it did not learn what was written meanwhile.
  */
 export function createPositionMemory(cache: Cache, prefix: string): PositionMemory {
   const keyOf = (identity: string) => `${prefix}:position:${identity}`
+  let doubtfulUntil = 0
+
+  function noteAway(): void {
+    doubtfulUntil = Date.now() + positionTtlSeconds * 1000
+  }
+
   return {
     async positionFor(identity) {
       const position = await cache.ask(async (redis) => (await redis.get(keyOf(identity))) ?? 'none')
-      return position === 'none' ? undefined : (position ?? 'unknown')
+      if (position === undefined) noteAway()
+      if (position !== 'none') return position ?? 'unknown'
+      return Date.now() < doubtfulUntil ? 'unknown' : undefined
     },
     async remember(identity, position) {
-      await cache.ask((redis) => redis.set(keyOf(identity), position, 'EX', positionTtlSeconds))
+      const kept = await cache.ask((redis) => redis.set(keyOf(identity), position, 'EX', positionTtlSeconds))
+      if (kept === undefined) noteAway()
     },
   }
 }

@@ -2,7 +2,7 @@ import { Kysely, PostgresDialect, PostgresQueryCompiler } from 'kysely'
 import type { CompiledQuery, Transaction } from 'kysely'
 import pg from 'pg'
 import type { DB } from './schema.ts'
-import { copyingPool } from './copy.ts'
+import { BrokenCopyError, copyingPool } from './copy.ts'
 import { currentRequestId } from './request-context.ts'
 import type { Logger } from './log.ts'
 
@@ -60,22 +60,23 @@ class CommentingDialect extends PostgresDialect {
 export interface PoolSettings {
   url: string
   max: number
-  /** Connections are renewed, so that a server that comes back gets its share. */
-  maxLifetimeSeconds?: number
+  /** Connections are renewed after it, or up to a quarter later, so that a server that comes back gets its share. */
+  lifetimeSeconds: number
 }
 
 /**
  * A pool that is safe behind PgBouncer in transaction mode: no named statements, no startup parameters; time limits
  * and time zone are settings of the role.
  */
-export function createPool({ url, max, maxLifetimeSeconds = 300 }: PoolSettings, log: Logger): pg.Pool {
+export function createPool({ url, max, lifetimeSeconds }: PoolSettings, log: Logger): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max,
     types,
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 60_000,
-    maxLifetimeSeconds: maxLifetimeSeconds + Math.floor(Math.random() * 60),
+    // Not all processes at the same moment.
+    maxLifetimeSeconds: lifetimeSeconds * (1 + Math.random() / 4),
     keepAlive: true,
     query_timeout: 60_000,
   })
@@ -94,7 +95,7 @@ export function createPool({ url, max, maxLifetimeSeconds = 300 }: PoolSettings,
 
 /** Kysely over a pool. */
 export function createKysely(pool: pg.Pool): Db {
-  return new Kysely<DB>({ dialect: new CommentingDialect({ pool: copyingPool(pool) }) })
+  return new Kysely<DB>({ dialect: new CommentingDialect({ pool: copyingPool(pool, isWrongServer) }) })
 }
 
 /** Runs a statement whose text is already there; the one row that it gives. */
@@ -122,9 +123,27 @@ export function sqlState(error: unknown): string | undefined {
 const AWAY_STATES = new Set(['57P01', '57P02', '57P03', '53300'])
 const AWAY_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH'])
 
+/** A write led to a server that is no primary: it was one until lately. */
+export class WrongServerError extends Error {
+  constructor(cause: unknown) {
+    super('The server that was to be written to is no primary', { cause })
+    this.name = 'WrongServerError'
+  }
+}
+
+/** A read-only transaction, and what only a primary can be asked: such a connection leads to a replica. */
+const REPLICA_STATES = new Set(['25006', '55000'])
+
+/** Whether a server that was to be written to says that it is a replica. */
+export function isWrongServer(error: unknown): boolean {
+  return REPLICA_STATES.has(sqlState(error) ?? '')
+}
+
 /** Whether something was thrown because no database server could be reached, or it went away in the middle. */
 export function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false
+  if (error instanceof WrongServerError) return true
+  if (error instanceof BrokenCopyError) return isDatabaseAway(error.cause)
   const state = sqlState(error)
   if (state !== undefined) return AWAY_STATES.has(state) || state.startsWith('08')
   const { code, syscall } = error as NodeJS.ErrnoException

@@ -1,7 +1,16 @@
 import { sql } from 'kysely'
 import type { Db } from './postgres.ts'
 
-/** Resolves when the server behind a pool answers. */
-export async function askAnything(db: Db): Promise<void> {
-  await sql`select 1`.execute(db)
+/** Whether the server behind a pool is a primary. */
+export async function isPrimary(db: Db): Promise<boolean> {
+  const { rows } = await sql<{ is: boolean }>`select not pg_is_in_recovery() as is`.execute(db)
+  return rows[0]?.is === true
+}
+
+/** Which of these migrations a server does not have. */
+export async function listMissing(db: Db, names: readonly string[]): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`
+    select name from unnest(${names}::text[]) name where name not in (select m.name from schema_migration m)
+  `.execute(db)
+  return rows.map(({ name }) => name)
 }

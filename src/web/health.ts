@@ -1,9 +1,17 @@
 import { Router } from '@koa/router'
+import { z } from 'zod'
 import type { RequestState } from '../http/state.ts'
 import type { App } from '../platform/app.ts'
+import type { Draining } from './draining.ts'
 
-/** GET /healthz: the process lives. GET /readyz: it can serve, that is, both databases answer. */
-export function healthRoutes(app: Pick<App, 'database'>): Router<RequestState> {
+/** Who asks again and again tells its name, and how often it must hear no before it sends nothing more. */
+const Probe = z.object({
+  prober: z.string().min(1).max(100),
+  fall: z.coerce.number().int().min(1).max(100).catch(1),
+})
+
+/** GET /healthz: the process lives. GET /readyz: it can serve, and is not about to end. */
+export function healthRoutes(app: Pick<App, 'database'>, draining: Draining): Router<RequestState> {
   const router = new Router<RequestState>()
 
   router.get('/healthz', (ctx) => {
@@ -11,9 +19,12 @@ export function healthRoutes(app: Pick<App, 'database'>): Router<RequestState> {
   })
 
   router.get('/readyz', async (ctx) => {
-    const isReady = await app.database.isReady()
-    ctx.status = isReady ? 200 : 503
-    ctx.body = { status: isReady ? 'ready' : 'database away' }
+    const trouble = draining.hasBegun ? 'draining' : await app.database.readiness.trouble()
+    ctx.status = trouble === undefined ? 200 : 503
+    ctx.set('Cache-Control', 'no-store')
+    ctx.body = { status: trouble ?? 'ready' }
+    const probe = Probe.safeParse(ctx.query)
+    if (probe.success) draining.noteProbe(probe.data, trouble === undefined)
   })
 
   return router

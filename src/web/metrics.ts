@@ -3,6 +3,7 @@ import { Router } from '@koa/router'
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
 import type { Context, RequestState } from '../http/state.ts'
 import type { App } from '../platform/app.ts'
+import { replayLag } from '../platform/position-store.ts'
 
 type Measured = Pick<App, 'config' | 'database' | 'memory' | 'queue' | 'log'>
 
@@ -13,7 +14,9 @@ export function metricsRoutes(app: Measured): Router<RequestState> {
   collectDefaultMetrics({ register: registry })
   measureCache(app, registry)
   measurePools(app, registry)
+  measureReads(app, registry)
   const readJobs = measureJobs(app, registry)
+  const readLag = measureLag(app, registry)
 
   router.get('/metrics', async (ctx) => {
     const { token, isOpenToLoopback } = app.config.metrics
@@ -22,7 +25,7 @@ export function metricsRoutes(app: Measured): Router<RequestState> {
       ctx.body = 'Metrics are for those who have METRICS_TOKEN, or on this host with METRICS_LOOPBACK=on.'
       return
     }
-    await readJobs()
+    await Promise.all([readJobs(), readLag()])
     ctx.set('Cache-Control', 'no-store')
     ctx.body = await registry.metrics()
     ctx.set('Content-Type', registry.contentType)
@@ -70,6 +73,46 @@ function measurePools({ database }: Measured, registry: Registry): void {
       }
     },
   })
+}
+
+/** Where reads went, and whether the primary was there when it was last asked. */
+function measureReads({ database: { health } }: Measured, registry: Registry): void {
+  const reads = new Counter({
+    name: 'manyhands_database_reads_total',
+    help: 'Reads by the server that they were sent to, and why the primary where it was that.',
+    labelNames: ['route'],
+    registers: [registry],
+    collect() {
+      reads.reset()
+      for (const [route, count] of health.reads) reads.inc({ route }, count)
+    },
+  })
+  const up = new Gauge({
+    name: 'manyhands_database_primary_up',
+    help: 'Whether the primary answered when it was last asked: 1 or 0.',
+    registers: [registry],
+    collect() {
+      up.set(health.isPrimaryAway() ? 0 : 1)
+    },
+  })
+}
+
+/** @returns what asks one of the replicas anew; left out where the primary answers instead. */
+function measureLag({ database, log }: Measured, registry: Registry): () => Promise<void> {
+  const lag = new Gauge({
+    name: 'manyhands_database_replica_lag_seconds',
+    help: 'How far the replica that a read led to just now is behind.',
+    registers: [registry],
+  })
+  return async () => {
+    lag.remove()
+    try {
+      const seconds = await database.open({ writes: false }).read(replayLag)
+      if (seconds !== undefined) lag.set(seconds)
+    } catch (error) {
+      log.warn({ err: error }, 'no lag of a replica: the database is away')
+    }
+  }
 }
 
 /** @returns what reads the figures anew; without a database they are left out. */

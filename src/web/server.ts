@@ -25,6 +25,7 @@ import { oldNames } from './api/old-names.ts'
 import { openApiDocument } from './api/openapi.ts'
 import { rateGroups } from './api/rate-groups.ts'
 import { directory } from './directory.ts'
+import { createDraining } from './draining.ts'
 import { healthRoutes } from './health.ts'
 import { metricsRoutes } from './metrics.ts'
 import { oneSlash } from '../http/one-slash.ts'
@@ -41,7 +42,7 @@ export interface Server {
   /** Every route of the application. */
   readonly routes: readonly Route[]
   listen(port: number, host: string): Promise<HttpServer>
-  /** Stops accepting, lets open requests finish. */
+  /** Lets those who send requests know of it, then stops accepting and lets open requests finish. */
   close(): Promise<void>
 }
 
@@ -56,7 +57,8 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
   const views = createViews(app, assets)
   // Of the forwarded addresses only the last is the proxy's word: whatever stands before it, the client may have sent.
   const koa = new Koa<RequestState, DefaultContext>({ proxy: app.config.http.trustProxy, maxIpsCount: 1 })
-  const health = healthRoutes(app)
+  const draining = createDraining()
+  const health = healthRoutes(app, draining)
   const metrics = metricsRoutes(app)
   const operations = apiOperations(app)
   const document = openApiDocument(operations, app.config.site)
@@ -64,12 +66,10 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
   const countRequest = rateLimit(app, rateGroups(app, operations))
   const pages = pageRoutes(app, views, document)
 
-  let isClosing = false
-
   // Before a process ends it gives its connections back; a proxy would keep them for its next requests.
   koa.use(async (ctx, next) => {
     await next()
-    if (isClosing) ctx.set('Connection', 'close')
+    if (draining.hasBegun) ctx.set('Connection', 'close')
   })
   koa.use(requestId(app.log, app.config.http.trustProxy))
   if (options.onRoute) koa.use(noteRoute(options.onRoute))
@@ -103,7 +103,8 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
 
   const callback = koa.callback()
   const server = createHttpServer(
-    { keepAliveTimeout: 65_000, headersTimeout: 66_000 },
+    // Longer than any proxy keeps a connection that nobody uses: one that we end may be given a request just then.
+    { keepAliveTimeout: 120_000, headersTimeout: 121_000 },
     (request, response) => {
       void callback(request, response)
     },
@@ -117,14 +118,14 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
     listen(port, host) {
       return new Promise((resolve, reject) => {
         server.once('error', reject)
-        server.listen(port, host, () => {
+        server.listen({ port, host, reusePort: app.config.http.isPortShared }, () => {
           resolve(server)
         })
       })
     },
-    close() {
-      isClosing = true
-      return new Promise((resolve) => {
+    async close() {
+      await draining.begin(app.config.http.drainSeconds * 1000)
+      await new Promise<void>((resolve) => {
         server.close(() => {
           resolve()
         })

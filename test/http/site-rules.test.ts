@@ -275,7 +275,12 @@ test('a page’s address without its final slash leads to the page, with its que
 })
 
 test('a site without its database lives, but is not ready', async (t) => {
-  const away = await startTestApp(t, { DATABASE_READ_URL: 'postgresql://app_ro@127.0.0.1:1/none' })
+  const nowhere = 'postgresql://app@127.0.0.1:1/none'
+  const away = await startTestApp(t, {
+    DATABASE_WRITE_URL: nowhere,
+    DATABASE_READ_URL: nowhere,
+    LOG_LEVEL: 'error',
+  })
   await away.http.get('/healthz').expect(200, { status: 'alive' })
   await away.http.get('/readyz').expect(503, { status: 'database away' })
   await site.http.get('/readyz').expect(200, { status: 'ready' })

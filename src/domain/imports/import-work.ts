@@ -112,17 +112,21 @@ export async function beginImport(
     },
     keepPicture: pictures.keep,
     async store(tasks) {
-      const adding = run.openDb().write(async (tx) => {
-        if (!(await beginAdding(tx, project.id))) {
-          throw new PostponeError('Another import of this project is at work', TURN_SECONDS)
-        }
-        const counts = await addTasks(tx, project.id, progress.counted(tasks))
-        await pictures.attach(tx)
-        if (!(await markImported(tx, importId, counts))) {
-          throw new Error('Another run has ended this import')
-        }
-        await tellOfSuccess(app, tx, record, counts)
-      })
+      const adding = run.openDb().write(
+        async (tx) => {
+          if (!(await beginAdding(tx, project.id))) {
+            throw new PostponeError('Another import of this project is at work', TURN_SECONDS)
+          }
+          const counts = await addTasks(tx, project.id, progress.counted(tasks))
+          await pictures.attach(tx)
+          if (!(await markImported(tx, importId, counts))) {
+            throw new Error('Another run has ended this import')
+          }
+          await tellOfSuccess(app, tx, record, counts)
+        },
+        // The rows are read as they are stored: a second time there would be none.
+        { retries: 0 },
+      )
       try {
         await adding
       } catch (error) {

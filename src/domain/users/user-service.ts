@@ -231,9 +231,9 @@ export async function signOut(db: RequestDb, sessionId: string): Promise<void> {
   await db.write((tx) => revokeSession(tx, sessionId))
 }
 
-/** Who a session belongs to, read from the primary. */
+/** Who a session belongs to, read from the primary. While that is away nobody can sign out: then a replica will do. */
 export async function getSessionUser(db: RequestDb, sessionId: string): Promise<User | undefined> {
-  return db.readPrimary((primary) => findUserBySession(primary, sessionId))
+  return db.readPrimary((primary) => findUserBySession(primary, sessionId), { elseReplica: true })
 }
 
 /** Whoever runs the site, within a transaction that tells them something. */
@@ -253,7 +253,7 @@ export async function getKeyUser(
   db: RequestDb,
   key: string,
 ): Promise<(User & { keyId: number }) | undefined> {
-  return db.readPrimary((primary) => findUserByKey(primary, hashKey(key)))
+  return db.readPrimary((primary) => findUserByKey(primary, hashKey(key)), { elseReplica: true })
 }
 
 /** Notes the use of a key. */

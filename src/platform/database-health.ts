@@ -1,0 +1,39 @@
+/** Where a read went, and why. */
+export type ReadRoute =
+  /** To the read pool. */
+  | 'replica'
+  /** To the primary, because it must be true now. */
+  | 'primary: must be true'
+  /** To the primary, because the replica does not show yet what this caller wrote. */
+  | 'primary: replica behind'
+  /** To the primary, because nobody can tell what this caller wrote. */
+  | 'primary: position unknown'
+  /** To the primary, because the read pool leads nowhere, or leads there. */
+  | 'primary: no replica'
+  /** To a replica that may not show everything, because the primary is away. */
+  | 'replica: primary away'
+
+/** What is known of the servers, from what came of the last queries. */
+export interface DatabaseHealth {
+  /** Reads since this process began. */
+  readonly reads: ReadonlyMap<ReadRoute, number>
+  countRead(route: ReadRoute): void
+  /** What came of the last query to the primary. */
+  notePrimary(isAway: boolean): void
+  isPrimaryAway(): boolean
+}
+
+export function createHealth(): DatabaseHealth {
+  const reads = new Map<ReadRoute, number>()
+  let isAway = false
+  return {
+    reads,
+    countRead(route) {
+      reads.set(route, (reads.get(route) ?? 0) + 1)
+    },
+    notePrimary(isNowAway) {
+      isAway = isNowAway
+    },
+    isPrimaryAway: () => isAway,
+  }
+}
