@@ -105,7 +105,7 @@ for (const [place, { settings, given }] of Object.entries(WAYS)) {
       await visited.frame.getByRole('button', { name: 'Pass on' }).click()
       assert.equal((await logged(visited, 'inside')).at(-1), 'inside refused')
       const told = await visited.page.locator('.frame-permissions').innerText()
-      assert.match(told, /^The tasks of this project may ask for: the place where you are\./)
+      assert.match(told, /^The tasks may use: where you are\./)
 
       await allow(visited, ['camera', 'clipboard-write', 'geolocation', 'microphone'])
       assert.deepEqual(await outcome(visited), expected(given))
