@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { LRUCache } from 'lru-cache'
 import nunjucks from 'nunjucks'
 import type { App } from '../platform/app.ts'
 import { addWords, wordsVersion } from '../platform/words.ts'
@@ -9,6 +11,7 @@ import type { Assets } from './assets.ts'
 import { takeFlash } from './flash.ts'
 import type { ShownError } from './page-errors.ts'
 import { csrfToken } from './same-origin.ts'
+import { isUnchanged } from './sent-file.ts'
 import type { Context, Flash, Handler } from './state.ts'
 import { wantsJson } from './wants-json.ts'
 import { columnChart } from '../lib/column-chart.ts'
@@ -18,8 +21,15 @@ import { readableInfo } from '../lib/readable-info.ts'
 
 const folder = fileURLToPath(new URL('../../templates', import.meta.url))
 
-/** How long a page that is the same for everybody may be answered from a cache in front of us, in seconds. */
-const SHARED_SECONDS = 2
+/**
+ * A page that is the same for everybody, in caches in front of us: seconds, and for some more while a new one is fetched.
+ * A browser asks each time whether its own still holds.
+ */
+const FOR_ALL = 'public, max-age=0, s-maxage=2, stale-while-revalidate=4'
+/** The same page with somebody's name on it: kept by their browser, which asks each time. */
+const FOR_ONE = 'private, no-cache'
+/** Forms, and what only some may see: it is gone when they leave. */
+const KEPT_NOWHERE = 'private, no-store'
 
 export type View = Record<string, unknown>
 
@@ -80,8 +90,9 @@ export function createViews(app: Pick<App, 'config' | 'sealer'>, assets: Assets)
   ): void {
     const flash = takeFlash(ctx, app)
     const isJson = wantsJson(ctx)
-    const isForAll = shared && !ctx.state.viewer && !flash && !isJson
-    ctx.set('Cache-Control', isForAll ? `public, max-age=0, s-maxage=${SHARED_SECONDS}` : 'private, no-store')
+    const mayBeKept = shared && !flash && !isJson
+    const isForAll = mayBeKept && !ctx.state.viewer
+    ctx.set('Cache-Control', mayBeKept ? (isForAll ? FOR_ALL : FOR_ONE) : KEPT_NOWHERE)
     ctx.vary(VARIANTS)
     const html = draw({
       flash,
@@ -94,6 +105,8 @@ export function createViews(app: Pick<App, 'config' | 'sealer'>, assets: Assets)
     })
     ctx.type = isJson ? 'application/json' : 'text/html; charset=utf-8'
     ctx.body = isJson ? asJson(template, view, html, flash) : html
+    if (mayBeKept) sendIfNew(ctx, html)
+    if (isForAll) compress(ctx, html)
   }
 
   function fragment(template: string, view: View): Fragment {
@@ -154,7 +167,7 @@ export function createViews(app: Pick<App, 'config' | 'sealer'>, assets: Assets)
       const address = ctx.response.get('Location')
       ctx.remove('Location')
       ctx.status = 200
-      ctx.set('Cache-Control', 'private, no-store')
+      ctx.set('Cache-Control', KEPT_NOWHERE)
       ctx.vary(VARIANTS)
       ctx.type = 'application/json'
       ctx.body = { next: address, status: 'success', ...said(ctx.state.flash) }
@@ -165,6 +178,27 @@ export function createViews(app: Pick<App, 'config' | 'sealer'>, assets: Assets)
 /** Whether nothing can be changed at the moment. An error may come before anybody has a handle to the database. */
 function isReadOnly({ state }: { state: Partial<Context['state']> }): boolean {
   return state.db?.isReadOnly() ?? false
+}
+
+/** Says which page this is, and no more to a browser that has it. */
+function sendIfNew(ctx: Context, html: string): void {
+  // Weak, because it may be sent compressed.
+  ctx.etag = `W/"${createHash('sha1').update(html).digest('base64url')}"`
+  isUnchanged(ctx)
+}
+
+/** Pages by their ETag. */
+const compressed = new LRUCache<string, Buffer>({ max: 200 })
+
+/** Compresses a page for a cache in front of us, which keeps it so, or for a browser: many ask for the same. */
+function compress(ctx: Context, html: string): void {
+  ctx.vary('Accept-Encoding')
+  if (ctx.status !== 200 || ctx.acceptsEncodings('gzip', 'identity') !== 'gzip') return
+  const name = ctx.response.get('ETag')
+  const bytes = compressed.get(name) ?? gzipSync(html)
+  compressed.set(name, bytes)
+  ctx.set('Content-Encoding', 'gzip')
+  ctx.body = bytes
 }
 
 /** Ends the title in layouts/fragment.html. */

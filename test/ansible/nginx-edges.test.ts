@@ -1,0 +1,328 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { IncomingMessage, RequestListener } from 'node:http'
+import { connect as connectHttp2 } from 'node:http2'
+import { request as askTls } from 'node:https'
+import { connect } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { test } from 'node:test'
+import { runProgram } from '../../src/bin/local/run-program.ts'
+import { startTestApp } from '../support/app.ts'
+import type { Body } from '../support/api.ts'
+import { untilFileEnds } from '../support/file-ending.ts'
+import { startNginx } from '../support/nginx.ts'
+import type { Nginx } from '../support/nginx.ts'
+import type { Variables } from '../support/role-template.ts'
+import type { Ending } from '../support/servers.ts'
+import { putBehindNginx } from '../support/site-behind-nginx.ts'
+
+const end = untilFileEnds()
+const site = await startTestApp(end, { TRUST_PROXY: 'on' })
+const front = await putBehindNginx(end, site, {
+  nginx_unlimited: ['127.0.0.1'],
+  nginx_upload_mb: 1,
+  nginx_import_mb: 3,
+  nginx_resumable_mb: 5,
+})
+const skip = front ? false : 'nginx is missing: apt-get install nginx-light'
+
+/** A server behind nginx that does what the application does not, or not when it is wanted. */
+async function upstream(t: Ending, listener: RequestListener): Promise<string> {
+  const server = createServer(listener)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+async function nginxBefore(
+  t: Ending,
+  upstreams: readonly string[],
+  variables: Variables = {},
+): Promise<Nginx> {
+  const nginx = await startNginx(t, {
+    nginx_upstreams: upstreams,
+    nginx_assets_folder: site.env['ASSETS_DIR'],
+    nginx_unlimited: ['127.0.0.1'],
+    ...variables,
+  })
+  assert.ok(nginx)
+  return nginx
+}
+
+const post = (url: string, body: string | Uint8Array<ArrayBuffer> = '{}') =>
+  fetch(url, { method: 'POST', body })
+
+test(
+  'what nginx refuses or cannot reach is an error of the API below /api, and a page elsewhere',
+  { skip },
+  async (t) => {
+    const away = await nginxBefore(t, ['127.0.0.1:9'])
+    for (const [status, errorClass, noun, asked] of [
+      [503, 'ServiceUnavailable', 'project', fetch(`${away.url}/api/project?limit="`)],
+      [503, 'ServiceUnavailable', 'taskrun', post(`${away.url}/api/taskrun`)],
+      [
+        413,
+        'RequestEntityTooLarge',
+        'taskrun',
+        post(`${front?.nginx.url}/api/taskrun`, new Uint8Array(1_100_000)),
+      ],
+    ] as const) {
+      const response = await asked
+      assert.equal(response.status, status)
+      assert.match(String(response.headers.get('content-type')), /^application\/json/)
+      assert.equal(response.headers.get('access-control-allow-origin'), '*')
+      const body = (await response.json()) as Body
+      assert.deepEqual(
+        [body['status'], body['status_code'], body['exception_cls'], body['target']],
+        ['failed', status, errorClass, noun],
+      )
+    }
+    for (const asked of [fetch(`${away.url}/account/profile`), post(`${away.url}/account/signin`)]) {
+      const response = await asked
+      assert.deepEqual([response.status, response.headers.get('retry-after')], [503, '5'])
+      assert.match(await response.text(), /<h1>The site is away for a moment<\/h1>/)
+    }
+  },
+)
+
+test('how much may be sent depends on where to', { skip }, async () => {
+  const status = async (path: string, megabytes: number) =>
+    (await post(`${front?.nginx.url}${path}`, new Uint8Array(megabytes * 1_000_000))).status
+  for (const path of ['/project/x/picture', '/api/helpingmaterial']) {
+    assert.equal(await status(path, 2), 413, path)
+    assert.notEqual(await status(path, 1), 413, path)
+  }
+  assert.notEqual(await status('/project/x/tasks/import', 3), 413)
+  assert.equal(await status('/project/x/tasks/import', 4), 413)
+  assert.notEqual(await status('/resumable', 5), 413)
+  assert.equal(await status('/resumable', 6), 413)
+})
+
+test('requests of one address and of one key are limited, and files are not', { skip }, async (t) => {
+  const variables = { nginx_unlimited: [], nginx_address_per_second: 1, nginx_key_per_second: 1 }
+  const address = await putBehindNginx(t, site, {
+    ...variables,
+    nginx_address_burst: 4,
+    nginx_key_burst: 100,
+  })
+  const key = await putBehindNginx(t, site, { ...variables, nginx_address_burst: 100, nginx_key_burst: 2 })
+  assert.ok(address && key)
+  const atOnce = (count: number, url: string, request: RequestInit = {}) =>
+    Promise.all(Array.from({ length: count }, () => fetch(url, request)))
+  const pages = await atOnce(30, `${address.nginx.url}/about`)
+  assert.ok(pages.filter(({ status }) => status === 200).length >= 5)
+  assert.match((await pages.find(({ status }) => status === 429)?.text()) ?? '', /Too many requests/)
+  const [css = ''] = /\/static\/site-\w+\.css/.exec(await (await fetch(`${site.url}/`)).text()) ?? []
+  const files = await atOnce(30, `${address.nginx.url}${css}`)
+  assert.deepEqual(new Set(files.map(({ status }) => status)), new Set([200]))
+
+  const api = `${key.nginx.url}/api/project`
+  for (const refused of [
+    await atOnce(20, `${api}?api_key=one`),
+    await atOnce(20, api, { headers: { Authorization: 'two' } }),
+    await atOnce(20, `${api}?api_key=three`, { method: 'POST' }),
+  ]) {
+    const response = refused.find(({ status }) => status === 429)
+    assert.equal(((await response?.json()) as Body)['exception_cls'], 'TooManyRequests')
+    assert.equal(response?.headers.get('x-ratelimit-remaining'), '0')
+    assert.ok(Number(response.headers.get('x-ratelimit-reset')) * 1_000 > Date.now() - 1_000)
+  }
+  const others = [await fetch(`${api}?api_key=other`), ...(await atOnce(20, api))]
+  assert.deepEqual(new Set(others.map(({ status }) => status)), new Set([200]))
+})
+
+test('reads are asked for once more elsewhere, and what writes is not', { skip }, async (t) => {
+  const seen: string[] = []
+  const broken = await upstream(t, (request) => {
+    seen.push(`${request.method}`)
+    request.socket.destroy()
+  })
+  const good = await upstream(t, (request, response) => {
+    seen.push(`${request.method}`)
+    response.end('good')
+  })
+  for (const path of ['/account/profile', '/api/task']) {
+    for (const method of ['GET', 'POST', 'PUT', 'DELETE', 'PATCH']) {
+      const nginx = await nginxBefore(t, [broken, good])
+      seen.splice(0)
+      const answers: string[] = []
+      for (let n = 0; n < 2; n += 1)
+        answers.push(await (await fetch(`${nginx.url}${path}`, { method })).text())
+      const isRead = method === 'GET'
+      assert.equal(seen.length, isRead ? 3 : 2, `${method} ${path}`)
+      assert.equal(answers.filter((answer) => answer === 'good').length, isRead ? 2 : 1)
+    }
+  }
+})
+
+test('only a proxy of ours is believed about who asks, and the application only us', { skip }, async (t) => {
+  let last: IncomingMessage | undefined
+  const address = await upstream(t, (request, response) => {
+    last = request
+    response.setHeader('X-Request-Id', 'of-the-application')
+    response.end('seen')
+  })
+  const open = await nginxBefore(t, [address])
+  const behindCdn = await nginxBefore(t, [address], { nginx_trusted_proxies: ['127.0.0.1'] })
+  const headers = {
+    'X-Forwarded-For': '198.51.100.1, 203.0.113.7',
+    'X-Forwarded-Host': 'evil.example',
+    'X-Request-Id': 'made-up-by-a-client',
+  }
+  for (const [nginx, expected] of [
+    [open, '127.0.0.1'],
+    [behindCdn, '203.0.113.7'],
+  ] as const) {
+    const response = await fetch(`${nginx.url}/account/profile`, { headers })
+    assert.equal(last?.headers['x-forwarded-for'], expected)
+    assert.equal(last.headers['x-forwarded-host'], undefined)
+    assert.equal(last.headers.host, new URL(nginx.url).host)
+    assert.match(String(last.headers['x-request-id']), /^[\da-f]{32}$/)
+    assert.equal(response.headers.get('x-request-id'), last.headers['x-request-id'])
+  }
+})
+
+test('each request is a line of JSON without address, query or secret', { skip }, async () => {
+  assert.ok(front)
+  await fetch(`${front.nginx.url}/files/sealed-permission?api_key=secret-key`, {
+    headers: { 'User-Agent': 'a "b"' },
+  })
+  const lines = await front.nginx.accessLog()
+  const line = lines.findLast(({ path }) => path === '/files/')
+  assert.equal(line?.['agent'], 'a "b"')
+  assert.deepEqual([line['method'], line['status']], ['GET', 404])
+  assert.doesNotMatch(JSON.stringify(lines), /127\.0\.0\.1|sealed-permission|secret-key/)
+})
+
+test('what only those inside may see is not there', { skip }, async () => {
+  for (const path of ['/metrics', '/readyz'])
+    assert.equal((await fetch(`${front?.nginx.url}${path}`)).status, 404)
+})
+
+test('a slow client does not occupy the application', { skip }, async (t) => {
+  const seen: string[] = []
+  const address = await upstream(t, (request, response) => {
+    seen.push(request.url ?? '')
+    void text(request).then((body) => response.end(`${body.length} letters`))
+  })
+  const nginx = await nginxBefore(t, [address])
+  const slow = connect(Number(new URL(nginx.url).port), '127.0.0.1')
+  slow.write('POST /slow HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 10\r\n\r\nhalf ')
+  await once(slow, 'connect')
+  assert.equal(await (await post(`${nginx.url}/quick`, 'all')).text(), '3 letters')
+  assert.deepEqual(seen, ['/quick'])
+  slow.write('whole')
+  assert.match(await text(slow), /10 letters/)
+  assert.deepEqual(seen, ['/quick', '/slow'])
+})
+
+test('an event comes as it is sent', { skip }, async (t) => {
+  let finish = () => {}
+  const address = await upstream(t, (request, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/event-stream' })
+    response.write('data: first\n\n')
+    finish = () => void response.end('data: second\n\n')
+  })
+  const nginx = await nginxBefore(t, [address])
+  for (const path of ['/events', '/api/events']) {
+    const response = await fetch(`${nginx.url}${path}`, { headers: { Accept: 'text/event-stream' } })
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+    assert.equal((await reader?.read())?.value, 'data: first\n\n')
+    finish()
+    assert.equal((await reader?.read())?.value, 'data: second\n\n')
+  }
+})
+
+test(
+  'files come from the disk, compressed, for a year, for presenters too; what is not there from the application',
+  { skip },
+  async () => {
+    assert.ok(front)
+    const { url } = front.nginx
+    const [path = ''] = /\/static\/site-\w+\.css/.exec(await (await fetch(`${url}/`)).text()) ?? []
+    const manifest = JSON.parse(
+      readFileSync(join(String(site.env['ASSETS_DIR']), 'manifest.json'), 'utf8'),
+    ) as Record<string, string>
+    const font = `/static/${manifest['figtree-latin.woff2']}`
+    front.asked.splice(0)
+    const lengths = new Set<number>()
+    for (const encoding of ['br', 'gzip', 'identity']) {
+      const response = await fetch(`${url}${path}`, { headers: { 'Accept-Encoding': encoding } })
+      assert.equal(response.headers.get('content-encoding') ?? 'identity', encoding)
+      assert.equal(response.headers.get('cache-control'), 'public, max-age=31536000, immutable')
+      assert.equal(response.headers.get('content-type'), 'text/css; charset=utf-8')
+      lengths.add(Number(response.headers.get('content-length')))
+    }
+    assert.equal(lengths.size, 3)
+    const response = await fetch(`${url}${font}`)
+    assert.deepEqual(
+      [response.headers.get('content-type'), response.headers.get('access-control-allow-origin')],
+      ['font/woff2', '*'],
+    )
+    assert.equal(front.asked.length, 0)
+    assert.equal((await fetch(`${url}/static/of-an-older-release.css`)).status, 404)
+    assert.equal(front.asked.length, 1)
+  },
+)
+
+test('with a certificate it speaks HTTP/2, and leads there from http', { skip }, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'mh-c-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const [certificate, key] = [join(folder, 'c.pem'), join(folder, 'k.pem')]
+  const args = [
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:prime256v1',
+    '-nodes',
+    '-days',
+    '2',
+  ]
+  await runProgram('openssl', [
+    ...args,
+    '-subj',
+    '/CN=localhost',
+    '-addext',
+    'subjectAltName=DNS:localhost',
+    '-keyout',
+    key,
+    '-out',
+    certificate,
+  ])
+  let scheme: string | undefined
+  const address = await upstream(t, (request, response) => {
+    scheme = `${String(request.headers['x-forwarded-proto'])} ${request.headers.host}`
+    response.end('secret')
+  })
+  const nginx = await nginxBefore(t, [address], { nginx_tls_certificate: certificate, nginx_tls_key: key })
+  const ca = readFileSync(certificate)
+  const session = connectHttp2(nginx.url, { ca })
+  const stream = session.request({ ':path': '/account/profile' })
+  assert.equal(await text(stream), 'secret')
+  session.close()
+  assert.equal(scheme, `https ${new URL(nginx.url).host}`)
+  const [response] = (await once(askTls(`${nginx.url}/account/profile`, { ca }).end(), 'response')) as [
+    IncomingMessage,
+  ]
+  assert.equal(await text(response), 'secret')
+  const plain = /listen (127\.0\.0\.1:\d+) default_server;/.exec(
+    readFileSync(join(nginx.folder, 'nginx.conf'), 'utf8'),
+  )?.[1]
+  const led = await fetch(`http://${plain}/account/signin?next=x`, { redirect: 'manual' })
+  assert.deepEqual(
+    [led.status, led.headers.get('location')],
+    [308, 'https://127.0.0.1/account/signin?next=x'],
+  )
+})

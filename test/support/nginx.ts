@@ -1,0 +1,113 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { unpackPackages } from '../../src/bin/local/debian-packages.ts'
+import { endProcess, identifyProcess, lastLines, spawnServer } from '../../src/bin/local/os-process.ts'
+import { succeeds } from '../../src/bin/local/run-program.ts'
+import { makeServerFolder, serverAccount } from '../../src/bin/local/server-account.ts'
+import { renderTemplate } from './role-template.ts'
+import type { Variables } from './role-template.ts'
+import { cacheFolder } from './servers.ts'
+import type { Ending } from './servers.ts'
+import { freePort } from './started-site.ts'
+
+export interface Nginx {
+  /** Where the site is reached through it. */
+  readonly url: string
+  readonly folder: string
+  readonly pid: number
+  /** What it has written into its access log. */
+  accessLog(): Promise<Record<string, unknown>[]>
+}
+
+interface Program {
+  readonly command: string
+  readonly modules: string
+}
+
+const BROTLI = 'ngx_http_brotli_static_module.so'
+
+/**
+ * nginx with the configuration that Ansible installs, as an ordinary user; undefined when it is neither installed nor to
+ * be unpacked.
+ *
+ * @param variables what differs from the role's defaults. Without a port it takes a free one.
+ */
+export async function startNginx(t: Ending, variables: Variables, port?: number): Promise<Nginx | undefined> {
+  const program = await findNginx()
+  if (!program) return undefined
+  const root = mkdtempSync(join(tmpdir(), 'mh-n-'))
+  const account = await serverAccount({ folder: root, program: program.command })
+  const { folder } = account
+  for (const name of ['log', 'temp', 'cache']) makeServerFolder(account, join(folder, name))
+  const own = port ?? (await freePort())
+  const settings = join(folder, 'nginx.conf')
+  const isTls = typeof variables['nginx_tls_certificate'] === 'string'
+  writeFileSync(
+    settings,
+    renderTemplate('nginx', 'nginx.conf.j2', {
+      nginx_listen: isTls ? [`127.0.0.1:${await freePort()}`] : [`127.0.0.1:${own}`],
+      nginx_listen_tls: [`127.0.0.1:${own}`],
+      nginx_user: '',
+      nginx_workers: 1,
+      nginx_worker_connections: 2_048,
+      nginx_modules_folder: program.modules,
+      nginx_has_brotli: existsSync(join(program.modules, BROTLI)),
+      nginx_pid_file: join(folder, 'nginx.pid'),
+      nginx_temp_folder: join(folder, 'temp'),
+      nginx_cache_folder: join(folder, 'cache'),
+      nginx_log_folder: join(folder, 'log'),
+      nginx_error_level: 'warn',
+      ...variables,
+    }),
+  )
+  const logFile = join(folder, 'nginx.log')
+  const args = [...account.prefix, program.command, '-c', settings, '-g', 'daemon off;']
+  const { pid } = spawnServer({ command: 'env', args, logFile })
+  const identity = pid === undefined ? undefined : identifyProcess(pid)
+  const told = () => [logFile, join(folder, 'log/error.log')].map((file) => lastLines(file)).join('\n')
+  if (!identity) throw new Error(`nginx did not start:\n${told()}`)
+  t.after(async () => {
+    await endProcess(identity, ['SIGTERM', 'SIGKILL'], 5_000)
+    for (const path of [folder, root]) rmSync(path, { recursive: true, force: true })
+  })
+  for (let waited = 0; !(await accepts(own)); waited += 20) {
+    if (waited > 10_000 || !identifyProcess(identity.pid))
+      throw new Error(`nginx does not answer:\n${told()}`)
+    await sleep(20)
+  }
+  return {
+    url: `${isTls ? 'https' : 'http'}://localhost:${own}`,
+    folder,
+    pid: identity.pid,
+    async accessLog() {
+      // It writes once a second.
+      await sleep(1_100)
+      const lines = readFileSync(join(folder, 'log/access.log'), 'utf8').trimEnd().split('\n')
+      return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+    },
+  }
+}
+
+/** The machine's nginx; else Debian's packages unpacked beside the other programs of the tests. */
+async function findNginx(): Promise<Program | undefined> {
+  const installed = { command: '/usr/sbin/nginx', modules: '/usr/lib/nginx/modules' }
+  if (await succeeds(installed.command, ['-v'])) return installed
+  const root = join(cacheFolder(), 'nginx-root')
+  try {
+    await unpackPackages(['nginx', 'libnginx-mod-http-brotli-static'], root)
+  } catch {
+    return undefined
+  }
+  const unpacked = { command: join(root, installed.command), modules: join(root, installed.modules) }
+  return (await succeeds(unpacked.command, ['-v'])) ? unpacked : undefined
+}
+
+function accepts(port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const socket = connect(port, '127.0.0.1')
+  socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
+  return promise.finally(() => socket.destroy())
+}
