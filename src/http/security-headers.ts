@@ -16,18 +16,17 @@ const NO_PERMISSIONS = 'camera=(), clipboard-write=(self), geolocation=(), micro
 export async function securityHeaders(config: Config): Promise<Handler> {
   const isHttps = config.site.url.startsWith('https:')
   const presenters = config.site.presenterOrigin.replace('p{id}', '*').replace('{id}', '*')
-  const media = new URL(config.site.mediaUrl).origin
-  const elsewhere = media === new URL(config.site.url).origin ? [] : [media]
+  const { media, files } = otherOrigins(config)
   const middleware = helmet({
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
         defaultSrc: ["'self'"],
-        scriptSrc: ["'self'"],
-        styleSrc: ["'self'"],
-        imgSrc: ["'self'", 'data:', ...elsewhere],
-        mediaSrc: ["'self'", ...elsewhere],
-        fontSrc: ["'self'"],
+        scriptSrc: ["'self'", ...files],
+        styleSrc: ["'self'", ...files],
+        imgSrc: ["'self'", 'data:', ...new Set([...media, ...files])],
+        mediaSrc: ["'self'", ...media],
+        fontSrc: ["'self'", ...files],
         connectSrc: ["'self'"],
         frameSrc: ["'self'", presenters],
         frameAncestors: ["'none'"],
@@ -49,6 +48,13 @@ export async function securityHeaders(config: Config): Promise<Handler> {
     ctx.set('Permissions-Policy', NO_PERMISSIONS)
     return next()
   }
+}
+
+/** Where a CDN has what pages show, each at most one: files that people sent, and the site's own styles and scripts. */
+export function otherOrigins({ site }: Pick<Config, 'site'>): { media: string[]; files: string[] } {
+  const own = new URL(site.url).origin
+  const unlessOwn = (url: string) => [new URL(url).origin].filter((origin) => origin !== own)
+  return { media: unlessOwn(site.mediaUrl), files: unlessOwn(site.staticUrl ?? site.url) }
 }
 
 /** What a middleware sets whatever is asked for: worked out once, it costs a request next to nothing. */

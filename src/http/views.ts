@@ -11,6 +11,7 @@ import type { Assets } from './assets.ts'
 import { takeFlash } from './flash.ts'
 import type { ShownError } from './page-errors.ts'
 import { csrfToken } from './same-origin.ts'
+import { otherOrigins } from './security-headers.ts'
 import { isUnchanged } from './sent-file.ts'
 import type { Context, Flash, Handler } from './state.ts'
 import { wantsJson } from './wants-json.ts'
@@ -68,7 +69,8 @@ export function createViews(app: Pick<App, 'config' | 'sealer'>, assets: Assets)
     { autoescape: true, throwOnUndefined: false },
   )
   addWords(environment)
-  environment.addGlobal('asset', (name: string) => assets.url(name))
+  environment.addGlobal('asset', (name: string) => (app.config.site.staticUrl ?? '') + assets.url(name))
+  environment.addGlobal('elsewhere', otherOrigins(app.config))
   environment.addGlobal('layout', 'layouts/site.html')
   addFormats(environment)
   const site = { siteName: app.config.site.name, siteUrl: app.config.site.url }

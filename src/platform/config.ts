@@ -44,6 +44,9 @@ const Variables = z.object({
   MEDIA_URL: z
     .url({ protocol: /^https?$/, error: 'is no address such as https://media.example.org' })
     .optional(),
+  STATIC_URL: z
+    .url({ protocol: /^https?$/, error: 'is no address such as https://static.example.org' })
+    .optional(),
   SITE_NAME: text.default('Manyhands'),
   PRESENTER_ORIGIN: originPattern.optional(),
   OLD_NAMES: flag.default(true),
@@ -143,6 +146,8 @@ export interface Config {
     readonly url: string
     /** Where files that people sent are fetched from: the site, or a CDN in front of it. */
     readonly mediaUrl: string
+    /** Where pages load styles, scripts and fonts from, when that is not the site: a CDN in front of its /static. */
+    readonly staticUrl: string | undefined
     readonly presenterOrigin: string
     /** PyBossa's words from before 1.0 are understood. */
     readonly hasOldNames: boolean
@@ -231,6 +236,7 @@ export function loadConfig(env: Environment): Config {
       name: v.SITE_NAME,
       url,
       mediaUrl: v.MEDIA_URL?.replace(/\/+$/, '') ?? url,
+      staticUrl: v.STATIC_URL?.replace(/\/+$/, ''),
       presenterOrigin: (v.PRESENTER_ORIGIN ?? `http://p{id}.presenter.localhost:${v.PORT}`).replace(
         /\/+$/,
         '',

@@ -19,6 +19,7 @@ test('what is needed is enough; the rest has defaults', () => {
     name: 'Manyhands',
     url: 'http://localhost:3000',
     mediaUrl: 'http://localhost:3000',
+    staticUrl: undefined,
     presenterOrigin: 'http://p{id}.presenter.localhost:3000',
     hasOldNames: true,
   })
@@ -47,6 +48,7 @@ test('every setting reaches its part', (t) => {
     APP_KEYS_FILE: join(folder, 'keys.json'),
     SITE_URL: 'https://hands.example/',
     MEDIA_URL: 'https://media.example/hands/',
+    STATIC_URL: 'https://static.example/',
     PRESENTER_ORIGIN: 'https://p{id}.hands.example/',
     TRUST_PROXY: 'on',
     DATABASE_READ_URL: 'postgres://app_ro@replica.example/manyhands',
@@ -71,6 +73,7 @@ test('every setting reaches its part', (t) => {
   })
   assert.equal(config.site.url, 'https://hands.example')
   assert.equal(config.site.mediaUrl, 'https://media.example/hands')
+  assert.equal(config.site.staticUrl, 'https://static.example')
   assert.equal(config.site.presenterOrigin, 'https://p{id}.hands.example')
   assert.equal(config.database.hasReplicas, true)
   assert.deepEqual(config.redis.cache, {

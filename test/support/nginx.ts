@@ -29,32 +29,31 @@ interface Program {
 
 const BROTLI = 'ngx_http_brotli_static_module.so'
 
+/** What a configuration has to name. */
+interface Place {
+  readonly folder: string
+  /** On loopback. */
+  readonly port: number
+  readonly modules: string
+}
+
 /**
- * nginx with the configuration that Ansible installs, as an ordinary user; undefined when it is neither installed nor to
- * be unpacked.
+ * nginx with the configuration that Ansible installs; undefined when it is neither installed nor to be unpacked.
  *
- * @param variables what differs from the role's defaults. Without a port it takes a free one.
+ * @param variables what differs from the role's defaults.
  */
-export async function startNginx(t: Ending, variables: Variables, port?: number): Promise<Nginx | undefined> {
-  const program = await findNginx()
-  if (!program) return undefined
-  const root = mkdtempSync(join(tmpdir(), 'mh-n-'))
-  const account = await serverAccount({ folder: root, program: program.command })
-  const { folder } = account
-  for (const name of ['log', 'temp', 'cache']) makeServerFolder(account, join(folder, name))
-  const own = port ?? (await freePort())
-  const settings = join(folder, 'nginx.conf')
+export async function startNginx(t: Ending, variables: Variables): Promise<Nginx | undefined> {
   const isTls = typeof variables['nginx_tls_certificate'] === 'string'
-  writeFileSync(
-    settings,
+  const other = await freePort()
+  return runNginx(t, isTls ? 'https' : 'http', ({ folder, port, modules }) =>
     renderTemplate('nginx', 'nginx.conf.j2', {
-      nginx_listen: isTls ? [`127.0.0.1:${await freePort()}`] : [`127.0.0.1:${own}`],
-      nginx_listen_tls: [`127.0.0.1:${own}`],
+      nginx_listen: [`127.0.0.1:${isTls ? other : port}`],
+      nginx_listen_tls: [`127.0.0.1:${port}`],
       nginx_user: '',
       nginx_workers: 1,
       nginx_worker_connections: 2_048,
-      nginx_modules_folder: program.modules,
-      nginx_has_brotli: existsSync(join(program.modules, BROTLI)),
+      nginx_modules_folder: modules,
+      nginx_has_brotli: existsSync(join(modules, BROTLI)),
       nginx_pid_file: join(folder, 'nginx.pid'),
       nginx_temp_folder: join(folder, 'temp'),
       nginx_cache_folder: join(folder, 'cache'),
@@ -63,6 +62,46 @@ export async function startNginx(t: Ending, variables: Variables, port?: number)
       ...variables,
     }),
   )
+}
+
+/** A cache as a CDN has it, which asks a site for what it does not have and obeys what that says. */
+export async function startCdn(t: Ending, siteUrl: string): Promise<Nginx | undefined> {
+  return runNginx(t, 'http', ({ folder, port }) =>
+    [
+      `pid ${folder}/nginx.pid;`,
+      'events {}',
+      'http {',
+      ...['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+        (n) => `${n}_temp_path ${folder}/temp/${n};`,
+      ),
+      'access_log off;',
+      `proxy_cache_path ${folder}/cache/c keys_zone=cdn:1m;`,
+      `server { listen 127.0.0.1:${port};`,
+      'location / {',
+      `proxy_pass ${siteUrl.replace('localhost', '127.0.0.1')};`,
+      `proxy_set_header Host ${new URL(siteUrl).host};`,
+      'proxy_cache cdn;',
+      'add_header X-Cdn $upstream_cache_status always;',
+      '} } }',
+    ].join('\n'),
+  )
+}
+
+/** @param configurationFor what it starts with, as an ordinary user. */
+async function runNginx(
+  t: Ending,
+  scheme: string,
+  configurationFor: (place: Place) => string,
+): Promise<Nginx | undefined> {
+  const program = await findNginx()
+  if (!program) return undefined
+  const root = mkdtempSync(join(tmpdir(), 'mh-n-'))
+  const account = await serverAccount({ folder: root, program: program.command })
+  const { folder } = account
+  for (const name of ['log', 'temp', 'cache']) makeServerFolder(account, join(folder, name))
+  const port = await freePort()
+  const settings = join(folder, 'nginx.conf')
+  writeFileSync(settings, configurationFor({ folder, port, modules: program.modules }))
   const logFile = join(folder, 'nginx.log')
   const args = [...account.prefix, program.command, '-c', settings, '-g', 'daemon off;']
   const { pid } = spawnServer({ command: 'env', args, logFile })
@@ -73,13 +112,13 @@ export async function startNginx(t: Ending, variables: Variables, port?: number)
     await endProcess(identity, ['SIGTERM', 'SIGKILL'], 5_000)
     for (const path of [folder, root]) rmSync(path, { recursive: true, force: true })
   })
-  for (let waited = 0; !(await accepts(own)); waited += 20) {
+  for (let waited = 0; !(await accepts(port)); waited += 20) {
     if (waited > 10_000 || !identifyProcess(identity.pid))
       throw new Error(`nginx does not answer:\n${told()}`)
     await sleep(20)
   }
   return {
-    url: `${isTls ? 'https' : 'http'}://localhost:${own}`,
+    url: `${scheme}://localhost:${port}`,
     folder,
     pid: identity.pid,
     async accessLog() {

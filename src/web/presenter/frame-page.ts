@@ -9,8 +9,10 @@ export interface FramePage {
 }
 
 interface Surroundings {
-  /** Origin of the embedding page; own script and style come from there. */
+  /** Origin of the embedding page. */
   site: string
+  /** Where the site's own scripts and styles are: that origin, or a CDN's address. */
+  files: string
   locale: string
   isOpaque: boolean
 }
@@ -22,24 +24,25 @@ export function templatePage(
   assets: { scripts: readonly string[]; styles: readonly string[] },
   around: Surroundings,
 ): FramePage {
-  const { site, locale } = around
+  const { site, files, locale } = around
   return {
     html: [
       head(locale, { site, template, settings }),
-      ...assets.styles.map((path) => `<link rel="stylesheet" href="${escaped(site + path)}">`),
-      ...assets.scripts.map((path) => `<script defer src="${escaped(site + path)}"></script>`),
+      ...assets.styles.map((path) => `<link rel="stylesheet" href="${escaped(files + path)}">`),
+      ...assets.scripts.map((path) => `<script defer src="${escaped(files + path)}"></script>`),
       '</head><body><main id="presenter"></main></body></html>',
     ].join('\n'),
-    contentSecurityPolicy: policy(around, templatePolicy(site, findTemplate(template)?.policy)),
+    contentSecurityPolicy: policy(around, templatePolicy(around, findTemplate(template)?.policy)),
   }
 }
 
-function templatePolicy(site: string, added: ReadyTemplate['policy'] = {}): string[] {
+function templatePolicy({ site, files }: Surroundings, added: ReadyTemplate['policy'] = {}): string[] {
+  const own = [...new Set([site, new URL(files).origin])]
   const directives: Record<string, readonly string[]> = {
     'default-src': ["'none'"],
-    'script-src': [site],
-    'style-src': [site],
-    'font-src': [site],
+    'script-src': own,
+    'style-src': own,
+    'font-src': own,
     'img-src': ['http:', 'https:', 'data:', 'blob:'],
     'base-uri': ["'none'"],
     'form-action': ["'none'"],
@@ -67,12 +70,12 @@ export function codePage(
   assets: CodeAssets,
   around: Surroundings,
 ): FramePage {
-  const { site, locale } = around
+  const { site, files, locale } = around
   const before = [
     head(locale, { site, template: null, settings: null, project }),
-    `<link rel="stylesheet" href="${escaped(site + assets.style)}">`,
+    `<link rel="stylesheet" href="${escaped(files + assets.style)}">`,
     // With `crossorigin` a browser tells what fails in a library, and from which line of the code it was called.
-    ...assets.scripts.map((script) => `<script crossorigin src="${escaped(site + script)}"></script>`),
+    ...assets.scripts.map((script) => `<script crossorigin src="${escaped(files + script)}"></script>`),
   ]
   return {
     html: [

@@ -101,13 +101,13 @@ function refuse(ctx: Context, status: number, message: string): void {
 }
 
 async function pageOf(
-  app: Pick<App, 'database'>,
+  app: Pick<App, 'config' | 'database'>,
   assets: Pick<Assets, 'url'>,
   ticket: PresenterTicket,
   isOpaque: boolean,
 ): Promise<FramePage | undefined> {
   const { shown, site, locale } = ticket
-  const around = { site, locale, isOpaque }
+  const around = { site, files: app.config.site.staticUrl ?? site, locale, isOpaque }
   if ('draft' in shown) return templatePage(shown.draft, assetsOf(assets, shown.draft.template), around)
   const version = await findVersion(app, ticket)
   if ('version' in shown && version?.kind === 'template')
