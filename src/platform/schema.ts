@@ -183,6 +183,7 @@ export interface Leader {
   n_runs: number
   period: string
   rank: number
+  ranked: Generated<string>
   user_id: number
 }
 
@@ -259,6 +260,7 @@ export interface Outbox {
   once: string | null
   payload: Json
   request_id: string | null
+  told: string | null
 }
 
 export interface PresenterDraft {
@@ -293,6 +295,7 @@ export interface Project {
   created: Generated<string>
   description: string
   featured: Generated<boolean>
+  frame_permissions: Generated<string[]>
   id: Generated<number>
   info: Generated<Json>
   lease_now: number | null
