@@ -1,4 +1,5 @@
-const inFrame = (paths: readonly string[]) => paths.map((path) => [path, 'presenter-again.js'] as const)
+const standsAt = (file: string, paths: readonly string[]) => paths.map((path) => [path, file] as const)
+const inFrame = (paths: readonly string[]) => standsAt('presenter-again.js', paths)
 
 /**
  * Scripts of PyBossa's pages that presenters load by their address, and the file that stands for each here. The frame has
@@ -13,6 +14,28 @@ export const PYBOSSA_FILES: ReadonlyMap<string, string> = new Map(
     ...inFrame(['js/jquery/dist/jquery.js', 'js/jquery/dist/jquery.min.js']),
     ...inFrame(['vendor/bootstrap.js', 'vendor/bootstrap.min.js', 'js/bootstrap.js', 'js/bootstrap.min.js']),
     ...inFrame(['vendor/modernizr.js', 'js/modernizr.js', 'js/modernizr.min.js']),
+    ...standsAt('pybossa-d3.js', [
+      'js/d3.v2.min.js',
+      'js/d3.v2.js',
+      'js/d3.v3.min.js',
+      'js/d3.min.js',
+      'js/d3.js',
+    ]),
+    ...standsAt('pybossa-word-cloud.js', ['js/d3.layout.cloud.js', 'js/d3.layout.cloud.min.js']),
+    ...standsAt(
+      'pybossa-migrate.js',
+      ['js', 'js/vendor', 'vendor'].flatMap((folder) => [
+        `${folder}/jquery-migrate.js`,
+        `${folder}/jquery-migrate.min.js`,
+      ]),
+    ),
+    ...['vendor/fancybox', 'vendor/fancybox/source'].flatMap((folder) => [
+      ...standsAt('pybossa-fancybox.js', [
+        `${folder}/jquery.fancybox.js`,
+        `${folder}/jquery.fancybox.pack.js`,
+      ]),
+      ...standsAt('pybossa-fancybox.css', [`${folder}/jquery.fancybox.css`]),
+    ]),
     ['js/throbber/throbber.js', 'pybossa-throbber.js'] as const,
     ['js/raphael-min.js', 'pybossa-raphael.js'] as const,
     ['js/raphael.js', 'pybossa-raphael.js'] as const,

@@ -463,6 +463,39 @@ for (const [form, settings] of Object.entries(FORMS)) {
       assert.match((await frame.locator('#log').textContent()) ?? '', /^plug-in function/)
     })
 
+    test('loads from its site what PyBossa’s themes had: d3, word clouds, jQuery Migrate, fancybox', async (t) => {
+      const markup = `${[
+        'js/d3.v2.min.js',
+        'js/d3.layout.cloud.js',
+        'js/vendor/jquery-migrate.min.js',
+        'vendor/fancybox/jquery.fancybox.pack.js?v=2.1.5',
+      ]
+        .map((path) => `<script src="/static/${path}"></script>`)
+        .join('')}<link rel="stylesheet" href="/static/vendor/fancybox/jquery.fancybox.css">
+        <a class="fancybox" href="/media/demo/hubble-001.jpg">Enlarge</a><a class="fancybox" href="#words">More</a>
+        <div id="words" style="display: none">Look at the beak.</div><input id="tick" type="checkbox" checked="checked">`
+      const script = `
+        log('migrated ' + typeof $.browser + ' ' + $('#tick').live('change', $.noop).length)
+        log('colours ' + d3.scale.category20b()('a') + ' ' + d3.select('#tick').node().id)
+        $('.fancybox').fancybox({ afterClose: function () { log('closed') } })
+        d3.layout.cloud().size([200, 100]).timeInterval(10).text(function (d) { return d.name })
+          .fontSize(function () { return 20 }).rotate(0).words([{ name: 'bird' }, { name: 'beak' }])
+          .on('end', function (words) { log('placed ' + words.length) }).start()`
+      const opened = await visit(t, script, markup)
+      assert.deepEqual(await logged(opened, 'placed'), [
+        'migrated object 1',
+        'colours #393b79 tick',
+        'placed 2',
+      ])
+      const { frame } = opened
+      await frame.getByRole('link', { name: 'Enlarge' }).click()
+      await frame.locator('.fancybox-content img[src="/media/demo/hubble-001.jpg"]').waitFor()
+      await frame.getByRole('button', { name: 'Close' }).click()
+      await logged(opened, 'closed')
+      await frame.getByRole('link', { name: 'More' }).click()
+      await frame.getByRole('dialog').getByText('Look at the beak.').waitFor()
+    })
+
     test('brings a jQuery of its own, and our promises go on working with both', async (t) => {
       const own = (await readFile('node_modules/jquery/dist/jquery.js', 'utf8')).replace(
         /"2\.2\.4"/,

@@ -186,7 +186,7 @@ export const CODE_RULES: readonly CodeRule[] = [
         .filter(({ address }) => isOfSite(address) && !isProvided(address.replace(/[?#].*$/, '')))
         .map(({ at, address }) => ({
           at,
-          text: `There is no file ${address} in the frame. Write the whole address, beginning with https.`,
+          text: `There is no file ${address} in the frame. ${insteadOf(address)}`,
         })),
   },
   {
@@ -238,6 +238,28 @@ const JQUERY_3 = /jquery[-.@/]v?[34][./]/i
 /** Files of the site: uploads, tools, the demo's and samples' media, and what PyBossa has at its addresses. */
 function isProvided(path: string): boolean {
   return PYBOSSA_FILES.has(path) || /^\/(?:uploads|tools|media)\//.test(path)
+}
+
+/** Libraries that PyBossa's themes had and the frame has not, and where there is the same. */
+const INSTEAD: readonly (readonly [RegExp, string])[] = [
+  [
+    /\bol[-.\w]*\.css$/i,
+    'Take the style of OpenLayers 3 from https://cdn.jsdelivr.net/npm/openlayers@3.20.1/dist/ol.css.',
+  ],
+  [
+    /\bol(?:3|-debug)?[-.\w]*\.js$/i,
+    'Take OpenLayers 3 from https://cdn.jsdelivr.net/npm/openlayers@3.20.1/dist/ol.js.',
+  ],
+  [
+    /\/fancybox\//i,
+    'Of fancybox there are jquery.fancybox.pack.js and jquery.fancybox.css in /static/vendor/fancybox; leave its helpers out.',
+  ],
+]
+
+function insteadOf(address: string): string {
+  const path = address.replace(/[?#].*$/, '')
+  const known = INSTEAD.find(([name]) => name.test(path))
+  return known?.[1] ?? 'Write the whole address, beginning with https.'
 }
 
 /** Addresses that the bridge carries; the old names of PyBossa among them. */

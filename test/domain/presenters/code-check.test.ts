@@ -133,6 +133,19 @@ test('files at relative addresses are noticed, except those that frames get', ()
   assert.deepEqual(found(code), ['file-not-here 2', 'file-not-here 3'])
 })
 
+test('for a library that the frame has not, the place to take it from is named', () => {
+  const code = `<script src="/static/js/vendor/ol3photomask.js"></script>
+<link rel="stylesheet" href="/static/vendor/ol.css">
+<script src="/static/vendor/fancybox/helpers/jquery.fancybox-buttons.js?v=1.0.5"></script>
+<script src="/static/vendor/fancybox/jquery.fancybox.pack.js?v=2.1.5"></script>
+<script src="/static/js/d3.v2.min.js"></script>`
+  const [script, style, helper, ...others] = checkCode(code, { ...PRESENTER, part: 'tutorial' })
+  assert.match(script?.text ?? '', /openlayers@3\.20\.1\/dist\/ol\.js/)
+  assert.match(style?.text ?? '', /openlayers@3\.20\.1\/dist\/ol\.css/)
+  assert.match(helper?.text ?? '', /leave its helpers out/)
+  assert.deepEqual([script?.line, style?.line, helper?.line, others.length], [1, 2, 3, 0])
+})
+
 test('requests to what a presenter cannot reach on the site are noticed', () => {
   const code = `<script>
 $.ajax({ url: '/api/user' })

@@ -6,8 +6,15 @@ declare module 'jquery' {
 }
 
 interface JQuery {
+  (element: Element): JQueryDialogue
   readonly fn: Readonly<Record<string, unknown>>
   Deferred<T>(): JQueryDeferred<T>
+}
+
+/** What Bootstrap adds for dialogues. */
+interface JQueryDialogue {
+  on(event: 'shown.bs.modal' | 'hidden.bs.modal', listener: () => void): JQueryDialogue
+  modal(action: 'show' | 'hide'): JQueryDialogue
 }
 
 interface JQueryPromise<T> extends PromiseLike<T> {
