@@ -36,8 +36,9 @@ export const exportProject: Job<'export-project'> = {
       const { record, project, started, rows, description } = work
       const name = exportFileName(project, record.what, record.format)
       const key = `exports/${project.id}/${exportId}/${name}`
-      const members = exporters[record.format].members({ shortName: fileShortName(project.shortName), rows })
-      const zip = zipOf(described(members, description), started)
+      const { members, explained } = exporters[record.format]
+      const plan = { shortName: fileShortName(project.shortName), rows, about: description }
+      const zip = zipOf(described(members(plan), description, explained), started)
       const stored = await app.files.put(key, addAbortSignal(run.signal, zip))
       await work.finish({ key, name, ...stored })
     } catch (error) {

@@ -6,7 +6,6 @@ import type { ExportMember, Exporter } from './exporter.ts'
  * `info` alone. The combined and the wide form are one table. A delta has a further one, of what is gone.
  */
 export const csvExporter: Exporter = {
-  format: 'csv',
   wantsColumns: true,
   passes: 2,
   members({ shortName, rows }) {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { ExportColumn, ExportDescription } from '../domain/exports/export-work.ts'
-import type { ExportMember } from './exporter.ts'
+import type { Licence } from '../lib/licences.ts'
+import type { ExportMember, ExportMembers } from './exporter.ts'
 
 interface WrittenMember {
   readonly name: string
@@ -12,39 +13,45 @@ interface WrittenMember {
 /**
  * The members of an export, and after them README.txt and datapackage.json (frictionlessdata.io), which say what they are
  * a picture of, what each column means, what people were asked, and by which rules.
+ *
+ * @param explained what a format is that has no columns.
  */
-export function described(members: readonly ExportMember[], about: ExportDescription): ExportMember[] {
+export async function* described(
+  members: ExportMembers,
+  about: ExportDescription,
+  explained?: string,
+): AsyncGenerator<ExportMember> {
   const written: WrittenMember[] = []
-  return [
-    ...members.map(({ name, write }) => ({
-      name,
-      async write(take: Parameters<typeof write>[0]) {
-        const hash = createHash('sha256')
-        let bytes = 0
-        const fields = await write(async (part) => {
-          hash.update(part)
-          bytes += Buffer.byteLength(part)
-          await take(part)
-        })
-        written.push({ name, bytes, sha256: hash.digest('hex'), fields: fields ?? [] })
-        return fields
-      },
-    })),
-    {
-      name: 'README.txt',
-      async write(take) {
-        await take(readme(about, written))
-        return undefined
-      },
+  for await (const member of members) yield measured(member, written)
+  yield textMember('README.txt', () => readme(about, written, explained))
+  yield textMember('datapackage.json', () => `${JSON.stringify(dataPackage(about, written), null, 2)}\n`)
+}
+
+function textMember(name: string, text: () => string): ExportMember {
+  return {
+    name,
+    async write(take) {
+      await take(text())
+      return undefined
     },
-    {
-      name: 'datapackage.json',
-      async write(take) {
-        await take(`${JSON.stringify(dataPackage(about, written), null, 2)}\n`)
-        return undefined
-      },
+  }
+}
+
+function measured({ name, write }: ExportMember, written: WrittenMember[]): ExportMember {
+  return {
+    name,
+    async write(take) {
+      const hash = createHash('sha256')
+      let bytes = 0
+      const fields = await write(async (part) => {
+        hash.update(part)
+        bytes += Buffer.byteLength(part)
+        await take(part)
+      })
+      written.push({ name, bytes, sha256: hash.digest('hex'), fields: fields ?? [] })
+      return fields
     },
-  ]
+  }
 }
 
 const WHAT: Record<ExportDescription['table'], string> = {
@@ -55,19 +62,22 @@ const WHAT: Record<ExportDescription['table'], string> = {
   wide: 'tasks, each with its task runs side by side',
 }
 
-function readme(about: ExportDescription, members: readonly WrittenMember[]): string {
-  const { project, versions, ruleChanges } = about
+function readme(
+  about: ExportDescription,
+  members: readonly WrittenMember[],
+  explained: string | undefined,
+): string {
+  const { project, versions, ruleChanges, licence } = about
   const parts = [
     `${project.name}\n${'='.repeat(project.name.length)}\n${project.description}\n${project.url}`,
-    `Licence: ${about.licence ?? 'the project states none. Ask its owner before you pass this on.'}`,
+    `Licence: ${licence ? `${licence.title} (${licence.id}), ${licence.url}` : 'the project states none. Ask its owner before you pass this on.'}`,
     `${about.nRows} ${WHAT[about.table]}, as they were at ${about.moment} (UTC).${
       about.since === null
         ? ''
         : '\nOnly what is new or changed since the export before; what is gone is listed in the members whose names hold "deleted".'
     }\nThe cut, as PostgreSQL writes it: ${about.cut}${about.since === null ? '' : ` (since ${about.since})`}`,
     `Files\n-----\n${members.map(({ name, bytes, sha256 }) => `${name}: ${bytes} bytes, SHA-256 ${sha256}`).join('\n')}`,
-    `Columns\n-------\n${about.columns.map(({ name, meaning }) => `${name}: ${meaning}.`).join('\n')}`,
-    `In tables, what is nested becomes columns: info_a_b holds b in a, info_list_0 the first of a list. Times are UTC. Texts that\na spreadsheet would run as a formula have an apostrophe in front.`,
+    ...(explained === undefined ? columnsExplained(about) : [`Format\n------\n${explained}`]),
     `What people were asked\n----------------------\n${versions.map(askedLine).join('\n') || 'No presenter is stored.'}`,
     `Rules and their changes\n-----------------------\n${
       ruleChanges
@@ -76,6 +86,13 @@ function readme(about: ExportDescription, members: readonly WrittenMember[]): st
     }`,
   ]
   return `${parts.join('\n\n')}\n`
+}
+
+function columnsExplained({ columns }: ExportDescription): string[] {
+  return [
+    `Columns\n-------\n${columns.map(({ name, meaning }) => `${name}: ${meaning}.`).join('\n')}`,
+    'In tables, what is nested becomes columns: info_a_b holds b in a, info_list_0 the first of a list. Times are UTC. Texts that\na spreadsheet would run as a formula have an apostrophe in front.',
+  ]
 }
 
 function askedLine({ id, created, template, settings }: ExportDescription['versions'][number]): string {
@@ -101,7 +118,7 @@ function dataPackage(about: ExportDescription, members: readonly WrittenMember[]
     title: project.name,
     description: project.description,
     homepage: project.url,
-    ...(about.licence === undefined ? {} : { licenses: [{ title: about.licence }] }),
+    ...(about.licence ? { licenses: [dataLicence(about.licence)] } : {}),
     created: about.moment,
     count: about.nRows,
     cut: about.cut,
@@ -116,6 +133,10 @@ function dataPackage(about: ExportDescription, members: readonly WrittenMember[]
       ...(fields.length === 0 ? {} : { schema: { fields: fields.map((field) => fieldOf(field, columns)) } }),
     })),
   }
+}
+
+function dataLicence({ id, title, url }: Licence) {
+  return { name: id, title, path: url }
 }
 
 function fieldOf(field: string, columns: readonly ExportColumn[]) {

@@ -1,5 +1,5 @@
 import type { ExportRows } from '../domain/exports/export-rows.ts'
-import type { FormatNeeds } from '../domain/exports/export-work.ts'
+import type { ExportDescription, FormatNeeds } from '../domain/exports/export-work.ts'
 
 /** Takes a part of a member's content; resolves when there is room for more. */
 export type WritePart = (part: Buffer | string) => Promise<void>
@@ -11,15 +11,19 @@ export interface ExportMember {
   readonly write: (write: WritePart) => Promise<readonly string[] | undefined>
 }
 
+/** Members in the order in which they are written; the next one is asked for when the one before is written. */
+export type ExportMembers = Iterable<ExportMember> | AsyncIterable<ExportMember>
+
 export interface ExportPlan {
   /** The project's short name as it stands in file names. */
   readonly shortName: string
   readonly rows: ExportRows
+  readonly about: ExportDescription
 }
 
 /** One output format. Rows are streamed: no format holds them in memory. */
 export interface Exporter extends FormatNeeds {
-  readonly format: string
-  /** The zip's members, in the order in which they are to be written. */
-  members(plan: ExportPlan): readonly ExportMember[]
+  /** What README.txt says of a format that is no table of rows; names of columns are explained by themselves. */
+  readonly explained?: string
+  members(plan: ExportPlan): ExportMembers
 }

@@ -2,7 +2,6 @@ import type { ExportMember, ExportPlan, Exporter } from './exporter.ts'
 
 /** An array of whole rows: `<short_name>_<noun>.json`. `info` is passed on as the database writes it, number by number. */
 export const jsonExporter: Exporter = {
-  format: 'json',
   wantsColumns: false,
   passes: 1,
   members: (plan) => jsonMembers(plan, 'json', 'list'),
@@ -10,7 +9,6 @@ export const jsonExporter: Exporter = {
 
 /** The same rows, one on each line: `<short_name>_<noun>.ndjson`. */
 export const ndjsonExporter: Exporter = {
-  format: 'ndjson',
   wantsColumns: false,
   passes: 1,
   members: (plan) => jsonMembers(plan, 'ndjson', 'lines'),

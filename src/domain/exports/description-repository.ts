@@ -24,6 +24,19 @@ export function listAskedVersions(db: Db, projectId: number, until: string): Pro
     .execute()
 }
 
+/** The ready templates that a project's presenter was ever made with. */
+export async function listTemplatesUsed(db: Db, projectId: number): Promise<string[]> {
+  const rows = await db
+    .selectFrom('presenter_version')
+    .select('template')
+    .distinct()
+    .where('project_id', '=', projectId)
+    .$narrowType<{ template: string }>()
+    .where('template', 'is not', null)
+    .execute()
+  return rows.map(({ template }) => template)
+}
+
 /** A change of the rules by which tasks were handed out and completed. */
 export interface RuleChange {
   created: string

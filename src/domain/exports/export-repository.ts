@@ -1,8 +1,9 @@
 import { sql } from 'kysely'
+import type { FieldFormat } from '../../lib/templates/template.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
 import type { ExportNoun, ExportTable } from './column-repository.ts'
 
-export type ExportFormat = 'csv' | 'json' | 'ndjson'
+export type ExportFormat = 'csv' | 'json' | 'ndjson' | FieldFormat
 /** Who wants it: a person, a subscription, or PyBossa's address, where it is kept ready. */
 export type ExportOrigin = 'asked' | 'subscription' | 'ready'
 export type ExportState = 'waiting' | 'running' | 'done' | 'failed'

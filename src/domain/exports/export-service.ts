@@ -1,7 +1,10 @@
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import { AppError, NotFoundError, refusal } from '../../lib/errors.ts'
+import { AppError, InvalidError, NotFoundError, refusal } from '../../lib/errors.ts'
+import { findTemplate } from '../../lib/templates/index.ts'
+import { FIELD_FORMATS } from '../../lib/templates/template.ts'
+import type { FieldFormat } from '../../lib/templates/template.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import type { Tx } from '../../platform/postgres.ts'
@@ -29,6 +32,7 @@ import {
 import type { ExportFormat, ProjectExport, WantedExport } from './export-repository.ts'
 import type { ExportTable } from './column-repository.ts'
 import { deleteOldVersions } from './cut-repository.ts'
+import { listTemplatesUsed } from './description-repository.ts'
 
 export type { ExportTable } from './column-repository.ts'
 export type { ExportFormat, ProjectExport } from './export-repository.ts'
@@ -43,9 +47,10 @@ export async function requestExport(
   db: RequestDb,
   viewer: ProjectViewer | undefined,
   project: Project,
-  { what, format }: { what: ExportTable; format: ExportFormat },
+  kind: ExportKind,
 ): Promise<ProjectExport> {
   const { id: userId } = mustEdit(viewer, project)
+  const { what, format } = await offeredKind(db, project, kind)
   const wanted = { projectId: project.id, userId, what, format, origin: 'asked' as const }
   return db.write(async (tx) => {
     // The one that stands in the way may end between the two statements: then there is room for a new one.
@@ -60,6 +65,43 @@ export async function requestExport(
       if (unfinished) throw new AppError('conflict', BEING_MADE)
     }
   })
+}
+
+/** What is exported, and as what. */
+export interface ExportKind {
+  readonly what: ExportTable
+  readonly format: ExportFormat
+}
+
+/** The formats that any project can be exported as. */
+const TABLE_FORMATS = ['csv', 'json', 'ndjson'] as const
+export const EXPORT_FORMATS = [...TABLE_FORMATS, ...FIELD_FORMATS] as const satisfies readonly ExportFormat[]
+
+/** Those besides tables that a project can be exported as: what its templates bring. */
+export async function listFieldFormats(
+  db: RequestDb,
+  { id }: Pick<Project, 'id'>,
+): Promise<readonly FieldFormat[]> {
+  const used = await db.read((reader) => listTemplatesUsed(reader, id))
+  const brought = new Set(used.flatMap((template) => findTemplate(template)?.exportFormats ?? []))
+  return FIELD_FORMATS.filter((format) => brought.has(format))
+}
+
+/**
+ * A kind of export as it is made: formats of a field show tasks with all their task runs, whatever was chosen beside.
+ *
+ * @throws InvalidError for a format that no template of the project brings.
+ */
+export async function offeredKind(
+  db: RequestDb,
+  project: Pick<Project, 'id'>,
+  { what, format }: ExportKind,
+): Promise<ExportKind> {
+  const fieldFormat = FIELD_FORMATS.find((one) => one === format)
+  if (!fieldFormat) return { what, format }
+  if (!(await listFieldFormats(db, project)).includes(fieldFormat))
+    throw new InvalidError('This project has no template whose answers fit this format. Choose another one.')
+  return { what: 'wide', format }
 }
 
 const BEING_MADE =

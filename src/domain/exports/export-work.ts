@@ -1,3 +1,5 @@
+import { findLicence } from '../../lib/licences.ts'
+import type { Licence } from '../../lib/licences.ts'
 import { readableBytes } from '../../lib/readable-bytes.ts'
 import type { App } from '../../platform/app.ts'
 import type { JobRun } from '../../platform/job.ts'
@@ -41,7 +43,7 @@ export interface ExportWork {
 /** What an export is, for who reads its file. */
 export interface ExportDescription {
   readonly project: Pick<Project, 'id' | 'name' | 'description'> & { readonly url: string }
-  readonly licence: string | undefined
+  readonly licence: Licence | undefined
   readonly table: ExportTable
   readonly nRows: number
   /** When its cut was taken. */
@@ -103,7 +105,7 @@ export async function beginExport(
     rows,
     description: {
       project: { ...project, url: projectUrl(app, project.shortName) },
-      licence: typeof project.info['licence'] === 'string' ? project.info['licence'] : undefined,
+      licence: findLicence(project.licence),
       table,
       nRows: scan.nRows,
       moment: started,

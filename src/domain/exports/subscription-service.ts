@@ -5,7 +5,7 @@ import type { MaybeViewer } from '../projects/project-policy.ts'
 import { mustEdit } from '../projects/project-service.ts'
 import type { Project } from '../projects/project-service.ts'
 import { insertExport } from './export-repository.ts'
-import { VERSION_DAYS } from './export-service.ts'
+import { VERSION_DAYS, offeredKind } from './export-service.ts'
 import {
   countSubscriptions,
   deleteSubscription,
@@ -30,15 +30,16 @@ export async function subscribe(
   wanted: Omit<NewSubscription, 'projectId' | 'userId'>,
 ): Promise<void> {
   const { id: userId } = mustEdit(viewer, project)
-  if (wanted.isDelta && !WITH_DELTAS.has(wanted.what))
+  const { what, format } = await offeredKind(db, project, wanted)
+  if (wanted.isDelta && !WITH_DELTAS.has(what))
     throw new AppError(
       'invalid',
-      'Only tasks, answers and results can be had as what is new. Choose one of them.',
+      'Only tables of tasks, answers and results can be had as what is new. Choose one of them.',
     )
   await db.write(async (tx) => {
     if ((await countSubscriptions(tx, project.id)) >= SUBSCRIPTIONS_MAX)
       throw new AppError('conflict', `A project has at most ${SUBSCRIPTIONS_MAX} of these. End one first.`)
-    await insertSubscription(tx, { ...wanted, projectId: project.id, userId })
+    await insertSubscription(tx, { ...wanted, what, format, projectId: project.id, userId })
   })
 }
 

@@ -22,6 +22,7 @@ export const projectList = {
     allowAnonymousContributors: { sql: 'p.allow_anonymous_contributors', type: 'boolean' },
     zipDownload: { sql: 'p.zip_download', type: 'boolean' },
     contacted: { sql: 'p.contacted', type: 'boolean' },
+    licence: { sql: 'p.licence', type: 'text' },
     webhook: { sql: 'p.webhook', type: 'text' },
     thumbnailUrl: { sql: 'p.thumbnail_url', type: 'text' },
     presenterVersionId: { sql: 'p.presenter_version_id', type: 'integer' },

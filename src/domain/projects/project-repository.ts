@@ -20,6 +20,8 @@ export interface Project {
   zipDownload: boolean
   contacted: boolean
   webhook: string | null
+  /** Of the data, by its id in lib/licences.ts; null when none was chosen. */
+  licence: string | null
   thumbnailUrl: string | null
   info: JsonObject
   presenterVersionId: number | null
@@ -67,6 +69,7 @@ function projects(db: Db) {
       'zip_download as zipDownload',
       'contacted',
       'webhook',
+      'licence',
       'thumbnail_url as thumbnailUrl',
       'presenter_version_id as presenterVersionId',
       'scheduler',
@@ -171,6 +174,7 @@ export interface NewProject {
   info: Json
   allowAnonymousContributors?: boolean
   webhook?: string | null
+  licence: string | null
 }
 
 export async function insertProject(tx: Tx, project: NewProject): Promise<number> {
@@ -187,6 +191,7 @@ export async function insertProject(tx: Tx, project: NewProject): Promise<number
       info: JSON.stringify(project.info),
       allow_anonymous_contributors: project.allowAnonymousContributors ?? true,
       webhook: project.webhook ?? null,
+      licence: project.licence,
     })
     .returning('id')
     .executeTakeFirstOrThrow()
@@ -204,6 +209,7 @@ export interface ProjectChanges {
   categoryId?: number
   allowAnonymousContributors?: boolean
   zipDownload?: boolean
+  licence?: string | null
   webhook?: string | null
   thumbnailUrl?: string | null
   info?: Json
@@ -225,6 +231,7 @@ export async function updateProjectColumns(tx: Tx, id: number, changes: ProjectC
     allow_anonymous_contributors: changes.allowAnonymousContributors,
     zip_download: changes.zipDownload,
     webhook: changes.webhook,
+    licence: changes.licence,
     thumbnail_url: changes.thumbnailUrl,
     info: changes.info === undefined ? undefined : JSON.stringify(changes.info),
     presenter_version_id: changes.presenterVersionId,

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { ForbiddenError, InvalidError, NotFoundError, refusal } from '../../lib/errors.ts'
 import { fieldErrors } from '../../lib/field-errors.ts'
 import { FRAME_PERMISSIONS } from '../../lib/frame-permissions.ts'
+import { LICENCES, findLicence } from '../../lib/licences.ts'
 import type { App } from '../../platform/app.ts'
 import { fieldsAsked, listRows } from '../../platform/list-store.ts'
 import type { ListQuery } from '../../platform/list-store.ts'
@@ -93,6 +94,13 @@ const projectFields = {
     .min(1, 'Say in one sentence what the project is about.')
     .max(255, 'Use at most 255 characters.'),
   longDescription: z.string().max(100_000, 'Use at most 100,000 characters.'),
+  licence: z
+    .string()
+    .refine(
+      (id) => findLicence(id) !== undefined,
+      `Choose one of ${LICENCES.map(({ id }) => id).join(', ')}.`,
+    )
+    .nullable(),
   scheduler: z.enum(SCHEDULERS, `Choose one of ${SCHEDULERS.join(', ')}.`),
   leaseSeconds: z
     .int('Use a whole number of seconds.')
@@ -112,6 +120,7 @@ export const NewProjectForm = z.object({
   shortName: projectFields.shortName,
   description: projectFields.description,
   longDescription: projectFields.longDescription.default(''),
+  licence: projectFields.licence.default(null),
 })
 
 /** A project was to go into a category that is not there. */
@@ -140,6 +149,7 @@ export interface ProjectInput {
   info?: JsonObject
   allowAnonymousContributors?: boolean | undefined
   webhook?: string | null
+  licence?: string | null
 }
 
 /** What else a change of a project brings about, in the same transaction. */

@@ -10,6 +10,7 @@ const MEDIA = ['http:', 'https:', 'data:', 'blob:']
  */
 export const audio = defineTemplate({
   id: 'audio',
+  exportFormats: ['webvtt'],
   name: 'Sound',
   description: 'A recording with its waveform: choose an answer, mark times, or both.',
   icon: 'M3 16h3M9 10v12M14 5v22M19 12v8M24 8v16M29 13v6M34 9v14M39 12v8M44 16h1',

@@ -8,6 +8,7 @@ import { defineTemplate } from './template.ts'
  */
 export const imageRegions = defineTemplate({
   id: 'image-regions',
+  exportFormats: ['coco', 'webannotation'],
   name: 'Marking pictures',
   description: 'Points, boxes and outlines on a picture, each with a label if you want.',
   icon: 'M3 3h42v26H3zM9 9h12v10H9zM27 22l4-9 8 3-3 8zM38 8h.01',

@@ -9,6 +9,7 @@ import { defineTemplate } from './template.ts'
  */
 export const map = defineTemplate({
   id: 'map',
+  exportFormats: ['geojson'],
   name: 'Map',
   description: 'Points, lines and areas on a map, each with a label if you want.',
   icon: 'M3 7l12-4 18 6 12-4v22l-12 4-18-6-12 4zM15 3v22M33 9v22',

@@ -1,5 +1,9 @@
 import type { JsonObject } from '../bridge.ts'
 
+/** Formats of their fields, besides tables, that exports of some templates come in. */
+export const FIELD_FORMATS = ['coco', 'geojson', 'webannotation', 'webvtt'] as const
+export type FieldFormat = (typeof FIELD_FORMATS)[number]
+
 interface FieldBase {
   readonly name: string
   readonly label: string
@@ -87,6 +91,8 @@ export interface ReadyTemplate {
   readonly fields: readonly Field[]
   /** What the tool says to volunteers, by key; a translation's keys are `<id>.<key>`. */
   readonly words: Readonly<Record<string, string>>
+  /** What its projects can be exported as besides tables. */
+  readonly exportFormats?: readonly FieldFormat[]
   /** What fields say of each other, once each is right by itself: a message by the name of the field in the form. */
   readonly check?: (settings: JsonObject) => Readonly<Record<string, string>>
   /** Sources that the frame's content security policy allows besides pictures from anywhere. Never scripts. */

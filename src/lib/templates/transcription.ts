@@ -3,6 +3,7 @@ import { defineTemplate } from './template.ts'
 /** A page and its text side by side. Stores `{"text"}`, which is empty when nothing can be read. */
 export const transcription = defineTemplate({
   id: 'transcription',
+  exportFormats: ['webannotation'],
   name: 'Transcription',
   description: 'A page to enlarge, and a field beside it for its text. Takes IIIF deep zoom.',
   icon: 'M3 3h18v26H3zM8 9h8M8 15h8M8 21h5M26 3h19v26H26zM31 9h9M31 15h9M31 21h6',

@@ -10,6 +10,7 @@ const MEDIA = ['http:', 'https:', 'data:', 'blob:']
  */
 export const video = defineTemplate({
   id: 'video',
+  exportFormats: ['webvtt'],
   name: 'Video',
   description: 'A video: choose an answer, mark times, or both.',
   icon: 'M3 4h42v24H3zM20 10v12l10-6z',

@@ -45,6 +45,7 @@ const PROJECT = defineNoun({
     short_name: { field: 'shortName', schema: text },
     description: { field: 'description', schema: text },
     long_description: { field: 'longDescription', schema: text },
+    licence: { field: 'licence', schema: text },
     webhook: { field: 'webhook', schema: text, isPrivate: true },
     allow_anonymous_contributors: { field: 'allowAnonymousContributors', schema: boolean, isPrivate: true },
     published: {
@@ -81,6 +82,7 @@ const PUBLIC = new Set([
   'featured',
   'owner_id',
   'owners_ids',
+  'licence',
 ])
 const PUBLIC_INFO = new Set([
   'container',
@@ -113,6 +115,7 @@ export function projectOperations(app: App): Operation[] {
           categoryId: body.category_id ?? undefined,
           allowAnonymousContributors: body.allow_anonymous_contributors ?? undefined,
           webhook: body.webhook ?? null,
+          licence: body.licence ?? null,
           info,
         }
         const alongside = presenter && presenterChange(presenter, owner)
@@ -195,6 +198,7 @@ function changesOf(body: ProjectBody): ProjectChanges {
     description: required(body.description),
     longDescription: body.long_description,
     webhook: body.webhook,
+    licence: body.licence,
     categoryId: body.category_id ?? undefined,
     allowAnonymousContributors: body.allow_anonymous_contributors ?? undefined,
     zipDownload: body.zip_download ?? undefined,

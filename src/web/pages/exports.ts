@@ -1,7 +1,9 @@
 import { Router } from '@koa/router'
 import { z } from 'zod'
 import {
+  EXPORT_FORMATS,
   countExportRows,
+  listFieldFormats,
   listProjectExports,
   openExport,
   openExportByKey,
@@ -31,7 +33,7 @@ import { ownedProjectOf, projectOf } from './projects.ts'
 
 const Wanted = z.object({
   type: z.enum(['task', 'task_run', 'result', 'combined', 'wide']),
-  format: z.enum(['csv', 'json', 'ndjson']),
+  format: z.enum(EXPORT_FORMATS),
 })
 
 const WantedAgain = Wanted.extend({
@@ -59,7 +61,8 @@ export function exportRoutes(app: App, views: Views): Router<RequestState> {
 
   async function show(ctx: Context, owned: ProjectWithTotals, form: FormView) {
     const { project } = owned
-    const [counts, exports, subscriptions] = await Promise.all([
+    const [fieldFormats, counts, exports, subscriptions] = await Promise.all([
+      listFieldFormats(ctx.state.db, project),
       countExportRows(ctx.state.db, project),
       listProjectExports(ctx.state.db, ctx.state.viewer, project),
       listProjectSubscriptions(ctx.state.db, ctx.state.viewer, project),
@@ -68,6 +71,7 @@ export function exportRoutes(app: App, views: Views): Router<RequestState> {
     views.render(ctx, 'pages/exports/list.html', {
       project: projectCard(owned),
       form,
+      fieldFormats,
       kinds: KINDS.map((kind) => ({ ...kind, count: counts[kind.value] })),
       exports: await Promise.all(exports.map((item) => exportView(app, item, url))),
       subscriptions: subscriptions.map(({ id, what, format, period, isDelta, byMail, nextDue }) => {

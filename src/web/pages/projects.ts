@@ -25,6 +25,7 @@ import { pathText, queryNumber } from '../../http/request-values.ts'
 import type { Context, RequestState } from '../../http/state.ts'
 import type { View, Views } from '../../http/views.ts'
 import { NotFoundError } from '../../lib/errors.ts'
+import { LICENCES, findLicence } from '../../lib/licences.ts'
 import { proposedShortName } from '../../lib/short-name.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
@@ -162,12 +163,16 @@ export function projectRoutes(app: App, views: Views, readyPages: ReadyPages): R
   })
 
   function showSettings(ctx: Context, owned: ProjectWithTotals, form: FormView) {
-    views.render(ctx, 'pages/projects/settings.html', { project: projectCard(owned), form })
+    views.render(ctx, 'pages/projects/settings.html', {
+      project: projectCard(owned),
+      form,
+      licences: LICENCES.map(({ id, title }) => ({ value: id, label: title })),
+    })
   }
 
   router.get('/:shortName/update', async (ctx) => {
     const owned = await ownedProjectOf(ctx)
-    const { name, description, longDescription, allowAnonymousContributors, webhook } = owned.project
+    const { name, description, longDescription, allowAnonymousContributors, webhook, licence } = owned.project
     showSettings(ctx, owned, {
       values: {
         name,
@@ -175,6 +180,7 @@ export function projectRoutes(app: App, views: Views, readyPages: ReadyPages): R
         longDescription: longDescription ?? '',
         allowAnonymousContributors,
         webhook: webhook ?? '',
+        licence: licence ?? '',
       },
       errors: {},
     })
@@ -194,6 +200,7 @@ export function projectRoutes(app: App, views: Views, readyPages: ReadyPages): R
         longDescription,
         // A checkbox says on, JSON says true.
         allowAnonymousContributors: /^(on|true)$/.test(values['allowAnonymousContributors'] ?? ''),
+        ...(values['licence'] === undefined ? {} : { licence: values['licence'] || null }),
         ...(values['webhook'] === undefined ? {} : { webhook: parseWebhook(values['webhook']) }),
       }
       await updateProject(ctx.state.db, ctx.state.viewer, owned.project, changes, 'web')
@@ -212,6 +219,7 @@ async function projectView(db: RequestDb, viewer: MaybeViewer, project: Project)
     project: {
       ...projectCard({ project, totals }),
       longDescriptionHtml: safeDescription(project.longDescription),
+      licence: findLicence(project.licence) ?? null,
       ownerName: owner.fullName,
     },
     mayEdit: mayEditProject(viewer, project),

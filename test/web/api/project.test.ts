@@ -61,6 +61,7 @@ test('a project is created, read, changed and deleted', async () => {
       long_description: null,
       webhook: 'https://hooks.example.org/',
       zip_download: 'no',
+      licence: 'CC-BY-4.0',
       info: { ...(read['info'] as Body), task_presenter: '<p>Two</p>' },
     })
     .expect(200)
@@ -69,6 +70,10 @@ test('a project is created, read, changed and deleted', async () => {
   assert.equal(after['long_description'], null)
   assert.equal(after['webhook'], 'https://hooks.example.org/')
   assert.equal(after['zip_download'], false)
+  assert.equal(after['licence'], 'CC-BY-4.0')
+  await by(owner, site.http.put(path))
+    .send({ licence: 'All mine' })
+    .expect(415, /Choose one of CC0-1\.0/)
   assert.equal((after['info'] as Body)['task_presenter'], '<p>Two</p>')
 
   const changes = await rowsOf<{ attribute: string }>(

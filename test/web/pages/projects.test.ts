@@ -107,6 +107,25 @@ test('settings are changed by owners, with errors beside the fields', async () =
   assert.deepEqual(row, { name: `New ${shortName}`, description: 'New.', anonymous: false })
 })
 
+test('owners choose the licence of the data, which stands on the project’s page and goes again', async () => {
+  const { shortName } = await publishedProject(site, owner)
+  const path = `/project/${shortName}`
+  const words = { name: `With licence ${shortName}`, description: 'Free.', longDescription: '' }
+  const send = (licence: string) =>
+    owner.http
+      .post(`${path}/update`)
+      .type('form')
+      .send({ ...words, licence })
+  await send('ODbL-1.0').expect(302)
+  await owner.http.get(`${path}/update`).expect(200, /<option value="ODbL-1.0" selected>/)
+  await waitForReplica()
+  const link = /Its data: <a href="https:\/\/opendatacommons.org\/licenses\/odbl\/1-0\/">/
+  await owner.http.get(`${path}/`).expect(200, link)
+  await send('My own').expect(422, /Choose one of CC0-1\.0/)
+  await send('').expect(302)
+  await owner.http.get(`${path}/update`).expect(200, /<option value="" selected>/)
+})
+
 test('one answer by one person to one task is said in the singular', async () => {
   const project = await publishedProject(site, owner)
   const who = await externalContributor(site, project)
