@@ -4,6 +4,7 @@ import { autoImport } from './auto-import.ts'
 import { changeRules } from './change-rules.ts'
 import { cleanUp } from './clean-up.ts'
 import { deleteAccountJob } from './delete-account.ts'
+import { deliverExportJob } from './deliver-export.ts'
 import { deliverWebhookJob } from './deliver-webhook.ts'
 import { exportAccount } from './export-account.ts'
 import { drawPictureJob } from './draw-picture.ts'
@@ -33,6 +34,7 @@ export const jobs = {
   'change-rules': changeRules,
   'clean-up': cleanUp,
   'delete-account': deleteAccountJob,
+  'deliver-export': deliverExportJob,
   'deliver-webhook': deliverWebhookJob,
   'export-account': exportAccount,
   'draw-picture': drawPictureJob,

@@ -323,7 +323,7 @@ test('a project has the formats of its templates, and no others', async () => {
   const wanted = { what: 'task_run', format: 'coco' } as const
   assert.deepEqual(await listFieldFormats(job.db(), project), [])
   await assert.rejects(requestExport(job.app, job.db(), owner, project, wanted), InvalidError)
-  const again = { ...wanted, period: 'daily', byMail: false } as const
+  const again = { ...wanted, period: 'daily', byMail: false, toBucket: false } as const
   await assert.rejects(subscribe(job.db(), owner, project, { ...again, isDelta: false }), InvalidError)
   const marked = await answered('image-regions', {}, [{ picture: 'a.png' }], [])
   assert.deepEqual(await listFieldFormats(job.db(), marked), ['coco', 'webannotation'])

@@ -21,9 +21,9 @@ import { deleteProject } from '../../src/domain/projects/project-service.ts'
 import type { User } from '../../src/domain/users/user-service.ts'
 import { ForbiddenError, NotFoundError, UnauthenticatedError } from '../../src/lib/errors.ts'
 import type { Json } from '../../src/platform/schema.ts'
-import { newOwner, newProject, startJobApp, untilJobsEnd, work } from '../support/jobs.ts'
+import { newOwner, newProject, startJobApp, untilJobsEnd, work, retryOnlyFailure } from '../support/jobs.ts'
 import { waitForReplica } from '../support/servers.ts'
-import { ABOUT, download } from '../support/exports.ts'
+import { csvRows, ABOUT, download } from '../support/exports.ts'
 
 test('an export is listed with its size and name, and announced to who asked by one mail', async (t) => {
   const job = await startJobApp(t)
@@ -174,7 +174,7 @@ test('an export that cannot be made says why, on its page and by mail, and leave
 })
 
 test(
-  'a disk that is full is told as the reason, and nothing half-written stays',
+  'a disk that is full is told as the reason, nothing half-written stays, and once there is room it is made',
   { skip: !(await mayMount()) },
   async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'mh-full-'))
@@ -203,6 +203,12 @@ test(
       entries.filter((entry) => entry.isFile()),
       [],
     )
+
+    await runProgram('mount', ['-o', 'remount,size=16m', folder])
+    await retryOnlyFailure(job)
+    await untilJobsEnd(job)
+    const members = await download(job, owner, project, id)
+    assert.equal(csvRows(members.get('full_task.csv')).length, 15_000)
   },
 )
 
@@ -235,7 +241,7 @@ test('an unforeseen failure is tried again, then told without its details', asyn
 
   const { state, error } = await getProjectExport(job.db(), owner, project, id)
   assert.equal(state, 'failed')
-  assert.match(error ?? '', /trying again may help/)
+  assert.match(error ?? '', /cannot be reached at the moment/)
   assert.doesNotMatch(error ?? '', /ENOTDIR|files/)
   const [row] = await job.sql(`select attempts, error from outbox where job = 'export-project'`)
   assert.equal(row?.['attempts'], 3)

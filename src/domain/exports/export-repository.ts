@@ -34,14 +34,23 @@ export interface ProjectExport {
   runStarted: string | null
   finished: string | null
   expires: string | null
+  /** When it was brought into its project's bucket. */
+  delivered: string | null
+  /** Why it could not be, for a person to read. */
+  deliveryError: string | null
 }
 
-const COLUMNS = [
+/** What exports and subscriptions to them have alike. */
+export const KIND_COLUMNS = [
   'id',
   'project_id as projectId',
   'user_id as userId',
   sql<ExportTable>`what`.as('what'),
   sql<ExportFormat>`format`.as('format'),
+] as const
+
+const COLUMNS = [
+  ...KIND_COLUMNS,
   sql<ExportOrigin>`origin`.as('origin'),
   'subscription_id as subscriptionId',
   sql<boolean>`since is not null`.as('isDelta'),
@@ -58,6 +67,8 @@ const COLUMNS = [
   'run_started as runStarted',
   'finished',
   'expires',
+  'delivered',
+  'delivery_error as deliveryError',
 ] as const
 
 const UNFINISHED = ['waiting', 'running'] as const

@@ -6,6 +6,8 @@ import { findTemplate } from '../../lib/templates/index.ts'
 import { FIELD_FORMATS } from '../../lib/templates/template.ts'
 import type { FieldFormat } from '../../lib/templates/template.ts'
 import type { App } from '../../platform/app.ts'
+import { FileStoreError } from '../../platform/files.ts'
+import type { StoreTrouble } from '../../platform/files.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import { queueMail } from '../mails/mail-service.ts'
@@ -343,12 +345,18 @@ export async function reopenExport(tx: Tx, exportId: number): Promise<void> {
 
 const ASKED_AGAIN = 'Its owner has asked for this export again, and that one is being made. Dismiss this one.'
 
+/** What our own store cannot do, without its name. */
+const STORE_REASONS: Partial<Record<StoreTrouble, string>> = {
+  full: 'There is no room left for its file on our side.',
+  away: 'The place where we keep files cannot be reached at the moment. Ask for it again later.',
+}
+
 function readableReason(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined
   for (const one of [error, cause]) {
     if (one instanceof AppError) return one.message
-    if ((one as NodeJS.ErrnoException | undefined)?.code === 'ENOSPC')
-      return 'There is no room left for its file on our side.'
+    const ofStore = one instanceof FileStoreError ? STORE_REASONS[one.trouble] : undefined
+    if (ofStore !== undefined) return ofStore
   }
   return 'It could not be written. We have noted what went wrong; trying again may help.'
 }

@@ -14,7 +14,7 @@ import { findExport, findRequest, markExported, markRunning, retireReady } from 
 import type { ExportedFile, ProjectExport } from './export-repository.ts'
 import { exportRows } from './export-rows.ts'
 import type { ExportRows } from './export-rows.ts'
-import { noteDelivered } from './subscription-repository.ts'
+import { noteMade } from './subscription-repository.ts'
 import { exportPageUrl, projectUrl } from './export-service.ts'
 import { EXPORT_COLUMNS } from './column-repository.ts'
 import type { ExportColumn, ExportTable } from './column-repository.ts'
@@ -134,10 +134,11 @@ async function endExport(
     await retireReady(tx, record)
     return
   }
-  const { byMail } =
+  const { byMail, toBucket } =
     record.subscriptionId === null
-      ? { byMail: true }
-      : await noteDelivered(tx, record.subscriptionId, record.id)
+      ? { byMail: true, toBucket: false }
+      : await noteMade(tx, record.subscriptionId, record.id)
+  if (toBucket) await app.queue.enqueue(tx, 'deliver-export', { exportId: record.id })
   const request = byMail ? await findRequest(tx, record.id) : undefined
   if (!request) return
   await queueMail(app, tx, {

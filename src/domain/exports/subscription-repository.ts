@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Db, Tx } from '../../platform/postgres.ts'
 import type { ExportTable } from './column-repository.ts'
+import { KIND_COLUMNS } from './export-repository.ts'
 import type { ExportFormat } from './export-repository.ts'
 
 export const PERIODS = ['hourly', 'daily', 'weekly'] as const
@@ -17,18 +18,17 @@ export interface Subscription {
   /** Only what is new since the one before. */
   isDelta: boolean
   byMail: boolean
+  /** Each is brought into the project's bucket besides. */
+  toBucket: boolean
   nextDue: string
 }
 
 const COLUMNS = [
-  'id',
-  'project_id as projectId',
-  'user_id as userId',
-  sql<ExportTable>`what`.as('what'),
-  sql<ExportFormat>`format`.as('format'),
+  ...KIND_COLUMNS,
   sql<Period>`period`.as('period'),
   'is_delta as isDelta',
   'by_mail as byMail',
+  'to_bucket as toBucket',
   'next_due as nextDue',
 ] as const
 
@@ -55,12 +55,13 @@ export async function insertSubscription(tx: Tx, wanted: NewSubscription): Promi
       period: wanted.period,
       is_delta: wanted.isDelta,
       by_mail: wanted.byMail,
+      to_bucket: wanted.toBucket,
       next_due: nextOf(wanted.period),
     })
     .onConflict((conflict) =>
       conflict
         .columns(['project_id', 'user_id', 'what', 'format', 'period', 'is_delta'])
-        .doUpdateSet({ by_mail: wanted.byMail }),
+        .doUpdateSet({ by_mail: wanted.byMail, to_bucket: wanted.toBucket }),
     )
     .execute()
 }
@@ -138,15 +139,19 @@ export async function takeDueSubscription(
   return due
 }
 
-/** Notes what a subscription's export showed: the next delta begins there. Whether a mail is wanted. */
-export async function noteDelivered(tx: Tx, id: number, exportId: number): Promise<{ byMail: boolean }> {
+/** Notes what a subscription's export showed: the next delta begins there. Where it is wanted besides the page. */
+export async function noteMade(
+  tx: Tx,
+  id: number,
+  exportId: number,
+): Promise<Pick<Subscription, 'byMail' | 'toBucket'>> {
   const noted = await tx
     .updateTable('export_subscription as s')
     .from('project_export as e')
     .set({ last_cut: sql`e.cut`, last_taken: sql`e.started` })
     .where('s.id', '=', id)
     .where('e.id', '=', exportId)
-    .returning('s.by_mail as byMail')
+    .returning(['s.by_mail as byMail', 's.to_bucket as toBucket'])
     .executeTakeFirst()
-  return noted ?? { byMail: false }
+  return noted ?? { byMail: false, toBucket: false }
 }

@@ -4,6 +4,7 @@ import type { RequestDb } from '../../platform/database.ts'
 import type { MaybeViewer } from '../projects/project-policy.ts'
 import { mustEdit } from '../projects/project-service.ts'
 import type { Project } from '../projects/project-service.ts'
+import { findBucket } from './bucket-repository.ts'
 import { insertExport } from './export-repository.ts'
 import { VERSION_DAYS, offeredKind } from './export-service.ts'
 import {
@@ -39,6 +40,8 @@ export async function subscribe(
   await db.write(async (tx) => {
     if ((await countSubscriptions(tx, project.id)) >= SUBSCRIPTIONS_MAX)
       throw new AppError('conflict', `A project has at most ${SUBSCRIPTIONS_MAX} of these. End one first.`)
+    if (wanted.toBucket && !(await findBucket(tx, project.id)))
+      throw new AppError('conflict', 'This project has no bucket. Enter one first.')
     await insertSubscription(tx, { ...wanted, what, format, projectId: project.id, userId })
   })
 }

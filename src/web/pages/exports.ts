@@ -11,6 +11,7 @@ import {
   requestExport,
   sealExportKey,
 } from '../../domain/exports/export-service.ts'
+import { findExportBucket } from '../../domain/exports/bucket-service.ts'
 import type { ExportFile, ExportTable, ProjectExport } from '../../domain/exports/export-service.ts'
 import {
   PERIODS,
@@ -40,6 +41,7 @@ const WantedAgain = Wanted.extend({
   period: z.enum(PERIODS),
   delta: z.string().optional(),
   mail: z.string().optional(),
+  bucket: z.string().optional(),
 })
 
 /** What PyBossa's address gives. */
@@ -61,7 +63,8 @@ export function exportRoutes(app: App, views: Views): Router<RequestState> {
 
   async function show(ctx: Context, owned: ProjectWithTotals, form: FormView) {
     const { project } = owned
-    const [fieldFormats, counts, exports, subscriptions] = await Promise.all([
+    const [bucket, fieldFormats, counts, exports, subscriptions] = await Promise.all([
+      findExportBucket(ctx.state.db, ctx.state.viewer, project),
       listFieldFormats(ctx.state.db, project),
       countExportRows(ctx.state.db, project),
       listProjectExports(ctx.state.db, ctx.state.viewer, project),
@@ -72,10 +75,11 @@ export function exportRoutes(app: App, views: Views): Router<RequestState> {
       project: projectCard(owned),
       form,
       fieldFormats,
+      bucket: bucket?.bucket ?? null,
       kinds: KINDS.map((kind) => ({ ...kind, count: counts[kind.value] })),
       exports: await Promise.all(exports.map((item) => exportView(app, item, url))),
-      subscriptions: subscriptions.map(({ id, what, format, period, isDelta, byMail, nextDue }) => {
-        return { id, label: labelOf(what), format, period, isDelta, byMail, nextDue }
+      subscriptions: subscriptions.map(({ projectId: _, userId: __, ...item }) => {
+        return { ...item, label: labelOf(item.what) }
       }),
       isUnfinished: exports.some(({ state }) => state === 'waiting' || state === 'running'),
       curl: `curl '${app.config.site.url}/api/taskrun?project_id=${project.id}&limit=100&last_id=0&api_key=YOUR_KEY'`,
@@ -126,8 +130,9 @@ export function exportRoutes(app: App, views: Views): Router<RequestState> {
     const values = await readForm(ctx)
     const wanted = WantedAgain.safeParse(values)
     if (!wanted.success) throw new InvalidError('Choose what to export, as what, and how often.')
-    const { type: what, format, period, delta, mail } = wanted.data
-    const subscription = { what, format, period, isDelta: delta === 'on', byMail: mail === 'on' }
+    const { type: what, format, period, delta, mail, bucket } = wanted.data
+    const where = { byMail: mail === 'on', toBucket: bucket === 'on' }
+    const subscription = { what, format, period, isDelta: delta === 'on', ...where }
     await subscribe(ctx.state.db, ctx.state.viewer, project, subscription)
     ctx.redirect(`${projectUrl(project)}tasks/export`)
   })
@@ -183,6 +188,8 @@ async function exportView(app: Pick<App, 'sealer'>, item: ProjectExport, url: st
     started,
     expires,
     error,
+    delivered: item.delivered,
+    deliveryError: item.deliveryError,
     url: isReady ? `${url}/${id}` : null,
     sharedUrl: isReady ? `${url}/${id}?key=${await sealExportKey(app, item)}` : null,
   }

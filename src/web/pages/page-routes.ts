@@ -10,6 +10,7 @@ import { adminJobRoutes } from './admin-jobs.ts'
 import { adminMailRoutes } from './admin-mail.ts'
 import { apiHelpRoutes } from './api-help.ts'
 import { contributeRoutes } from './contribute.ts'
+import { exportBucketRoutes } from './export-bucket.ts'
 import { exportRoutes } from './exports.ts'
 import { fieldGuideRoutes } from './field-guide.ts'
 import { helpingMaterialRoutes } from './helping-materials.ts'
@@ -67,6 +68,7 @@ export function pageRoutes(app: App, views: Views, document: ApiDocument): Route
     presenterPermissionRoutes(app, views),
     fieldGuideRoutes(app, views),
     helpingMaterialRoutes(app, views),
+    exportBucketRoutes(app, views),
     exportRoutes(app, views),
     ruleRoutes(app, views),
     webhookRoutes(app, views),

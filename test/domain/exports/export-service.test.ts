@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { failExport, listProjectExports, requestExport } from '../../../src/domain/exports/export-service.ts'
 import { NotFoundError } from '../../../src/lib/errors.ts'
+import { FileStoreError } from '../../../src/platform/files.ts'
 import { newOwner, newProject, startJobApp } from '../../support/jobs.ts'
 import { waitForReplica } from '../../support/servers.ts'
 
@@ -10,12 +11,14 @@ test('an owner is told why an export failed as far as a person can act on it', a
   const { app, db, sql } = jobApp
   const owner = await newOwner(jobApp)
   const project = await newProject(jobApp, owner)
-  const noRoom = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
+  const noRoom = new FileStoreError('full', 'The folder has no room left.', {})
+  const away = new FileStoreError('away', 'The bucket a of b cannot be reached.', {})
   const cases: [unknown, RegExp][] = [
     [new NotFoundError('project', 7), /There is no project 7/],
     [new Error('wrapped', { cause: new NotFoundError('project', 8) }), /There is no project 8/],
     [noRoom, /no room left/],
     [new Error('wrapped', { cause: noRoom }), /no room left/],
+    [away, /cannot be reached at the moment/],
     [new TypeError('secret of ours'), /trying again may help/],
     ['a text', /trying again may help/],
   ]

@@ -17,7 +17,14 @@ import { readZip } from '../../support/zip.ts'
 const job = await startJobApp(untilFileEnds())
 work(job)
 const owner = await newOwner(job)
-const daily = { what: 'task', format: 'csv', period: 'daily', isDelta: false, byMail: false } as const
+const daily = {
+  what: 'task',
+  format: 'csv',
+  period: 'daily',
+  isDelta: false,
+  byMail: false,
+  toBucket: false,
+} as const
 
 /** Lets the time of all subscriptions come; the members of the newest export. */
 async function nextExport(project: Parameters<typeof openExport>[3]): Promise<Map<string, string>> {
@@ -38,7 +45,7 @@ test('the job that asks for exports runs every hour', () => {
 
 test('a subscription to what is new brings all first, then what changed and what is gone', async () => {
   const project = await newProject(job, owner, [{ n: 1 }, { n: 2 }, { n: 3 }], 'news')
-  await subscribe(job.db(), owner, project, { ...daily, isDelta: true, byMail: true })
+  await subscribe(job.db(), owner, project, { ...daily, isDelta: true, byMail: true, toBucket: false })
   const first = await nextExport(project)
   assert.match(first.get('news_task.csv') ?? '', /,1,.*\n.*,2,.*\n.*,3,/)
   assert.equal(first.has('news_task_deleted.csv'), false)
@@ -118,7 +125,7 @@ test('owners alone subscribe, to so many, and end it; to subscribe again changes
     kind: 'invalid',
   })
   await subscribe(job.db(), owner, project, daily)
-  await subscribe(job.db(), owner, project, { ...daily, byMail: true })
+  await subscribe(job.db(), owner, project, { ...daily, byMail: true, toBucket: false })
   await waitForReplica()
   const [listed, ...others] = await listProjectSubscriptions(job.db(), owner, project)
   assert.ok(listed?.byMail && others.length === 0)

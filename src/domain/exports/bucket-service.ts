@@ -1,0 +1,254 @@
+import { addAbortSignal, Readable } from 'node:stream'
+import { z } from 'zod'
+import { AppError, InvalidError, messageOf } from '../../lib/errors.ts'
+import { fieldErrors } from '../../lib/field-errors.ts'
+import type { App } from '../../platform/app.ts'
+import type { RequestDb } from '../../platform/database.ts'
+import { FileStoreError } from '../../platform/files.ts'
+import { PermanentError } from '../../platform/job.ts'
+import type { JobRun } from '../../platform/job.ts'
+import type { Tx } from '../../platform/postgres.ts'
+import type { S3Bucket } from '../../platform/s3.ts'
+import { randomToken } from '../../platform/sealing.ts'
+import { queueMail } from '../mails/mail-service.ts'
+import type { MaybeViewer } from '../projects/project-policy.ts'
+import { mustEdit } from '../projects/project-service.ts'
+import type { Project } from '../projects/project-service.ts'
+import {
+  deleteBucket,
+  findBucket,
+  markDelivered,
+  markUndelivered,
+  upsertBucket,
+} from './bucket-repository.ts'
+import type { ExportBucket, StoredBucket } from './bucket-repository.ts'
+import { findExport, findRequest } from './export-repository.ts'
+import type { ProjectExport } from './export-repository.ts'
+import { exportPageUrl } from './export-service.ts'
+
+export type { ExportBucket } from './bucket-repository.ts'
+
+const PURPOSE = 'export-bucket'
+
+/** What the form for a bucket asks for. */
+const BucketForm = z.object({
+  endpoint: z
+    .string()
+    .trim()
+    .max(500, 'Use at most 500 characters.')
+    .refine(
+      (text) => text === '' || isServiceAddress(text),
+      'Write the address of the service, such as https://s3.example.org, or nothing for Amazon’s own.',
+    )
+    .transform((text) => (text === '' ? null : text)),
+  region: z
+    .string()
+    .trim()
+    .regex(/^[\w-]{1,60}$/, 'Write the region, such as eu-central-1.'),
+  bucket: z
+    .string()
+    .trim()
+    .regex(/^[\w.-]{3,255}$/, 'Write the name of the bucket.'),
+  prefix: z
+    .string()
+    .trim()
+    .max(500, 'Use at most 500 characters.')
+    .refine((text) => !/^\/|\p{Cc}/u.test(text), 'A name begins without a slash.'),
+  keyId: z.string().trim().min(1, 'Write the id of the key.').max(200, 'Use at most 200 characters.'),
+  secret: z.string().trim().max(500, 'Use at most 500 characters.'),
+  isPathStyle: z.boolean(),
+})
+
+export type BucketInput = z.input<typeof BucketForm>
+
+function isServiceAddress(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, username, password, search, hash } = new URL(text)
+  return /^https?:$/.test(protocol) && `${username}${password}${search}${hash}` === ''
+}
+
+/** Where a project's exports are brought, without the secret; undefined when nowhere. */
+export async function findExportBucket(
+  db: RequestDb,
+  viewer: MaybeViewer,
+  project: Project,
+): Promise<ExportBucket | undefined> {
+  mustEdit(viewer, project)
+  const stored = await db.read((reader) => findBucket(reader, project.id))
+  return stored && withoutSecret(stored)
+}
+
+function withoutSecret({ secretSealed: _, ...bucket }: StoredBucket): ExportBucket {
+  return bucket
+}
+
+/**
+ * Has a project's exports brought into a bucket.
+ *
+ * @param input.secret empty to keep the one that is stored, as long as key and service stay.
+ * @throws InvalidError with a message per field.
+ */
+export async function saveExportBucket(
+  app: Pick<App, 'sealer'>,
+  db: RequestDb,
+  viewer: MaybeViewer,
+  project: Project,
+  input: BucketInput,
+): Promise<void> {
+  mustEdit(viewer, project)
+  const parsed = BucketForm.safeParse(input)
+  if (!parsed.success) throw new InvalidError('Some fields need another look.', fieldErrors(parsed.error))
+  const { secret, ...bucket } = parsed.data
+  const given = secret === '' ? undefined : await app.sealer.seal(PURPOSE, secret, Infinity)
+  await db.write(async (tx) => {
+    const stored = await findBucket(tx, project.id)
+    const kept = stored && isSameKey(stored, bucket) ? stored.secretSealed : undefined
+    const secretSealed = given ?? kept
+    if (secretSealed === undefined)
+      throw new InvalidError('Some fields need another look.', { secret: 'Write the secret of this key.' })
+    await upsertBucket(tx, project.id, { ...bucket, secretSealed })
+  })
+}
+
+/** A secret is never sent to another service than it was given for. */
+function isSameKey(one: ExportBucket, other: ExportBucket): boolean {
+  return one.endpoint === other.endpoint && one.keyId === other.keyId
+}
+
+export async function removeExportBucket(
+  db: RequestDb,
+  viewer: MaybeViewer,
+  project: Project,
+): Promise<void> {
+  mustEdit(viewer, project)
+  await db.write((tx) => deleteBucket(tx, project.id))
+}
+
+/** Nobody waits longer for a page, in milliseconds. */
+const TRIAL_MS = 20_000
+
+/**
+ * Writes a small object into the bucket of a project and removes it.
+ *
+ * @throws AppError conflict with what failed, for its owner to read.
+ */
+export async function tryExportBucket(
+  app: Pick<App, 'sealer' | 'config'>,
+  db: RequestDb,
+  viewer: MaybeViewer,
+  project: Project,
+): Promise<void> {
+  mustEdit(viewer, project)
+  const stored = await db.readPrimary((primary) => findBucket(primary, project.id))
+  if (!stored) throw new AppError('conflict', 'There is no bucket to try. Save one first.')
+  const bucket = await openBucket(app, stored)
+  const key = `${stored.prefix}manyhands-trial-${randomToken()}.txt`
+  try {
+    await withinTime(said('Nothing could be written', bucket.put(key, Readable.from([TRIAL_TEXT]))))
+    await withinTime(said('Something was written, but could not be removed again', bucket.remove(key)))
+  } finally {
+    bucket.close()
+  }
+}
+
+const TRIAL_TEXT = Buffer.from('Manyhands tried whether it can bring exports here. This can be removed.\n')
+
+async function said<T>(what: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw new AppError('conflict', `${what}. ${messageOf(error)}`, { cause: error })
+  }
+}
+
+async function withinTime(work: Promise<unknown>): Promise<void> {
+  const timeout = AbortSignal.timeout(TRIAL_MS)
+  await new Promise<void>((resolve, reject) => {
+    timeout.addEventListener('abort', () => {
+      reject(new AppError('conflict', `The service did not answer within ${TRIAL_MS / 1_000} seconds.`))
+    })
+    work.then(() => {
+      resolve()
+    }, reject)
+  })
+}
+
+/** @throws PermanentError when the application's key that sealed the secret is gone. */
+async function openBucket(app: Pick<App, 'sealer' | 'config'>, stored: StoredBucket): Promise<S3Bucket> {
+  const secret = await app.sealer.open(PURPOSE, stored.secretSealed)
+  if (typeof secret !== 'string')
+    throw new PermanentError('The secret of your bucket cannot be read any more. Enter it again.')
+  const { createS3Bucket } = await import('../../platform/s3.ts')
+  const { endpoint, region, bucket, keyId: key, isPathStyle } = stored
+  const settings = { endpoint: endpoint ?? undefined, region, bucket, key, secret, isPathStyle }
+  return createS3Bucket(settings, app.config.web)
+}
+
+/**
+ * Brings a finished export into its project's bucket: the file that is stored, not a second export. Nothing happens when
+ * it was brought already, is gone, or its project has no bucket any more.
+ *
+ * @throws PermanentError where trying again does not help.
+ */
+export async function deliverExport(
+  app: Pick<App, 'sealer' | 'config' | 'files'>,
+  run: Pick<JobRun, 'openDb' | 'commit' | 'signal'>,
+  exportId: number,
+): Promise<void> {
+  const record = await run.openDb().readPrimary((primary) => findExport(primary, exportId))
+  if (!record || record.delivered !== null || record.fileKey === null) return
+  const { fileKey } = record
+  const stored = await run.openDb().readPrimary((primary) => findBucket(primary, record.projectId))
+  if (!stored) return
+  const bucket = await openBucket(app, stored)
+  try {
+    const content = Readable.from(storedContent(app, fileKey), { objectMode: false })
+    await bucket.put(`${stored.prefix}${objectName(record)}`, addAbortSignal(run.signal, content))
+  } catch (error) {
+    const isHopeless = error instanceof FileStoreError && error.trouble === 'refused'
+    throw isHopeless ? new PermanentError(error.message, { cause: error }) : error
+  } finally {
+    bucket.close()
+  }
+  await run.commit((tx) => markDelivered(tx, exportId))
+}
+
+/** Trouble with our own store is not that of the bucket. */
+async function* storedContent({ files }: Pick<App, 'files'>, key: string): AsyncGenerator<Buffer> {
+  try {
+    yield* files.read(key) as AsyncIterable<Buffer>
+  } catch (error) {
+    throw new Error('The file of the export could not be read', { cause: error })
+  }
+}
+
+/** The name of its zip, with the moment that it shows: `1_galaxies_task_csv_2026-11-21T02-00-00Z.zip`. */
+function objectName({ fileName, started, created, isDelta }: ProjectExport): string {
+  const moment = `${(started ?? created).slice(0, 19).replaceAll(':', '-')}Z`
+  return `${(fileName ?? 'export.zip').replace(/\.zip$/, '')}${isDelta ? '_delta' : ''}_${moment}.zip`
+}
+
+/** Says why an export could not be brought: on its page, and by mail to who subscribed to it. */
+export async function giveUpDelivery(
+  app: Pick<App, 'queue' | 'config'>,
+  tx: Tx,
+  exportId: number,
+  error: unknown,
+): Promise<void> {
+  const isTheirs = error instanceof FileStoreError || error instanceof PermanentError
+  const reason = isTheirs ? error.message : 'Something went wrong on our side. We have noted what.'
+  await markUndelivered(tx, exportId, reason)
+  const request = await findRequest(tx, exportId)
+  if (!request) return
+  await queueMail(app, tx, {
+    to: request.email,
+    subject: `Your export of ${request.projectName} did not reach your bucket`,
+    template: 'export-undelivered',
+    view: { projectName: request.projectName, reason, url: exportPageUrl(app, request.shortName) },
+  })
+}
+
+/** Lets it be brought again. */
+export async function reopenDelivery(tx: Tx, exportId: number): Promise<void> {
+  await markUndelivered(tx, exportId, null)
+}
