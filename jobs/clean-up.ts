@@ -8,6 +8,7 @@ import { removeUnusedUploads } from '../src/domain/uploads/upload-service.ts'
 import { forgetOldSessions } from '../src/domain/users/user-service.ts'
 import type { Job } from '../src/platform/job.ts'
 import { forgetEndedJobs } from '../src/platform/queue.ts'
+import { cleanAll } from '../src/platform/removal.ts'
 import { removeAbandonedScratch } from '../src/platform/scratch.ts'
 
 const Payload = z.strictObject({})
@@ -23,7 +24,7 @@ const ABANDONED_MS = 24 * 3_600_000
 
 /**
  * Each night removes what nobody needs any more. Safe to run twice: what is gone is not found again, and a file goes
- * before the row that names it.
+ * before the row that names it. What cannot be removed keeps nothing else, and the job is tried again.
  */
 export const cleanUp: Job<'clean-up'> = {
   name: 'clean-up',
@@ -34,21 +35,20 @@ export const cleanUp: Job<'clean-up'> = {
   schedule: '17 3 * * *',
   async handle(app, _payload, run) {
     const openDb = () => run.openDb()
-    const counts = {
-      exports: await removeExpiredExports(app, openDb),
-      imports: await removeUnneededRows(app, openDb),
-      accountExports: await removeExpiredAccountExports(app, openDb),
-      requests: await forgetOldRequests(openDb),
-      sessions: await forgetOldSessions(openDb()),
-      mails: await forgetOldMails(openDb),
-      jobs: await forgetEndedJobs(openDb),
-      resumableUploads: await app.resumable.removeOld(ABANDONED_MS),
-      unfinishedFiles: await app.files.removeUnfinished(ABANDONED_MS),
-      scratchFolders: await removeAbandonedScratch(app.config),
-      oldVersions: await forgetOldVersions(openDb),
-      // Last: it fails when a file cannot be removed.
-      uploads: await removeUnusedUploads(app, openDb),
-    }
+    const counts = await cleanAll(run.log, {
+      exports: () => removeExpiredExports(app, openDb),
+      imports: () => removeUnneededRows(app, openDb),
+      accountExports: () => removeExpiredAccountExports(app, openDb),
+      requests: () => forgetOldRequests(openDb),
+      sessions: () => forgetOldSessions(openDb()),
+      mails: () => forgetOldMails(openDb),
+      jobs: () => forgetEndedJobs(openDb),
+      resumableUploads: () => app.resumable.removeOld(openDb(), ABANDONED_MS),
+      unfinishedFiles: () => app.files.removeUnfinished(ABANDONED_MS),
+      scratchFolders: () => removeAbandonedScratch(app.config),
+      oldVersions: () => forgetOldVersions(openDb),
+      uploads: () => removeUnusedUploads(app, openDb),
+    })
     run.log.info(counts, 'cleaned up')
   },
 }

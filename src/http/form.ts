@@ -171,7 +171,7 @@ export async function withUpload<T>(
     if (!resumable || !id) return await work({ fields: values, file: chosen && sentFile(chosen) })
     const file = await fetchResumed(ctx, { field, bytesMax, resumable }, id, join(folder, 'resumed'))
     const result = await work({ fields: values, file })
-    await resumable.remove(id)
+    await resumable.remove(ctx.state.db, id)
     return result
   } finally {
     await rm(folder, { recursive: true, force: true })

@@ -3,8 +3,12 @@ import { pipeline } from 'node:stream/promises'
 import { FileStore as TusFolder } from '@tus/file-store'
 import type { S3Store as TusBucket } from '@tus/s3-store'
 import type { Upload } from '@tus/server'
+import { AppError } from '../lib/errors.ts'
 import type { Config } from './config.ts'
+import type { RequestDb } from './database.ts'
 import type { FileStore } from './files.ts'
+import { deleteOldWaiting, deleteWaiting, insertWaiting, lockWaiting } from './resumable-store.ts'
+import type { BegunUpload } from './resumable-store.ts'
 import type { S3Settings } from './s3.ts'
 
 /** The folder, or the beginning of the keys, of uploads that are under way or wait for their form. */
@@ -29,13 +33,24 @@ export interface ResumableUploads {
   /** The upload of a person, when it has come whole; undefined when it is somebody else's or has not. */
   find(userId: number, id: string): Promise<ResumedFile | undefined>
   copyTo(id: string, path: string): Promise<void>
-  remove(id: string): Promise<void>
+  /**
+   * Notes that an upload begins.
+   *
+   * @throws AppError too-many when too much of this person waits for a form already.
+   */
+  begin(db: RequestDb, upload: BegunUpload): Promise<void>
+  remove(db: RequestDb, id: string): Promise<void>
   /** Removes those of which nothing came for so long; how many. */
-  removeOld(olderThanMs: number): Promise<number>
+  removeOld(db: RequestDb, olderThanMs: number): Promise<number>
 }
 
+/** Of one person, at once: more than anybody fills in forms for. */
+const WAITING_MAX = 20
+/** All of them together may have so many times what one may have. */
+const WAITING_BYTES_FACTOR = 3
+
 export async function createResumableUploads(
-  { s3, folders }: Pick<Config, 's3' | 'folders'>,
+  { s3, folders, uploads }: Pick<Config, 's3' | 'folders' | 'uploads'>,
   files: FileStore,
 ): Promise<ResumableUploads> {
   const openStore = s3 ? await bucketOpener(s3) : () => new TusFolder({ directory: folders.files })
@@ -56,12 +71,28 @@ export async function createResumableUploads(
       return upload && wholeFile(upload)
     },
     copyTo: (id, path) => pipeline(files.read(keyOf(id)), createWriteStream(path, { mode: 0o600 })),
-    async remove(id) {
-      await files.removeOlder(`${PREFIX}${id}/`, -Infinity)
+    async begin(db, upload) {
+      const bytesMax = WAITING_BYTES_FACTOR * uploads.resumableBytesMax
+      await db.write(async (tx) => {
+        const { count, bytes } = await lockWaiting(tx, upload.userId)
+        if (count >= WAITING_MAX || bytes + upload.bytes > bytesMax) throw new AppError('too-many', FULL)
+        await insertWaiting(tx, upload)
+      })
     },
-    removeOld: (olderThanMs) => files.removeOlder(PREFIX, olderThanMs),
+    async remove(db, id) {
+      await files.removeOlder(`${PREFIX}${id}/`, -Infinity)
+      await db.call((primary) => deleteWaiting(primary, id), { silent: true })
+    },
+    async removeOld(db, olderThanMs) {
+      const removed = await files.removeOlder(PREFIX, olderThanMs)
+      await db.call((primary) => deleteOldWaiting(primary, olderThanMs / 1_000), { silent: true })
+      return removed
+    },
   }
 }
+
+const FULL =
+  'Too many files of yours are on their way and not in a form yet. Send the forms of those that have come, or wait until tomorrow: what no form takes is removed at night.'
 
 /** Whether an upload is this person's: by its id alone. */
 export function isOwnUpload(userId: number, id: string): boolean {

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import type { Test } from 'supertest'
 import { startTestApp } from '../support/app.ts'
 import type { TestApp, TestUser } from '../support/app.ts'
-import { publishedProject } from '../support/builders.ts'
+import { publishedProject, rowsOf } from '../support/builders.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
 import { startS3 } from '../support/s3.ts'
 import { waitForReplica } from '../support/servers.ts'
@@ -105,12 +105,31 @@ for (const [form, site] of Object.entries(forms)) {
       .expect('Tus-Max-Size', String(20 * MB))
   })
 
+  test(`${form}: what waits for a form is bounded for each person, in files and in bytes`, async () => {
+    const [owner, other] = [await site.user(), await site.user()]
+    const full = /Too many files of yours are on their way/
+    const whole = await sendWhole(owner, randomBytes(10))
+    // Three of the largest are as much as somebody may have on their way.
+    const large = 20 * MB
+    for (let n = 0; n < 2; n += 1) await begin(owner, large).expect(201)
+    await begin(owner, large).expect(429, full)
+    for (let n = 3; n < 20; n += 1) await begin(owner, 1).expect(201)
+    await begin(owner, 1).expect(429, full)
+    await begin(other, 1).expect(201)
+    const { sent } = await addMaterial(site, owner, { file_resumable: whole })
+    assert.equal(sent.status, 302)
+    await begin(owner, 1).expect(201)
+    await begin(owner, 1).expect(429, full)
+  })
+
   test(`${form}: what no form took is removed when it is old`, async () => {
     const owner = await site.user()
     const whole = await sendWhole(owner, randomBytes(10))
     const { headers } = await begin(owner, 10).expect(201)
-    assert.equal(await site.app.resumable.removeOld(60_000), 0)
-    assert.ok((await site.app.resumable.removeOld(-60_000)) >= 2)
+    const db = site.app.database.open({ writes: true })
+    assert.equal(await site.app.resumable.removeOld(db, 60_000), 0)
+    assert.ok((await site.app.resumable.removeOld(db, -60_000)) >= 2)
+    assert.deepEqual(await rowsOf(site, 'select id from resumable_upload'), [])
     await isGone(spoken(owner.http.head(`/resumable/${whole}`)))
     assert.equal(await site.app.resumable.find(owner.id, whole), undefined)
     await isGone(spoken(owner.http.head(String(headers['location']))))

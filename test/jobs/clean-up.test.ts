@@ -31,6 +31,13 @@ async function cleanUp(job: JobApp): Promise<void> {
   await waitForReplica()
 }
 
+/** Runs the job once, past its queue. */
+async function runOnce({ app, db }: JobApp): Promise<void> {
+  const commit = () => Promise.reject(new Error('not used'))
+  const { signal } = new AbortController()
+  await jobs['clean-up'].handle(app, {}, { openDb: db, commit, log: app.log, signal })
+}
+
 async function storedFiles({ app }: JobApp): Promise<string[]> {
   const entries = await readdir(app.config.folders.files, { recursive: true, withFileTypes: true })
   return entries.filter((entry) => entry.isFile()).map(({ name }) => name)
@@ -182,17 +189,7 @@ test('jobs that ended are forgotten after two weeks, failures later, open ones n
     `insert into outbox (job, payload, once, not_before, created)
      values ('send-mail', '{"mailId": 1}', 'open', now() + interval '1 hour', now() - interval '99 days')`,
   )
-  const runNow = jobs['clean-up'].handle(
-    job.app,
-    {},
-    {
-      openDb: job.db,
-      commit: () => Promise.reject(new Error('not used')),
-      log: job.app.log,
-      signal: new AbortController().signal,
-    },
-  )
-  await runNow
+  await runOnce(job)
   const left = await job.sql('select once from outbox order by id')
   assert.deepEqual(
     left.map(({ once }) => once),
@@ -263,6 +260,37 @@ test('an upload that cannot be removed keeps no other one, and is told of at the
   assert.deepEqual(await job.sql('select file_name as name from upload'), [{ name: 'second.png' }])
   await rm(path, { recursive: true })
   assert.equal(await removeUnusedUploads(job.app, job.db), 1)
+})
+
+test('a file that cannot be removed keeps no other part of the clean-up, which is told and tried again', async (t) => {
+  const job = await startJobApp(t)
+  const owner = await newOwner(job)
+  const project = await newProject(job, owner)
+  const drafts: number[] = []
+  for (let n = 0; n < 3; n += 1) {
+    const content = Readable.from(['a\n1\n'])
+    const list = { importer: 'csv', fileName: 'a.csv', content }
+    drafts.push(await draftImport(job.app, job.db(), owner, project, list))
+  }
+  await job.sql(`update task_import set created = now() - interval '8 days'`)
+  const [{ file_key: key } = {}] = await job.sql('select file_key from task_import where id = $1', [
+    drafts[0],
+  ])
+  const path = join(job.app.config.folders.files, String(key))
+  await rm(path)
+  await mkdir(join(path, 'within'), { recursive: true })
+  await keepFile(job, 'later.png', 'task_run', 999)
+  await waitForReplica()
+  await assert.rejects(
+    runOnce(job),
+    /Not everything could be cleaned up: 1 files of imports could not be removed, 2 could/,
+  )
+  assert.deepEqual(await job.sql('select id from task_import'), [{ id: drafts[0] }])
+  assert.deepEqual(await job.sql('select file_name from upload'), [])
+  await rm(path, { recursive: true })
+  work(job)
+  await cleanUp(job)
+  assert.deepEqual(await job.sql('select id from task_import'), [])
 })
 
 const OF_PROJECTS = {

@@ -6,7 +6,7 @@
  *
  * The form is then sent without the file: the field `<name>_resumable` names the upload.
  */
-import { Upload } from 'tus-js-client'
+import { DetailedError, Upload } from 'tus-js-client'
 
 interface Strings {
   /** With {percent}. */
@@ -65,8 +65,8 @@ function sendInPieces(input: HTMLInputElement, form: HTMLFormElement): void {
         view.show(percent, strings.waiting)
         return status === 0 || status >= 500 || status === 409 || status === 423
       },
-      onError() {
-        end(strings.failed)
+      onError(error) {
+        end(refusalOf(error) ?? strings.failed)
       },
       onSuccess() {
         underWay = undefined
@@ -95,6 +95,12 @@ function sendInPieces(input: HTMLInputElement, form: HTMLFormElement): void {
     if (file.size > bytesMax) view.say(strings.tooLarge)
     else void start(file, event.submitter)
   })
+}
+
+/** What the site says to somebody of whom too much waits already. */
+function refusalOf(error: Error): string | undefined {
+  const response = error instanceof DetailedError ? error.originalResponse : null
+  return response?.getStatus() === 429 ? response.getBody() : undefined
 }
 
 /** What is shown below the field: how far it has come, and a way to stop. */

@@ -70,12 +70,18 @@ export async function markAccountExportAs(tx: Tx, id: number, state: 'waiting' |
 }
 
 /** Exports whose files are to go. */
-export async function listExpiredFiles(db: Db, limit: number): Promise<{ id: number; fileKey: string }[]> {
+export async function listExpiredFiles(
+  db: Db,
+  afterId: number,
+  limit: number,
+): Promise<{ id: number; fileKey: string }[]> {
   return db
     .selectFrom('account_export')
     .select(['id', sql<string>`file_key`.as('fileKey')])
     .where('file_key', 'is not', null)
+    .where('id', '>', afterId)
     .where('expires', '<=', sql<string>`now()`)
+    .orderBy('id')
     .limit(limit)
     .execute()
 }

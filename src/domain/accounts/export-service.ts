@@ -20,6 +20,7 @@ import {
   markAccountExported,
 } from './export-repository.ts'
 import type { AccountExport } from './export-repository.ts'
+import { removeListed } from '../../platform/removal.ts'
 
 export type { AccountExport } from './export-repository.ts'
 
@@ -159,20 +160,18 @@ export async function reopenAccountExport(tx: Tx, exportId: number): Promise<voi
   await markAccountExportAs(tx, exportId, 'waiting')
 }
 
-const EXPIRED_BATCH = 500
-
 /** Removes exports whose time is over, with their files; how many. Safe to repeat: a file that is gone is no error. */
 export async function removeExpiredAccountExports(
-  app: Pick<App, 'files'>,
+  app: Pick<App, 'files' | 'log'>,
   openDb: () => RequestDb,
 ): Promise<number> {
-  for (let total = 0; ;) {
-    const expired = await openDb().readPrimary((primary) => listExpiredFiles(primary, EXPIRED_BATCH))
-    for (const { id, fileKey } of expired) {
+  return removeListed(
+    app.log,
+    'expired exports of accounts',
+    (afterId, limit) => openDb().readPrimary((primary) => listExpiredFiles(primary, afterId, limit)),
+    async ({ id, fileKey }) => {
       await app.files.remove(fileKey)
       await openDb().call((primary) => deleteAccountExport(primary, id), { silent: true })
-    }
-    total += expired.length
-    if (expired.length < EXPIRED_BATCH) return total
-  }
+    },
+  )
 }

@@ -327,12 +327,16 @@ export async function markWaiting(tx: Tx, id: number): Promise<void> {
 }
 
 /** Exports that have a file although their time is over or their project is gone. */
-export async function listExpired(db: Db, limit: number): Promise<{ id: number; fileKey: string }[]> {
+export async function listExpired(
+  db: Db,
+  afterId: number,
+  limit: number,
+): Promise<{ id: number; fileKey: string }[]> {
   const { rows } = await sql<{ id: number; fileKey: string }>`
     select id, file_key as "fileKey" from project_export e
-     where file_key is not null
+     where file_key is not null and id > ${afterId}
        and (expires < now() or not exists (select from project p where p.id = e.project_id))
-     order by expires limit ${limit}`.execute(db)
+     order by id limit ${limit}`.execute(db)
   return rows
 }
 

@@ -35,6 +35,7 @@ import type { ExportFormat, ProjectExport, WantedExport } from './export-reposit
 import type { ExportTable } from './column-repository.ts'
 import { deleteOldVersions } from './cut-repository.ts'
 import { listTemplatesUsed } from './description-repository.ts'
+import { removeListed } from '../../platform/removal.ts'
 
 export type { ExportTable } from './column-repository.ts'
 export type { ExportFormat, ProjectExport } from './export-repository.ts'
@@ -362,24 +363,23 @@ function readableReason(error: unknown): string {
 }
 
 /** Files that are removed in one round; and days after which an export without a file is forgotten. */
-const EXPIRED_BATCH = 500
 const FORGET_DAYS = 90
 
 /** Removes the files of exports whose time is over; how many. Safe to repeat: a file that is gone is no error. */
 export async function removeExpiredExports(
-  app: Pick<App, 'files'>,
+  app: Pick<App, 'files' | 'log'>,
   openDb: () => RequestDb,
 ): Promise<number> {
   await openDb().call((primary) => deleteOldExports(primary, FORGET_DAYS), { silent: true })
-  for (let total = 0; ;) {
-    const expired = await openDb().readPrimary((primary) => listExpired(primary, EXPIRED_BATCH))
-    for (const { id, fileKey } of expired) {
+  return removeListed(
+    app.log,
+    'expired exports',
+    (afterId, limit) => openDb().readPrimary((primary) => listExpired(primary, afterId, limit)),
+    async ({ id, fileKey }) => {
       await app.files.remove(fileKey)
       await openDb().call((primary) => forgetFile(primary, id), { silent: true })
-    }
-    total += expired.length
-    if (expired.length < EXPIRED_BATCH) return total
-  }
+    },
+  )
 }
 
 /** Days that a delta may reach back, and versions that are forgotten in one statement. */

@@ -276,6 +276,7 @@ export async function forgetRows(db: Db, id: number): Promise<void> {
  */
 export async function listUnneeded(
   db: Db,
+  afterId: number,
   limit: number,
 ): Promise<{ id: number; fileKey: string | null; reportKey: string | null; isDraft: boolean }[]> {
   const { rows } = await sql<{
@@ -288,13 +289,36 @@ export async function listUnneeded(
            state in ('draft', 'fetching') or p.gone as "isDraft"
       from task_import i,
            lateral (select not exists (select from project where project.id = i.project_id) as gone) p
-     where case when p.gone then true
+     where id > ${afterId}
+       and case when p.gone then true
                 when state in ('draft', 'fetching') then created < now() - interval '7 days'
                 when state = 'failed' then finished < now() - interval '7 days'
                                            and (file_key is not null or report_key is not null or bucket_keys is not null)
                 else state = 'done' and (file_key is not null or bucket_keys is not null) end
      order by id limit ${limit}`.execute(db)
   return rows
+}
+
+/** Removes an import that nobody is at work on and that added nothing; undefined when it is none of these. */
+export async function deleteIdle(
+  tx: Tx,
+  id: number,
+): Promise<{ fileKey: string | null; reportKey: string | null } | undefined> {
+  return tx
+    .deleteFrom('task_import')
+    .where('id', '=', id)
+    .where('state', 'in', ['draft', 'failed'])
+    .returning(['file_key as fileKey', 'report_key as reportKey'])
+    .executeTakeFirst()
+}
+
+/** A person's drafts; nobody else makes one of theirs before the transaction ends. */
+export async function lockDrafts(tx: Tx, userId: number): Promise<{ count: number; bytes: number }> {
+  await sql`select pg_advisory_xact_lock(hashtextextended('import-draft', ${userId}))`.execute(tx)
+  const { rows } = await sql<{ count: number; bytes: number }>`
+    select count(*)::int as count, coalesce(sum(bytes), 0)::float8 as bytes
+      from task_import where user_id = ${userId} and state in ('fetching', 'draft')`.execute(tx)
+  return rows[0] ?? { count: 0, bytes: 0 }
 }
 
 export async function deleteImport(db: Db, id: number): Promise<void> {

@@ -5,6 +5,7 @@ import { AppError, NotFoundError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import type { Tx } from '../../platform/postgres.ts'
+import { removeListed } from '../../platform/removal.ts'
 import type { Json } from '../../platform/schema.ts'
 import type { MaybeViewer } from '../projects/project-policy.ts'
 import { mustEdit } from '../projects/project-service.ts'
@@ -13,12 +14,14 @@ import type { TaskInput } from '../tasks/task-service.ts'
 import {
   claimImport,
   countKnown,
+  deleteIdle,
   deleteImport,
   findImport,
   forgetFiles,
   insertImport,
   listImports,
   listUnneeded,
+  lockDrafts,
   reopenImport,
 } from './import-repository.ts'
 import type { NewImport, TaskImport } from './import-repository.ts'
@@ -46,7 +49,7 @@ export interface Confirmed {
  * @returns the import's id.
  */
 export async function draftImport(
-  app: Pick<App, 'files' | 'queue'>,
+  app: Pick<App, 'files' | 'queue' | 'config'>,
   db: RequestDb,
   viewer: MaybeViewer,
   project: Project,
@@ -59,7 +62,26 @@ export async function draftImport(
   const { fileName, importer } = sent
   const rows = { source: { kind: 'file' }, importer, fileName, fileKey, bytes } as const
   const state = confirmed ? 'waiting' : 'draft'
-  return startImport(app, db, { projectId: project.id, userId, ...rows, ...confirmed, state })
+  try {
+    return await startImport(app, db, { projectId: project.id, userId, ...rows, ...confirmed, state })
+  } catch (error) {
+    await app.files.remove(fileKey)
+    throw error
+  }
+}
+
+/** Forgets a draft, or an import that failed, with its files. @throws AppError conflict when it is at work or done. */
+export async function discardImport(
+  app: Pick<App, 'files'>,
+  db: RequestDb,
+  viewer: MaybeViewer,
+  project: Project,
+  importId: number,
+): Promise<void> {
+  await getImport(db, viewer, project, importId)
+  const gone = await db.write((tx) => deleteIdle(tx, importId))
+  if (!gone) throw new AppError('conflict', 'This import is at work or has ended: it cannot be discarded.')
+  for (const key of [gone.fileKey, gone.reportKey]) if (key !== null) await app.files.remove(key)
 }
 
 /** Where rows are fetched from, with the sealed secret that this takes. */
@@ -87,7 +109,7 @@ export async function openBucketSecret(
 
 /** Has rows fetched from an address, for a preview or, when it is confirmed at once, to be stored; the import's id. */
 export async function fetchImport(
-  app: Pick<App, 'queue'>,
+  app: Pick<App, 'queue' | 'config'>,
   db: RequestDb,
   viewer: MaybeViewer,
   project: Project,
@@ -100,13 +122,30 @@ export async function fetchImport(
   return startImport(app, db, { ...wanted, ...confirmed })
 }
 
-async function startImport(app: Pick<App, 'queue'>, db: RequestDb, wanted: NewImport): Promise<number> {
+/** Drafts of one person, in all projects, and what they may have together, in lists of the largest size. */
+const DRAFTS_MAX = 20
+const DRAFTS_BYTES_FACTOR = 4
+
+async function startImport(
+  app: Pick<App, 'queue' | 'config'>,
+  db: RequestDb,
+  wanted: NewImport,
+): Promise<number> {
   return db.write(async (tx) => {
+    if (wanted.state !== 'waiting') {
+      const { count, bytes } = await lockDrafts(tx, wanted.userId)
+      const bytesMax = DRAFTS_BYTES_FACTOR * app.config.imports.bytesMax
+      if (count >= DRAFTS_MAX || bytes + (wanted.bytes ?? 0) > bytesMax)
+        throw new AppError('too-many', TOO_MANY)
+    }
     const id = await insertImport(tx, wanted)
     if (wanted.state !== 'draft') await app.queue.enqueue(tx, 'import-tasks', { importId: id })
     return id
   })
 }
+
+const TOO_MANY =
+  'Too many lists of yours wait to be looked at. Add or discard some of them first: the page “Add tasks” of each project shows them.'
 
 /** Where rows are kept until they are tasks. */
 export function newRowsKey(projectId: number): string {
@@ -210,17 +249,26 @@ export function importPageUrl(app: Pick<App, 'config'>, shortName: string, impor
   return `${app.config.site.url}/project/${encodeURIComponent(shortName)}/tasks/import/${importId}`
 }
 
-const CLEANED_BATCH = 500
+/** A file whose row was never written belongs to a process that was killed; no row keeps one for as long, in milliseconds. */
+const ORPHANED_MS = 30 * 86_400_000
 
-/** Removes files that no import needs any more, and forgets drafts that nobody came back to; how many imports. */
-export async function removeUnneededRows(app: Pick<App, 'files'>, openDb: () => RequestDb): Promise<number> {
-  for (let total = 0; ;) {
-    const unneeded = await openDb().readPrimary((primary) => listUnneeded(primary, CLEANED_BATCH))
-    for (const { id, fileKey, reportKey, isDraft } of unneeded) {
+/**
+ * Removes files that no import needs any more, and forgets drafts that nobody came back to; how many imports.
+ *
+ * @throws Error when some could not be removed, after all others are.
+ */
+export async function removeUnneededRows(
+  app: Pick<App, 'files' | 'log'>,
+  openDb: () => RequestDb,
+): Promise<number> {
+  await app.files.removeOlder('imports/', ORPHANED_MS)
+  return removeListed(
+    app.log,
+    'files of imports',
+    (afterId, limit) => openDb().readPrimary((primary) => listUnneeded(primary, afterId, limit)),
+    async ({ id, fileKey, reportKey, isDraft }) => {
       for (const key of [fileKey, reportKey]) if (key !== null) await app.files.remove(key)
       await openDb().call((primary) => (isDraft ? deleteImport : forgetFiles)(primary, id), { silent: true })
-    }
-    total += unneeded.length
-    if (unneeded.length < CLEANED_BATCH) return total
-  }
+    },
+  )
 }

@@ -6,6 +6,7 @@ import { InvalidError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import type { Tx } from '../../platform/postgres.ts'
+import { removeListed } from '../../platform/removal.ts'
 import type { Json } from '../../platform/schema.ts'
 import { mustBeWhatItSays } from './content-check.ts'
 import { isDrawn } from './drawn-sizes.ts'
@@ -162,8 +163,6 @@ async function remove(app: Pick<App, 'files'>, db: RequestDb, upload: Upload): P
   await db.call((primary) => deleteUpload(primary, upload), { silent: true })
 }
 
-const UNUSED_BATCH = 1_000
-
 /**
  * Removes files whose object is gone with its project, and those that no object took; how many.
  *
@@ -173,21 +172,10 @@ export async function removeUnusedUploads(
   app: Pick<App, 'files' | 'log'>,
   openDb: () => RequestDb,
 ): Promise<number> {
-  let [removed, failed] = [0, 0]
-  for (let afterId = 0; ;) {
-    const unused = await openDb().readPrimary((primary) => listUnused(primary, afterId, UNUSED_BATCH))
-    for (const upload of unused) {
-      try {
-        await remove(app, openDb(), upload)
-        removed += 1
-      } catch (error) {
-        app.log.warn({ err: error, upload: upload.id }, 'upload not removed')
-        failed += 1
-      }
-    }
-    afterId = unused.at(-1)?.id ?? afterId
-    if (unused.length < UNUSED_BATCH) break
-  }
-  if (failed > 0) throw new Error(`${failed} unused uploads could not be removed, ${removed} could`)
-  return removed
+  return removeListed(
+    app.log,
+    'unused uploads',
+    (afterId, limit) => openDb().readPrimary((primary) => listUnused(primary, afterId, limit)),
+    (upload) => remove(app, openDb(), upload),
+  )
 }

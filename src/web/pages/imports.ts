@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import {
   confirmImport,
+  discardImport,
   draftImport,
   fetchImport,
   getImport,
@@ -148,6 +149,13 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
       ...importView(record, url),
       next: nextStep(owned),
     })
+  })
+
+  router.post('/:importId/delete', async (ctx) => {
+    const { project } = await ownedProjectOf(ctx)
+    await discardImport(app, ctx.state.db, ctx.state.viewer, project, pathId(ctx, 'importId'))
+    leaveFlash(ctx, app, 'import-discarded')
+    ctx.redirect(`${projectUrl(project)}tasks/import`)
   })
 
   router.get('/:importId/problems', async (ctx) => {

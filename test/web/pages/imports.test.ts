@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { startTestApp } from '../../support/app.ts'
 import { draftProject, publishedProject, rowsOf } from '../../support/builders.ts'
@@ -447,4 +449,56 @@ test('an owner has an address fetched every day, like an import or by itself, un
   await waitForReplica()
   const page = await owner.http.get(daily).expect(200)
   assert.ok(!page.text.includes('Stop fetching'))
+})
+
+test('a draft or a failure can be discarded, with its file; what is at work cannot', async () => {
+  const project = await draftProject(site, owner, { tasks: 0 })
+  const path = `/project/${project.shortName}/tasks/import`
+  const draft = await preview(path, { text: 'a\n1\n' })
+  const id = draft.split('/').at(-1)
+  const [{ file_key: key } = { file_key: '' }] = await rowsOf<{ file_key: string }>(
+    site,
+    'select file_key from task_import where id = $1',
+    [id],
+  )
+  await owner.http.get(draft).expect(200, /Discard this list/)
+  await stranger.http.post(`${draft}/delete`).expect(403)
+  const isAtWork = `update task_import set state = $2 where id = $1`
+  await rowsOf(site, isAtWork, [id, 'running'])
+  await owner.http.post(`${draft}/delete`).expect(409, /cannot be discarded/)
+  await rowsOf(site, isAtWork, [id, 'failed'])
+  await waitForReplica()
+  await owner.http.get(draft).expect(200, /Discard this list/)
+  await owner.http.post(`${draft}/delete`).expect(302).expect('Location', path)
+  assert.equal(await site.app.files.size(key), undefined)
+  await waitForReplica()
+  await owner.http.get(draft).expect(404)
+})
+
+test('too many drafts of one person, or too large ones, are refused and leave no file', async () => {
+  const hoarder = await site.user()
+  const project = await draftProject(site, hoarder, { tasks: 0 })
+  const path = `/project/${project.shortName}/tasks/import`
+  const fill = `insert into task_import (project_id, user_id, importer, file_name, state, options, bytes)
+    select $1, $2, 'csv', 'x', $3, '{}', $4 from generate_series(1, $5)`
+  const empty = () => rowsOf(site, 'delete from task_import where user_id = $1', [hoarder.id])
+  const refused = () =>
+    hoarder.http
+      .post(path)
+      .field('text', 'a\n1\n')
+      .expect(429, /Too many lists of yours wait/)
+  await rowsOf(site, fill, [project.id, hoarder.id, 'draft', 1, 20])
+  await refused()
+  await hoarder.http.post(path).type('form').send({ kind: 'url', url: elsewhere.url }).expect(429)
+  const kept = await rowsOf(site, 'select 1 from task_import where user_id = $1', [hoarder.id])
+  assert.equal(kept.length, 20)
+  const files = await readdir(join(site.app.config.folders.files, 'imports', String(project.id)))
+  assert.deepEqual(files, [])
+  await empty()
+  await rowsOf(site, fill, [project.id, hoarder.id, 'draft', 5 * 1024 * 1024, 4])
+  await refused()
+  // What is not a draft any more does not count.
+  await empty()
+  await rowsOf(site, fill, [project.id, hoarder.id, 'done', 1, 30])
+  await hoarder.http.post(path).field('text', 'a\n1\n').expect(302)
 })
