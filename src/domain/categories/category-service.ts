@@ -1,5 +1,6 @@
 import { InvalidError, NotFoundError } from '../../lib/errors.ts'
 import type { RequestDb } from '../../platform/database.ts'
+import { noteChanged } from '../../platform/changes.ts'
 import { listRows } from '../../platform/list-store.ts'
 import type { ListQuery } from '../../platform/list-store.ts'
 import { violatedForeignKey, violatedUnique } from '../../platform/postgres.ts'
@@ -7,8 +8,13 @@ import type { Db } from '../../platform/postgres.ts'
 import { deleteRow, findRow, insertRow, updateRow } from '../../platform/row-store.ts'
 import type { JsonObject } from '../../platform/schema.ts'
 import type { MaybeViewer } from '../projects/project-policy.ts'
+import { moveToCategory } from '../projects/project-service.ts'
 import { mustBeAdmin } from '../users/user-policy.ts'
-import { categoryTable, isOnlyCategory } from './category-repository.ts'
+import { CATEGORIES, categoryTable, isOnlyCategory, listCounted } from './category-repository.ts'
+import type { CountedCategory } from './category-repository.ts'
+
+export { CATEGORIES } from './category-repository.ts'
+export type { CountedCategory } from './category-repository.ts'
 
 export interface Category {
   id: number
@@ -35,6 +41,11 @@ export async function listCategoryRecords(
   return db.read((reader) => listRows(reader, categoryTable, query))
 }
 
+/** All categories, with how many projects are in each. */
+export async function listAllCategories(db: RequestDb): Promise<CountedCategory[]> {
+  return db.read((reader) => listCounted(reader))
+}
+
 /** @throws NotFoundError */
 export async function getCategory(db: RequestDb, id: number): Promise<Category> {
   return db.read((reader) => findCategory(reader, id))
@@ -56,9 +67,12 @@ export async function createCategory(
   values: CategoryValues,
 ): Promise<Category> {
   mustBeAdmin(viewer)
-  refuseEmpty(values)
+  refuseUnusable(values)
   const create = () =>
-    db.write(async (tx) => findCategory(tx, await insertRow(tx, categoryTable, { ...values })))
+    db.write(async (tx) => {
+      noteChanged(tx, CATEGORIES)
+      return findCategory(tx, await insertRow(tx, categoryTable, { ...values }))
+    })
   return create().catch(throwRefusal)
 }
 
@@ -71,35 +85,60 @@ export async function updateCategory(
 ): Promise<Category> {
   mustBeAdmin(viewer)
   const { name = category.name, shortName = category.shortName, description = category.description } = values
-  refuseEmpty({ name, shortName, description })
+  refuseUnusable({ name, shortName, description })
   const update = () =>
     db.write(async (tx) => {
+      noteChanged(tx, CATEGORIES)
       await updateRow(tx, categoryTable, category.id, { ...values })
       return findCategory(tx, category.id)
     })
   return update().catch(throwRefusal)
 }
 
-/** @throws InvalidError while projects are in the category, and for the last one: every project needs one. */
-export async function deleteCategory(db: RequestDb, viewer: MaybeViewer, id: number): Promise<void> {
+/**
+ * Removes a category.
+ *
+ * @param moveTo the category that its projects go to, in the same transaction.
+ * @throws InvalidError while projects are in it, and for the last one: every project needs one.
+ */
+export async function deleteCategory(
+  db: RequestDb,
+  viewer: MaybeViewer,
+  id: number,
+  moveTo?: number,
+): Promise<void> {
   mustBeAdmin(viewer)
   const remove = () =>
     db.write(async (tx) => {
       if (await isOnlyCategory(tx, id)) throw new InvalidError('The last category stays.')
+      if (moveTo !== undefined) await moveToCategory(tx, id, (await findCategory(tx, moveTo)).id)
+      noteChanged(tx, CATEGORIES)
       if (!(await deleteRow(tx, categoryTable, id))) throw new NotFoundError('category', id)
     })
   await remove().catch(throwRefusal)
 }
 
-function refuseEmpty({ name, shortName, description }: CategoryValues): void {
-  if (![name, shortName, description].every((text) => text?.trim()))
-    throw new InvalidError('A category needs a name, a short name and a description.')
+const MISSING = 'A category needs a name, a short name and a description.'
+const TAKEN = 'Another category has this name or short name.'
+
+/** What stands where a category's short name would: below /project/category/. */
+const RESERVED_SHORT_NAMES = new Set(['featured', 'draft', 'historical_contributions', 'page', '.', '..'])
+
+function refuseUnusable({ name, shortName, description }: CategoryValues): void {
+  const missing = Object.entries({ name, shortName, description }).filter(([, text]) => !text?.trim())
+  if (missing.length > 0)
+    throw new InvalidError(MISSING, Object.fromEntries(missing.map(([field]) => [field, MISSING])))
+  if (RESERVED_SHORT_NAMES.has(shortName?.trim().toLowerCase() ?? '')) {
+    const message = 'This short name is one of the site’s own addresses. Choose another one.'
+    throw new InvalidError(message, { shortName: message })
+  }
 }
 
 /** Says in our words what the database refused. */
 function throwRefusal(error: unknown): never {
-  if (violatedUnique(error) !== undefined)
-    throw new InvalidError('Another category has this name or short name.')
+  const constraint = violatedUnique(error)
+  if (constraint !== undefined)
+    throw new InvalidError(TAKEN, { [constraint === 'category_name_key' ? 'name' : 'shortName']: TAKEN })
   if (violatedForeignKey(error) !== undefined)
     throw new InvalidError('There are projects in this category: move them first.')
   throw error

@@ -52,7 +52,8 @@ export interface ProjectTotals {
   lastActivity: string | null
 }
 
-function projects(db: Db) {
+/** Projects, whole. */
+export function selectProjects(db: Db) {
   return db
     .selectFrom('project')
     .select([
@@ -90,11 +91,11 @@ function projects(db: Db) {
 }
 
 export async function findProject(db: Db, id: number): Promise<Project | undefined> {
-  return projects(db).where('id', '=', id).executeTakeFirst()
+  return selectProjects(db).where('id', '=', id).executeTakeFirst()
 }
 
 export async function findProjectByShortName(db: Db, shortName: string): Promise<Project | undefined> {
-  return projects(db).where('short_name', '=', shortName).executeTakeFirst()
+  return selectProjects(db).where('short_name', '=', shortName).executeTakeFirst()
 }
 
 /** What remembered values are made of: published projects as lists show them, and the figures of any of them. */
@@ -122,14 +123,38 @@ export interface ProjectPage {
 
 /** Published projects, newest first. */
 export async function listPublished(db: Db, page: ProjectPage): Promise<Project[]> {
-  let query = projects(db).where('published', '=', true).orderBy('id', 'desc').limit(page.limit)
+  let query = selectProjects(db).where('published', '=', true).orderBy('id', 'desc').limit(page.limit)
   if (page.before !== undefined) query = query.where('id', '<', page.before)
   return query.execute()
 }
 
+/** Features a project or ends that; false when that is so already. */
+export async function markFeatured(tx: Tx, id: number, featured: boolean): Promise<boolean> {
+  const marked = await tx
+    .updateTable('project')
+    .set({ featured, updated: sql`now()` })
+    .where('id', '=', id)
+    .where('featured', '!=', featured)
+    .returning(['short_name as shortName', 'published'])
+    .executeTakeFirst()
+  if (marked) noteProject(tx, marked)
+  return marked !== undefined
+}
+
+/** Moves all projects of a category to another one. */
+export async function moveToCategory(tx: Tx, from: number, to: number): Promise<void> {
+  const moved = await tx
+    .updateTable('project')
+    .set({ category_id: to, updated: sql`now()` })
+    .where('category_id', '=', from)
+    .returning(['short_name as shortName', 'published'])
+    .execute()
+  for (const project of moved) noteProject(tx, project)
+}
+
 /** Published projects that still have a place to fill: featured first, then the least complete. */
 export async function listWithOpenTasks(db: Db, limit: number, exceptId = 0): Promise<Project[]> {
-  return projects(db)
+  return selectProjects(db)
     .where('published', '=', true)
     .where('id', '!=', exceptId)
     .where('presenter_version_id', 'is not', null)
@@ -143,7 +168,7 @@ export async function listWithOpenTasks(db: Db, limit: number, exceptId = 0): Pr
 
 /** Published projects whose tasks are all done, the latest first. */
 export async function listCompleted(db: Db, limit: number): Promise<Project[]> {
-  return projects(db)
+  return selectProjects(db)
     .where('published', '=', true)
     .where(
       sql<boolean>`exists (select from project_total t where t.project_id = project.id
@@ -156,7 +181,7 @@ export async function listCompleted(db: Db, limit: number): Promise<Project[]> {
 
 /** The projects that a person owns, newest first. */
 export async function listOwned(db: Db, userId: number): Promise<Project[]> {
-  return projects(db)
+  return selectProjects(db)
     .where(sql<boolean>`id in (select project_id from project_owner where user_id = ${userId})`)
     .orderBy('id', 'desc')
     .limit(200)

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
-import { ForbiddenError, InvalidError, NotFoundError, refusal } from '../../lib/errors.ts'
+import { AppError, ForbiddenError, InvalidError, NotFoundError, refusal } from '../../lib/errors.ts'
 import { fieldErrors } from '../../lib/field-errors.ts'
 import { FRAME_PERMISSIONS } from '../../lib/frame-permissions.ts'
 import { LICENCES, findLicence } from '../../lib/licences.ts'
@@ -15,6 +15,9 @@ import { currentRequestId } from '../../platform/request-context.ts'
 import type { Json, JsonObject } from '../../platform/schema.ts'
 import { randomToken } from '../../platform/sealing.ts'
 import type { Sealer } from '../../platform/sealing.ts'
+import { mustBeAdmin } from '../users/user-policy.ts'
+import { countGallery, listGallery } from './gallery-repository.ts'
+import type { GalleryFilter, GalleryPage } from './gallery-repository.ts'
 import { mayEditProject, mayReadProject } from './project-policy.ts'
 import type { MaybeViewer, ProjectViewer } from './project-policy.ts'
 import {
@@ -30,6 +33,7 @@ import {
   listOwned,
   listPublished,
   listWithOpenTasks,
+  markFeatured,
   markPublished,
   raiseEpoch,
   resetDraft,
@@ -40,7 +44,15 @@ import {
 import type { Project, ProjectChanges, ProjectPage, ProjectTotals } from './project-repository.ts'
 
 export type { Project, ProjectChanges, ProjectTotals } from './project-repository.ts'
-export { PROJECT_FIGURES, PROJECT_LIST, noteProject, projectThing } from './project-repository.ts'
+export { GALLERY_ORDERS } from './gallery-repository.ts'
+export type { GalleryFilter, GalleryOrder } from './gallery-repository.ts'
+export {
+  PROJECT_FIGURES,
+  PROJECT_LIST,
+  moveToCategory,
+  noteProject,
+  projectThing,
+} from './project-repository.ts'
 
 /** First path segments below /project/ that are pages, and a name that PyBossa's browser library cannot live with. */
 const RESERVED_SHORT_NAMES = new Set([
@@ -496,6 +508,55 @@ export async function getTotals(db: RequestDb, projectId: number): Promise<Proje
 
 export async function listPublishedProjects(db: RequestDb, page: ProjectPage): Promise<ProjectWithTotals[]> {
   return withTotals(db, await db.read((reader) => listPublished(reader, page)))
+}
+
+/** A page of published projects of a kind, and how many there are of it. */
+export async function listProjectGallery(
+  db: RequestDb,
+  filter: GalleryFilter,
+  page: GalleryPage,
+): Promise<{ projects: ProjectWithTotals[]; total: number }> {
+  const [found, total] = await Promise.all([
+    db.read((reader) => listGallery(reader, filter, page)),
+    db.read((reader) => countGallery(reader, filter)),
+  ])
+  return { projects: await withTotals(db, found), total }
+}
+
+/** A project is featured, or is not, as somebody wants it to be. */
+export class FeaturedAlreadyError extends AppError {
+  constructor(projectId: number, featured: boolean) {
+    // PyBossa's words.
+    super('conflict', `Project.id ${projectId} ${featured ? 'already' : 'is not'} featured`)
+  }
+}
+
+/**
+ * Features a project, or ends that; the audit log tells who did.
+ *
+ * @throws NotFoundError; FeaturedAlreadyError; InvalidError for a draft; UnauthenticatedError or ForbiddenError for others
+ *   than admins.
+ */
+export async function featureProject(
+  db: RequestDb,
+  viewer: MaybeViewer,
+  id: number,
+  featured: boolean,
+): Promise<Project> {
+  const admin = mustBeAdmin(viewer)
+  return db.write(async (tx) => {
+    const project = await findProject(tx, id)
+    if (!project) throw new NotFoundError('project', id)
+    if (featured && !project.published)
+      throw new InvalidError('A draft cannot be featured: nobody else sees it. Its owner publishes it first.')
+    if (!(await markFeatured(tx, id, featured))) throw new FeaturedAlreadyError(id, featured)
+    await insertChanges(
+      tx,
+      { projectId: id, userId: admin.id, caller: 'web', requestId: currentRequestId() },
+      [{ attribute: 'featured', before: !featured, after: featured }],
+    )
+    return { ...project, featured }
+  })
 }
 
 /** Projects that need hands now. */

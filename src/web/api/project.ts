@@ -138,7 +138,7 @@ export function projectOperations(app: App): Operation[] {
         await deleteProject(ctx.state.db, ctx.state.viewer, project)
       },
 
-      show: (ctx, projects) => shown(app, ctx, projects),
+      show: (ctx, projects) => projectRecords(app, ctx, projects),
     }),
     {
       method: 'get',
@@ -148,7 +148,7 @@ export function projectOperations(app: App): Operation[] {
       async handle(ctx) {
         const { db, viewer } = ctx.state
         const project = await getProjectByShortName(db, viewer, nameOf(ctx, 'shortName'))
-        const [object = {}] = await shown(app, ctx, [project])
+        const [object = {}] = await projectRecords(app, ctx, [project])
         ctx.body = { ...object, ...linksOf(app, PROJECT, object) }
       },
     },
@@ -232,7 +232,7 @@ function splitInfo(
 }
 
 /** Projects in the API's shape, as much of them as the caller may see. */
-async function shown(
+export async function projectRecords(
   app: App,
   ctx: Context,
   projects: readonly Project[],

@@ -6,6 +6,8 @@ import type { ApiDocument } from '../api/openapi.ts'
 import { accountDataRoutes } from './account-data.ts'
 import { accountRoutes } from './account.ts'
 import { addressRoutes } from './address.ts'
+import { adminCategoryRoutes } from './admin-categories.ts'
+import { adminFeaturedRoutes } from './admin-featured.ts'
 import { adminJobRoutes } from './admin-jobs.ts'
 import { adminMailRoutes } from './admin-mail.ts'
 import { apiHelpRoutes } from './api-help.ts'
@@ -13,6 +15,7 @@ import { contributeRoutes } from './contribute.ts'
 import { exportBucketRoutes } from './export-bucket.ts'
 import { exportRoutes } from './exports.ts'
 import { fieldGuideRoutes } from './field-guide.ts'
+import { galleryRoutes } from './gallery.ts'
 import { helpingMaterialRoutes } from './helping-materials.ts'
 import { autoImportRoutes } from './auto-imports.ts'
 import { importRoutes } from './imports.ts'
@@ -53,9 +56,12 @@ export function pageRoutes(app: App, views: Views, document: ApiDocument): Route
     mailRoutes(app, views),
     // Behind the others of /account: a name stands where they have a word.
     accountDataRoutes(app, views),
+    adminCategoryRoutes(app, views),
+    adminFeaturedRoutes(app, views),
     adminJobRoutes(app, views),
     adminMailRoutes(app, views),
     jobBoardRoutes(app),
+    galleryRoutes(views, readyPages),
     projectRoutes(app, views, readyPages),
     statisticsRoutes(app, views, readyPages),
     newsletterRoutes(app, views),

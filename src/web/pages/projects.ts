@@ -1,6 +1,7 @@
 import { Router } from '@koa/router'
 import { mayEditProject } from '../../domain/projects/project-policy.ts'
 import type { MaybeViewer } from '../../domain/projects/project-policy.ts'
+import { CATEGORIES, listAllCategories } from '../../domain/categories/category-service.ts'
 import {
   PROJECT_FIGURES,
   PROJECT_LIST,
@@ -31,6 +32,7 @@ import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import { orShowAgain } from './form-view.ts'
 import type { FormView } from './form-view.ts'
+import { galleryTabs } from './gallery.ts'
 import { projectCard, projectUrl, safeDescription } from './project-card.ts'
 import type { ReadyPages } from './ready-pages.ts'
 
@@ -66,13 +68,15 @@ export function projectRoutes(app: App, views: Views, readyPages: ReadyPages): R
     const page = await readyPages({
       name: 'project-list',
       key: String(before ?? 'first'),
-      of: [PROJECT_LIST, PROJECT_FIGURES],
+      of: [PROJECT_LIST, PROJECT_FIGURES, CATEGORIES],
       async make(db) {
         const found = await listPublishedProjects(db, { before, limit: PER_PAGE + 1 })
         const shown = found.slice(0, PER_PAGE)
         const last = shown.at(-1)
         const nextUrl = found.length > PER_PAGE && last ? `/project/?before=${last.project.id}` : null
-        return { template: 'pages/projects/list.html', view: { projects: shown.map(projectCard), nextUrl } }
+        const categories = galleryTabs(await listAllCategories(db))
+        const view = { projects: shown.map(projectCard), categories, nextUrl }
+        return { template: 'pages/projects/list.html', view }
       },
     })
     if (page) views.renderFragment(ctx, page.fragment)
@@ -162,9 +166,11 @@ export function projectRoutes(app: App, views: Views, readyPages: ReadyPages): R
     views.render(ctx, 'pages/projects/secret-key.html', { project: projectCard(owned), newKey })
   })
 
-  function showSettings(ctx: Context, owned: ProjectWithTotals, form: FormView) {
+  async function showSettings(ctx: Context, owned: ProjectWithTotals, form: FormView) {
+    const categories = await listAllCategories(ctx.state.db)
     views.render(ctx, 'pages/projects/settings.html', {
       project: projectCard(owned),
+      categories: categories.map(({ id, name }) => ({ value: String(id), label: name })),
       form,
       licences: LICENCES.map(({ id, title }) => ({ value: id, label: title })),
     })
@@ -172,12 +178,21 @@ export function projectRoutes(app: App, views: Views, readyPages: ReadyPages): R
 
   router.get('/:shortName/update', async (ctx) => {
     const owned = await ownedProjectOf(ctx)
-    const { name, description, longDescription, allowAnonymousContributors, webhook, licence } = owned.project
-    showSettings(ctx, owned, {
+    const {
+      name,
+      description,
+      longDescription,
+      categoryId,
+      allowAnonymousContributors,
+      webhook,
+      licence,
+    } = owned.project
+    await showSettings(ctx, owned, {
       values: {
         name,
         description,
         longDescription: longDescription ?? '',
+        categoryId: String(categoryId),
         allowAnonymousContributors,
         webhook: webhook ?? '',
         licence: licence ?? '',
@@ -190,10 +205,9 @@ export function projectRoutes(app: App, views: Views, readyPages: ReadyPages): R
     const owned = await ownedProjectOf(ctx)
     const values = await readForm(ctx)
     const { name = '', description = '', longDescription = '' } = values
-    const again = (form: FormView) => {
-      showSettings(ctx, owned, form)
-    }
+    const again = (form: FormView) => showSettings(ctx, owned, form)
     await orShowAgain(ctx, values, again, async () => {
+      const category = values['categoryId'] ?? values['category_id']
       const changes = {
         name,
         description,
@@ -201,6 +215,8 @@ export function projectRoutes(app: App, views: Views, readyPages: ReadyPages): R
         // A checkbox says on, JSON says true.
         allowAnonymousContributors: /^(on|true)$/.test(values['allowAnonymousContributors'] ?? ''),
         ...(values['licence'] === undefined ? {} : { licence: values['licence'] || null }),
+        // A number that is none of a category's is refused like one that is gone.
+        ...(category === undefined ? {} : { categoryId: /^\d{1,15}$/.test(category) ? Number(category) : 0 }),
         ...(values['webhook'] === undefined ? {} : { webhook: parseWebhook(values['webhook']) }),
       }
       await updateProject(ctx.state.db, ctx.state.viewer, owned.project, changes, 'web')

@@ -4,11 +4,15 @@ import {
   PROJECT_LIST,
   listCompletedProjects,
   listOpenProjects,
+  listProjectGallery,
 } from '../../domain/projects/project-service.ts'
 import type { RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
 import { projectCard } from './project-card.ts'
 import type { ReadyPages } from './ready-pages.ts'
+
+/** Projects of each kind on the home page. */
+const SHOWN = 3
 
 /** Home and the pages about the site. */
 export function siteRoutes(views: Views, readyPages: ReadyPages): Router<RequestState> {
@@ -21,9 +25,21 @@ export function siteRoutes(views: Views, readyPages: ReadyPages): Router<Request
       key: isMember ? 'member' : 'visitor',
       of: [PROJECT_LIST, PROJECT_FIGURES],
       async make(db) {
-        const [open, done] = await Promise.all([listOpenProjects(db, 3), listCompletedProjects(db, 3)])
-        const cards = open.map(projectCard)
-        const view = { open: cards, done: done.map(projectCard), first: cards[0] ?? null, isMember }
+        const [featured, open, done] = await Promise.all([
+          listProjectGallery(db, { isFeatured: true }, { limit: SHOWN, offset: 0 }),
+          listOpenProjects(db, 2 * SHOWN),
+          listCompletedProjects(db, SHOWN),
+        ])
+        const chosen = featured.projects.map(projectCard)
+        const others = open.map(projectCard).filter(({ id }) => chosen.every((card) => card.id !== id))
+        const view = {
+          featured: chosen,
+          hasMoreFeatured: featured.total > chosen.length,
+          open: others.slice(0, SHOWN),
+          done: done.map(projectCard),
+          first: open.map(projectCard)[0] ?? null,
+          isMember,
+        }
         return { template: 'pages/home/index.html', view }
       },
     })

@@ -98,7 +98,7 @@ test('a link opens for its own account alone, and ends with the password or when
     await asked.expect(403, /for another account/)
   await site.http.get(path).expect(302)
   await user.http.get('/account/email/confirm').expect(403)
-  await user.http.get(`${path.slice(0, -4)}`).expect(403)
+  await user.http.get(path.slice(0, -4)).expect(403)
 
   await rowsOf(site, 'update user_account set email = $1 where id = $2', [to, stranger.id])
   await waitForReplica()
