@@ -99,6 +99,24 @@ export function createMemory(cache: Cache, prefix: string, log: Logger): Memory 
   const flights = new Map<string, Promise<Found<object | undefined>>>()
   const lookups = new Map<string, Lookups>()
   const markOf = (thing: string) => `${prefix}:changed:${thing}`
+  /** The marks of what has changed while there was no master, which a replica does not know of. */
+  const untold = new Map<string, string>()
+
+  /** Writes marks, those first that could not be written before. */
+  async function tell(marks: ReadonlyMap<string, string>): Promise<void> {
+    const all = new Map([...untold, ...marks])
+    if (all.size === 0) return
+    for (const [name, mark] of marks) untold.set(name, mark)
+    const told = await cache.ask(async (redis) => {
+      const writes = redis.pipeline()
+      for (const [name, mark] of all) writes.set(name, mark, 'EX', MARK_SECONDS)
+      const replies = await writes.exec()
+      const failure = replies?.find(([error]) => error)?.[0]
+      if (failure) throw failure
+      return true
+    })
+    if (told) for (const [name, mark] of all) if (untold.get(name) === mark) untold.delete(name)
+  }
 
   async function read<T>({ name, marks }: Making<T>, from: 'ask' | 'look'): Promise<Looked<T> | 'away'> {
     const texts = await cache[from]((redis) => redis.mget(name, ...marks))
@@ -160,6 +178,8 @@ export function createMemory(cache: Cache, prefix: string, log: Logger): Memory 
   }
 
   async function find<T extends object | undefined>(making: Making<T>): Promise<Found<T>> {
+    if (untold.size > 0) await tell(new Map())
+    if (making.marks.some((mark) => untold.has(mark))) return makeAlone(making)
     const looked = await read(making, 'look')
     if (looked === 'away') return makeAlone(making)
     const { kept, of } = looked
@@ -222,11 +242,7 @@ export function createMemory(cache: Cache, prefix: string, log: Logger): Memory 
       flights.clear()
       own.clear()
       const mark = `${randomUUID()}@${position}`
-      await cache.ask((redis) => {
-        const all = redis.pipeline()
-        for (const thing of things) all.set(markOf(thing), mark, 'EX', MARK_SECONDS)
-        return all.exec()
-      })
+      await tell(new Map(things.map((thing) => [markOf(thing), mark])))
     },
   }
 }

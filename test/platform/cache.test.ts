@@ -231,6 +231,36 @@ test('while there is no master, values are read from the replica on this host', 
   assert.deepEqual(await memory.get(FIGURE, 'y', make), { number: 2 })
 })
 
+test('what changes while there is no master is told as soon as there is one', async (t) => {
+  const group = await startRedisGroup()
+  const reads = { kind: 'address', url: `redis://127.0.0.1:${group.replicaPort}` } as const
+  const [near, far] = await Promise.all([
+    createCache(group.endpoint, log, reads),
+    createCache(group.endpoint, log),
+  ])
+  t.after(async () => {
+    await Promise.all([near.close(), far.close()])
+    await group.end()
+  })
+  const [one, other] = [createMemory(near, 'p', log), createMemory(far, 'p', log)]
+  const give = (memory: Memory, state: string) =>
+    memory.get(FIGURE, 'x', () => Promise.resolve({ state }), ['a'])
+  await give(one, 'before')
+  while ((await near.look((redis) => redis.exists('p:figure-1:x'))) !== 1) continue
+
+  const old = await group.masterPort()
+  await group.killMaster()
+  await one.changed(['a'])
+  assert.deepEqual(await give(one, 'meanwhile'), { state: 'meanwhile' }, 'the replica’s is old')
+  await group.untilMasterIsNot(old)
+  while ((await far.ask((redis) => redis.set('b', '2'))) !== 'OK')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  while ((await near.ask((redis) => redis.set('b', '2'))) !== 'OK')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  await give(one, 'after')
+  assert.deepEqual(await give(other, 'after'), { state: 'after' })
+})
+
 for (const [fault, wound] of [
   ['killed', 'killMaster'],
   ['silent', 'freezeMaster'],

@@ -56,6 +56,16 @@ export async function listLeaders(
     .execute()
 }
 
+/** As of when the ranks of a period hold; null while nobody is ranked. */
+export async function findRanked(db: Db, period: Period): Promise<string | null> {
+  const { ranked } = await db
+    .selectFrom('leader')
+    .select((select) => select.fn.max('ranked').as('ranked'))
+    .where('period', '=', period)
+    .executeTakeFirstOrThrow()
+  return ranked
+}
+
 /** A person's rank; undefined for who is not among those ranked. */
 export async function findRank(db: Db, period: Period, userId: number): Promise<number | undefined> {
   const row = await db

@@ -1,6 +1,6 @@
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
-import { LEADERS, PERIODS, findRank, listLeaders } from './leader-repository.ts'
+import { LEADERS, PERIODS, findRank, findRanked, listLeaders } from './leader-repository.ts'
 import type { Leader, Period } from './leader-repository.ts'
 
 export { LEADERS, PERIODS } from './leader-repository.ts'
@@ -15,8 +15,16 @@ export function isPeriod(text: string): text is Period {
   return PERIODS.some((period) => period === text)
 }
 
-export async function listFirst(db: RequestDb, period: Period): Promise<Leader[]> {
-  return db.read((reader) => listLeaders(reader, period, { from: 1, to: SHOWN }))
+/** The first of a period, and as of when they are; null while nobody is ranked. */
+export async function listFirst(
+  db: RequestDb,
+  period: Period,
+): Promise<{ leaders: Leader[]; asOf: string | null }> {
+  const [leaders, asOf] = await Promise.all([
+    db.read((reader) => listLeaders(reader, period, { from: 1, to: SHOWN })),
+    db.read((reader) => findRanked(reader, period)),
+  ])
+  return { leaders, asOf }
 }
 
 /** A person among their neighbours, for who is not among the first. */

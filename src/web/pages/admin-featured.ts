@@ -59,10 +59,10 @@ export function adminFeaturedRoutes(app: App, views: Views): Router<RequestState
   })
 
   // PyBossa's own: for programs, which get the project.
-  router.post('/:id', (ctx) => answer(ctx, true))
-  router.delete('/:id', (ctx) => answer(ctx, false))
+  router.post('/:id', (ctx) => reply(ctx, true))
+  router.delete('/:id', (ctx) => reply(ctx, false))
 
-  async function answer(ctx: Context, featured: boolean): Promise<void> {
+  async function reply(ctx: Context, featured: boolean): Promise<void> {
     const { db, viewer } = ctx.state
     mustBeAdmin(viewer)
     ctx.set('Cache-Control', 'private, no-store')

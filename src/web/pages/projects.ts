@@ -238,6 +238,8 @@ async function projectView(db: RequestDb, viewer: MaybeViewer, project: Project)
       licence: findLicence(project.licence) ?? null,
       ownerName: owner.fullName,
     },
+    // A kept page may be shown for long while there is no server to keep a newer one.
+    asOf: new Date().toISOString(),
     mayEdit: mayEditProject(viewer, project),
     canStart: project.presenterVersionId !== null && totals.nTasks > totals.nCompletedTasks,
     missing: missingIn(project, totals),

@@ -9,7 +9,7 @@ import {
   getSiteGraphs,
 } from '../../domain/statistics/graph-service.ts'
 import { LEADERS, PERIODS, getOwnRank, isPeriod, listFirst } from '../../domain/statistics/leader-service.ts'
-import type { Period } from '../../domain/statistics/leader-service.ts'
+import type { Leader, Period } from '../../domain/statistics/leader-service.ts'
 import type { Context, RequestState } from '../../http/state.ts'
 import type { View, Views } from '../../http/views.ts'
 import { NotFoundError } from '../../lib/errors.ts'
@@ -96,12 +96,13 @@ export function statisticsRoutes(app: App, views: Views, readyPages: ReadyPages)
 const LEADERBOARD = 'pages/site/leaderboard.html'
 
 interface Leaders extends View {
-  leaders: Awaited<ReturnType<typeof listFirst>>
+  leaders: Leader[]
+  asOf: string | null
 }
 
 async function leaders(db: RequestDb, shown: Period): Promise<Leaders> {
   return {
-    leaders: await listFirst(db, shown),
+    ...(await listFirst(db, shown)),
     periods: PERIODS.map((period) => ({
       period,
       url: period === 'all' ? '/leaderboard/' : `/leaderboard/?period=${period}`,

@@ -8,9 +8,11 @@ import type { App } from '../../../src/platform/app.ts'
 import { loadConfig } from '../../../src/platform/config.ts'
 import { createServer } from '../../../src/web/server.ts'
 import { startTestApp } from '../../support/app.ts'
-import { draftProject, externalContributor, publishedProject } from '../../support/builders.ts'
+import { draftProject, externalContributor, publishedProject, rowsOf } from '../../support/builders.ts'
 import { untilFileEnds } from '../../support/file-ending.ts'
 import { eventually } from '../../support/jobs.ts'
+import { startRedisGroup } from '../../support/sentinels.ts'
+import { waitForReplica } from '../../support/servers.ts'
 
 const end = untilFileEnds()
 const site = await startTestApp(end)
@@ -143,6 +145,40 @@ test('answers show once they are added up, for a busy project at most every quar
     await quicker.fold()
     return (await shown()) === '4'
   })
+})
+
+test('while the cache has no master, figures and leaderboards are shown from its replica, with their age', async (t) => {
+  const group = await startRedisGroup()
+  const reads = { REDIS_CACHE_READ_URL: `redis://127.0.0.1:${group.replicaPort}` }
+  const there = await startTestApp(t, { ...group.cache, ...reads, LOG_LEVEL: 'silent' })
+  t.after(() => group.end())
+  const someone = await there.user()
+  const { shortName } = await publishedProject(there, someone)
+  await rowsOf(
+    there,
+    `insert into leader (period, rank, user_id, n_runs, ranked) values ('all', 1, $1, 9, '2026-01-02T03:04:00Z')`,
+    [someone.id],
+  )
+  await waitForReplica()
+  const paths = [`/project/${shortName}/`, '/leaderboard/', '/stats/', `/project/${shortName}/stats`]
+  const before = new Map<string, string>()
+  for (const path of paths) before.set(path, (await there.http.get(path).expect(200)).text)
+  for (const path of paths.slice(0, 3)) assert.match(before.get(path) ?? '', /As of \w+ \d+, 20\d\d/)
+  assert.match(before.get('/leaderboard/') ?? '', /As of Jan 2, 2026/)
+  const { prefix } = there.app.config.redis
+  await eventually(async () => {
+    const kept = await there.app.cache.look((redis) => redis.keys(`${prefix}:page-*`))
+    return (kept ?? []).filter((key) => !key.includes(':making:')).length >= paths.length
+  })
+
+  await group.killMaster()
+  const queries = await queriesOf(there.app, async () => {
+    for (const path of paths)
+      assert.equal((await there.http.get(path).expect(200)).text, before.get(path), path)
+  })
+  assert.equal(queries, 0)
+  const json = await there.http.get('/leaderboard/').query({ response_format: 'json' }).expect(200)
+  assert.match(String((json.body as { asOf: string }).asOf), /^2026-01-02T03:04:00/)
 })
 
 test('whoever works on templates sees them as they are', async (t) => {
