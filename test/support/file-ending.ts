@@ -20,3 +20,12 @@ export function untilFileEnds(): Ending {
     },
   }
 }
+
+/** What was started last ends first; the test runner itself ends things in the order in which they were started. */
+export function lastFirst(t: Ending): Ending {
+  const endings: (() => unknown)[] = []
+  t.after(async () => {
+    for (const end of endings.reverse()) await end()
+  })
+  return { after: (end) => endings.push(end) }
+}

@@ -23,6 +23,7 @@ import { startJobs } from '../../src/platform/job-runner.ts'
 import type { JobName } from '../../src/platform/queue.ts'
 import { startLoop } from '../../src/platform/loop.ts'
 import type { Json } from '../../src/platform/schema.ts'
+import { lastFirst } from './file-ending.ts'
 import { createTestDatabase, testRedis } from './servers.ts'
 import type { Ending } from './servers.ts'
 
@@ -36,15 +37,6 @@ export interface JobApp extends Ending {
   sql(statement: string, values?: unknown[]): Promise<Record<string, unknown>[]>
   /** Runs a statement as the owner of the schema. */
   asMigrator(statement: string): Promise<void>
-}
-
-/** What was started last ends first; the test runner itself ends things in the order in which they were started. */
-function lastFirst(t: Ending): Ending {
-  const endings: (() => unknown)[] = []
-  t.after(async () => {
-    for (const end of endings.reverse()) await end()
-  })
-  return { after: (end) => endings.push(end) }
 }
 
 /** The parts of a process without its web server, on a database (with replica) and a Redis prefix of its own. */

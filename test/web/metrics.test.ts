@@ -41,6 +41,16 @@ test('metrics tell how often the cache had what was asked for, and how full the 
   assert.ok(metrics.has('process_cpu_seconds_total'))
 })
 
+test('metrics tell where reads went, how far the replica is behind, and whether the primary is there', async () => {
+  const owner = await site.user()
+  await owner.http.get('/account/profile').expect(200)
+  const metrics = await metricsOf(site)
+  assert.ok((metrics.get('manyhands_database_reads_total{route="replica"}') ?? 0) > 0)
+  assert.ok((metrics.get('manyhands_database_reads_total{route="primary: must be true"}') ?? 0) > 0)
+  assert.ok((metrics.get('manyhands_database_replica_lag_seconds') ?? -1) >= 0)
+  assert.equal(metrics.get('manyhands_database_primary_up'), 1)
+})
+
 test('metrics tell how long jobs wait, how many failed, and when one was done last', async () => {
   await rowsOf(
     site,
