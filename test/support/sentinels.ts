@@ -16,13 +16,12 @@ import type { ProcessIdentity } from '../../src/bin/local/os-process.ts'
 import { findRedis } from '../../src/bin/local/redis.ts'
 import type { RedisProgram } from '../../src/bin/local/redis.ts'
 import type { RedisEndpoint } from '../../src/platform/config.ts'
+import { renderRole } from './rendered.ts'
 import { cacheFolder } from './servers.ts'
 
 /** What the sentinels of these tests call the master. */
 const MASTER = 'm'
-const DOWN_AFTER_MS = 2_000
-
-/** A master, two replicas and three sentinels on loopback, with the times of production. */
+/** A master, two replicas and three sentinels on loopback, with the configuration that Ansible installs. */
 export interface RedisGroup {
   /** Where a replica of the first master listens. */
   readonly replicaPort: number
@@ -59,23 +58,27 @@ export async function startRedisGroup(): Promise<RedisGroup> {
   const folder = mkdtempSync(join(tmpdir(), 'mh-sentinel-'))
   const program = await findRedis(cacheFolder())
   const nodes: Node[] = []
-  const start = async (name: string, lines: (port: number) => string[], args: string[] = []) => {
-    const node = await startNode(program, join(folder, name), lines, args)
+  const start = async (
+    name: string,
+    settings: (port: number, folder: string) => string,
+    args: string[] = [],
+  ) => {
+    const node = await startNode(program, join(folder, name), settings, args)
     nodes.push(node)
     return node
   }
 
-  const data = ['save ""', 'appendonly no', 'repl-diskless-sync-delay 0']
-  const first = await start('a', () => data)
-  const follow = [...data, `replicaof 127.0.0.1 ${first.port}`]
-  const [replica] = await Promise.all([start('b', () => follow), start('c', () => follow)])
-  const watch = [
-    `sentinel monitor ${MASTER} 127.0.0.1 ${first.port} 2`,
-    `sentinel down-after-milliseconds ${MASTER} ${DOWN_AFTER_MS}`,
-    `sentinel failover-timeout ${MASTER} 10000`,
-    `sentinel parallel-syncs ${MASTER} 1`,
-  ]
-  const sentinels = await Promise.all(['x', 'y', 'z'].map((name) => start(name, () => watch, ['--sentinel'])))
+  const first = await start('a', (port, dir) => redisConf(port, dir))
+  const follow = (port: number, dir: string) => redisConf(port, dir, `replicaof 127.0.0.1 ${first.port}`)
+  const [replica] = await Promise.all([start('b', follow), start('c', follow)])
+  const watch = (port: number, dir: string) =>
+    renderRole('sentinel', 'sentinel.conf.j2', {
+      sentinel_port: port,
+      sentinel_folder: dir,
+      sentinel_log_file: '',
+      sentinel_masters: [{ name: MASTER, address: '127.0.0.1', port: first.port }],
+    })
+  const sentinels = await Promise.all(['x', 'y', 'z'].map((name) => start(name, watch, ['--sentinel'])))
   const ports = sentinels.map(({ port }) => port)
   await untilKnown(ports)
 
@@ -143,14 +146,13 @@ export async function startRedisGroup(): Promise<RedisGroup> {
 async function startNode(
   program: RedisProgram,
   folder: string,
-  lines: (port: number) => string[],
+  settings: (port: number, folder: string) => string,
   args: string[],
 ): Promise<Node> {
   const port = await freePort()
   mkdirSync(folder, { recursive: true })
   const conf = join(folder, 'redis.conf')
-  const common = ['bind 127.0.0.1', `port ${port}`, `dir ${folder}`, 'protected-mode no']
-  writeFileSync(conf, [...common, ...lines(port), ''].join('\n'))
+  writeFileSync(conf, settings(port, folder))
   const logFile = join(folder, 'redis.log')
   const launch = async () => {
     const { pid } = spawnServer({
@@ -168,6 +170,12 @@ async function startNode(
     return identity
   }
   return { port, identity: await launch(), launch }
+}
+
+function redisConf(port: number, folder: string, ...more: string[]): string {
+  const own = ['bind 127.0.0.1', `port ${port}`, `dir ${folder}`, 'protected-mode no']
+  const data = ['save ""', 'appendonly no', 'repl-diskless-sync-delay 0']
+  return [...own, ...data, ...more, ''].join('\n')
 }
 
 async function untilKnown(ports: readonly number[]): Promise<void> {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { Linter } from 'eslint'
 import type { Rule } from 'eslint'
 import tseslint from 'typescript-eslint'
-import { noSql, noUnwantedComments, vocabulary } from './lint-rules.ts'
+import { noSessionState, noSql, noUnwantedComments, vocabulary } from './lint-rules.ts'
 
 /** The messages for a piece of TypeScript under one rule. */
 function lint(rule: Rule.RuleModule, code: string, { file = 'task.ts', options = {} } = {}): string[] {
@@ -92,6 +92,35 @@ test('sentences and other words that begin like SQL are not taken for it', () =>
     'html`<p>select id from task</p>`',
   ]
   for (const code of sentences) assert.deepEqual(lint(noSql, code), [], code)
+})
+
+test('what lasts longer than a transaction is refused, for a pooler gives the connection away', () => {
+  const lasting = [
+    "pool.query({ name: 'by-id', text: 'select 1', values: [] })",
+    "pool.query({ name: 'by-id', text: 'select 1' })",
+    'sql`select pg_advisory_lock(1)`',
+    'sql`select pg_try_advisory_lock(${one})`',
+    "client.query('listen task_completed')",
+    'sql`set statement_timeout = 5`',
+    'sql`set session time zone 0`',
+    "client.query('SET search_path TO public')",
+    "sql`select set_config('statement_timeout', ${String(1)}, false)`",
+    'sql`declare c cursor with hold for select 1`',
+    'sql`prepare one as select 1`',
+    'sql`create temporary table known (id int)`',
+  ]
+  for (const code of lasting) assert.equal(lint(noSessionState, code).length, 1, code)
+  const passing = [
+    'sql`set local statement_timeout = 5`',
+    'sql`set transaction isolation level serializable`',
+    'sql`select pg_advisory_xact_lock(1)`',
+    "sql`select set_config('statement_timeout', ${String(1)}, true)`",
+    'sql`create temporary table known (id int) on commit drop`',
+    "say('Listen to the recording')",
+    "say('Set DATABASE_WRITE_URL to an address')",
+    "row({ name: 'x', text: 'y' })",
+  ]
+  for (const code of passing) assert.deepEqual(lint(noSessionState, code), [], code)
 })
 
 test('comments that put off work or switch off a check are refused', () => {

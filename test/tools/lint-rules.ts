@@ -161,6 +161,50 @@ function textOf(template: TemplateLiteral): string {
   return template.quasis.map((quasi) => quasi.value.cooked ?? '').join('x')
 }
 
+/** What lasts longer than a transaction: a pooler gives the connection to somebody else at its end. */
+const SESSION_STATE =
+  /\bpg_(?:try_)?advisory_(?:lock|unlock)|\bwith\s+hold\b|^\s*(?:un)?listen\s+\w+\s*;?\s*$|^\s*set\s+(?!local\b|transaction\b|constraints\b)(?:session\s+\w|\w+\s*(?:=|\sto\s))|\bset_config\s*\([^()]*(?:\([^()]*\)[^()]*)*,\s*false\s*\)|^\s*(?:prepare|execute|deallocate|discard)\s+\w+\s*(?:$|\(|as\b)|\bcreate\s+temp(?:orary)?\s+table(?![\s\S]*\bon\s+commit\s+drop\b)/i
+
+/** Connections run behind PgBouncer in transaction mode: no statement names, session settings, session locks or listeners. */
+export const noSessionState: Rule.RuleModule = {
+  meta: { type: 'problem', schema: [] },
+  create(context) {
+    const report = (node: Rule.Node) => {
+      context.report({
+        node,
+        message:
+          'A pooler in transaction mode gives the connection to somebody else: use SET LOCAL, pg_advisory_xact_lock, ON COMMIT DROP, and no statement names',
+      })
+    }
+    return {
+      Literal(node) {
+        if (typeof node.value === 'string' && lastsLonger(node.value)) report(node)
+      },
+      TemplateLiteral(node) {
+        if (lastsLonger(textOf(node))) report(node)
+      },
+      ObjectExpression(node) {
+        const keys = node.properties.flatMap((property) =>
+          property.type === 'Property' && property.key.type === 'Identifier' ? [property.key.name] : [],
+        )
+        const isQuery =
+          keys.includes('values') || (node.parent.type === 'CallExpression' && calls(node.parent, 'query'))
+        if (isQuery && keys.includes('name') && keys.includes('text')) report(node)
+      },
+    }
+  },
+}
+
+function lastsLonger(text: string): boolean {
+  const isSentence = /^Set\s/.test(text)
+  return !isSentence && SESSION_STATE.test(text)
+}
+
+function calls({ callee }: { callee: { type: string } }, method: string): boolean {
+  const { property } = callee as { property?: { name?: string } }
+  return property?.name === method
+}
+
 const UNWANTED_COMMENTS = [
   {
     pattern: /\b(?:TODO|FIXME|XXX|HACK)\b/,

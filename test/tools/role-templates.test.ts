@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { renderRole, roleDefaults } from '../support/rendered.ts'
+import type { TemplateValues } from '../support/rendered.ts'
+
+const HOST = { ansible_managed: 'Managed', inventory_hostname: 'app-1', haproxy_name: 'app-1' }
+const databases = [
+  { name: 'a', address: '10.0.0.1', role: 'primary' },
+  { name: 'b', address: '10.0.0.2', role: 'replica' },
+]
+const web = [{ name: 'web-1', address: '10.0.0.3', port: 3001 }]
+
+/** Each template, with values that lead through every branch. */
+const CASES: readonly (readonly [role: string, template: string, values: TemplateValues])[] = [
+  ['haproxy', 'haproxy.cfg.j2', {}],
+  ['haproxy', 'haproxy.cfg.j2', { haproxy_databases: databases, haproxy_web_servers: web }],
+  [
+    'haproxy',
+    'haproxy.cfg.j2',
+    { haproxy_databases: databases, haproxy_has_patroni: false, haproxy_primary_read_share: 20 },
+  ],
+  ['pgbouncer', 'pgbouncer.ini.j2', {}],
+  [
+    'sentinel',
+    'sentinel.conf.j2',
+    { sentinel_masters: [{ name: 'queue', address: '10.0.0.1', port: 6380 }] },
+  ],
+]
+
+test('Jinja2 makes of the templates what our tests make of them', (t) => {
+  const input = CASES.map(([role, template, values]) => [
+    `${role}/templates/${template}`,
+    { ...roleDefaults(role), ...HOST, ...values },
+  ])
+  const script = fileURLToPath(new URL('render_roles.py', import.meta.url))
+  const { status, stdout, stderr } = spawnSync('python3', [script], {
+    input: JSON.stringify(input),
+    encoding: 'utf8',
+  })
+  if (status !== 0 && /No module named/.test(stderr)) {
+    t.skip('Jinja2 is not here: sudo apt-get install python3-jinja2')
+    return
+  }
+  assert.equal(status, 0, stderr)
+  const rendered = JSON.parse(stdout) as string[]
+  for (const [n, [role, template, values]] of CASES.entries())
+    assert.equal(rendered[n], renderRole(role, template, { ...HOST, ...values }), `${role} ${n}`)
+})
