@@ -15,6 +15,7 @@ const ENTRIES = {
   'favicon.svg': 'images/favicon.svg',
   'site.js': 'site/site.ts',
   'resumable-file.js': 'site/resumable-file.ts',
+  'deploy-log.js': 'site/deploy-log.ts',
   'contribute.js': 'contribute/contribute.ts',
   'presenter-preview.js': 'contribute/presenter-preview.ts',
   'field-guide.js': 'contribute/field-guide.ts',

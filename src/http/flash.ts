@@ -1,7 +1,6 @@
 import { z } from 'zod'
-import type { App } from '../platform/app.ts'
 import { setCookie } from './sessions.ts'
-import type { Context, Flash } from './state.ts'
+import type { Context, Flash, Site } from './state.ts'
 import { wantsJson } from './wants-json.ts'
 
 const FlashPayload = z.object({ name: z.string(), values: z.record(z.string(), z.string()) })
@@ -12,12 +11,7 @@ const PURPOSE = 'flash'
 const SECONDS = 60
 
 /** Leaves a sentence for the next page that this browser shows; who asks for JSON gets it in the answer. */
-export function leaveFlash(
-  ctx: Context,
-  app: Pick<App, 'config' | 'sealer'>,
-  name: string,
-  values: Record<string, string> = {},
-): void {
+export function leaveFlash(ctx: Context, app: Site, name: string, values: Record<string, string> = {}): void {
   ctx.state.flash = { name, values }
   if (wantsJson(ctx)) return
   const payload = Buffer.from(JSON.stringify({ name, values })).toString('base64url')
@@ -25,7 +19,7 @@ export function leaveFlash(
 }
 
 /** Takes what was left for this page. A script that fetches a page leaves it for the person. */
-export function takeFlash(ctx: Context, app: Pick<App, 'config' | 'sealer'>): Flash | undefined {
+export function takeFlash(ctx: Context, app: Site): Flash | undefined {
   const cookie = ctx.cookies.get(COOKIE)
   const isPage = ['', 'document'].includes(ctx.get('Sec-Fetch-Dest')) && ctx.method === 'GET'
   if (!cookie || !isPage) return undefined
@@ -35,6 +29,6 @@ export function takeFlash(ctx: Context, app: Pick<App, 'config' | 'sealer'>): Fl
   return FlashPayload.parse(JSON.parse(Buffer.from(payload, 'base64url').toString()))
 }
 
-function write(ctx: Context, app: Pick<App, 'config'>, value: string, seconds: number): void {
+function write(ctx: Context, app: Site, value: string, seconds: number): void {
   setCookie(ctx, COOKIE, value, { seconds, secure: app.config.site.url.startsWith('https:') })
 }

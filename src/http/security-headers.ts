@@ -13,7 +13,7 @@ const NO_PERMISSIONS = 'camera=(), clipboard-write=(self), geolocation=(), micro
  * Headers of every answer of the site's own origin: no inline script or style, frames only from the presenter hosts,
  * nobody may frame us. No nonces, since pages are cached.
  */
-export async function securityHeaders(config: Config): Promise<Handler> {
+export async function securityHeaders(config: Pick<Config, 'site'>): Promise<Handler> {
   const isHttps = config.site.url.startsWith('https:')
   const presenters = config.site.presenterOrigin.replace('p{id}', '*').replace('{id}', '*')
   const { media, files } = otherOrigins(config)

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
-import type { App } from '../platform/app.ts'
-import type { Context } from './state.ts'
+import type { Context, Site } from './state.ts'
 
 const SessionPayload = z.object({ sid: z.uuid() })
 
@@ -18,7 +17,7 @@ export interface SessionCookie {
 }
 
 /** Opened cookies are kept in a small cache: decrypting on each request would cost more than the rest of it. */
-export function createSessionCookie(app: Pick<App, 'config' | 'sealer'>): SessionCookie {
+export function createSessionCookie(app: Site): SessionCookie {
   const isHttps = app.config.site.url.startsWith('https:')
   const name = isHttps ? '__Host-session' : 'session'
   const opened = new LRUCache<string, { sid: string }>({ max: 5_000, ttl: 3_600_000 })

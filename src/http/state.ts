@@ -1,6 +1,14 @@
 import type { Middleware, ParameterizedContext } from 'koa'
+import type { Config } from '../platform/config.ts'
 import type { RequestDb } from '../platform/database.ts'
 import type { Logger } from '../platform/log.ts'
+import type { Sealer } from '../platform/sealing.ts'
+
+/** What pages need of the site that they belong to: the platform, or the deploy server. */
+export interface Site {
+  readonly config: Pick<Config, 'site' | 'templates'>
+  readonly sealer: Sealer
+}
 
 /** The signed-in person behind a request. */
 export interface Viewer {

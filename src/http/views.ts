@@ -5,7 +5,6 @@ import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { LRUCache } from 'lru-cache'
 import nunjucks from 'nunjucks'
-import type { App } from '../platform/app.ts'
 import { addWords, wordsVersion } from '../platform/words.ts'
 import type { Assets } from './assets.ts'
 import { takeFlash } from './flash.ts'
@@ -13,7 +12,7 @@ import type { ShownError } from './page-errors.ts'
 import { csrfToken } from './same-origin.ts'
 import { otherOrigins } from './security-headers.ts'
 import { isUnchanged } from './sent-file.ts'
-import type { Context, Flash, Handler } from './state.ts'
+import type { Context, Flash, Handler, Site } from './state.ts'
 import { wantsJson } from './wants-json.ts'
 import { columnChart } from '../lib/column-chart.ts'
 import { htmlText } from '../lib/html-text.ts'
@@ -62,8 +61,12 @@ export interface Views {
   readonly tellRedirects: Handler
 }
 
-/** Sets up templates, words and formats. */
-export function createViews(app: Pick<App, 'config' | 'sealer'>, assets: Assets): Views {
+/**
+ * Sets up templates, words and formats.
+ *
+ * @param layout what surrounds the pages that do not choose it themselves, such as errors.
+ */
+export function createViews(app: Site, assets: Assets, layout = 'layouts/site.html'): Views {
   const environment = new nunjucks.Environment(
     new nunjucks.FileSystemLoader(folder, { noCache: app.config.templates.watch }),
     { autoescape: true, throwOnUndefined: false },
@@ -71,7 +74,7 @@ export function createViews(app: Pick<App, 'config' | 'sealer'>, assets: Assets)
   addWords(environment)
   environment.addGlobal('asset', (name: string) => (app.config.site.staticUrl ?? '') + assets.url(name))
   environment.addGlobal('elsewhere', otherOrigins(app.config))
-  environment.addGlobal('layout', 'layouts/site.html')
+  environment.addGlobal('layout', layout)
   addFormats(environment)
   const site = { siteName: app.config.site.name, siteUrl: app.config.site.url }
 

@@ -307,7 +307,7 @@ export function checkGiven(env: Environment): void {
   parseVariables(Variables.partial(), env)
 }
 
-function parseVariables<T extends z.ZodType>(schema: T, env: Environment): z.output<T> {
+export function parseVariables<T extends z.ZodType>(schema: T, env: Environment): z.output<T> {
   const parsed = schema.safeParse(withoutEmpty(env))
   if (parsed.success) return parsed.data
   const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`)
@@ -366,7 +366,7 @@ function s3Settings(v: z.output<typeof Variables>): S3Settings | undefined {
   return { endpoint, region: v.S3_REGION, bucket, key, secret, isPathStyle }
 }
 
-function appKeys(list: string | undefined, file: string | undefined): AppKey[] {
+export function appKeys(list: string | undefined, file: string | undefined): AppKey[] {
   const json = list ?? (file === undefined ? undefined : readFileSync(file, 'utf8'))
   if (json === undefined)
     throw new Error('These settings are missing or wrong:\n  APP_KEYS or APP_KEYS_FILE: required')

@@ -1,0 +1,229 @@
+import type { Logger } from '../platform/log.ts'
+import type { Chat } from './chat.ts'
+import type { Deploy, DeployEvent, DeployState, DeployStore, Receiver } from '../platform/deploy-store.ts'
+import type { Deployment, GitHub } from './github.ts'
+import type { RunOrder, RunResult, Runs } from './runs.ts'
+import type { DeploySettings } from '../platform/deploy-config.ts'
+
+interface Parts {
+  settings: Pick<DeploySettings, 'checksMs' | 'lookMs' | 'repository'>
+  store: DeployStore
+  github: GitHub
+  chat: Chat
+  runs: Runs
+  log: Logger
+}
+
+/** A message that was tried so often is left out: what comes after it is worth more. */
+const TRIES_MAX: Record<Receiver, number> = { github: 20, chat: 3 }
+
+export type Deployer = ReturnType<typeof createDeployer>
+
+/**
+ * Moves deploys from state to state. Everything it knows is in the store, at GitHub and in the folders of runs, and each
+ * round looks at these afresh: it makes no difference whether the server was ended between two rounds.
+ */
+export function createDeployer(parts: Parts) {
+  const { settings, store, github, runs, log } = parts
+  let lookAt = 0
+  let looks = 0
+
+  /** One thing that fails, such as GitHub, keeps no other from being done. */
+  async function attempt(what: string, work: () => Promise<void> | void): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      log.warn({ err: error, what }, 'deploy round failed in part')
+    }
+  }
+
+  /** Finds what there is to deploy. The state of things decides, not the webhook that came: so none has to be believed. */
+  async function look(): Promise<void> {
+    looks -= 1
+    lookAt = 0
+    const head = await github.head()
+    if (!store.hasSha(head.sha)) store.add({ kind: 'deploy', cause: 'merge', ...head })
+    const deployments = await github.deployments()
+    const newest = Math.max(0, ...deployments.map(({ id }) => id))
+    // What was asked for before there was a deploy server is none of its business.
+    const seen = Number(store.get('seen') ?? newest)
+    for (const deployment of deployments.reverse()) if (deployment.id > seen) adopt(deployment)
+    if (newest >= seen) store.set('seen', String(newest))
+    lookAt = Date.now() + settings.lookMs
+  }
+
+  /** Takes up a Deployment: one that we made and did not hear of, or one that somebody asks for. */
+  function adopt({ id, deployId, ...asked }: Deployment): void {
+    if (store.hasGithubId(id)) return
+    const ours = deployId === undefined ? undefined : store.find(deployId)
+    if (!ours) store.add({ ...asked, cause: 'deployment', githubId: id })
+    else if (ours.sha === asked.sha && ours.githubId === null) store.setGithubId(ours.id, id)
+  }
+
+  async function advance(deploy: Deploy): Promise<void> {
+    switch (deploy.state) {
+      case 'received':
+        return receive(deploy)
+      case 'checks':
+        return awaitChecks(deploy)
+      case 'queued':
+        return begin(deploy)
+      case 'running':
+        return follow(deploy, deploy.kind)
+      case 'verifying':
+        return follow(deploy, 'verify')
+      default:
+        return follow(deploy, 'rollback')
+    }
+  }
+
+  const limit = `${Math.ceil(settings.checksMs / 60_000)} minutes`
+  const isLate = ({ changed }: Deploy) => Date.now() - changed > settings.checksMs
+
+  async function receive(deploy: Deploy): Promise<void> {
+    const { id, kind, sha } = deploy
+    if (kind === 'rollback') {
+      // Nothing of GitHub is needed: there must be a way back when it is down.
+      await attempt('publish', () => publish(deploy))
+      if (store.hasSucceeded(sha)) enqueue(id, 'The hosts have this release.')
+      else
+        store.move(
+          id,
+          'failed',
+          'This release was never deployed here: deploy it instead of going back to it.',
+        )
+    } else if (isLate(deploy)) store.move(id, 'failed', `GitHub could not be asked in ${limit}.`)
+    else if (await github.isOnBranch(sha)) {
+      await publish(deploy)
+      store.move(id, 'checks', 'Waiting for the required checks.')
+    } else store.move(id, 'failed', `${sha.slice(0, 7)} is not part of ${settings.repository.branch}.`)
+  }
+
+  async function publish(deploy: Deploy): Promise<void> {
+    if (deploy.githubId === null) store.setGithubId(deploy.id, await github.createDeployment(deploy))
+  }
+
+  async function awaitChecks(deploy: Deploy): Promise<void> {
+    const { id, sha } = deploy
+    const verdict = isLate(deploy)
+      ? { failed: `The required checks were not green in ${limit}.` }
+      : await github.checks(sha)
+    if (verdict === 'green') enqueue(id, 'The required checks are green.')
+    else if (verdict !== 'pending') store.move(id, 'failed', verdict.failed)
+  }
+
+  function enqueue(id: number, why: string): void {
+    const lock = store.get('lock')
+    const active = store.active()
+    const waits =
+      lock === undefined
+        ? active && `Waiting for deploy ${active.id}.`
+        : `Waiting: the environment is locked. ${lock}`
+    store.move(id, 'queued', [why, waits].join(' ').trim())
+  }
+
+  /** One at a time: who waits, waits for whatever is at work, and for a person where a rollback has failed. */
+  function begin(deploy: Deploy): void {
+    if (store.get('lock') !== undefined || store.active()) return
+    store.move(deploy.id, 'running', deploy.kind === 'deploy' ? 'Deploying.' : 'Switching back.')
+  }
+
+  /** Starts the run that belongs to a state, or sees how it is doing. */
+  function follow(deploy: Deploy, stage: RunOrder['stage']): void {
+    const state = runs.state(deploy.id, stage)
+    if (state === 'none') {
+      runs.start(deploy.id, orderOf(deploy, stage))
+      return
+    }
+    for (const step of runs.steps(deploy.id, stage).slice(deploy.steps)) {
+      store.step(deploy, step)
+      deploy.steps += 1
+    }
+    if (state === 'busy') return
+    const lost = { ok: false, began: true, reason: 'The run was ended from outside before it could finish.' }
+    conclude(deploy, state === 'lost' ? lost : state)
+  }
+
+  /** A rollback uses the playbook of the release it goes back to, which has worked. */
+  function orderOf({ sha, state }: Deploy, stage: RunOrder['stage']): RunOrder {
+    const previous = store.lastSuccess(sha)?.sha ?? ''
+    const release = state === 'rolling_back' ? previous : sha
+    return { stage, checkout: release, release, previous: state === 'rolling_back' ? sha : previous }
+  }
+
+  function conclude(deploy: Deploy, { ok, reason, began }: RunResult): void {
+    if (ok) succeed(deploy)
+    else if (deploy.state === 'rolling_back')
+      store.breakDown(deploy.id, `The rollback failed, so the environment is locked: ${reason}`)
+    else if (!began) store.move(deploy.id, 'failed', `${reason} No host was touched.`)
+    else goBack(deploy, reason)
+  }
+
+  function succeed({ id, sha, state }: Deploy): void {
+    const next: Partial<Record<DeployState, [DeployState, string]>> = {
+      running: ['verifying', 'All hosts run it. Looking at the site from outside.'],
+      verifying: ['success', `${sha.slice(0, 7)} is what the site runs.`],
+    }
+    const [to, text] = next[state] ?? [
+      'rolled_back',
+      `Taken back: the site runs ${store.lastSuccess(sha)?.sha.slice(0, 7) ?? ''} again.`,
+    ]
+    store.move(id, to, text)
+  }
+
+  function goBack({ id, kind, sha }: Deploy, reason: string): void {
+    const previous = store.lastSuccess(sha)
+    if (kind === 'rollback')
+      store.breakDown(id, `The rollback failed, so the environment is locked: ${reason}`)
+    else if (previous) store.move(id, 'rolling_back', `${reason} Going back to ${previous.sha.slice(0, 7)}.`)
+    else store.move(id, 'failed', `${reason} There is no earlier release to go back to.`)
+  }
+
+  /**
+   * Tells what happened, in order. A receiver that is away is told later; none keeps a deploy from going on.
+   *
+   * @param send returns false when it is too early.
+   */
+  async function tell(
+    receiver: Receiver,
+    send: (deploy: Deploy, event: DeployEvent) => Promise<boolean>,
+  ): Promise<void> {
+    for (const event of store.untold(receiver)) {
+      try {
+        if (!(await send(event.deploy, event))) return
+        store.told(receiver, event.id)
+      } catch (error) {
+        log.warn({ err: error, receiver, event: event.id }, 'not told')
+        if (store.notTold(receiver, event.id) < TRIES_MAX[receiver]) return
+        store.told(receiver, event.id)
+      }
+    }
+  }
+
+  async function tellGitHub({ id, githubId, state }: Deploy, event: DeployEvent): Promise<boolean> {
+    if (githubId !== null) await github.tell(githubId, id, event)
+    return githubId !== null || state !== 'received'
+  }
+
+  async function tellChat(deploy: Deploy, { text }: DeployEvent): Promise<boolean> {
+    const thread = await parts.chat.tell(deploy, text)
+    if (thread !== undefined && deploy.thread === null) store.setThread(deploy.id, thread)
+    return true
+  }
+
+  return {
+    /** @returns whether something moved, so that the next round should come at once. */
+    async round(): Promise<boolean> {
+      const before = JSON.stringify(store.open())
+      if (looks > 0 || Date.now() >= lookAt) await attempt('look', look)
+      for (const deploy of store.open()) await attempt(deploy.state, () => advance(deploy))
+      await tell('github', tellGitHub)
+      await tell('chat', tellChat)
+      return JSON.stringify(store.open()) !== before
+    },
+    /** Something has happened at GitHub: the next round looks, and the one after it, for GitHub itself may be behind. */
+    wake(): void {
+      looks = 2
+    },
+  }
+}

@@ -1,0 +1,193 @@
+import { Octokit } from '@octokit/core'
+import { RequestError } from '@octokit/request-error'
+import type { Deploy, DeployEvent, DeployState } from '../platform/deploy-store.ts'
+import type { DeploySettings } from '../platform/deploy-config.ts'
+
+/** GitHub has no more than 140 characters for what a status says. */
+const DESCRIPTION_MAX = 140
+const ANSWER_MS_MAX = 15_000
+
+/** What GitHub calls a deploy's state. */
+const GITHUB_STATE: Record<
+  DeployState,
+  'pending' | 'queued' | 'in_progress' | 'success' | 'failure' | 'error' | 'inactive'
+> = {
+  received: 'pending',
+  checks: 'pending',
+  queued: 'queued',
+  running: 'in_progress',
+  verifying: 'in_progress',
+  rolling_back: 'in_progress',
+  success: 'success',
+  failed: 'failure',
+  rolled_back: 'failure',
+  broken: 'error',
+  superseded: 'inactive',
+}
+
+export interface Commit {
+  sha: string
+  title: string
+  who: string
+}
+
+export interface Deployment {
+  id: number
+  sha: string
+  kind: Deploy['kind']
+  who: string
+  title: string
+  /** Which of our deploys made it. */
+  deployId: number | undefined
+}
+
+/** What came of the required checks: green, not known yet, or what a person has to read. */
+export type Verdict = 'green' | 'pending' | { failed: string }
+
+export type GitHub = ReturnType<typeof createGitHub>
+
+/** The few things that GitHub is asked and told about one repository. Whatever it does not do in 15 s has failed. */
+export function createGitHub({ github, repository, environment, checks, url }: DeploySettings) {
+  const { owner, repo, branch } = repository
+  const octokit = new Octokit({
+    auth: github.token,
+    baseUrl: github.api,
+    userAgent: 'manyhands-deploy',
+    request: {
+      fetch: (address: string, options: RequestInit) =>
+        fetch(address, { ...options, signal: AbortSignal.timeout(ANSWER_MS_MAX) }),
+    },
+  })
+  const here = { owner, repo }
+
+  async function treeOf(sha: string): Promise<string> {
+    const { data } = await octokit.request('GET /repos/{owner}/{repo}/git/commits/{commit_sha}', {
+      ...here,
+      commit_sha: sha,
+    })
+    return data.tree.sha
+  }
+
+  /** The verdicts on a commit, by the names of checks; only the last run of each counts. */
+  async function verdictsOf(sha: string): Promise<Map<string, string | null>> {
+    const [runs, statuses] = await Promise.all([
+      octokit.request('GET /repos/{owner}/{repo}/commits/{ref}/check-runs', {
+        ...here,
+        ref: sha,
+        per_page: 100,
+      }),
+      octokit.request('GET /repos/{owner}/{repo}/commits/{ref}/status', { ...here, ref: sha, per_page: 100 }),
+    ])
+    return new Map([
+      ...statuses.data.statuses.map(
+        ({ context, state }) => [context, state === 'pending' ? null : state] as const,
+      ),
+      ...runs.data.check_runs.map(({ name, conclusion }) => [name, conclusion] as const),
+    ])
+  }
+
+  async function verdictOn(sha: string): Promise<Verdict> {
+    const verdicts = await verdictsOf(sha)
+    const isGreen = (name: string) => verdicts.get(name) === 'success'
+    if (checks.every(isGreen)) return 'green'
+    const failed = checks.find((name) => !isGreen(name) && verdicts.get(name) != null)
+    if (failed === undefined) return 'pending'
+    return { failed: `The check “${failed}” of ${sha.slice(0, 7)} ended with ${verdicts.get(failed) ?? ''}.` }
+  }
+
+  /** Whether checks of a pull request's last commit count for the commit that it became: they saw the same files. */
+  async function isGreenElsewhere(sha: string): Promise<boolean> {
+    const { data: pulls } = await octokit.request('GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls', {
+      ...here,
+      commit_sha: sha,
+    })
+    const heads = pulls.map(({ head }) => head.sha).filter((head) => head !== sha)
+    const tree = heads.length > 0 ? await treeOf(sha) : ''
+    for (const head of heads) {
+      if ((await treeOf(head)) === tree && (await verdictOn(head)) === 'green') return true
+    }
+    return false
+  }
+
+  return {
+    /** The last commit of the branch. */
+    async head(): Promise<Commit> {
+      const { data } = await octokit.request('GET /repos/{owner}/{repo}/branches/{branch}', {
+        ...here,
+        branch,
+      })
+      const { commit, author, sha } = data.commit
+      const [title = ''] = commit.message.split('\n')
+      return { sha, title, who: author?.login ?? commit.author?.name ?? 'somebody' }
+    },
+
+    /** Nothing is deployed that is not part of the branch, whoever asks for it. */
+    async isOnBranch(sha: string): Promise<boolean> {
+      const basehead = `${branch}...${sha}`
+      try {
+        const { data } = await octokit.request('GET /repos/{owner}/{repo}/compare/{basehead}', {
+          ...here,
+          basehead,
+        })
+        return data.status === 'identical' || data.status === 'behind'
+      } catch (error) {
+        if (error instanceof RequestError && error.status === 404) return false
+        throw error
+      }
+    },
+
+    async checks(sha: string): Promise<Verdict> {
+      const verdict = await verdictOn(sha)
+      return verdict !== 'green' && (await isGreenElsewhere(sha)) ? 'green' : verdict
+    },
+
+    /** The last deployments to our environment, newest first, whoever made them. */
+    async deployments(): Promise<Deployment[]> {
+      const { data } = await octokit.request('GET /repos/{owner}/{repo}/deployments', {
+        ...here,
+        environment,
+        per_page: 50,
+      })
+      return data.map(({ id, sha, task, creator, description, payload }) => ({
+        id: Number(id),
+        sha,
+        kind: task === 'rollback' ? 'rollback' : 'deploy',
+        who: creator?.login ?? 'somebody',
+        title: description ?? '',
+        deployId: deployIdIn(payload),
+      }))
+    },
+
+    /** Makes a Deployment for a deploy of ours. GitHub is not to look at checks nor to merge: we have looked. */
+    async createDeployment({ id, sha, kind, title }: Deploy): Promise<number> {
+      const { data } = await octokit.request('POST /repos/{owner}/{repo}/deployments', {
+        ...here,
+        ref: sha,
+        environment,
+        task: kind,
+        auto_merge: false,
+        required_contexts: [],
+        description: title.slice(0, DESCRIPTION_MAX),
+        payload: { deploy: id },
+      })
+      if ('id' in data) return Number(data.id)
+      throw new Error(`GitHub made no deployment: ${data.message ?? ''}`)
+    },
+
+    async tell(deploymentId: number, deployId: number, { state, text }: DeployEvent): Promise<void> {
+      await octokit.request('POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses', {
+        ...here,
+        deployment_id: deploymentId,
+        state: GITHUB_STATE[state],
+        description: text.slice(0, DESCRIPTION_MAX),
+        log_url: `${url}/deploys/${deployId}`,
+        environment,
+      })
+    },
+  }
+}
+
+function deployIdIn(payload: unknown): number | undefined {
+  if (typeof payload !== 'object' || payload === null || !('deploy' in payload)) return undefined
+  return typeof payload.deploy === 'number' ? payload.deploy : undefined
+}

@@ -1,0 +1,121 @@
+import { Router } from '@koa/router'
+import { requireViewer } from '../../http/guards.ts'
+import { pathId } from '../../http/request-values.ts'
+import type { Context, RequestState } from '../../http/state.ts'
+import type { Views } from '../../http/views.ts'
+import { AppError, NotFoundError } from '../../lib/errors.ts'
+import type { DeploySettings } from '../../platform/deploy-config.ts'
+import type { Deploy, DeployState, DeployStore } from '../../platform/deploy-store.ts'
+import type { DeployLog } from './deploy-log.ts'
+
+const SHOWN = 50
+/** As much of a log as a page shows at first; the whole of it has an address of its own. */
+const LOG_BYTES_SHOWN = 200_000
+const OPEN: ReadonlySet<DeployState> = new Set([
+  'received',
+  'checks',
+  'queued',
+  'running',
+  'verifying',
+  'rolling_back',
+])
+
+interface Parts {
+  settings: Pick<DeploySettings, 'environment' | 'repository'>
+  store: DeployStore
+  views: Views
+  log: DeployLog
+}
+
+/** The pages for operators: what was deployed, what is going on, and what they can do about it. */
+export function deployPages({ settings, store, views, log }: Parts): Router<RequestState> {
+  const router = new Router<RequestState>()
+  const { environment, repository } = settings
+
+  function getDeploy(ctx: Context): Deploy {
+    const id = pathId(ctx, 'id')
+    const deploy = store.find(id)
+    if (!deploy) throw new NotFoundError('deploy', id)
+    return deploy
+  }
+
+  function view(deploy: Deploy) {
+    const { id, kind, sha, cause, who, title, state, reason, created, changed } = deploy
+    const isOpen = OPEN.has(state)
+    return {
+      ...{ id, kind, sha: sha.slice(0, 7), cause, who, title, state, reason, isOpen },
+      commitUrl: `https://github.com/${repository.owner}/${repository.repo}/commit/${sha}`,
+      created: new Date(created).toISOString(),
+      ended: isOpen ? null : new Date(changed).toISOString(),
+      isCurrent: store.lastSuccess()?.sha === sha,
+      canSwitchTo: store.hasSucceeded(sha) && store.lastSuccess()?.sha !== sha,
+    }
+  }
+
+  router.get('/', (ctx) => {
+    requireViewer(ctx)
+    const current = store.lastSuccess()
+    views.render(ctx, 'pages/deploys/list.html', {
+      environment,
+      lock: store.get('lock'),
+      current: current && view(current),
+      deploys: store.list(SHOWN).map(view),
+    })
+  })
+
+  router.get('/deploys/:id', async (ctx) => {
+    requireViewer(ctx)
+    const deploy = getDeploy(ctx)
+    const text = await log.read(deploy.id, Math.max(0, (await log.size(deploy.id)) - LOG_BYTES_SHOWN))
+    views.render(ctx, 'pages/deploys/show.html', {
+      environment,
+      lock: store.get('lock'),
+      deploy: view(deploy),
+      events: store
+        .events(deploy.id)
+        .map(({ at, state, text: said }) => ({ at: new Date(at).toISOString(), state, text: said })),
+      log: text.toString(),
+      logBytes: await log.size(deploy.id),
+    })
+  })
+
+  router.get('/deploys/:id/log', async (ctx) => {
+    requireViewer(ctx)
+    ctx.type = 'text/plain; charset=utf-8'
+    ctx.set('Cache-Control', 'private, no-store')
+    ctx.body = await log.read(getDeploy(ctx).id, 0)
+  })
+
+  router.get('/deploys/:id/stream', (ctx) => {
+    requireViewer(ctx)
+    const { id } = getDeploy(ctx)
+    ctx.type = 'text/event-stream'
+    ctx.set({ 'Cache-Control': 'private, no-store', 'X-Accel-Buffering': 'no' })
+    const from = Number(ctx.get('Last-Event-ID') || ctx.query['from']) || 0
+    ctx.body = log.stream(id, from, () => OPEN.has(store.find(id)?.state ?? 'failed'))
+  })
+
+  router.post('/deploys/:id/redeploy', (ctx) => {
+    again(ctx, 'deploy')
+  })
+  router.post('/deploys/:id/roll-back', (ctx) => {
+    const { sha } = getDeploy(ctx)
+    if (!store.hasSucceeded(sha)) throw new AppError('conflict', 'This release was never deployed here.')
+    again(ctx, 'rollback')
+  })
+
+  function again(ctx: Context, kind: Deploy['kind']): void {
+    const { name } = requireViewer(ctx)
+    const { sha, title } = getDeploy(ctx)
+    const id = store.add({ kind, sha, title, who: name, cause: 'page' })
+    ctx.redirect(`/deploys/${id}`)
+  }
+
+  router.post('/unlock', (ctx) => {
+    requireViewer(ctx)
+    store.unlock()
+    ctx.redirect('/')
+  })
+
+  return router
+}

@@ -1,0 +1,91 @@
+import { appendFileSync, createWriteStream, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { finished } from 'node:stream/promises'
+import { messageOf } from '../lib/errors.ts'
+import { createRedaction } from '../lib/redaction.ts'
+import type { DeploySettings } from '../platform/deploy-config.ts'
+import { runLogged } from '../platform/logged-program.ts'
+import { LOCK_DESCRIPTOR, RunOrder } from './runs.ts'
+import type { RunResult } from './runs.ts'
+
+/** What the playbook inherits: where programs are, whom to be, and what Ansible and ssh are told. Never our secrets. */
+const PASSED_ON = /^(?:PATH|HOME|USER|LANG|LC_\w+|TMPDIR|SSH_AUTH_SOCK|ANSIBLE_\w+)$/
+const REASON_MAX = 400
+
+type Settings = Pick<DeploySettings, 'command' | 'git' | 'environment' | 'runMs' | 'secrets'>
+
+/**
+ * Does one run: checks the commit out into a fresh folder, runs its playbook, writes what it says into `output.log`
+ * with secrets hidden, its steps (Ansible's plays) into `steps.log`, and at the very end how it went into `result.json`.
+ */
+export async function runPlaybook(folder: string, settings: Settings, env: NodeJS.ProcessEnv): Promise<void> {
+  const redact = createRedaction(settings.secrets)
+  const log = createWriteStream(join(folder, 'output.log'), { flags: 'a', mode: 0o600 })
+  const signal = AbortSignal.timeout(settings.runMs)
+  const passed = Object.fromEntries(Object.entries(env).filter(([name]) => PASSED_ON.test(name)))
+  const said = { last: '', fault: '', step: '' }
+  const cwd = join(folder, 'checkout')
+  let began = false
+
+  function hear(line: string): void {
+    const safe = redact(line)
+    log.write(`${safe}\n`)
+    const step = /^PLAY \[(.+)\] \**$/.exec(safe)?.[1]
+    if (step !== undefined) {
+      said.step = `${step}: `
+      appendFileSync(join(folder, 'steps.log'), `${step}\n`)
+    } else if (/^(?:fatal|error)\b/i.test(safe)) said.fault ||= safe
+    said.last = safe.trim() || said.last
+  }
+
+  async function run(command: readonly [string, ...string[]], more: NodeJS.ProcessEnv = {}): Promise<void> {
+    const status = await runLogged({
+      command,
+      cwd,
+      env: { ...passed, ...more },
+      signal,
+      inherited: LOCK_DESCRIPTOR,
+      hear,
+    })
+    if (signal.aborted) throw new Error(`It took longer than ${settings.runMs / 1000} s and was ended.`)
+    if (status !== '0') throw new Error(said.fault || said.last || `${command[0]} ended with ${status}.`)
+  }
+
+  async function work(): Promise<void> {
+    const { stage, checkout, release, previous } = RunOrder.parse(
+      JSON.parse(readFileSync(join(folder, 'order.json'), 'utf8')),
+    )
+    await mkdir(cwd)
+    const environment = gitEnvironment(settings.git)
+    await run(['git', 'init', '--quiet'], environment)
+    await run(['git', 'fetch', '--quiet', '--depth=1', settings.git.url, checkout], environment)
+    await run(['git', 'checkout', '--quiet', '--detach', checkout], environment)
+    began = true
+    const vars = JSON.stringify({ release, previous, environment: settings.environment })
+    await run([...settings.command, `ansible/${stage}.yml`, '--extra-vars', vars])
+  }
+
+  const result = await work().then(
+    (): RunResult => ({ ok: true, reason: '', began }),
+    (error: unknown): RunResult => {
+      return { ok: false, reason: redact(said.step + messageOf(error)).slice(0, REASON_MAX), began }
+    },
+  )
+  log.end(result.ok ? 'Done.\n' : `Failed: ${result.reason}\n`)
+  await finished(log)
+  rmSync(cwd, { recursive: true, force: true })
+  // Whole or not at all, and last of all.
+  writeFileSync(join(folder, 'result.new'), JSON.stringify(result))
+  renameSync(join(folder, 'result.new'), join(folder, 'result.json'))
+}
+
+/** By the environment, where no list of processes shows it: what git sends to get at a private repository. */
+function gitEnvironment({ url, authorization }: DeploySettings['git']): NodeJS.ProcessEnv {
+  return {
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_CONFIG_COUNT: '1',
+    GIT_CONFIG_KEY_0: `http.${url}.extraHeader`,
+    GIT_CONFIG_VALUE_0: `Authorization: Basic ${authorization}`,
+  }
+}

@@ -1,0 +1,88 @@
+import { spawn } from 'node:child_process'
+import { closeSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
+import { takeLock } from '../platform/file-lock.ts'
+
+const runner = fileURLToPath(new URL('../bin/deploy-run.ts', import.meta.url))
+
+/** Where each process of a run finds the lock that it holds. */
+export const LOCK_DESCRIPTOR = 3
+
+/** What a run is told: which playbook, and which release it is about. */
+export const RunOrder = z.object({
+  stage: z.enum(['deploy', 'verify', 'rollback']),
+  /** The commit whose playbook is used. */
+  checkout: z.string().regex(/^[0-9a-f]{40}$/),
+  /** The release that the hosts are to run in the end. */
+  release: z.string().regex(/^[0-9a-f]{40}$/),
+  previous: z.string().regex(/^([0-9a-f]{40})?$/),
+})
+export type RunOrder = z.infer<typeof RunOrder>
+
+export const RunResult = z.object({
+  ok: z.boolean(),
+  reason: z.string(),
+  /** The playbook was begun, so hosts may have been changed. */
+  began: z.boolean(),
+})
+export type RunResult = z.infer<typeof RunResult>
+
+/** How a run stands. Lost: it was ended from outside before it could say how it went. */
+export type RunState = 'none' | 'busy' | 'lost' | RunResult
+
+export type Runs = ReturnType<typeof createRuns>
+
+/**
+ * The runs of playbooks, each in a process of its own that outlives this server and whose folder tells how it stands.
+ * One at a time: a run holds the environment's lock until its last process has ended.
+ */
+export function createRuns(folder: string) {
+  const lockFile = join(folder, 'environment.lock')
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const folderOf = (id: number, stage: RunOrder['stage']) => join(folder, 'runs', `${id}-${stage}`)
+
+  function isFree(): boolean {
+    const lock = takeLock(lockFile)
+    if (lock !== undefined) closeSync(lock)
+    return lock !== undefined
+  }
+
+  return {
+    folderOf,
+
+    /** @returns false when another run still holds the environment. */
+    start(id: number, order: RunOrder): boolean {
+      const lock = takeLock(lockFile)
+      if (lock === undefined) return false
+      const own = folderOf(id, order.stage)
+      mkdirSync(own, { recursive: true, mode: 0o700 })
+      writeFileSync(join(own, 'order.json'), JSON.stringify(RunOrder.parse(order)))
+      // A session of its own, so that what ends this server does not end the run; descriptor 3 is the lock.
+      const child = spawn(process.execPath, [runner, own], {
+        detached: true,
+        stdio: ['ignore', 'ignore', 'ignore', lock],
+      })
+      child.unref()
+      closeSync(lock)
+      return true
+    },
+
+    state(id: number, stage: RunOrder['stage']): RunState {
+      const own = folderOf(id, stage)
+      if (!existsSync(join(own, 'order.json'))) return 'none'
+      // Asked for before the result is: a run that ends in between has left one.
+      const isOver = isFree()
+      const result = join(own, 'result.json')
+      if (existsSync(result)) return RunResult.parse(JSON.parse(readFileSync(result, 'utf8')))
+      return isOver ? 'lost' : 'busy'
+    },
+
+    /** What the run has said it is doing, one line for each step. */
+    steps(id: number, stage: RunOrder['stage']): string[] {
+      const file = join(folderOf(id, stage), 'steps.log')
+      return existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : []
+    },
+  }
+}

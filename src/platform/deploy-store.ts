@@ -1,0 +1,227 @@
+import { DatabaseSync } from 'node:sqlite'
+
+/** Where a deploy stands. docs/operations/deploying.md says what each means and what leads to it. */
+export type DeployState =
+  'received' | 'checks' | 'queued' | 'running' | 'verifying' | 'rolling_back' | DeployEnd
+export type DeployEnd = 'success' | 'failed' | 'rolled_back' | 'broken' | 'superseded'
+
+export interface NewDeploy {
+  /** A rollback switches back to a release that is on the hosts already. */
+  kind: 'deploy' | 'rollback'
+  sha: string
+  cause: 'merge' | 'deployment' | 'page'
+  who: string
+  title: string
+  /** The Deployment at GitHub, when there is one already. */
+  githubId?: number
+}
+
+export interface Deploy extends Required<Omit<NewDeploy, 'githubId'>> {
+  id: number
+  githubId: number | null
+  state: DeployState
+  reason: string
+  /** How many steps of the run at work have been told. */
+  steps: number
+  thread: string | null
+  /** Milliseconds since 1970, as all times here. */
+  created: number
+  changed: number
+}
+
+export interface DeployEvent {
+  id: number
+  deployId: number
+  at: number
+  state: DeployState
+  text: string
+}
+
+export type Receiver = 'github' | 'chat'
+
+const SCHEMA = `
+  pragma journal_mode = wal;
+  pragma synchronous = full;
+  create table if not exists deploy (
+    id integer primary key autoincrement,
+    kind text not null, sha text not null, cause text not null, who text not null, title text not null,
+    githubId integer unique, state text not null default 'received', reason text not null default '',
+    steps integer not null default 0, thread text, created integer not null, changed integer not null
+  ) strict;
+  create table if not exists event (
+    id integer primary key autoincrement,
+    deployId integer not null references deploy, at integer not null, state text not null, text text not null,
+    githubTries integer default 0, chatTries integer default 0
+  ) strict;
+  create table if not exists delivery (id text primary key, at integer not null) strict;
+  create table if not exists session (id text primary key, operator text not null, until integer not null) strict;
+  create table if not exists setting (name text primary key, value text not null) strict;
+`
+
+const OPEN = `('received', 'checks', 'queued', 'running', 'verifying', 'rolling_back')`
+const ACTIVE = `('running', 'verifying', 'rolling_back')`
+
+export type DeployStore = ReturnType<typeof openDeployStore>
+
+/**
+ * Opens what the deploy server remembers. Every change is on the disk when its function returns, so that a server that
+ * is killed finds the truth when it starts again.
+ *
+ * @param redact nothing is kept, and so nothing told, that it hides.
+ */
+export function openDeployStore(path: string, redact: (text: string) => string) {
+  const db = new DatabaseSync(path)
+  db.exec(SCHEMA)
+  const all = <T>(sql: string, ...values: (string | number)[]) => db.prepare(sql).all(...values) as T[]
+  const one = <T>(sql: string, ...values: (string | number)[]) =>
+    db.prepare(sql).get(...values) as T | undefined
+  const run = (sql: string, ...values: (string | number | null)[]) => db.prepare(sql).run(...values)
+
+  const find = (id: number) => one<Deploy>('select * from deploy where id = ?', id)
+
+  function atOnce<T>(work: () => T): T {
+    db.exec('begin immediate')
+    try {
+      const result = work()
+      db.exec('commit')
+      return result
+    } catch (error) {
+      db.exec('rollback')
+      throw error
+    }
+  }
+
+  function note(id: number, state: DeployState, text: string): void {
+    const sql = 'insert into event (deployId, at, state, text) values (?, ?, ?, ?)'
+    run(sql, id, Date.now(), state, redact(text))
+  }
+
+  function move(id: number, state: DeployState, text: string): void {
+    const sql = 'update deploy set state = ?, reason = ?, steps = 0, changed = ? where id = ?'
+    run(sql, state, redact(text), Date.now(), id)
+    note(id, state, text)
+  }
+
+  return {
+    find,
+    list: (limit: number) => all<Deploy>('select * from deploy order by id desc limit ?', limit),
+    open: () => all<Deploy>(`select * from deploy where state in ${OPEN} order by id`),
+    active: () => one<Deploy>(`select * from deploy where state in ${ACTIVE}`),
+    events: (deployId: number) =>
+      all<DeployEvent>('select * from event where deployId = ? order by id', deployId),
+    hasSha: (sha: string) =>
+      one('select 1 from deploy where sha = ? and kind = ?', sha, 'deploy') !== undefined,
+    hasGithubId: (id: number) => one('select 1 from deploy where githubId = ?', id) !== undefined,
+    hasSucceeded: (sha: string) =>
+      one(`select 1 from deploy where sha = ? and state = 'success'`, sha) !== undefined,
+    /** The release that the hosts run, as far as known; or the one they ran before another. */
+    lastSuccess: (besides = '') =>
+      one<Deploy>(
+        `select * from deploy where state = 'success' and sha <> ? order by changed desc, id desc limit 1`,
+        besides,
+      ),
+
+    /** Adds a deploy. It takes the place of those that wait, except of rollbacks. */
+    add(deploy: NewDeploy): number {
+      return atOnce(() => {
+        const waiting = all<Deploy>(
+          `select * from deploy where kind = 'deploy' and state in ('received', 'checks', 'queued')`,
+        )
+        const sql =
+          'insert into deploy (kind, sha, cause, who, title, githubId, created, changed) values (?, ?, ?, ?, ?, ?, ?, ?)'
+        const { kind, sha, cause, who, title, githubId = null } = deploy
+        const now = Date.now()
+        const added = run(sql, kind, sha, cause, redact(who), redact(title), githubId, now, now)
+        const id = Number(added.lastInsertRowid)
+        note(id, 'received', `${who}: ${title}`)
+        for (const older of waiting)
+          move(older.id, 'superseded', `Superseded by deploy ${id} (${sha.slice(0, 7)}).`)
+        return id
+      })
+    },
+
+    /** @param text why, for people to read. */
+    move(id: number, state: DeployState, text: string): void {
+      atOnce(() => {
+        move(id, state, text)
+      })
+    },
+
+    /** Notes a step of the run at work. */
+    step({ id, state, steps }: Deploy, text: string): void {
+      atOnce(() => {
+        run('update deploy set steps = ?, reason = ? where id = ?', steps + 1, redact(text), id)
+        note(id, state, text)
+      })
+    },
+
+    /** The deploy is over, and nothing else is deployed until somebody has looked. */
+    breakDown(id: number, text: string): void {
+      atOnce(() => {
+        move(id, 'broken', text)
+        run(
+          'insert or replace into setting (name, value) values (?, ?)',
+          'lock',
+          redact(`Deploy ${id}: ${text}`),
+        )
+      })
+    },
+
+    setGithubId(id: number, githubId: number): void {
+      run('update deploy set githubId = ? where id = ?', githubId, id)
+    },
+    setThread(id: number, thread: string): void {
+      run('update deploy set thread = ? where id = ?', thread, id)
+    },
+
+    /** What a receiver has not been told, in order, each with its deploy as it is by then. */
+    *untold(receiver: Receiver): Generator<DeployEvent & { deploy: Deploy }> {
+      for (const event of all<DeployEvent>(
+        `select * from event where ${receiver}Tries is not null order by id`,
+      )) {
+        const deploy = find(event.deployId)
+        if (deploy) yield { ...event, deploy }
+      }
+    },
+    told(receiver: Receiver, id: number): void {
+      run(`update event set ${receiver}Tries = null where id = ?`, id)
+    },
+    /** @returns how often it has been tried in vain. */
+    notTold(receiver: Receiver, id: number): number {
+      const sql = `update event set ${receiver}Tries = ${receiver}Tries + 1 where id = ? returning ${receiver}Tries as tries`
+      return one<{ tries: number }>(sql, id)?.tries ?? 0
+    },
+
+    /** @returns false for a delivery that came before. */
+    addDelivery(id: string): boolean {
+      run('delete from delivery where at < ?', Date.now() - 30 * 86_400_000)
+      return run('insert or ignore into delivery (id, at) values (?, ?)', id, Date.now()).changes === 1
+    },
+
+    addSession(id: string, operator: string, until: number): void {
+      run('delete from session where until < ?', Date.now())
+      run('insert into session (id, operator, until) values (?, ?, ?)', id, operator, until)
+    },
+    operatorOf: (sessionId: string) =>
+      one<{ operator: string }>(
+        'select operator from session where id = ? and until > ?',
+        sessionId,
+        Date.now(),
+      )?.operator,
+    endSession(id: string): void {
+      run('delete from session where id = ?', id)
+    },
+
+    get: (name: 'lock' | 'seen') =>
+      one<{ value: string }>('select value from setting where name = ?', name)?.value,
+    set(name: 'lock' | 'seen', value: string): void {
+      run('insert or replace into setting (name, value) values (?, ?)', name, value)
+    },
+    unlock(): void {
+      run('delete from setting where name = ?', 'lock')
+    },
+    close(): void {
+      db.close()
+    },
+  }
+}

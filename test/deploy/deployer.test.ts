@@ -1,0 +1,417 @@
+import assert from 'node:assert/strict'
+import { closeSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { takeLock } from '../../src/platform/file-lock.ts'
+import { TOKEN, VAULT_PASSWORD, deployParts, deployScene, playbooks } from '../support/deploy-server.ts'
+
+/** A scene in which releases that were committed and are green have been deployed. */
+async function deployed(t: TestContext, ...releases: Record<string, string>[]) {
+  const scene = await deployScene(t)
+  const parts = deployParts(t, scene)
+  const shas: string[] = []
+  for (const files of releases) {
+    const sha = scene.github.commit(`Release ${shas.length + 1}`, files)
+    scene.github.check(sha, 'success')
+    shas.push(sha)
+    parts.deployer.wake()
+    await parts.until(shas.length, 'success', 'failed', 'rolled_back', 'broken')
+  }
+  return { ...scene, ...parts, shas }
+}
+
+test('a merge with a green check is deployed, and everybody is told in order', async (t) => {
+  const scene = await deployScene(t)
+  const { github, chat } = scene
+  const sha = github.commit('Teach the bears\n\nMore words.', playbooks())
+  github.check(sha, 'success')
+  const { until, store, runs } = deployParts(t, scene)
+
+  const deploy = await until(1, 'success')
+
+  assert.deepEqual(
+    { sha: deploy.sha, who: deploy.who, title: deploy.title, cause: deploy.cause },
+    { sha, who: 'octocat', title: 'Teach the bears', cause: 'merge' },
+  )
+  assert.deepEqual(
+    store.events(1).map(({ state }) => state),
+    ['received', 'checks', 'queued', 'running', 'running', 'running', 'verifying', 'verifying', 'success'],
+  )
+  assert.deepEqual(github.statesOf(Number(deploy.githubId)), [
+    ...[
+      'pending',
+      'pending',
+      'queued',
+      'in_progress',
+      'in_progress',
+      'in_progress',
+      'in_progress',
+      'in_progress',
+    ],
+    'success',
+  ])
+  assert.equal(github.statuses[0]?.log_url, 'http://localhost:3900/deploys/1')
+  assert.match(
+    chat.messages.at(-1)?.text ?? '',
+    /^production · deploy 1 · \w{7} · .* is what the site runs\. </,
+  )
+  assert.deepEqual(
+    chat.messages.map(({ thread_ts: thread }) => thread),
+    [undefined, ...chat.messages.slice(1).map(() => 'thread-1')],
+  )
+  const output = readFileSync(join(runs.folderOf(1, 'deploy'), 'output.log'), 'utf8')
+  assert.match(
+    output,
+    /PLAY \[Hosts\] \*+\n\{"release":"[0-9a-f]{40}","previous":"","environment":"production"\}\nDone/,
+  )
+  assert.ok(!existsSync(join(runs.folderOf(1, 'deploy'), 'checkout')), 'the checkout is removed')
+  assert.ok(github.requests.every(({ authorization }) => authorization === `token ${TOKEN}`))
+})
+
+test('a deploy waits for its checks, and fails with the name of the one that failed', async (t) => {
+  const scene = await deployScene(t)
+  const { github } = scene
+  const sha = github.commit('One', playbooks())
+  github.check(sha, null)
+  const { until, deployer, store } = deployParts(t, scene)
+  await until(1, 'checks')
+  await deployer.round()
+  assert.equal(store.find(1)?.state, 'checks')
+
+  github.check(sha, 'failure')
+
+  const { reason, githubId } = await until(1, 'failed')
+  assert.equal(reason, `The check “ci” of ${sha.slice(0, 7)} ended with failure.`)
+  assert.equal(github.statesOf(Number(githubId)).at(-1), 'failure')
+  assert.equal(github.statuses.at(-1)?.description, reason)
+})
+
+test('checks that are not green in time, and a GitHub that cannot be asked, end a deploy', async (t) => {
+  const scene = await deployScene(t, { DEPLOY_CHECKS_SECONDS: '0.3' })
+  const { github } = scene
+  github.commit('One', playbooks())
+  const { until, deployer } = deployParts(t, scene)
+  assert.equal((await until(1, 'failed')).reason, 'The required checks were not green in 1 minutes.')
+
+  github.commit('Two', playbooks())
+  github.failing.push({ line: /compare/, status: 502 })
+  deployer.wake()
+
+  assert.equal((await until(2, 'failed')).reason, 'GitHub could not be asked in 1 minutes.')
+})
+
+test('checks of the pull request count when it had the same files, as a check run or a classic status', async (t) => {
+  const scene = await deployScene(t)
+  const { github } = scene
+  github.commit('Base', playbooks())
+  github.git('checkout', '--quiet', '-b', 'bears')
+  const other = github.commit('Other files', { 'other.txt': 'other' })
+  const head = github.commit('Bears', { 'bears.txt': 'bears' })
+  github.git('checkout', '--quiet', 'master')
+  github.git('merge', '--quiet', '--no-ff', '-m', 'Merge pull request #7', 'bears')
+  const merge = github.git('rev-parse', 'HEAD')
+  github.pulls.set(merge, [merge, other, head])
+  github.check(other, 'success')
+  const { until, deployer, store } = deployParts(t, scene)
+  await until(1, 'checks')
+  await deployer.round()
+  assert.equal(store.find(1)?.state, 'checks', 'a green check on other files does not count')
+
+  github.contexts.set(head, [
+    { context: 'ci', state: 'success' },
+    { context: 'slow', state: 'pending' },
+  ])
+
+  assert.equal((await until(1, 'success')).sha, merge)
+})
+
+test('a newer merge takes the place of one that waits, and not of one that runs', async (t) => {
+  const scene = await deployScene(t)
+  const { github, folder } = scene
+  const gate = join(folder, 'gate')
+  const first = github.commit('One', playbooks({ deploy: `while [ ! -e ${gate} ]; do sleep 0.05; done` }))
+  github.check(first, 'success')
+  const { until, deployer, store } = deployParts(t, scene)
+  await until(1, 'running')
+  const second = github.commit('Two', playbooks())
+  github.check(second, 'success')
+  deployer.wake()
+  assert.match((await until(2, 'queued')).reason, /Waiting for deploy 1\./)
+
+  const third = github.commit('Three', playbooks())
+  github.check(third, 'success')
+  deployer.wake()
+  const superseded = await until(2, 'superseded')
+  assert.equal(superseded.reason, `Superseded by deploy 3 (${third.slice(0, 7)}).`)
+  await until(3, 'queued')
+  assert.equal(store.find(1)?.state, 'running')
+  writeFileSync(gate, '')
+
+  await until(3, 'success')
+  assert.equal(store.find(1)?.state, 'success')
+  assert.equal(github.statesOf(Number(superseded.githubId)).at(-1), 'inactive')
+})
+
+test('a release that fails is taken back, and why is said everywhere', async (t) => {
+  const fault =
+    'echo "PLAY [app2] ***"; echo "fatal: [app2]: FAILED! The version is not the one expected"; echo more; exit 2'
+  const { github, chat, store, shas, runs } = await deployed(t, playbooks(), playbooks({ verify: fault }))
+
+  const deploy = store.find(2)
+  assert.equal(deploy?.state, 'rolled_back')
+  const [good = '', bad = ''] = shas
+  assert.equal(deploy.reason, `Taken back: the site runs ${good.slice(0, 7)} again.`)
+  const why = `app2: fatal: [app2]: FAILED! The version is not the one expected Going back to ${good.slice(0, 7)}.`
+  assert.ok(store.events(2).some(({ state, text }) => state === 'rolling_back' && text === why))
+  assert.ok(github.statuses.some(({ description }) => description === why))
+  assert.ok(chat.messages.some(({ text }) => text.includes(why)))
+  assert.equal(github.statesOf(Number(deploy.githubId)).at(-1), 'failure')
+  const order: unknown = JSON.parse(readFileSync(join(runs.folderOf(2, 'rollback'), 'order.json'), 'utf8'))
+  assert.deepEqual(order, { stage: 'rollback', checkout: good, release: good, previous: bad })
+})
+
+test('a rollback that fails locks the environment until somebody has looked', async (t) => {
+  const broken = playbooks({ rollback: 'echo no way back; exit 1' })
+  const { github, chat, store, until, deployer, shas } = await deployed(
+    ...([t, broken, playbooks({ deploy: 'exit 3' })] as const),
+  )
+  assert.equal(store.find(2)?.state, 'broken')
+  const why = 'The rollback failed, so the environment is locked: no way back'
+  assert.equal(store.get('lock'), `Deploy 2: ${why}`)
+  assert.equal(github.statuses.at(-1)?.state, 'error')
+  assert.ok(chat.messages.at(-1)?.text.includes(why))
+
+  const mended = github.commit('Mend', playbooks())
+  github.check(mended, 'success')
+  deployer.wake()
+  assert.match(
+    (await until(3, 'queued')).reason,
+    /Waiting: the environment is locked\. Deploy 2: The rollback failed/,
+  )
+  await deployer.round()
+  assert.equal(store.find(3)?.state, 'queued')
+
+  store.unlock()
+  await until(3, 'success')
+  const rollback = store.add({
+    kind: 'rollback',
+    sha: shas[0] ?? '',
+    who: 'olga',
+    title: 'Back',
+    cause: 'page',
+  })
+  assert.match(
+    (await until(rollback, 'broken')).reason,
+    /^The rollback failed, so the environment is locked: no way/,
+  )
+})
+
+test('the first release of all cannot be taken back, and one that cannot be fetched touches no host', async (t) => {
+  const { store, github, until, deployer } = await deployed(t, playbooks({ deploy: 'exit 4' }))
+  assert.equal(store.find(1)?.reason, '/bin/sh ended with 4. There is no earlier release to go back to.')
+
+  const sha = github.commit('Two', playbooks())
+  github.check(sha, 'success')
+  process.env['DEPLOY_GIT_URL'] = 'file:///nowhere'
+  deployer.wake()
+
+  const { reason, state } = await until(2, 'failed', 'success')
+  assert.equal(state, 'failed')
+  assert.match(reason, /^fatal: .* No host was touched\.$/)
+})
+
+test('a run that takes too long is ended with all that it started, and taken back', async (t) => {
+  const scene = await deployScene(t, { DEPLOY_RUN_SECONDS: '1.5' })
+  const pid = join(scene.folder, 'pid')
+  const sha = scene.github.commit('Slow', playbooks({ deploy: `sleep 60 & echo $! > ${pid}; wait` }))
+  scene.github.check(sha, 'success')
+  const { until } = deployParts(t, scene)
+
+  const { reason } = await until(1, 'failed')
+
+  assert.equal(reason, 'It took longer than 1.5 s and was ended. There is no earlier release to go back to.')
+  assert.throws(() => process.kill(Number(readFileSync(pid, 'utf8')), 0), /ESRCH/)
+})
+
+test('somebody asks at GitHub for a deploy or for going back', async (t) => {
+  const { github, until, deployer, shas, store } = await deployed(t, playbooks(), playbooks())
+  const [first = '', second = ''] = shas
+  const back = github.deploy(first, { task: 'rollback' })
+  deployer.wake()
+  const rolledBack = await until(3, 'success')
+  assert.deepEqual(
+    { kind: rolledBack.kind, who: rolledBack.who, cause: rolledBack.cause, githubId: rolledBack.githubId },
+    { kind: 'rollback', who: 'Codertocat', cause: 'deployment', githubId: back.id },
+  )
+  assert.equal(store.lastSuccess()?.sha, first)
+
+  github.deploy(second)
+  github.git('checkout', '--quiet', '-b', 'elsewhere')
+  const elsewhere = github.commit('Not merged', {})
+  github.git('checkout', '--quiet', 'master')
+  deployer.wake()
+  assert.equal((await until(4, 'success')).sha, second)
+  github.deploy(elsewhere)
+  github.deploy('0'.repeat(40))
+  github.deploy(elsewhere, { task: 'rollback' })
+  deployer.wake()
+
+  assert.match((await until(7, 'failed')).reason, /^This release was never deployed here/)
+  assert.match((await until(6, 'superseded', 'failed')).state, /superseded|failed/)
+  assert.equal(store.find(5)?.state, 'superseded')
+  const alone = github.deploy(elsewhere)
+  deployer.wake()
+  assert.equal((await until(8, 'failed')).reason, `${elsewhere.slice(0, 7)} is not part of master.`)
+  assert.deepEqual(github.statesOf(alone.id), ['pending', 'failure'])
+  github.deploy('1'.repeat(40))
+  deployer.wake()
+  assert.equal((await until(9, 'failed')).reason, '1111111 is not part of master.')
+})
+
+test('going back works while GitHub is down', async (t) => {
+  const { github, until, shas, store } = await deployed(t, playbooks(), playbooks())
+  github.failing.push({ line: /./, status: 503 })
+
+  const id = store.add({ kind: 'rollback', sha: shas[0] ?? '', who: 'olga', title: 'Back', cause: 'page' })
+
+  assert.equal((await until(id, 'success')).githubId, null)
+})
+
+test('deployments from before there was a deploy server are left alone, one of ours is found again', async (t) => {
+  const scene = await deployScene(t)
+  const { github } = scene
+  const sha = github.commit('One', playbooks())
+  github.check(sha, null)
+  github.deploy(sha)
+  const { until, store, deployer } = deployParts(t, scene)
+  await until(1, 'checks')
+  assert.equal(store.list(10).length, 1)
+  const ours = store.find(1)?.githubId
+
+  // As when the server was killed between GitHub’s reply and its own note of it.
+  const id = store.add({ kind: 'deploy', sha, who: 'olga', title: 'Again', cause: 'page' })
+  const made = github.deploy(sha, { payload: { deploy: id } })
+  github.deploy(sha, { payload: { deploy: 'none' } })
+  github.deploy(sha, { payload: { deploy: 1 }, id: Number(ours) + 100 })
+  deployer.wake()
+  await until(id, 'checks', 'superseded')
+
+  assert.equal(store.find(id)?.githubId, made.id)
+})
+
+test('a chat that fails, and a GitHub that is away for a while, keep no deploy from going on', async (t) => {
+  const scene = await deployScene(t)
+  const { github, chat } = scene
+  const sha = github.commit('One', playbooks())
+  github.check(sha, 'success')
+  github.failing.push({ line: /statuses/, status: 500 })
+  chat.answer = (count) => (count % 3 === 0 ? [200, '{"ok":false,"error":"channel_not_found"}'] : [500, 'no'])
+  const { until, store, deployer } = deployParts(t, scene)
+  const { githubId } = await until(1, 'success')
+  assert.deepEqual(github.statesOf(Number(githubId)), [])
+
+  github.failing.length = 0
+  chat.answer = () => [200, 'ok']
+  while ([...store.untold('github'), ...store.untold('chat')].length > 0) await deployer.round()
+
+  assert.equal(github.statesOf(Number(githubId)).at(-1), 'success')
+  assert.ok(chat.messages.at(-1)?.text.includes('is what the site runs'))
+  assert.equal(chat.messages.at(-1)?.thread_ts, undefined, 'a chat that names no message has no threads')
+})
+
+test('without a chat nobody is told there; what GitHub never takes is left out', async (t) => {
+  const scene = await deployScene(t, { DEPLOY_CHAT_URL: '' })
+  const { github, chat } = scene
+  const sha = github.commit('One', playbooks())
+  github.check(sha, 'success')
+  github.failing.push({ line: /statuses/, status: 422 })
+  const { until, store, deployer } = deployParts(t, scene)
+  await until(1, 'success')
+
+  for (let round = 0; round < 400 && [...store.untold('github')].length > 0; round += 1)
+    await deployer.round()
+
+  assert.deepEqual([...store.untold('github')], [])
+  assert.deepEqual(chat.messages, [])
+})
+
+test('a token and a channel of Slack are used, and a title calls nobody', async (t) => {
+  const scene = await deployScene(t, { DEPLOY_CHAT_TOKEN: 'xoxb-0123456789', DEPLOY_CHAT_CHANNEL: 'C123' })
+  const { github, chat } = scene
+  const sha = github.commit('Call <!channel> & all', playbooks())
+  github.check(sha, null)
+  const { until } = deployParts(t, scene)
+  await until(1, 'checks')
+
+  assert.equal(chat.messages[0]?.channel, 'C123')
+  assert.match(chat.messages[0].text, /Call &lt;!channel&gt; &amp; all/)
+})
+
+test('secrets are in no log, no status and no message', async (t) => {
+  const scene = await deployScene(t)
+  const { github, chat, folder } = scene
+  writeFileSync(scene.vault, `${VAULT_PASSWORD}\n\n`)
+  scene.env['DEPLOY_SECRET_FILES'] = scene.vault
+  const strange = 'ghs_abcdefghijklmnopqrstuvwxyz0123456789'
+  const encoded = Buffer.from(VAULT_PASSWORD).toString('base64')
+  const leak = `env; echo "fatal: ${TOKEN} ${VAULT_PASSWORD} ${encoded} ${strange}" >&2; exit 1`
+  const sha = github.commit(`Say ${TOKEN}`, playbooks({ deploy: leak }))
+  github.check(sha, 'success')
+  const { until, runs, store } = deployParts(t, scene)
+  await until(1, 'failed')
+
+  const output = readFileSync(join(runs.folderOf(1, 'deploy'), 'output.log'), 'utf8')
+  const said = [
+    output,
+    JSON.stringify([store.list(9), store.events(1), github.statuses, chat.messages, github.deployments]),
+  ]
+  assert.match(output, /fatal: \[secret\] \[secret\] \[secret\] \[secret\]/)
+  assert.match(output, /PATH=/)
+  for (const secret of [TOKEN, VAULT_PASSWORD, encoded, strange, 'chat-secret', 'webhooks', '$argon2'])
+    assert.ok(!said.join().includes(secret), `${secret} is told`)
+  assert.ok(!readFileSync(join(folder, 'deploys.db')).includes(TOKEN))
+})
+
+test('a run that somebody else has under way is waited for', async (t) => {
+  const scene = await deployScene(t)
+  const { github } = scene
+  const sha = github.commit('One', playbooks())
+  github.check(sha, 'success')
+  const { until, deployer, settings, store, runs } = deployParts(t, scene)
+  const lock = takeLock(join(settings.folder, 'environment.lock'))
+  assert.ok(lock !== undefined)
+  await until(1, 'running')
+  await deployer.round()
+  assert.equal(runs.state(1, 'deploy'), 'none')
+  assert.equal(store.find(1)?.state, 'running')
+
+  closeSync(lock)
+
+  await until(1, 'success')
+})
+
+test('a run that was killed before it could say how it went is taken back', async (t) => {
+  const { github, until, deployer, store, runs, folder } = await deployed(t, playbooks())
+  const pid = join(folder, 'pid')
+  const sha = github.commit('Two', playbooks({ deploy: `echo $PPID $$ > ${pid}; sleep 60` }))
+  github.check(sha, 'success')
+  deployer.wake()
+  await until(2, 'running')
+  while (!existsSync(pid) || readFileSync(pid, 'utf8') === '') {
+    await deployer.round()
+    await sleep(20)
+  }
+  const [runner = 0, script = 0] = readFileSync(pid, 'utf8').split(' ').map(Number)
+  process.kill(runner, 'SIGKILL')
+  await deployer.round()
+  assert.equal(store.find(2)?.state, 'running', 'its playbook still runs, and so holds the environment')
+  assert.equal(runs.state(2, 'deploy'), 'busy')
+
+  process.kill(-script, 'SIGKILL')
+
+  await until(2, 'rolled_back')
+  const why = 'The run was ended from outside before it could finish.'
+  assert.ok(store.events(2).some(({ text }) => text.startsWith(why)))
+})

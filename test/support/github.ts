@@ -1,0 +1,207 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { dirname, join } from 'node:path'
+import { json } from 'node:stream/consumers'
+import type { Ending } from './servers.ts'
+
+/** The repository of Octokit's recorded payloads. */
+export const REPOSITORY = { name: 'Codertocat/Hello-World', id: 186853002, branch: 'master' }
+
+interface Deployment {
+  id: number
+  sha: string
+  ref: string
+  environment: string
+  task: string
+  description: string
+  payload: unknown
+  creator: { login: string }
+}
+
+interface Status {
+  deployment: number
+  state: string
+  description: string
+  log_url: string
+}
+
+type Answer = [status: number, body: unknown]
+
+/**
+ * A server that speaks GitHub's API as far as the deploy server uses it, over a real git repository; commits, trees and
+ * their order are what git says.
+ */
+export class FakeGitHub {
+  readonly folder: string
+  readonly deployments: Deployment[] = []
+  readonly statuses: Status[] = []
+  readonly requests: { line: string; authorization: string }[] = []
+  /** By commit and name: the conclusion, or null while a check runs. */
+  readonly checks = new Map<string, Map<string, string | null>>()
+  /** Classic statuses, by commit. */
+  readonly contexts = new Map<string, { context: string; state: string }[]>()
+  /** The heads of the pull requests that a commit came from. */
+  readonly pulls = new Map<string, string[]>()
+  /** Requests whose line fits get this status instead of an answer. */
+  readonly failing: { line: RegExp; status: number }[] = []
+  url = ''
+
+  private constructor(folder: string) {
+    this.folder = folder
+  }
+
+  static async start(t: Ending, folder: string): Promise<FakeGitHub> {
+    const github = new FakeGitHub(folder)
+    mkdirSync(folder, { recursive: true })
+    github.git('init', '--quiet', `--initial-branch=${REPOSITORY.branch}`)
+    github.git('config', 'uploadpack.allowAnySHA1InWant', 'true')
+    const server = createServer((request, response) => void github.answer(request, response))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    github.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    t.after(() => {
+      server.closeAllConnections()
+      server.close()
+    })
+    return github
+  }
+
+  git(...args: string[]): string {
+    const identity = ['-c', 'user.name=Octo Cat', '-c', 'user.email=octo@example.org']
+    return execFileSync('git', [...identity, ...args], { cwd: this.folder, encoding: 'utf8' }).trim()
+  }
+
+  /** A commit on the branch that is checked out. */
+  commit(message: string, files: Record<string, string>): string {
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(this.folder, name)), { recursive: true })
+      writeFileSync(join(this.folder, name), text)
+    }
+    this.git('add', '.')
+    this.git('commit', '--quiet', '--allow-empty', '-m', message)
+    return this.git('rev-parse', 'HEAD')
+  }
+
+  /** Says how a check of a commit ended; null while it runs. */
+  check(sha: string, conclusion: string | null, name = 'ci'): void {
+    this.checks.set(sha, (this.checks.get(sha) ?? new Map<string, string | null>()).set(name, conclusion))
+  }
+
+  /** Somebody asks for a deployment by hand. */
+  deploy(sha: string, more: Partial<Deployment> = {}): Deployment {
+    const deployment: Deployment = {
+      id: 1_000 + this.deployments.length,
+      ...{ sha, ref: sha, environment: 'production', task: 'deploy', description: 'By hand', payload: {} },
+      creator: { login: 'Codertocat' },
+      ...more,
+    }
+    this.deployments.push(deployment)
+    return deployment
+  }
+
+  statesOf(deployment: number): string[] {
+    return this.statuses.filter((status) => status.deployment === deployment).map(({ state }) => state)
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const line = `${request.method ?? ''} ${request.url ?? ''}`
+    this.requests.push({ line, authorization: request.headers.authorization ?? '' })
+    const body = request.method === 'POST' ? ((await json(request)) as Record<string, unknown>) : {}
+    const failing = this.failing.find((one) => one.line.test(line))
+    const [status, content] = failing
+      ? [failing.status, { message: 'Failing on purpose' }]
+      : this.route(line, body)
+    response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(content))
+  }
+
+  private route(line: string, body: Record<string, unknown>): Answer {
+    const [method = '', path = ''] = line.split(' ')
+    const rest = decodeURIComponent(path.split('?')[0] ?? '').replace(`/repos/${REPOSITORY.name}`, '')
+    const routes: [RegExp, (...parts: string[]) => Answer][] = [
+      [/^GET \/branches\/(.+)$/, (branch) => this.branch(branch)],
+      [
+        /^GET \/git\/commits\/(\w+)$/,
+        (sha) => [200, { sha, tree: { sha: this.git('rev-parse', `${sha}^{tree}`) } }],
+      ],
+      [
+        /^GET \/commits\/(\w+)\/pulls$/,
+        (sha) => [200, (this.pulls.get(sha) ?? []).map((head) => ({ head: { sha: head } }))],
+      ],
+      [/^GET \/commits\/(\w+)\/check-runs$/, (sha) => this.checkRuns(sha)],
+      [/^GET \/commits\/(\w+)\/status$/, (sha) => [200, { statuses: this.contexts.get(sha) ?? [] }]],
+      [/^GET \/compare\/(.+)\.\.\.(\w+)$/, (base, head) => this.compare(base, head)],
+      [/^GET \/deployments$/, () => [200, [...this.deployments].reverse()]],
+      [/^POST \/deployments$/, () => this.create(body)],
+      [/^POST \/deployments\/(\d+)\/statuses$/, (id) => this.status(Number(id), body)],
+    ]
+    for (const [pattern, give] of routes) {
+      const found = pattern.exec(`${method} ${rest}`)
+      if (found) return give(...found.slice(1))
+    }
+    return [404, { message: 'Not Found' }]
+  }
+
+  private branch(branch = ''): Answer {
+    const sha = this.git('rev-parse', `refs/heads/${branch}`)
+    const message = this.git('log', '-1', '--format=%B', sha)
+    return [
+      200,
+      {
+        name: branch,
+        commit: { sha, commit: { message, author: { name: 'Octo Cat' } }, author: { login: 'octocat' } },
+      },
+    ]
+  }
+
+  private checkRuns(sha = ''): Answer {
+    const runs = [...(this.checks.get(sha) ?? [])].map(([name, conclusion]) => ({ name, conclusion }))
+    return [200, { total_count: runs.length, check_runs: runs }]
+  }
+
+  private compare(base = '', head = ''): Answer {
+    try {
+      const [, behind = '0'] = this.git('rev-list', '--left-right', '--count', `${head}...${base}`).split(
+        '\t',
+      )
+      const [ahead = '0'] = this.git('rev-list', '--left-right', '--count', `${head}...${base}`).split('\t')
+      if (ahead !== '0') return [200, { status: behind === '0' ? 'ahead' : 'diverged' }]
+      return [200, { status: behind === '0' ? 'identical' : 'behind' }]
+    } catch {
+      return [404, { message: 'Not Found' }]
+    }
+  }
+
+  private create({
+    ref,
+    task,
+    description,
+    payload,
+    environment,
+    auto_merge: merges,
+    required_contexts: contexts,
+  }: Record<string, unknown>): Answer {
+    if (merges !== false || !Array.isArray(contexts) || contexts.length > 0)
+      return [409, { message: 'Conflict' }]
+    const creator = { login: 'deploy-bot' }
+    const more = {
+      task: String(task),
+      description: String(description),
+      payload,
+      environment: String(environment),
+      creator,
+    }
+    return [201, this.deploy(String(ref), more)]
+  }
+
+  private status(deployment: number, { state, description, log_url: log }: Record<string, unknown>): Answer {
+    this.statuses.push({
+      deployment,
+      state: String(state),
+      description: String(description),
+      log_url: String(log),
+    })
+    return [201, {}]
+  }
+}
