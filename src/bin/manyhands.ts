@@ -1,9 +1,10 @@
 import { checkCommand } from './commands/check.ts'
 import { STATUS, UsageError } from './commands/command.ts'
+import { deployPasswordCommand } from './commands/deploy-password.ts'
 import { jobsCommand } from './commands/jobs.ts'
 
 /** What operators can ask of a site: `npm run manyhands -- COMMAND …`, with the settings of its processes. */
-const COMMANDS = [checkCommand, jobsCommand]
+const COMMANDS = [checkCommand, deployPasswordCommand, jobsCommand]
 
 process.exitCode = await run(process.argv.slice(2))
 

@@ -59,7 +59,7 @@ export function createSignIn(
   const router = new Router<RequestState>({ prefix: '/account' })
 
   router.get('/signin', (ctx) => {
-    show(ctx, { next: nextOf(ctx.query['next']), name: '' })
+    show(ctx, ctx.query['next'], { values: {}, errors: {} })
   })
 
   router.post('/signin', async (ctx) => {
@@ -68,7 +68,8 @@ export function createSignIn(
     countTry(`name ${name}`, TRIES.name)
     if (!(await isOperator(name, password))) {
       ctx.status = 400
-      show(ctx, { next: nextOf(next), name, isWrong: true })
+      const wrong = 'This name and password do not go together. Check both.'
+      show(ctx, next, { values: { name }, errors: { password: wrong } })
       return
     }
     const sessionId = randomUUID()
@@ -83,8 +84,8 @@ export function createSignIn(
     ctx.redirect('/account/signin')
   })
 
-  function show(ctx: Context, view: { next: string; name: string; isWrong?: boolean }): void {
-    views.render(ctx, 'pages/deploys/sign-in.html', view)
+  function show(ctx: Context, next: unknown, form: object): void {
+    views.render(ctx, 'pages/deploys/sign-in.html', { next: nextOf(next), form })
   }
 
   return { identify, routes: router.routes() }
