@@ -2,9 +2,10 @@ import { checkCommand } from './commands/check.ts'
 import { STATUS, UsageError } from './commands/command.ts'
 import { deployPasswordCommand } from './commands/deploy-password.ts'
 import { jobsCommand } from './commands/jobs.ts'
+import { buildCommand, migrateCommand } from './commands/prepare.ts'
 
 /** What operators can ask of a site: `npm run manyhands -- COMMAND …`, with the settings of its processes. */
-const COMMANDS = [checkCommand, deployPasswordCommand, jobsCommand]
+const COMMANDS = [checkCommand, jobsCommand, migrateCommand, buildCommand, deployPasswordCommand]
 
 process.exitCode = await run(process.argv.slice(2))
 
