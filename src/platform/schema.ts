@@ -136,6 +136,18 @@ export interface ContributorProject {
   score_sum: Generated<number>
 }
 
+export interface ExportBucket {
+  bucket: string
+  endpoint: string | null
+  is_path_style: boolean
+  key_id: string
+  prefix: string
+  project_id: number
+  region: string
+  secret_sealed: string
+  updated: Generated<string>
+}
+
 export interface ExportSubscription {
   by_mail: Generated<boolean>
   created: Generated<string>
@@ -147,6 +159,7 @@ export interface ExportSubscription {
   next_due: string
   period: string
   project_id: number
+  to_bucket: Generated<boolean>
   user_id: number
   what: string
 }
@@ -300,6 +313,7 @@ export interface Project {
   info: Generated<Json>
   lease_now: number | null
   lease_seconds: Generated<number>
+  licence: string | null
   long_description: string | null
   n_tasks_announced: Generated<number>
   name: string
@@ -340,6 +354,8 @@ export interface ProjectExport {
   bytes: number | null
   created: Generated<string>
   cut: string | null
+  delivered: string | null
+  delivery_error: string | null
   error: string | null
   expires: string | null
   file_key: string | null
@@ -589,6 +605,7 @@ export interface DB {
   change: Change
   contributor: Contributor
   contributor_project: ContributorProject
+  export_bucket: ExportBucket
   export_subscription: ExportSubscription
   field_guide: FieldGuide
   helping_material: HelpingMaterial

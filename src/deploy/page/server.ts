@@ -45,7 +45,8 @@ export async function createDeployHttp({
   assets,
   webhooks,
 }: Parts): Promise<HttpServer> {
-  const origin = { url: settings.url, mediaUrl: settings.url, presenterOrigin: settings.url }
+  const { url } = settings
+  const origin = { url, mediaUrl: url, staticUrl: undefined, presenterOrigin: url }
   const site: Site = {
     config: {
       site: { name: `Manyhands · ${settings.environment}`, hasOldNames: false, ...origin },

@@ -178,15 +178,8 @@ export function projectRoutes(app: App, views: Views, readyPages: ReadyPages): R
 
   router.get('/:shortName/update', async (ctx) => {
     const owned = await ownedProjectOf(ctx)
-    const {
-      name,
-      description,
-      longDescription,
-      categoryId,
-      allowAnonymousContributors,
-      webhook,
-      licence,
-    } = owned.project
+    const { name, description, longDescription, categoryId, allowAnonymousContributors, webhook, licence } =
+      owned.project
     await showSettings(ctx, owned, {
       values: {
         name,
