@@ -197,28 +197,32 @@ export function projectRoutes(app: App, views: Views, readyPages: ReadyPages): R
   router.post('/:shortName/update', async (ctx) => {
     const owned = await ownedProjectOf(ctx)
     const values = await readForm(ctx)
-    const { name = '', description = '', longDescription = '' } = values
     const again = (form: FormView) => showSettings(ctx, owned, form)
     await orShowAgain(ctx, values, again, async () => {
-      const category = values['categoryId'] ?? values['category_id']
-      const changes = {
-        name,
-        description,
-        longDescription,
-        // A checkbox says on, JSON says true.
-        allowAnonymousContributors: /^(on|true)$/.test(values['allowAnonymousContributors'] ?? ''),
-        ...(values['licence'] === undefined ? {} : { licence: values['licence'] || null }),
-        // A number that is none of a category's is refused like one that is gone.
-        ...(category === undefined ? {} : { categoryId: /^\d{1,15}$/.test(category) ? Number(category) : 0 }),
-        ...(values['webhook'] === undefined ? {} : { webhook: parseWebhook(values['webhook']) }),
-      }
-      await updateProject(ctx.state.db, ctx.state.viewer, owned.project, changes, 'web')
+      await updateProject(ctx.state.db, ctx.state.viewer, owned.project, settingsIn(values), 'web')
       leaveFlash(ctx, app, 'settings-saved')
       ctx.redirect(`${projectUrl(owned.project)}tasks/`)
     })
   })
 
   return router
+}
+
+/** What a form of settings, or the same as JSON, asks for; what it does not name stays as it is. */
+function settingsIn(values: Readonly<Record<string, string>>) {
+  const { name = '', description = '', longDescription = '', licence, webhook } = values
+  const category = values['categoryId'] ?? values['category_id']
+  return {
+    name,
+    description,
+    longDescription,
+    // A checkbox says on, JSON says true.
+    allowAnonymousContributors: /^(on|true)$/.test(values['allowAnonymousContributors'] ?? ''),
+    ...(licence === undefined ? {} : { licence: licence || null }),
+    // A number that is none of a category's is refused like one that is gone.
+    ...(category === undefined ? {} : { categoryId: /^\d{1,15}$/.test(category) ? Number(category) : 0 }),
+    ...(webhook === undefined ? {} : { webhook: parseWebhook(webhook) }),
+  }
 }
 
 /** A project's page, as this person sees it. */
