@@ -254,21 +254,23 @@ for (const [form, settings] of Object.entries(FORMS)) {
       await finishesFive(t, script)
     })
 
-    test('saves the address it runs at, and no ticket with it on a host of its own', async (t) => {
+    test('saves the address it runs at, and no ticket with it', async (t) => {
       const { frame, page, project, stored } = await visit(
         t,
         `pybossa.presentTask(function (task) {
           $('#shown').html('<button>Yes</button>')
-          $('button').click(function () { pybossa.saveTask(task.id, location.pathname + location.search).done(function () { log('saved') }) })
+          $('button').click(function () { pybossa.saveTask(task.id, [location.pathname + location.search, { context: encodeURIComponent(document.URL) }]).done(function () { log('saved') }) })
         })
         pybossa.run('birds')`,
       )
       await frame.getByRole('button', { name: 'Yes' }).click()
       await frame.getByText('saved').waitFor()
       const path = `/project/${project.shortName}/newtask`
-      const [where] = await stored()
-      if (isOpaque) assert.ok(typeof where === 'string' && where.startsWith(`/presenter-frame${path}?`))
-      else assert.equal(where, path)
+      const [[where, { context }]] = (await stored()) as [[string, { context: string }]]
+      assert.equal(where, isOpaque ? `/presenter-frame${path}` : path)
+      const { pathname, searchParams } = new URL(decodeURIComponent(context))
+      assert.equal(pathname, where)
+      assert.equal(searchParams.get('ticket') ?? '', '')
       assert.equal(new URL(page.url()).search, '')
     })
 
