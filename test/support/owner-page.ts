@@ -1,10 +1,10 @@
-import type { TestContext } from 'node:test'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import type { TestApp, TestUser } from './app.ts'
+import type { Ending } from './servers.ts'
 
 /** A browser in which an owner is signed in and has this page of the site open. */
 export async function openAsOwner(
-  t: TestContext,
+  t: Ending,
   { site, browser, owner }: { site: TestApp; browser: Browser; owner: TestUser },
   path: string,
   options?: BrowserContextOptions,

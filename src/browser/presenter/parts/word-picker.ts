@@ -8,6 +8,14 @@ const TAP_PIXELS = 6
 export interface WordPicker {
   readonly root: HTMLElement
   show(text: string): void
+  /** Tells those who do not see it which words have which labels. */
+  label(passages: readonly LabelledPassage[]): void
+}
+
+interface LabelledPassage {
+  start: number
+  end: number
+  label: string
 }
 
 export interface WordPickerOptions {
@@ -84,7 +92,8 @@ export function createWordPicker(options: WordPickerOptions): WordPicker {
     cursor = Math.min(Math.max(target, 0), words.length - 1)
     mark()
     words[cursor]?.element.scrollIntoView({ block: 'nearest' })
-    options.onWord(words[cursor]?.element.textContent ?? '', false)
+    const word = words[cursor]?.element
+    options.onWord([word?.textContent, word?.ariaDescription].filter(Boolean).join(', '), false)
   }
 
   function pick(): void {
@@ -124,6 +133,13 @@ export function createWordPicker(options: WordPickerOptions): WordPicker {
       first = undefined
       root.replaceChildren(...made.nodes)
       mark()
+    },
+    label(passages) {
+      for (const { start, end, element: word } of words) {
+        const labels = passages.filter((passage) => passage.start < end && passage.end > start)
+        word.role = labels.length === 0 ? null : 'mark'
+        word.ariaDescription = labels.map(({ label }) => label).join(', ') || null
+      }
     },
   }
 }

@@ -53,6 +53,7 @@ registerTool(textSpans, ({ textColumn, labels, mayBeNone }, around) => {
 
   function render(): void {
     highlights?.show(passages)
+    picker.label(passages)
     empty.hidden = passages.length > 0
     list.replaceChildren(...passages.map(itemOf))
   }
