@@ -33,7 +33,7 @@ async function writeCoco(write: WritePart, { rows, about }: ExportPlan): Promise
   )
   await writeJsonList(write, imagesOf(taskRows(rows), about))
   await write(',\n"annotations":')
-  await writeJsonList(write, annotationsOf(taskRows(rows), categories))
+  await writeJsonList(write, marksOf(taskRows(rows), categories))
   await write(`,\n"categories":${JSON.stringify(categories.list())}}\n`)
 }
 
@@ -71,7 +71,7 @@ async function* imagesOf(tasks: AsyncIterable<TaskRow>, about: ExportDescription
   }
 }
 
-async function* annotationsOf(tasks: AsyncIterable<TaskRow>, categories: Categories) {
+async function* marksOf(tasks: AsyncIterable<TaskRow>, categories: Categories) {
   let id = 0
   for await (const task of tasks)
     for (const run of task.task_run)

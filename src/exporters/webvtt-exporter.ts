@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { InvalidError } from '../lib/errors.ts'
-import type { Json } from '../platform/schema.ts'
 import type { ExportMember, ExportPlan, Exporter } from './exporter.ts'
 import { createMediaFinder, taskRows } from './task-rows.ts'
 import type { RunRow, TaskRow } from './task-rows.ts'
@@ -62,7 +61,7 @@ async function* tracksOf({ shortName, rows, about }: ExportPlan): AsyncGenerator
 /** In the order that the format asks for; undefined when nobody was asked for marks. */
 function cuesOf({ task_run: runs }: TaskRow): Cue[] | undefined {
   const marked = runs.flatMap((run) => {
-    const marks = Marks.safeParse(run.info as Json).data?.marks
+    const marks = Marks.safeParse(run.info).data?.marks
     return marks ? [{ run, marks }] : []
   })
   if (marked.length === 0) return undefined

@@ -15,7 +15,7 @@ const CONTEXT = ['http://www.w3.org/ns/anno.jsonld', 'http://iiif.io/api/present
  * `<short_name>_annotations.json`. A text is about the canvas that a task from a IIIF manifest names, else about the
  * picture; marks are always about the picture, whose pixels they count.
  */
-export const webAnnotationExporter: Exporter = {
+export const iiifExporter: Exporter = {
   wantsColumns: false,
   passes: 1,
   explained:
@@ -25,7 +25,7 @@ export const webAnnotationExporter: Exporter = {
       name: `${plan.shortName}_annotations.json`,
       async write(write) {
         await write(`${pageHead(plan)},"items":`)
-        await writeJsonList(write, annotationsOf(plan))
+        await writeJsonList(write, itemsOf(plan))
         await write('}\n')
         return undefined
       },
@@ -47,7 +47,7 @@ function pageHead({ about: { project, licence } }: ExportPlan): string {
   return JSON.stringify(page).slice(0, -1)
 }
 
-async function* annotationsOf({ rows, about }: ExportPlan) {
+async function* itemsOf({ rows, about }: ExportPlan) {
   const mediaOf = createMediaFinder(about)
   const { origin } = new URL(about.project.url)
   for await (const task of taskRows(rows)) {
