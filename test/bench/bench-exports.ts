@@ -20,6 +20,7 @@ import type { App } from '../../src/platform/app.ts'
 import { loadConfig } from '../../src/platform/config.ts'
 import { startBenchServers } from './bench-site.ts'
 import type { BenchServers } from './bench-site.ts'
+import { parentOf, secondsOfAll } from './cluster-cpu.ts'
 import { judged, judgedSpread, printLines } from './report.ts'
 import type { Line } from './report.ts'
 
@@ -99,23 +100,39 @@ async function fillSite(app: App, servers: BenchServers, nRows: number): Promise
   return { app, servers, owner, project, nRows }
 }
 
+/** Seconds of processor time of PostgreSQL, which hold on a machine with other things to do as well. */
+async function createServerClock({ servers }: Site): Promise<() => number> {
+  const { rows } = await servers.database.query<{ pid: number }>('select pg_backend_pid() as pid')
+  const server = parentOf(rows[0]?.pid ?? 0)
+  return () => secondsOfAll(server)
+}
+
 async function timed(site: Site): Promise<Line[]> {
+  const serverSeconds = await createServerClock(site)
   const worker = startWorker(site)
   const ratios: number[] = []
   const firsts: number[] = []
   const memory: number[] = []
   const seconds = { ours: [] as number[], psql: [] as number[] }
+  const cpu = { server: [] as number[], worker: [] as number[], psql: [] as number[] }
   try {
     for (let round = 0; round <= ROUNDS; round += 1) {
+      const begin = { server: serverSeconds(), worker: secondsOfAll(worker.pid ?? 0) }
       const made = await exportOnce(site, worker)
-      const psql = await psqlSeconds(site, made.row.cut)
+      const end = { server: serverSeconds(), worker: secondsOfAll(worker.pid ?? 0) }
+      const psql = await psqlSeconds(site, made.row.cut, serverSeconds)
       if (round === 0) continue
       seconds.ours.push(made.seconds)
-      seconds.psql.push(psql)
-      ratios.push(made.seconds / psql)
+      seconds.psql.push(psql.seconds)
+      cpu.server.push(end.server - begin.server)
+      cpu.worker.push(end.worker - begin.worker)
+      cpu.psql.push(psql.serverSeconds)
+      ratios.push(made.seconds / psql.seconds)
       firsts.push(made.firstProgress)
       memory.push(made.memoryMb)
-      console.log(`Round ${round} of ${ROUNDS}: ${made.seconds.toFixed(1)} s, psql ${psql.toFixed(1)} s`)
+      console.log(
+        `Round ${round} of ${ROUNDS}: ${made.seconds.toFixed(1)} s, psql ${psql.seconds.toFixed(1)} s`,
+      )
     }
   } finally {
     await ended(worker, 'SIGTERM')
@@ -126,6 +143,12 @@ async function timed(site: Site): Promise<Line[]> {
     judgedSpread('MB of memory of the worker at most', memory, { max: MEMORY_MB_MAX }),
     { name: 'seconds', value: seconds.ours.map((value) => value.toFixed(1)).join(' ') },
     { name: 'seconds of psql', value: seconds.psql.map((value) => value.toFixed(1)).join(' ') },
+    { name: 'processor seconds of PostgreSQL', value: cpu.server.map((value) => value.toFixed(1)).join(' ') },
+    { name: 'processor seconds of the worker', value: cpu.worker.map((value) => value.toFixed(1)).join(' ') },
+    {
+      name: 'processor seconds of PostgreSQL for psql',
+      value: cpu.psql.map((value) => value.toFixed(1)).join(' '),
+    },
   ]
 }
 
@@ -203,7 +226,11 @@ async function until(
 }
 
 /** What the export of a cut copies, by psql into nothing. */
-async function psqlSeconds({ app, project, servers }: Site, cut: string): Promise<number> {
+async function psqlSeconds(
+  { app, project, servers }: Site,
+  cut: string,
+  serverClock: () => number,
+): Promise<{ seconds: number; serverSeconds: number }> {
   const ofProject = { projectId: project.id, cut, since: null }
   const db = app.database.open({ writes: false })
   const read = db.read.bind(db)
@@ -218,9 +245,9 @@ async function psqlSeconds({ app, project, servers }: Site, cut: string): Promis
     file,
     tables.flatMap((table) => scan.ranges.map((range) => `${table.statement(range)};\n`)).join(''),
   )
-  const begin = performance.now()
+  const [begin, serverBegin] = [performance.now(), serverClock()]
   await runProgram('psql', ['-X', '-q', '-o', '/dev/null', '-f', file, servers.databaseUrl])
-  return (performance.now() - begin) / 1_000
+  return { seconds: (performance.now() - begin) / 1_000, serverSeconds: serverClock() - serverBegin }
 }
 
 function startWorker({ servers }: Site): ChildProcess {
