@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { createInterface } from 'node:readline'
 import { PassThrough } from 'node:stream'
 import type { ExportRows } from '../domain/exports/export-rows.ts'
 import type { ExportDescription } from '../domain/exports/export-work.ts'
@@ -28,27 +27,35 @@ export interface TaskRow {
 /** Bytes of rows that wait to be looked at. */
 const WAITING_BYTES = 1 << 18
 
-/** The rows of an export in the wide form, one at a time; may be asked for again. */
-export async function* taskRows(rows: ExportRows): AsyncGenerator<TaskRow> {
-  const lines = new PassThrough({ highWaterMark: WAITING_BYTES })
+/** The rows of an export in the wide form, one at a time; may be asked for again. Whoever stops early ends the reading. */
+export async function* taskRows(rows: Pick<ExportRows, 'writeJson'>): AsyncGenerator<TaskRow> {
+  const parts = new PassThrough({ highWaterMark: WAITING_BYTES })
   const ended = new AbortController()
   const written = rows
     .writeJson(async (part) => {
-      if (!lines.write(part)) await once(lines, 'drain', { signal: ended.signal })
       ended.signal.throwIfAborted()
+      if (!parts.write(part)) await once(parts, 'drain', { signal: ended.signal })
     }, 'lines')
     .then(
-      () => lines.end(),
-      (error: unknown) => lines.destroy(error instanceof Error ? error : new Error(String(error))),
+      () => parts.end(),
+      (error: unknown) => parts.destroy(error instanceof Error ? error : new Error(String(error))),
     )
   try {
-    for await (const line of createInterface({ input: lines, crlfDelay: Infinity }))
-      yield JSON.parse(line) as TaskRow
-    // The lines of a stream that was destroyed end like any others.
-    if (lines.errored) throw lines.errored
+    for await (const line of linesOf(parts)) yield JSON.parse(line) as TaskRow
   } finally {
     ended.abort()
     await written
+  }
+}
+
+/** Each line ends with a line break, the last one too. */
+async function* linesOf(parts: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  for await (const part of parts) {
+    const lines = (rest + decoder.decode(part, { stream: true })).split('\n')
+    rest = lines.pop() ?? ''
+    yield* lines
   }
 }
 
