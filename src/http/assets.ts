@@ -16,6 +16,7 @@ const ENTRIES = {
   'site.js': 'site/site.ts',
   'resumable-file.js': 'site/resumable-file.ts',
   'deploy-log.js': 'site/deploy-log.ts',
+  'picture-cutter.js': 'site/picture-cutter.ts',
   'contribute.js': 'contribute/contribute.ts',
   'presenter-preview.js': 'contribute/presenter-preview.ts',
   'field-guide.js': 'contribute/field-guide.ts',

@@ -15,6 +15,7 @@ import { isUnchanged } from './sent-file.ts'
 import type { Context, Flash, Handler, Site } from './state.ts'
 import { wantsJson } from './wants-json.ts'
 import { columnChart } from '../lib/column-chart.ts'
+import { drawnPicture } from '../lib/drawn-picture.ts'
 import { htmlText } from '../lib/html-text.ts'
 import { readableBytes } from '../lib/readable-bytes.ts'
 import { readableInfo } from '../lib/readable-info.ts'
@@ -268,6 +269,7 @@ function addFormats(environment: nunjucks.Environment): void {
   environment.addFilter('bytes', (value: number) => readableBytes(value))
   environment.addFilter('utc', (value: string) => `${exact.format(new Date(value))} UTC`)
   environment.addFilter('ago', (value: string) => timeAgo(value))
+  environment.addFilter('drawn', (url: string | null) => drawnPicture(url))
   environment.addFilter('json', (value: unknown) => JSON.stringify(value))
   environment.addFilter('readable', (value: unknown) => readableInfo(value))
 }

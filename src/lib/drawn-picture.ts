@@ -7,9 +7,17 @@ export interface DrawnPicture {
   srcset: string
 }
 
-/** The name of a drawn picture: that of the upload, and its size. */
-export function drawnName(fileName: string, { width, height }: { width: number; height: number }): string {
-  return `${fileName.replace(/\.[^.]*$/, '')}.${width}x${height}.webp`
+/**
+ * The name of a drawn picture: that of the upload, and its size.
+ *
+ * @param part which part of it is shown: another one is another picture.
+ */
+export function drawnName(
+  fileName: string,
+  { width, height }: { width: number; height: number },
+  part = '',
+): string {
+  return `${fileName.replace(/\.[^.]*$/, '')}${part}.${width}x${height}.webp`
 }
 
 /** What an address tells of a picture that the site drew in two sizes; undefined for any other. */

@@ -2,10 +2,12 @@ import { InvalidError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import type { JobRun } from '../../platform/job.ts'
-import { setProjectPicture, updateProject } from '../projects/project-service.ts'
+import { mustEdit, setProjectPicture, updateProject } from '../projects/project-service.ts'
 import type { MaybeViewer } from '../projects/project-policy.ts'
 import type { Project } from '../projects/project-service.ts'
 import { isPictureName } from '../uploads/content-check.ts'
+import type { Area } from '../uploads/cropping.ts'
+import { cutPicture } from '../uploads/cutting.ts'
 import { drawUpload } from '../uploads/drawing.ts'
 import { attachUpload, detachUpload, forgetUpload, keepingUpload } from '../uploads/upload-service.ts'
 import type { NewFile, Upload } from '../uploads/upload-service.ts'
@@ -59,6 +61,18 @@ export async function changeAvatar(
   await forgetUpload(app, db, replaced)
 }
 
+/** Has another part of a project's picture shown. @throws NotFoundError when it has none. */
+export async function cutProjectPicture(
+  app: PictureApp,
+  db: RequestDb,
+  viewer: MaybeViewer,
+  project: Project,
+  area: Area,
+): Promise<void> {
+  mustEdit(viewer, project)
+  await cutPicture(app, db, { noun: 'project', id: project.id }, area)
+}
+
 function mustBePicture(file: NewFile | undefined): void {
   if (!file || isPictureName(file.name)) return
   const message = 'Choose a picture: a PNG, JPEG, GIF or WebP.'
@@ -73,6 +87,6 @@ export async function drawPicture(
 ): Promise<void> {
   await drawUpload(app, run, uploadId, async (tx, { noun, objectId }, url) => {
     if (noun === 'project') await setProjectPicture(tx, objectId, url)
-    else await setAvatar(tx, objectId, url)
+    if (noun === 'user_account') await setAvatar(tx, objectId, url)
   })
 }

@@ -11,6 +11,8 @@ export type Period = (typeof PERIODS)[number]
 export interface Leader {
   rank: number
   name: string
+  /** The picture that this person shows of themselves. */
+  avatarUrl: string | null
   nRuns: number
 }
 
@@ -47,6 +49,7 @@ export async function listLeaders(
     .select([
       'leader.rank',
       sql<string>`case when u.privacy_mode then u.name else u.full_name end`.as('name'),
+      sql<string | null>`case when u.privacy_mode then null else u.avatar_url end`.as('avatarUrl'),
       'leader.n_runs as nRuns',
     ])
     .where('period', '=', period)

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Db, Tx } from '../../platform/postgres.ts'
+import type { Crop } from './cropping.ts'
 
 /** What an upload can belong to. */
 export type UploadNoun =
@@ -32,6 +33,8 @@ export interface Upload {
 export interface AttachedUpload extends Upload {
   readonly noun: UploadNoun
   readonly objectId: number
+  /** Which part of it is shown, where somebody chose one. */
+  readonly crop: Crop | null
 }
 
 const COLUMNS = ['id', 'container', 'file_name as fileName', 'drawn'] as const
@@ -74,12 +77,44 @@ export async function isUnattached(db: Db, upload: Upload): Promise<boolean> {
 /** An upload with what it belongs to; undefined when that is nothing. */
 export async function findAttached(db: Db, id: number): Promise<AttachedUpload | undefined> {
   const { rows } = await sql<AttachedUpload>`
-    select id, container, file_name as "fileName", drawn, noun, object_id as "objectId"
+    select id, container, file_name as "fileName", drawn, noun, object_id as "objectId", crop
       from upload where id = ${id} and noun is not null`.execute(db)
   return rows[0]
 }
 
-/** Notes what was drawn of an upload; false when it does not belong to the same thing any more. */
+/** The upload of an object, when it has one. */
+export async function findUploadOf(db: Db, { noun, id }: UploadOwner): Promise<AttachedUpload | undefined> {
+  const { rows } = await sql<AttachedUpload>`
+    select id, container, file_name as "fileName", drawn, noun, object_id as "objectId", crop
+      from upload where noun = ${noun} and object_id = ${id}`.execute(db)
+  return rows[0]
+}
+
+/** Notes which part of an upload is to be shown. */
+export async function updateCrop(tx: Tx, upload: Upload, crop: Crop): Promise<void> {
+  await tx
+    .updateTable('upload')
+    .set({ crop: [...crop] })
+    .where('id', '=', upload.id)
+    .execute()
+}
+
+/** What was drawn of the uploads of these objects. */
+export async function listDrawn(
+  db: Db,
+  noun: UploadNoun,
+  ids: readonly number[],
+): Promise<{ objectId: number; container: string; drawn: string[] }[]> {
+  const { rows } = await sql<{ objectId: number; container: string; drawn: string[] }>`
+    select object_id as "objectId", container, drawn from upload
+     where noun = ${noun} and object_id = any(${ids}::bigint[]) and drawn <> '{}'`.execute(db)
+  return rows
+}
+
+/**
+ * Notes what was drawn of an upload; false when it does not belong to the same thing any more, or another part of it is
+ * to be shown by now.
+ */
 export async function updateDrawn(
   tx: Tx,
   upload: AttachedUpload,
@@ -91,6 +126,7 @@ export async function updateDrawn(
     .where('id', '=', upload.id)
     .where('noun', '=', upload.noun)
     .where('object_id', '=', upload.objectId)
+    .where(sql<boolean>`crop is not distinct from ${upload.crop}::double precision[]`)
     .executeTakeFirst()
   return numUpdatedRows > 0n
 }

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import type { Readable } from 'node:stream'
 import anyAscii from 'any-ascii'
+import { drawnPicture } from '../../lib/drawn-picture.ts'
+import type { DrawnPicture } from '../../lib/drawn-picture.ts'
 import { InvalidError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
@@ -10,8 +12,16 @@ import { removeListed } from '../../platform/removal.ts'
 import type { Json } from '../../platform/schema.ts'
 import { mustBeWhatItSays } from './content-check.ts'
 import { isDrawn } from './drawn-sizes.ts'
-import { attach, deleteUpload, detach, insertUpload, isUnattached, listUnused } from './upload-repository.ts'
-import type { Upload, UploadOwner } from './upload-repository.ts'
+import {
+  attach,
+  deleteUpload,
+  detach,
+  insertUpload,
+  isUnattached,
+  listDrawn,
+  listUnused,
+} from './upload-repository.ts'
+import type { Upload, UploadNoun, UploadOwner } from './upload-repository.ts'
 
 export type { Upload } from './upload-repository.ts'
 
@@ -127,6 +137,22 @@ export async function attachUpload(
   await attach(tx, upload, to)
   if (isDrawn(to.noun, upload.fileName)) await queue.enqueue(tx, 'draw-picture', { uploadId: upload.id })
   return before
+}
+
+/** The smallest picture that was drawn of each of these objects' uploads, by the object's id. */
+export async function drawnPictures(
+  app: Pick<App, 'config'>,
+  db: RequestDb,
+  noun: UploadNoun,
+  ids: readonly number[],
+): Promise<Map<number, DrawnPicture>> {
+  const rows = await db.read((reader) => listDrawn(reader, noun, ids))
+  return new Map(
+    rows.flatMap(({ objectId, container, drawn: [fileName = ''] }) => {
+      const picture = drawnPicture(mediaUrlOf(app, { container, fileName }))
+      return picture ? [[objectId, picture] as const] : []
+    }),
+  )
 }
 
 /** Takes an object's upload from it, in the transaction that removes it; for `forgetUpload` after the commit. */

@@ -2,7 +2,7 @@ import { Router } from '@koa/router'
 import { getAccountState } from '../../domain/accounts/deletion-service.ts'
 import { sendWelcome } from '../../domain/accounts/recovery-service.ts'
 import { listOwnedProjects } from '../../domain/projects/project-service.ts'
-import { registerUser, signIn, signOut } from '../../domain/users/user-service.ts'
+import { getAvatar, registerUser, signIn, signOut } from '../../domain/users/user-service.ts'
 import type { User } from '../../domain/users/user-service.ts'
 import { InvalidError } from '../../lib/errors.ts'
 import type { FieldErrors } from '../../lib/errors.ts'
@@ -124,7 +124,8 @@ export function accountRoutes(app: App, views: Views): Router<RequestState> {
   router.get('/profile', async (ctx) => {
     const user = requireViewer(ctx)
     const state = await getAccountState(ctx.state.db, user)
-    views.render(ctx, 'pages/account/profile.html', { user, state })
+    const avatarUrl = await getAvatar(ctx.state.db, user.id)
+    views.render(ctx, 'pages/account/profile.html', { user, avatarUrl, state })
   })
 
   return router

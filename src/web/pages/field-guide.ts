@@ -25,7 +25,7 @@ export function fieldGuideRoutes(app: App, views: Views): Router<RequestState> {
       project: projectCard(owned),
       form: { values, errors: typed?.errors ?? {} },
       guideHtml: fieldGuideHtml(values.markdown, app.config.site.url),
-      materials: await listMaterials(ctx, project.id),
+      materials: await listMaterials(app, ctx, project.id),
     })
   }
 

@@ -1,5 +1,8 @@
 import { listContents } from '../../domain/contents/content-service.ts'
+import { drawnPictures } from '../../domain/uploads/upload-service.ts'
 import type { Context } from '../../http/state.ts'
+import type { DrawnPicture } from '../../lib/drawn-picture.ts'
+import type { App } from '../../platform/app.ts'
 
 /** So many are shown on a page; presenters ask the API for more. */
 const MATERIALS_MAX = 100
@@ -11,11 +14,17 @@ export interface Material {
   /** What it shows: the words for those who do not see it. */
   description: string
   isPicture: boolean
+  /** The same in small, once it was drawn. */
+  thumbnail: DrawnPicture | undefined
   fileName: string
 }
 
 /** The helping materials of a project that have a file, newest first. */
-export async function listMaterials(ctx: Context, projectId: number): Promise<Material[]> {
+export async function listMaterials(
+  app: Pick<App, 'config'>,
+  ctx: Context,
+  projectId: number,
+): Promise<Material[]> {
   const rows = await listContents(ctx.state.db, 'helping_material', {
     filters: [{ field: 'projectId', values: [String(projectId)] }],
     orderBy: 'id',
@@ -24,12 +33,16 @@ export async function listMaterials(ctx: Context, projectId: number): Promise<Ma
     offset: 0,
     readableBy: 'everything',
   })
+  const ids = rows.flatMap(({ id }) => (typeof id === 'number' ? [id] : []))
+  const thumbnails = await drawnPictures(app, ctx.state.db, 'helping_material', ids)
   return rows.flatMap(({ id, mediaUrl, info }) =>
-    typeof id === 'number' && typeof mediaUrl === 'string' ? [materialOf(id, mediaUrl, info)] : [],
+    typeof id === 'number' && typeof mediaUrl === 'string'
+      ? [{ ...materialOf(id, mediaUrl, info), thumbnail: thumbnails.get(id) }]
+      : [],
   )
 }
 
-function materialOf(id: number, url: string, info: unknown): Material {
+function materialOf(id: number, url: string, info: unknown): Omit<Material, 'thumbnail'> {
   const words = typeof info === 'object' && info !== null && 'description' in info ? info.description : ''
   return {
     id,

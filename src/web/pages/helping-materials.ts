@@ -31,7 +31,7 @@ export function helpingMaterialRoutes(app: App, views: Views): Router<RequestSta
     views.render(ctx, 'pages/presenter/helping-materials.html', {
       project: projectCard(owned),
       form,
-      materials: await listMaterials(ctx, owned.project.id),
+      materials: await listMaterials(app, ctx, owned.project.id),
       bytesMax,
       accepted: extensions.map((extension) => `.${extension}`).join(','),
     })
@@ -69,7 +69,7 @@ export function helpingMaterialRoutes(app: App, views: Views): Router<RequestSta
   router.get('/:id/delete', async (ctx) => {
     const owned = await ownedProjectOf(ctx)
     const { id } = await deskOf(ctx, owned)
-    const materials = await listMaterials(ctx, owned.project.id)
+    const materials = await listMaterials(app, ctx, owned.project.id)
     views.render(ctx, 'pages/presenter/delete-material.html', {
       project: projectCard(owned),
       id,

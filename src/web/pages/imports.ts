@@ -176,9 +176,10 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
     form: FormView,
   ) {
     const source = rowsOf(record)
-    const isWhole = isSmall(record)
     const rowsMax = importer.name === 'pictures' ? PREVIEW_PICTURES : PREVIEW_ROWS
-    const inspection = await importer.inspect(source, options, isWhole ? undefined : rowsMax)
+    const inspection = await importer.inspect(source, options, isSmall(record) ? undefined : rowsMax)
+    // A large one may have few rows.
+    const isWhole = isSmall(record) || !inspection.isIncomplete
     const hasProblems = inspection.problems.length > 0
     const { db } = ctx.state
     const addressOf = (picture: SentPicture) => foreseenAddress(app, db, owned.project.id, picture)
@@ -189,7 +190,7 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
       project: projectCard(owned),
       record: { id: record.id, fileName: record.fileName },
       inspection,
-      isWhole: isWhole || !inspection.isIncomplete,
+      isWhole,
       // A fault of the list stands in its table, with row and column.
       form: hasProblems ? { ...form, errors: {} } : form,
       counts,

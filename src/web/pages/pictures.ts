@@ -1,8 +1,15 @@
 import { Router } from '@koa/router'
-import { changeAvatar, changeProjectPicture } from '../../domain/pictures/picture-service.ts'
+import {
+  changeAvatar,
+  changeProjectPicture,
+  cutProjectPicture,
+} from '../../domain/pictures/picture-service.ts'
+import type { Area } from '../../domain/uploads/cropping.ts'
+import { cutPicture, getCutPicture } from '../../domain/uploads/cutting.ts'
+import type { CutPicture } from '../../domain/uploads/cutting.ts'
 import { getAvatar } from '../../domain/users/user-service.ts'
 import { leaveFlash } from '../../http/flash.ts'
-import { withUpload } from '../../http/form.ts'
+import { readForm, withUpload } from '../../http/form.ts'
 import { requireViewer } from '../../http/guards.ts'
 import type { Context, RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
@@ -29,17 +36,21 @@ export function pictureRoutes(app: App, views: Views): Router<RequestState> {
   async function showProject(ctx: Context, view: FormView) {
     const owned = await ownedProjectOf(ctx)
     const picture = drawnPicture(owned.project.thumbnailUrl)
+    const cut = await getCutPicture(app, ctx.state.db, { noun: 'project', id: owned.project.id })
     views.render(ctx, 'pages/pictures/project.html', {
       project: projectCard(owned),
       picture,
+      cut: cutView(cut),
       form: view,
       ...form,
     })
   }
 
   async function showAvatar(ctx: Context, view: FormView) {
-    const picture = drawnPicture(await getAvatar(ctx.state.db, requireViewer(ctx).id))
-    views.render(ctx, 'pages/pictures/avatar.html', { picture, form: view, ...form })
+    const { id } = requireViewer(ctx)
+    const picture = drawnPicture(await getAvatar(ctx.state.db, id))
+    const cut = await getCutPicture(app, ctx.state.db, { noun: 'user_account', id })
+    views.render(ctx, 'pages/pictures/avatar.html', { picture, cut: cutView(cut), form: view, ...form })
   }
 
   /** A form with a picture, or with `remove`. */
@@ -75,6 +86,20 @@ export function pictureRoutes(app: App, views: Views): Router<RequestState> {
     await change(ctx, showProject, keep, `${projectUrl(project)}picture`)
   })
 
+  router.post('/project/:shortName/picture/cut', async (ctx) => {
+    const { project } = await ownedProjectOf(ctx)
+    await cutProjectPicture(app, ctx.state.db, ctx.state.viewer, project, areaIn(await readForm(ctx)))
+    leaveFlash(ctx, app, 'picture-cut')
+    ctx.redirect(`${projectUrl(project)}picture`)
+  })
+
+  router.post('/account/picture/cut', async (ctx) => {
+    const person = { noun: 'user_account', id: requireViewer(ctx).id } as const
+    await cutPicture(app, ctx.state.db, person, areaIn(await readForm(ctx)))
+    leaveFlash(ctx, app, 'picture-cut')
+    ctx.redirect('/account/picture')
+  })
+
   router.get('/account/picture', async (ctx) => {
     await showAvatar(ctx, { values: {}, errors: {} })
   })
@@ -86,4 +111,24 @@ export function pictureRoutes(app: App, views: Views): Router<RequestState> {
   })
 
   return router
+}
+
+/** The fields of an area, in percent. */
+function cutView(cut: CutPicture | undefined) {
+  if (!cut) return null
+  const { across, down, size } = cut.area
+  const percent = (share: number) => Math.round(100 * share)
+  return { url: cut.url, across: percent(across), down: percent(down), size: percent(size) }
+}
+
+const SIZE_MIN = 10
+
+/** @throws InvalidError for what is no percentage. */
+function areaIn(fields: Readonly<Record<string, string>>): Area {
+  const share = (name: string, least: number) => {
+    const percent = Number(fields[name] || Number.NaN)
+    if (percent >= least && percent <= 100) return percent / 100
+    throw new InvalidError(`Give a number from ${least} to 100 for “${name}”.`)
+  }
+  return { across: share('across', 0), down: share('down', 0), size: share('size', SIZE_MIN) }
 }

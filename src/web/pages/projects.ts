@@ -18,7 +18,7 @@ import {
 } from '../../domain/projects/project-service.ts'
 import type { Project, ProjectTotals, ProjectWithTotals } from '../../domain/projects/project-service.ts'
 import { parseWebhook } from '../../domain/webhooks/webhook-service.ts'
-import { getUserById } from '../../domain/users/user-service.ts'
+import { getAvatar, getUserById } from '../../domain/users/user-service.ts'
 import { leaveFlash } from '../../http/flash.ts'
 import { readForm } from '../../http/form.ts'
 import { requireViewer } from '../../http/guards.ts'
@@ -227,13 +227,18 @@ function settingsIn(values: Readonly<Record<string, string>>) {
 
 /** A project's page, as this person sees it. */
 async function projectView(db: RequestDb, viewer: MaybeViewer, project: Project): Promise<View> {
-  const [totals, owner] = await Promise.all([getTotals(db, project.id), getUserById(db, project.ownerId)])
+  const [totals, owner, ownerAvatarUrl] = await Promise.all([
+    getTotals(db, project.id),
+    getUserById(db, project.ownerId),
+    getAvatar(db, project.ownerId),
+  ])
   return {
     project: {
       ...projectCard({ project, totals }),
       longDescriptionHtml: safeDescription(project.longDescription),
       licence: findLicence(project.licence) ?? null,
       ownerName: owner.fullName,
+      ownerAvatarUrl,
     },
     // A kept page may be shown for long while there is no server to keep a newer one.
     asOf: new Date().toISOString(),
