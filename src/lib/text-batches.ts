@@ -16,15 +16,19 @@ export async function* textBatches<Part>(
   if (batch !== '') yield batch
 }
 
-/** The same parts in slices of so many. Whoever takes a slice reads all of it before taking the next. */
+/**
+ * The same parts in slices. Whoever takes a slice reads all of it before taking the next.
+ *
+ * @param length asked for the parts of each slice when it begins.
+ */
 export async function* slicesOf<Part>(
   parts: AsyncIterable<Part>,
-  length: number,
+  length: () => number,
 ): AsyncGenerator<AsyncGenerator<Part>> {
   const iterator = parts[Symbol.asyncIterator]()
   let next = await iterator.next()
   async function* slice(): AsyncGenerator<Part> {
-    for (let left = length; left > 0 && next.done !== true; left -= 1) {
+    for (let left = length(); left > 0 && next.done !== true; left -= 1) {
       yield next.value
       next = await iterator.next()
     }
@@ -33,5 +37,33 @@ export async function* slicesOf<Part>(
     while (next.done !== true) yield slice()
   } finally {
     await iterator.return?.()
+  }
+}
+
+/** Bounds of a pace: the length of slices in parts, and the time that one should take. */
+export interface PaceLimits {
+  readonly first: number
+  readonly max: number
+  readonly milliseconds: number
+}
+
+/** How long slices may be so that each takes about the same time, however busy the machine is. */
+export interface Pace {
+  readonly length: () => number
+  /** Tells how long a slice took. */
+  took(milliseconds: number): void
+}
+
+/** Slices grow by half at most, and shrink at once: the next one may find the machine even busier. */
+const GROWTH = 1.5
+
+export function createPace({ first, max, milliseconds }: PaceLimits): Pace {
+  let length = first
+  return {
+    length: () => length,
+    took(taken) {
+      const fitting = (length * milliseconds) / Math.max(taken, 1)
+      length = Math.max(1, Math.min(max, Math.floor(fitting), Math.ceil(length * GROWTH)))
+    },
   }
 }

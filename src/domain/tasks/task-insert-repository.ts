@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { sql } from 'kysely'
 import type { RawBuilder } from 'kysely'
-import { slicesOf, textBatches } from '../../lib/text-batches.ts'
+import { createPace, slicesOf, textBatches } from '../../lib/text-batches.ts'
 import { copyIn, copyLine } from '../../platform/copy.ts'
 import type { Tx } from '../../platform/postgres.ts'
 
@@ -30,8 +30,11 @@ export interface AddedTasks {
   ids: number[]
 }
 
-/** How much of a source one COPY and one insert take, in texts of 64 kB: both end far within the role's time limit. */
-const SLICE_BATCHES = 16
+/**
+ * How much of a source one COPY and one insert take, in texts of 64 kB. On a busy machine it is less: both have to end far
+ * within the time limit of a statement.
+ */
+const SLICES = { first: 8, max: 16, milliseconds: 4_000 }
 
 /** Adds tasks with their scheduling rows in one statement. */
 export async function insertTaskRows(
@@ -89,8 +92,10 @@ export async function copyTaskRows<Input>(
     return lineOf(rowOf(input), read)
   })
   // A stream reads ahead: the next slice is made while the server is busy with this one.
-  const ahead: AsyncIterable<string> = Readable.from(texts, { highWaterMark: SLICE_BATCHES })
-  for await (const slice of slicesOf(ahead, SLICE_BATCHES)) {
+  const ahead: AsyncIterable<string> = Readable.from(texts, { highWaterMark: SLICES.max })
+  const pace = createPace(SLICES)
+  for await (const slice of slicesOf(ahead, pace.length)) {
+    const began = performance.now()
     await copyIn(tx, sql`copy pg_temp.task_source from stdin`, slice)
     const before = total.firstId
     const { given, added, nCalibration, nWanted, firstId } = await insertFrom(tx, projectId, source, isNew)
@@ -105,6 +110,7 @@ export async function copyTaskRows<Input>(
       total.repeated += skipped - known
     }
     await sql`truncate pg_temp.task_source`.execute(tx)
+    pace.took(performance.now() - began)
   }
   return total
 }
