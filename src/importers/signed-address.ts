@@ -1,5 +1,4 @@
 import { createHash, createHmac } from 'node:crypto'
-import type { Hash, Hmac } from 'node:crypto'
 
 /** What lets somebody into a bucket. */
 export interface BucketKeys {
@@ -44,7 +43,7 @@ type Hashed = string | ArrayBuffer | ArrayBufferView
 
 /** What the signature is made with. */
 class Sha256 {
-  readonly #hash: Hash | Hmac
+  readonly #hash: { update(part: Uint8Array): unknown; digest(): Uint8Array }
 
   constructor(secret?: Hashed) {
     this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', bytesOf(secret))

@@ -44,9 +44,9 @@ export async function removeListed<Row extends { readonly id: number }>(
  */
 export async function cleanAll(
   log: Logger,
-  parts: Readonly<Record<string, () => Promise<number | void>>>,
-): Promise<Record<string, number | void>> {
-  const counts: Record<string, number | void> = {}
+  parts: Readonly<Record<string, () => Promise<number | undefined>>>,
+): Promise<Record<string, number | undefined>> {
+  const counts: Record<string, number | undefined> = {}
   const errors: unknown[] = []
   for (const [name, clean] of Object.entries(parts)) {
     try {

@@ -6,7 +6,7 @@ const config: KnipConfig = {
     'src/bin/*.{ts,js}',
     'jobs/index.ts',
     // The files that src/http/assets.ts bundles for browsers.
-    'src/browser/*/{site,resumable-file,deploy-log,contribute,owner-page,presenter-preview,field-guide,editor,presenter-frame,presenter-code}.ts',
+    'src/browser/*/{site,resumable-file,picture-cutter,deploy-log,contribute,owner-page,presenter-preview,field-guide,editor,presenter-frame,presenter-code}.ts',
     'src/browser/presenter/kit/{presenter-kit,presenter-again}.ts',
     'src/browser/presenter/kit/files/*.ts',
     'src/browser/presenter/tools/*.ts',

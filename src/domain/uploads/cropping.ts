@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { Size } from './drawn-sizes.ts'
+import type { Crop } from './upload-repository.ts'
 
 /** Which part of a picture somebody wants to be shown; each from 0 to 1. */
 export interface Area {
@@ -10,9 +11,6 @@ export interface Area {
   /** Of the largest part that has the shape. */
   readonly size: number
 }
-
-/** Left, top, width and height of a part, each as a share of the picture. */
-export type Crop = readonly number[]
 
 /** The part of a picture that an area means, in the shape in which it is shown. */
 export function cropOf(picture: Size, shape: Size, { across, down, size }: Area): Crop {

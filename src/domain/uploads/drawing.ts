@@ -9,11 +9,10 @@ import type { Tx } from '../../platform/postgres.ts'
 import { withScratch } from '../../platform/scratch.ts'
 import { PIXELS_MAX } from './content-check.ts'
 import { pixelsOf } from './cropping.ts'
-import type { Crop } from './cropping.ts'
 import { SIZES } from './drawn-sizes.ts'
 import type { Shape, Size } from './drawn-sizes.ts'
 import { findAttached, updateDrawn } from './upload-repository.ts'
-import type { AttachedUpload } from './upload-repository.ts'
+import type { AttachedUpload, Crop } from './upload-repository.ts'
 import { keyOf, mediaUrlOf } from './upload-service.ts'
 
 /**

@@ -1,6 +1,5 @@
 import { sql } from 'kysely'
 import type { Db, Tx } from '../../platform/postgres.ts'
-import type { Crop } from './cropping.ts'
 
 /** What an upload can belong to. */
 export type UploadNoun =
@@ -28,6 +27,9 @@ export interface Upload {
   /** The names of what was drawn of it. */
   readonly drawn: readonly string[]
 }
+
+/** Left, top, width and height of a part, each as a share of the picture. */
+export type Crop = readonly number[]
 
 /** An upload that belongs to something. */
 export interface AttachedUpload extends Upload {

@@ -295,7 +295,7 @@ test('what is to be drawn for an account or a project that is gone ends without 
   const run = { openDb, commit: <T>(effect: (tx: Tx) => Promise<T>) => openDb().write(effect) }
   await rowsOf(site, `update upload set noun = null, object_id = null where noun = 'user_account'`)
   await rowsOf(site, 'delete from project where id = $1', [project.id])
-  for (const { id } of pending) await drawPicture(site.app, run, Number(id))
+  for (const { id } of pending) await drawPicture(site.app, run, id)
   const [avatar] = await rowsOf<{ avatar_url: string | null }>(
     site,
     'select avatar_url from user_account where id = $1',
@@ -306,5 +306,5 @@ test('what is to be drawn for an account or a project that is gone ends without 
   for (const { container, file_name: name } of pending)
     await site.app.files.remove(`uploads/${container}/${name}`)
   await rowsOf(site, 'delete from upload where id = any($1)', [pending.map(({ id }) => id)])
-  for (const { id } of pending) await drawPicture(site.app, run, Number(id))
+  for (const { id } of pending) await drawPicture(site.app, run, id)
 })
