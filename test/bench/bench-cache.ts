@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { currentRequestId } from '../../src/platform/request-context.ts'
 import type { App } from '../../src/platform/app.ts'
-import type { Lookups } from '../../src/platform/memory.ts'
 import { startTestApp } from '../support/app.ts'
 import type { TestApp } from '../support/app.ts'
 import { externalContributor, publishedProject } from '../support/builders.ts'
@@ -123,7 +122,7 @@ async function benchOnePage({ site, projects, touched }: Bench): Promise<Line[]>
 async function benchMix(bench: Bench, minutes: number): Promise<Line[]> {
   const { site, touched } = bench
   await site.app.cache.ask((redis) => redis.flushall())
-  const before = lookupsOf(site.app)
+  const before = countsOf(site.app)
   const end = Date.now() + minutes * 60_000
   const asked: Asked[] = []
   let answers = 0
@@ -146,9 +145,9 @@ async function benchMix(bench: Bench, minutes: number): Promise<Line[]> {
   })
   await Promise.all(visitors)
 
-  const after = lookupsOf(site.app)
-  const there = after.there - before.there
-  const all = after.all - before.all
+  const kinds = hitsSince(site.app, before)
+  const there = kinds.reduce((sum, kind) => sum + kind.there, 0)
+  const all = kinds.reduce((sum, kind) => sum + kind.all, 0)
   const reached = asked.filter(({ requestId }) => touched.has(requestId))
   const share = (some: number) => some / asked.length
   const ofContributing = reached.filter(({ path }) => path.endsWith('/newtask')).length
@@ -160,19 +159,40 @@ async function benchMix(bench: Bench, minutes: number): Promise<Line[]> {
     { name: 'page requests, answers', value: `${asked.length}, ${answers}` },
     { name: 'median of a page request', value: `${median.toFixed(1)} ms` },
     judged('cache lookups that hit / all', there / all, { min: 0.95 }),
+    ...kinds.map(({ kind, there: hits, all: lookups }) => ({
+      name: `  ${kind}`,
+      value: `${(hits / lookups).toFixed(4)} of ${lookups}`,
+    })),
     judged('page requests that reach PostgreSQL / all', share(reached.length), { max: 0.05 }),
     { name: '  of them the page where people answer', value: share(ofContributing).toFixed(4) },
   ]
 }
 
-/** Lookups of pages that found something, and all. */
-function lookupsOf({ memory }: App): { there: number; all: number } {
-  const sum = (pick: (counts: Readonly<Lookups>) => number) =>
-    [...memory.lookups.values()].reduce((total, counts) => total + pick(counts), 0)
-  return {
-    there: sum(({ fresh, stale, own }) => fresh + stale + own),
-    all: sum(({ fresh, stale, own, made, waited }) => fresh + stale + own + made + waited),
-  }
+interface Hits {
+  readonly kind: string
+  /** Lookups that found something, and all. */
+  readonly there: number
+  readonly all: number
+}
+
+function countsOf({ memory }: App): Map<string, Hits> {
+  return new Map(
+    [...memory.lookups].map(([kind, { fresh, stale, own, made, waited }]) => {
+      const there = fresh + stale + own
+      return [kind, { kind, there, all: there + made + waited }]
+    }),
+  )
+}
+
+/** What was looked up since, by kind, the most asked for first. */
+function hitsSince(app: App, before: ReadonlyMap<string, Hits>): Hits[] {
+  return [...countsOf(app).values()]
+    .map(({ kind, there, all }) => {
+      const then = before.get(kind) ?? { there: 0, all: 0 }
+      return { kind, there: there - then.there, all: all - then.all }
+    })
+    .filter(({ all }) => all > 0)
+    .sort((one, other) => other.all - one.all)
 }
 
 async function answerSome(site: TestApp, project: BuiltProject, end: number): Promise<number> {

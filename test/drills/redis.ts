@@ -17,6 +17,8 @@ import { freePort, startProgram } from '../support/started-site.ts'
 import type { StartedProgram } from '../support/started-site.ts'
 import { startLoad, startSwitch } from './drill-load.ts'
 import type { Load } from './drill-load.ts'
+import { startSmallDisk } from './small-disk.ts'
+import type { SmallDisk } from './small-disk.ts'
 
 /**
  * `npm run drill:redis`: real web, worker and scheduler processes under a steady load, on a cache and a queue of a
@@ -32,6 +34,9 @@ const SLOT_SECONDS = 2
 const STEADY_MS = 4_000
 /** What a killed worker held is begun again a minute later, and a mail waits a minute for its server. */
 const DRAIN_MS = 240_000
+
+/** The exports of a whole drill fit, with room to be filled. */
+const DISK_MB = 128
 
 /** What has become of all jobs. */
 const LEFT = `select job, case when done is not null then 'done' when failed is not null then 'failed' else 'open' end as state,
@@ -68,18 +73,21 @@ async function drill(): Promise<void> {
   const smtp = await startSmtp(ending, () => void onMail())
   const mailSwitch = await startSwitch(ending, smtp.url)
   const port = await freePort()
+  const disk = await startSmallDisk(ending, DISK_MB)
+  if (!disk) console.log('  no namespaces here (unshare --user --mount): no disk is filled')
   const siteEnding = lastFirst()
   ending.after(() => siteEnding.end())
   const site = await startTestApp(siteEnding, {
     ...cache.cache,
     ...queue.queue,
     MAIL_URL: `smtp://127.0.0.1:${mailSwitch.port}`,
+    ...(disk ? { FILES_DIR: disk.folder } : {}),
     LOG_LEVEL: 'silent',
   })
   const owner = await site.user()
   const project = await publishedProject(site, owner, { tasks: 3_000, redundancy: 10 })
   const url = `http://localhost:${port}`
-  const processes = startProcesses({ ...site.env, PORT: String(port), SITE_URL: url })
+  const processes = startProcesses({ ...site.env, PORT: String(port), SITE_URL: url }, disk)
   const isReady = async () => (await fetch(`${url}/readyz`).catch(() => undefined))?.ok
   await eventually(isReady, 240_000).catch(() => {
     throw new Error(`The processes do not start:\n${processes.output()}`)
@@ -131,6 +139,14 @@ async function drill(): Promise<void> {
     },
     2,
   )
+  if (disk)
+    await phase('disk full during an export', async () => {
+      await untilExporting(site)
+      await disk.fill()
+      const refused = `select from outbox where job = 'export-project' and error like '%has no room left%'`
+      await eventually(async () => (await rowsOf(site, refused)).length > 0, DRAIN_MS)
+      await disk.free()
+    })
   await phase('scheduler killed at the slot', () => processes.killSchedulerAtSlot())
   await phase(`mail server away for ${SMTP_SECONDS} s`, async () => {
     mailSwitch.set(false)
@@ -147,7 +163,27 @@ async function drill(): Promise<void> {
     return left?.n === 0
   }, DRAIN_MS).catch(() => false)
   await processes.stop()
-  await report({ site, load, phases, received: smtp.received.map(({ messageId }) => messageId), isDone })
+  const broken = await brokenExports(site, disk)
+  const received = smtp.received.map(({ messageId }) => messageId)
+  await report({ site, load, phases, received, isDone, broken })
+}
+
+async function untilExporting(site: TestApp): Promise<void> {
+  await eventually(async () => {
+    const running = await rowsOf(site, "select id from project_export where state = 'running'")
+    return running.length > 0
+    // What a wiped Redis held is handed out again a minute later.
+  }, 120_000)
+}
+
+/** How many exports are said to be done and have no file, or not all of it. */
+async function brokenExports(site: TestApp, disk: SmallDisk | undefined): Promise<number> {
+  const done = await rowsOf<{ key: string; bytes: number }>(
+    site,
+    `select file_key as key, bytes::int from project_export where state = 'done'`,
+  )
+  const sizes = await disk?.sizes()
+  return sizes ? done.filter(({ key, bytes }) => sizes.get(key) !== bytes).length : 0
 }
 
 /** A project whose export takes a while, so that a worker can be killed in the middle of it. */
@@ -179,10 +215,13 @@ function lastFirst() {
   }
 }
 
-function startProcesses(env: NodeJS.ProcessEnv) {
-  const start = (script: string) => startProgram(script, [], env)
+/** @param disk where workers keep files. */
+function startProcesses(env: NodeJS.ProcessEnv, disk: SmallDisk | undefined) {
+  const worker = 'src/bin/worker.ts'
+  const start = (script: string) =>
+    startProgram(script, [], env, process.cwd(), script === worker ? disk?.within : [])
   const web = start('src/bin/web.ts')
-  const workers = [start('src/bin/worker.ts'), start('src/bin/worker.ts')]
+  const workers = [start(worker), start(worker)]
   const schedulers = [start('test/drills/drill-scheduler.ts'), start('test/drills/drill-scheduler.ts')]
   const all = () => [web, ...workers, ...schedulers]
   ending.after(() => Promise.all(all().map(endOf)))
@@ -200,15 +239,11 @@ function startProcesses(env: NodeJS.ProcessEnv) {
         .join('\n'),
     /** Kills one of the workers while both of them are at exports, or one is: then it may be the other. */
     async killWorkerInExport(site: TestApp): Promise<void> {
-      await eventually(async () => {
-        const running = await rowsOf(site, "select id from project_export where state = 'running'")
-        return running.length > 0
-        // What a wiped Redis held is handed out again a minute later.
-      }, 120_000)
-      await replace(workers, 0, 'src/bin/worker.ts')
+      await untilExporting(site)
+      await replace(workers, 0, worker)
     },
     async killWorkersMidMail(): Promise<void> {
-      await Promise.all(workers.map((_, index) => replace(workers, index, 'src/bin/worker.ts')))
+      await Promise.all(workers.map((_, index) => replace(workers, index, worker)))
     },
     async killSchedulerAtSlot(): Promise<void> {
       for (let index = 0; index < schedulers.length; index += 1) {
@@ -238,6 +273,8 @@ interface Outcome {
   /** The Message-ID of every mail that arrived. */
   readonly received: readonly string[]
   readonly isDone: boolean
+  /** Exports that are said to be done and are not whole. */
+  readonly broken: number
 }
 
 interface Row {
@@ -292,6 +329,7 @@ async function report(outcome: Outcome): Promise<void> {
       most((row) => row.slotsTwice),
       { max: 0 },
     ),
+    judged('exports said to be done whose file is not whole', outcome.broken, { max: 0 }),
     judged('everything done at the end (0 for yes)', outcome.isDone ? 0 : 1, { max: 0 }),
   )
   printLines('Redis lost and found', lines)

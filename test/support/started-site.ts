@@ -20,14 +20,20 @@ export interface StartedProgram {
   ends(): Promise<number | string>
 }
 
-/** Starts a script of the project with settings of its own. */
+/**
+ * Starts a script of the project with settings of its own.
+ *
+ * @param within what its command line begins with, for a process in surroundings of its own.
+ */
 export function startProgram(
   script: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
   cwd = process.cwd(),
+  within: readonly string[] = [],
 ): StartedProgram {
-  const child = spawn(process.execPath, [script, ...args], {
+  const [command = '', ...rest] = [...within, process.execPath, script, ...args]
+  const child = spawn(command, rest, {
     cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
