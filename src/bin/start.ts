@@ -50,9 +50,9 @@ async function start(settings: StartSettings): Promise<void> {
   await step('Files for the browser', () => buildAssets({ outDir: config.folders.assets }))
   const owner = await step('Demo project', () => seed(env, settings))
 
-  const children = startProcesses(env, dataDir)
+  const webs = startProcesses(env, settings)
   await step('Web server', () => untilReady(settings))
-  if (process.argv.includes('--watch')) watchSources(children, config.folders.assets)
+  if (process.argv.includes('--watch')) watchSources(webs, config.folders.assets)
   console.log(
     `\n  Manyhands is running after ${((Date.now() - began) / 1000).toFixed(1)} s:  ${settings.url}\n`,
   )
@@ -153,12 +153,19 @@ async function readDemo(file: string): Promise<DemoOwner | BegunDemo | undefined
   }
 }
 
-function startProcesses(env: NodeJS.ProcessEnv, dataDir: string): { web: Supervised } {
-  const watched = process.argv.includes('--watch') ? { TEMPLATES_WATCH: 'on' } : {}
-  const options = { dataDir, env: { ...env, ...watched }, onHopeless: () => void stopAll(1) }
-  const supervised = { worker: supervise('worker', options), web: supervise('web', options) }
-  running.unshift(supervise('scheduler', options), supervised.web, supervised.worker)
-  return supervised
+/** @returns the web processes: one while sources are watched, else as many as are set, on one port. */
+function startProcesses(env: NodeJS.ProcessEnv, { dataDir, webProcesses }: StartSettings): Supervised[] {
+  const isWatched = process.argv.includes('--watch')
+  const count = isWatched ? 1 : webProcesses
+  const more = {
+    ...(isWatched ? { TEMPLATES_WATCH: 'on' } : {}),
+    ...(count > 1 ? { PORT_SHARED: 'on' } : {}),
+  }
+  const options = { dataDir, env: { ...env, ...more }, onHopeless: () => void stopAll(1) }
+  const worker = supervise('worker', options)
+  const webs = Array.from({ length: count }, (_, n) => supervise('web', { ...options, number: n + 1 }))
+  running.unshift(supervise('scheduler', options), ...webs, worker)
+  return webs
 }
 
 async function untilReady({ port, host }: StartSettings): Promise<void> {
@@ -171,14 +178,14 @@ async function untilReady({ port, host }: StartSettings): Promise<void> {
 }
 
 /** For `npm run dev`: web is started again when a source changes, and the browser's files are built anew. */
-function watchSources({ web }: { web: Supervised }, outDir: string): void {
+function watchSources(webs: readonly Supervised[], outDir: string): void {
   let timer: NodeJS.Timeout | undefined
   watchFolders(fileURLToPath(new URL('..', import.meta.url)), () => {
     clearTimeout(timer)
     timer = setTimeout(() => {
       buildAssets({ outDir })
         .then(() => {
-          web.restart()
+          for (const web of webs) web.restart()
         })
         .catch((error: unknown) => {
           console.error(error instanceof Error ? error.message : error)

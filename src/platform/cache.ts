@@ -16,9 +16,13 @@ export interface Cache {
    * there is one, also while no master does.
    */
   look<T>(commands: (redis: Redis) => Promise<T>): Promise<T | undefined>
+  /** When the servers were last seen to be gone, and may have forgotten everything: milliseconds since 1970, or 0. */
+  goneAt(): number
   close(): Promise<void>
 }
 
+/** Silence of so many milliseconds is more than a stall of this process. */
+const GONE_MS = 1_000
 const PATIENCE_MS = 250
 /** Silent for so long, a server's silence may be that of its host: the other one is asked in the time that is left. */
 const DOUBT_MS = 100
@@ -42,6 +46,7 @@ export async function createCache(
   ])
   return {
     ...(replica ? together(master, replica) : { ask: master.ask, look: master.ask }),
+    goneAt: master.goneAt,
     async close() {
       await Promise.all([master.close(), replica?.close()])
     },
@@ -71,6 +76,7 @@ function together(master: Breaker, replica: Breaker): Pick<Cache, 'ask' | 'look'
 interface Breaker {
   /** @param patience how long its reply is waited for, in milliseconds. */
   ask<T>(commands: (redis: Redis) => Promise<T>, patience?: number): Promise<T | undefined>
+  goneAt(): number
   close(): Promise<void>
 }
 
@@ -79,9 +85,15 @@ async function createBreaker(endpoint: RedisEndpoint, log: Logger): Promise<Brea
   const redis = createRedis(endpoint, 'cache', log)
   await untilReady(redis)
   let probe: NodeJS.Timeout | undefined
+  let leftAt = 0
+  let goneAt = 0
+  redis.on('close', () => {
+    goneAt = Date.now()
+  })
 
   function leave(error: unknown): void {
     if (probe) return
+    leftAt = Date.now()
     log.warn({ err: error }, 'cache away: doing without')
     probe = setInterval(() => void look(), PROBE_MS)
     probe.unref()
@@ -94,6 +106,7 @@ async function createBreaker(endpoint: RedisEndpoint, log: Logger): Promise<Brea
       return
     }
     if (probe) log.info('cache is back')
+    if (probe && Date.now() - leftAt > GONE_MS) goneAt = Date.now()
     clearInterval(probe)
     probe = undefined
   }
@@ -108,6 +121,7 @@ async function createBreaker(endpoint: RedisEndpoint, log: Logger): Promise<Brea
         return undefined
       }
     },
+    goneAt: () => goneAt,
     async close() {
       clearInterval(probe)
       await closeRedis(redis)

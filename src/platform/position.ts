@@ -46,41 +46,55 @@ export interface PositionMemory {
   remember(identity: string, position: string): Promise<void>
 }
 
+/** Keeps the later one: of two requests of one caller the first may be the last to tell. */
+const KEEP_LATER = `local kept = redis.call('get', KEYS[1])
+  if not kept or kept < ARGV[1] then redis.call('set', KEYS[1], ARGV[1], 'EX', ARGV[2]) end
+  return 1`
+/** A stall ends within this time; whoever waits longer for the cache finds it gone, and so do all others. */
+const STALL_MS = 1_500
+const TRY_AGAIN_MS = 50
+
 /**
- * Remembers positions of callers who keep no cookie (API keys, external people) in the cache for 30 s. When the cache
+ * Remembers positions of callers who keep no cookie (API keys, external people) in the cache for 30 s. While the cache
  * is away their reads go to the primary; and for as long after, since it did not learn what was written meanwhile.
  */
 export function createPositionMemory(cache: Cache, prefix: string): PositionMemory {
   const keyOf = (identity: string) => `${prefix}:position:${identity}`
-  let doubtfulUntil = 0
+  let awaySince: number | undefined
 
-  function noteAway(): void {
-    doubtfulUntil = Date.now() + positionTtlSeconds * 1000
+  async function keep(identity: string, position: string): Promise<boolean> {
+    const kept = await cache.ask((redis) =>
+      redis.eval(KEEP_LATER, 1, keyOf(identity), sortable(position), positionTtlSeconds),
+    )
+    awaySince = kept === undefined ? (awaySince ?? Date.now()) : undefined
+    return kept !== undefined
   }
 
   return {
     async positionFor(identity) {
       const position = await cache.ask(async (redis) => (await redis.get(keyOf(identity))) ?? 'none')
-      if (position === undefined) noteAway()
       if (position !== 'none') return position ?? 'unknown'
-      return Date.now() < doubtfulUntil ? 'unknown' : undefined
+      return Date.now() - cache.goneAt() < positionTtlSeconds * 1000 ? 'unknown' : undefined
     },
     async remember(identity, position) {
-      const kept = await cache.ask((redis) => redis.set(keyOf(identity), position, 'EX', positionTtlSeconds))
-      if (kept === undefined) noteAway()
+      // What this process alone fails to tell, another one would not miss.
+      while (!(await keep(identity, position))) {
+        if (Date.now() - (awaySince ?? 0) > STALL_MS) return
+        await sleep(TRY_AGAIN_MS)
+      }
     },
   }
 }
 
 /** Of several positions the one that shows most. */
 export function latestPosition(positions: readonly string[]): string | undefined {
-  return positions.toSorted((a, b) => (comparable(a) < comparable(b) ? 1 : -1))[0]
+  return positions.toSorted((a, b) => (sortable(a) < sortable(b) ? 1 : -1))[0]
 }
 
-/** Both halves of a position, in hexadecimal digits, as text that sorts as they do. */
-function comparable(position: string): string {
+/** A position with all its digits: as text it sorts as positions do. */
+function sortable(position: string): string {
   return position
     .split('/')
     .map((half) => half.padStart(8, '0'))
-    .join('')
+    .join('/')
 }

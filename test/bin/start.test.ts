@@ -19,7 +19,7 @@ import { createTestDatabase, testRedis } from '../support/servers.ts'
 import { freePort, runningProcesses, startProgram } from '../support/started-site.ts'
 import type { StartedProgram } from '../support/started-site.ts'
 
-const ALL = ['postgres', 'redis-cache/process', 'redis-queue/process', 'scheduler', 'web', 'worker']
+const ALL = ['postgres', 'redis-cache/process', 'redis-queue/process', 'scheduler', 'web', 'web-2', 'worker']
 
 function newDataDir(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'manyhands-start-'))
@@ -30,7 +30,7 @@ function newDataDir(t: TestContext): string {
 }
 
 function start(t: TestContext, env: NodeJS.ProcessEnv): StartedProgram {
-  const program = startProgram('src/bin/start.ts', [], { RATE_LIMIT: 'off', ...env })
+  const program = startProgram('src/bin/start.ts', [], { RATE_LIMIT: 'off', WEB_PROCESSES: '1', ...env })
   t.after(async () => {
     program.child.kill('SIGTERM')
     await program.ends()
@@ -54,7 +54,7 @@ test(
   async (t) => {
     const dataDir = newDataDir(t)
     const port = await freePort()
-    const env = { DATA_DIR: dataDir, PORT: String(port) }
+    const env = { DATA_DIR: dataDir, PORT: String(port), WEB_PROCESSES: '2' }
     const first = start(t, env)
     await first.prints('Ctrl-C stops everything')
     const url = `http://localhost:${port}`
@@ -133,6 +133,7 @@ test('settings that cannot work are refused in a line that names them', async (t
   const cases: [NodeJS.ProcessEnv, RegExp][] = [
     [{ PORT: 'none' }, /PORT=none is not a port/],
     [{ PORT: '70000' }, /PORT=70000 is not a port/],
+    [{ WEB_PROCESSES: 'all' }, /WEB_PROCESSES=all is no number of processes/],
     [{ HOST: '203.0.113.1', PORT: '4000' }, /Port 4000 on 203.0.113.1 cannot be used/],
     [{ DATABASE_WRITE_URL: 'nonsense' }, /DATABASE_WRITE_URL: is no address of a PostgreSQL server/],
     [{ REDIS_CACHE_URL: 'http://x' }, /REDIS_CACHE_URL: is no address of a Redis/],

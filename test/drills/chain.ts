@@ -126,7 +126,9 @@ async function writeAndReadAll({ owner, project, urls }: Set): Promise<{ missed:
   const person = async () => {
     while (next < SEQUENCES) {
       const mark = MARKS[(next += 1) % MARKS.length] ?? 'key'
-      if (!(await writeAndRead({ owner, projectId: project.id, urls }, mark, session))) missed += 1
+      if (await writeAndRead({ owner, projectId: project.id, urls }, mark, session)) continue
+      console.log(`missed by ${mark}`)
+      missed += 1
     }
   }
   await Promise.all(Array.from({ length: PEOPLE }, person))

@@ -6,7 +6,7 @@ import { noteChanged } from '../../src/platform/changes.ts'
 import { createDatabase } from '../../src/platform/database.ts'
 import type { PositionMemory } from '../../src/platform/position.ts'
 import { createLogger } from '../../src/platform/log.ts'
-import { sqlState } from '../../src/platform/postgres.ts'
+import { isDatabaseAway, sqlState } from '../../src/platform/postgres.ts'
 import type { Db } from '../../src/platform/postgres.ts'
 import { runInContext } from '../../src/platform/request-context.ts'
 import { createTestDatabase } from '../support/servers.ts'
@@ -24,8 +24,10 @@ function memory(): PositionMemory & { known: Map<string, string> } {
   }
 }
 
-async function setUp(t: TestContext) {
-  const { writeUrl, readUrl, directUrl } = await createTestDatabase(t)
+const NOWHERE = 'postgres://app@127.0.0.1:1/none'
+
+async function setUp(t: TestContext, urls: { writeUrl?: string; readUrl?: string } = {}) {
+  const { writeUrl, readUrl, directUrl } = { ...(await createTestDatabase(t)), ...urls }
   const positions = memory()
   const config = { writeUrl, readUrl, directUrl, poolMax: 4, poolLifetimeSeconds: 60, hasReplicas: true }
   const changes: [readonly string[], string | undefined][] = []
@@ -78,6 +80,84 @@ test('a replica that is behind is not asked', async (t) => {
   assert.equal(await ahead.read(isReplica), false)
   const unknown = database.open({ writes: false, position: 'unknown' })
   assert.equal(await unknown.read(isReplica), false)
+})
+
+test('of what a caller brought along and what is remembered of him the later one counts', async (t) => {
+  const { database, positions } = await setUp(t)
+  positions.known.set('key 1', 'FFFFFFFF/0')
+  const brought = database.open({ writes: false, identity: 'key 1', position: '0/1' })
+  assert.equal(await brought.read(isReplica), false)
+  positions.known.set('key 1', '0/1')
+  assert.equal(await brought.read(isReplica), false, 'asked once for each request')
+  assert.equal(await database.open({ writes: false, identity: 'key 1' }).read(isReplica), true)
+})
+
+test('without a replica the primary is read, and says where reads went', async (t) => {
+  const { database } = await setUp(t, { readUrl: NOWHERE })
+  const db = database.open({ writes: true })
+  assert.equal(await db.read(isReplica), false)
+  assert.equal(db.isReadOnly(), false)
+  assert.deepEqual(
+    [...database.health.reads],
+    [
+      ['replica', 1],
+      ['primary: no replica', 1],
+    ],
+  )
+  assert.equal(await database.readiness.trouble(), undefined)
+  await assert.rejects(db.read(addCategory('x')), (error) => sqlState(error) === '25006')
+})
+
+test('without a primary replicas are read even for who wrote, and nothing is written', async (t) => {
+  const { database } = await setUp(t, { writeUrl: NOWHERE })
+  const db = database.open({ writes: true, position: 'FFFFFFFF/0' })
+  assert.equal(await db.read(isReplica), true)
+  assert.equal(db.isReadOnly(), true)
+  assert.equal(await db.readPrimary(isReplica, { elseReplica: true }), true)
+  await assert.rejects(db.readPrimary(isReplica), isDatabaseAway)
+  await assert.rejects(db.write(addCategory('x')), isDatabaseAway)
+  assert.equal(await database.readiness.trouble(), undefined)
+})
+
+test('a primary that has become a replica is left, and counts as away', async (t) => {
+  const { readUrl } = await createTestDatabase(t)
+  const { database } = await setUp(t, { writeUrl: readUrl.replace('app_ro', 'app_rw') })
+  const db = database.open({ writes: true })
+  await assert.rejects(db.write(addCategory('x')), { name: 'WrongServerError' })
+  assert.equal(database.pools.write.totalCount, 0, 'its connection is closed')
+  await assert.rejects(db.call(addCategory('x')), isDatabaseAway)
+  assert.equal(db.isReadOnly(), true)
+})
+
+test('a transaction is begun once more after a conflict, and not when told otherwise', async (t) => {
+  const { database } = await setUp(t)
+  const conflict = sql`do $$ begin raise exception using errcode = '40001'; end $$`
+  const attempts = async (conflicts: number, options?: { retries: number }) => {
+    let begun = 0
+    await database
+      .open({ writes: true })
+      .write(async (tx) => {
+        begun += 1
+        if (begun <= conflicts) await conflict.execute(tx)
+      }, options)
+      .catch((error: unknown) => assert.equal(sqlState(error), '40001'))
+    return begun
+  }
+  assert.equal(await attempts(1), 2)
+  assert.equal(await attempts(5), 2)
+  assert.equal(await attempts(5, { retries: 0 }), 1)
+})
+
+test('what nobody waits for any more is not committed', async (t) => {
+  const { database } = await setUp(t)
+  let isGone = false
+  const db = database.open({ writes: true, isGone: () => isGone })
+  const work = db.write(async (tx) => {
+    await addCategory('of somebody who left')(tx)
+    isGone = true
+  })
+  await assert.rejects(work, /went away/)
+  assert.equal(await database.open({ writes: false }).readPrimary(countNamed('of somebody who left')), 0)
 })
 
 test('a request has one transaction, which a throw rolls back', async (t) => {

@@ -57,7 +57,11 @@ export async function sessionOf(
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
     body: new URLSearchParams({ email, password }).toString(),
   })
-  const cookies = response.headers.getSetCookie().map((cookie) => cookie.split(';')[0])
+  const cookies = response.headers
+    .getSetCookie()
+    .map((cookie) => cookie.split(';')[0] ?? '')
+    // Each later answer brings another one, which takes its place.
+    .filter((cookie) => !cookie.startsWith('position='))
   if (cookies.length === 0) throw new Error(`Nobody was signed in: ${response.status}`)
   return cookies.join('; ')
 }

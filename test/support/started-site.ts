@@ -74,7 +74,7 @@ export async function freePort(): Promise<number> {
 
 /** The processes that a start wrote down in its data folder and that run now. */
 export function runningProcesses(dataDir: string): Map<string, ProcessIdentity> {
-  const files = ['web', 'worker', 'scheduler', 'redis-cache/process', 'redis-queue/process']
+  const files = ['web', 'web-2', 'worker', 'scheduler', 'redis-cache/process', 'redis-queue/process']
   const found = new Map<string, ProcessIdentity>()
   for (const name of files) {
     const identity = recordedProcess(join(dataDir, `${name}.json`))

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 /** Where `npm start` puts its things and listens. */
@@ -10,12 +10,17 @@ export interface StartSettings {
   host: string
   port: number
   url: string
+  /** How many web processes share the port. */
+  webProcesses: number
   /** Set when the command is pointed at real servers instead of its own. */
   databaseUrl: string | undefined
   redisUrls: { cache: string | undefined; queue: string | undefined }
 }
 
-/** @throws Error when PORT is not a port. */
+/** Beyond this many, a machine's cores are better left to its database. */
+const WEB_PROCESSES_MAX = 4
+
+/** @throws Error when PORT is not a port, or WEB_PROCESSES not a number. */
 export function startSettings(env: NodeJS.ProcessEnv): StartSettings {
   const port = Number(env['PORT'] || 3000)
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
@@ -25,12 +30,23 @@ export function startSettings(env: NodeJS.ProcessEnv): StartSettings {
     host: env['HOST'] || '127.0.0.1',
     port,
     url: env['SITE_URL'] || `http://localhost:${port}`,
+    webProcesses: webProcesses(env),
     databaseUrl: env['DATABASE_WRITE_URL'] || undefined,
     redisUrls: {
       cache: env['REDIS_CACHE_URL'] || env['REDIS_CACHE_SENTINELS'] || undefined,
       queue: env['REDIS_QUEUE_URL'] || env['REDIS_QUEUE_SENTINELS'] || undefined,
     },
   }
+}
+
+/** As many as there are cores, where the system lets processes share a port. */
+function webProcesses(env: NodeJS.ProcessEnv): number {
+  const asked = env['WEB_PROCESSES']
+  if (!asked) return process.platform === 'linux' ? Math.min(WEB_PROCESSES_MAX, availableParallelism()) : 1
+  const count = Number(asked)
+  if (!Number.isInteger(count) || count < 1 || count > 64)
+    throw new Error(`WEB_PROCESSES=${asked} is no number of processes from 1 to 64.`)
+  return count
 }
 
 /** The application key of this data folder, made at its first start; the file's path. */

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -18,8 +19,17 @@ export interface Supervised {
   stop(): Promise<void>
 }
 
-/** Our processes, in the order in which they are started. */
-const PROCESSES = ['worker', 'web', 'scheduler'] as const
+interface SuperviseOptions {
+  dataDir: string
+  env: NodeJS.ProcessEnv
+  number?: number
+  onHopeless: () => void
+}
+
+type ProcessName = 'worker' | 'web' | 'scheduler'
+
+/** What supervised processes leave in the data folder while they run: several of a kind are numbered. */
+const RECORD = /^(?:worker|web|scheduler)(?:-\d+)?\.json$/
 
 function recordOf(dataDir: string, name: string): string {
   return join(dataDir, `${name}.json`)
@@ -27,8 +37,9 @@ function recordOf(dataDir: string, name: string): string {
 
 /** Ends the processes that a run which was killed left behind on this data folder. */
 export async function endLeftovers(dataDir: string): Promise<void> {
-  for (const name of PROCESSES) {
-    const left = recordedProcess(recordOf(dataDir, name))
+  const files = existsSync(dataDir) ? readdirSync(dataDir) : []
+  for (const file of files.filter((one) => RECORD.test(one))) {
+    const left = recordedProcess(join(dataDir, file))
     if (left) await endProcess(left, ['SIGTERM', 'SIGKILL'], 10_000)
   }
 }
@@ -36,13 +47,12 @@ export async function endLeftovers(dataDir: string): Promise<void> {
 /**
  * Keeps one of our processes running: started again when it ends, with a pause that grows while it keeps ending soon.
  *
- * @param onHopeless called when the first start ends at once: a setting is wrong.
+ * @param options.number tells several of one kind apart.
+ * @param options.onHopeless called when the first start ends at once: a setting is wrong.
  */
-export function supervise(
-  name: (typeof PROCESSES)[number],
-  { dataDir, env, onHopeless }: { dataDir: string; env: NodeJS.ProcessEnv; onHopeless: () => void },
-): Supervised {
-  const record = recordOf(dataDir, name)
+export function supervise(name: ProcessName, options: SuperviseOptions): Supervised {
+  const { dataDir, env, number = 1, onHopeless } = options
+  const record = recordOf(dataDir, number === 1 ? name : `${name}-${number}`)
   let child: ChildProcess | undefined
   let isStopping = false
   let pause = 250
