@@ -1,20 +1,18 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { IncomingMessage, RequestListener } from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
 import { request as askTls } from 'node:https'
 import { connect } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
-import { runProgram } from '../../src/bin/local/run-program.ts'
 import { startTestApp } from '../support/app.ts'
 import type { Body } from '../support/api.ts'
+import { makeCertificate } from '../support/certificate.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
 import { startNginx } from '../support/nginx.ts'
 import type { Nginx } from '../support/nginx.ts'
@@ -276,31 +274,7 @@ test(
 )
 
 test('with a certificate it speaks HTTP/2, and leads there from http', { skip }, async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'mh-c-'))
-  t.after(() => rm(folder, { recursive: true, force: true }))
-  const [certificate, key] = [join(folder, 'c.pem'), join(folder, 'k.pem')]
-  const args = [
-    'req',
-    '-x509',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:prime256v1',
-    '-nodes',
-    '-days',
-    '2',
-  ]
-  await runProgram('openssl', [
-    ...args,
-    '-subj',
-    '/CN=localhost',
-    '-addext',
-    'subjectAltName=DNS:localhost',
-    '-keyout',
-    key,
-    '-out',
-    certificate,
-  ])
+  const { certificate, key } = await makeCertificate(t)
   let scheme: string | undefined
   const address = await upstream(t, (request, response) => {
     scheme = `${String(request.headers['x-forwarded-proto'])} ${request.headers.host}`

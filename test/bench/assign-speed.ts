@@ -3,7 +3,7 @@ import { copyProjects, fillTasks } from './assign-filling.ts'
 import { CONTRIBUTORS } from './bench-site.ts'
 import type { BenchProject, BenchServers } from './bench-site.ts'
 import { CONNECTIONS, loadTurns } from './load.ts'
-import type { Ask, Run } from './load.ts'
+import type { Ask, Run, Server } from './load.ts'
 import type { Pgbench } from './pgbench.ts'
 import { judgedSpread, spread } from './report.ts'
 import type { Line } from './report.ts'
@@ -27,7 +27,7 @@ interface Task {
   id: number
 }
 
-function application({ id, token }: BenchProject): Competitor {
+export function application({ id, token }: BenchProject): Competitor {
   const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' }
   return {
     async newTask(ask, person) {
@@ -44,7 +44,7 @@ function application({ id, token }: BenchProject): Competitor {
   }
 }
 
-function reference({ id, firstContributor }: BenchProject): Competitor {
+export function reference({ id, firstContributor }: BenchProject): Competitor {
   const headers = { 'Content-Type': 'application/json' }
   return {
     async newTask(ask, person) {
@@ -61,8 +61,8 @@ function reference({ id, firstContributor }: BenchProject): Competitor {
 }
 
 /** All phases once, by people of whom each connection has its own; so many turns for each connection. */
-async function runHttp(
-  server: { url: string; pid: number },
+export async function runHttp(
+  server: Server,
   { newTask, submit }: Competitor,
   turns: number,
 ): Promise<Round> {

@@ -12,6 +12,7 @@ import { Pool } from 'pg'
 import { jobs } from '../../jobs/index.ts'
 import { DATABASE, prepareDatabase } from '../../src/bin/local/postgres-database.ts'
 import { postgresPlace, startPostgres } from '../../src/bin/local/postgres.ts'
+import type { PostgresPlace } from '../../src/bin/local/postgres.ts'
 import { findRedis, startRedis } from '../../src/bin/local/redis.ts'
 import { createProject, openSecretKey, publishProject } from '../../src/domain/projects/project-service.ts'
 import { savePresenter } from '../../src/domain/presenters/presenter-service.ts'
@@ -45,6 +46,9 @@ export interface BenchServers {
   readonly database: Pool
   readonly databaseUrl: string
   readonly socketFolder: string
+  readonly place: PostgresPlace
+  readonly postgresPid: number
+  readonly redisPid: number
   readonly env: Record<string, string>
   readonly web: { url: string; pid: number }
   readonly reference: { url: string; pid: number }
@@ -59,8 +63,6 @@ export interface BenchSite extends BenchServers {
 export async function startBenchSite(): Promise<BenchSite> {
   const servers = await startBenchServers()
   try {
-    const addSome = (_app: App, db: () => RequestDb, projectId: number) =>
-      db().write((tx) => addTasks(tx, projectId, tasks()))
     const [ours, forReference, forPgbench] = await makeProjects(
       servers,
       ['for-the-application', 'for-the-reference', 'for-pgbench'],
@@ -72,6 +74,11 @@ export async function startBenchSite(): Promise<BenchSite> {
     await servers.stop()
     throw error
   }
+}
+
+/** Gives a project 3,000 tasks, of which each wants 30 task runs. */
+export function addSome(_app: App, db: () => RequestDb, projectId: number): Promise<unknown> {
+  return db().write((tx) => addTasks(tx, projectId, tasks()))
 }
 
 /** PostgreSQL that waits for its disk, Redis, the application's web process and the reference server. */
@@ -151,6 +158,9 @@ async function startAll(
     database,
     databaseUrl: env.DATABASE_WRITE_URL,
     socketFolder,
+    place,
+    postgresPid: postgres.pid,
+    redisPid: redis.pid,
     env,
     web: { url: env.SITE_URL, pid: pidOf(web) },
     reference: { url: `http://127.0.0.1:${referencePort}`, pid: pidOf(reference) },
@@ -242,12 +252,12 @@ async function untilReady(url: string): Promise<void> {
   throw new Error('The web process does not get ready')
 }
 
-function pidOf({ pid }: ChildProcess): number {
+export function pidOf({ pid }: ChildProcess): number {
   if (pid === undefined) throw new Error('A process did not start')
   return pid
 }
 
-async function ended(child: ChildProcess): Promise<void> {
+export async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null) return
   child.kill('SIGTERM')
   await once(child, 'exit')

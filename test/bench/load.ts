@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
+import { Agent as TlsAgent, request as requestTls } from 'node:https'
 
 /** What one competitor did in one round. */
 export interface Run {
@@ -20,6 +21,13 @@ export interface Call {
   body?: string
 }
 
+/** A competitor: where it is, which process's time is counted, and who has signed its certificate. */
+export interface Server {
+  readonly url: string
+  readonly pid: number
+  readonly ca?: string | undefined
+}
+
 /** Sends one request and gives the text of its answer. */
 export type Ask = (call: Call) => Promise<string>
 
@@ -30,11 +38,7 @@ export type Ask = (call: Call) => Promise<string>
  * @param next gives the nth request.
  * @throws Error when any answer is not a success.
  */
-export async function load(
-  server: { url: string; pid: number },
-  requests: number,
-  next: (n: number) => Call,
-): Promise<Run> {
+export async function load(server: Server, requests: number, next: (n: number) => Call): Promise<Run> {
   let n = 0
   return loadTurns(server, requests, (ask) => ask(next(n++)))
 }
@@ -46,11 +50,12 @@ export async function load(
  * @param take one turn, the `nth` of its `connection`.
  */
 export async function loadTurns(
-  { url, pid }: { url: string; pid: number },
+  { url, pid, ca }: Server,
   turns: number,
   take: (ask: Ask, connection: number, nth: number) => Promise<unknown>,
 ): Promise<Run> {
-  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS })
+  const options = { keepAlive: true, maxSockets: CONNECTIONS }
+  const agent = url.startsWith('https:') ? new TlsAgent({ ...options, ca }) : new Agent(options)
   const cpuBefore = cpuSeconds(pid)
   const began = performance.now()
   await Promise.all(
@@ -68,7 +73,8 @@ export async function loadTurns(
 export function send(agent: Agent, url: string, { method, path, headers = {}, body }: Call): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   const length = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) }
-  request(url + path, { method, headers: { ...headers, ...length }, agent }, (response) => {
+  const begin = url.startsWith('https:') ? requestTls : request
+  begin(url + path, { method, headers: { ...headers, ...length }, agent }, (response) => {
     let text = ''
     response
       .setEncoding('utf8')
@@ -83,7 +89,8 @@ export function send(agent: Agent, url: string, { method, path, headers = {}, bo
   return promise
 }
 
-function cpuSeconds(pid: number): number {
+/** Processor time that a process has had. */
+export function cpuSeconds(pid: number): number {
   // After the program's name, which may hold anything: fields 14 and 15 are user and system time.
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND

@@ -35,10 +35,14 @@ export function spread(values: readonly number[], digits: number): string {
 }
 
 export function printLines(title: string, lines: readonly Line[]): void {
-  console.log(`\n${title}\n`)
+  console.log(formatLines(title, lines))
+}
+
+export function formatLines(title: string, lines: readonly Line[]): string {
   const width = Math.max(...lines.map(({ name }) => name.length))
-  for (const { name, value, limit, holds } of lines) {
+  const rows = lines.map(({ name, value, limit, holds }) => {
     const verdict = limit === undefined ? '' : `   ${limit} ${holds === true ? 'holds' : 'MISSED'}`
-    console.log(`  ${name.padEnd(width)}  ${value}${verdict}`)
-  }
+    return `  ${name.padEnd(width)}  ${value}${verdict}`
+  })
+  return ['', title, '', ...rows].join('\n')
 }

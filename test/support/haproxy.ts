@@ -42,6 +42,7 @@ export interface Haproxy {
   untilUp(backend: string, names: readonly string[]): Promise<void>
   /** Kills it, with every connection through it. */
   kill(): Promise<void>
+  pid(): number
   start(): Promise<void>
 }
 
@@ -121,6 +122,7 @@ export async function startHaproxy(t: Ending, settings: HaproxySettings): Promis
         await sleep(25)
       }
     },
+    pid: () => running.pid,
     kill: () => endProcess(running, ['SIGKILL'], 5_000),
     async start() {
       running = await launch()

@@ -18,6 +18,7 @@ export interface PgBouncer {
   url(role: PostgresRole): string
   /** Kills it, so that every connection through it breaks. */
   kill(): Promise<void>
+  pid(): number
   start(): Promise<void>
 }
 
@@ -80,6 +81,7 @@ export async function startPgBouncer(
   return {
     address,
     url,
+    pid: () => running.pid,
     kill: () => endProcess(running, ['SIGKILL'], 5_000),
     async start() {
       running = await launch()

@@ -1,0 +1,203 @@
+import { writeFileSync } from 'node:fs'
+import { cpus, totalmem } from 'node:os'
+import { parseArgs } from 'node:util'
+import { application, reference, runHttp } from './assign-speed.ts'
+import { runCrowd } from './crowd-of-people.ts'
+import type { CrowdResult, CrowdWishes } from './crowd-of-people.ts'
+import { keptPageFigures } from './kept-pages.ts'
+import { startClock } from './process-times.ts'
+import { formatLines, judged, judgedSpread, spread } from './report.ts'
+import type { Line } from './report.ts'
+import { startSiteChain } from './site-chain.ts'
+import type { SiteChain } from './site-chain.ts'
+
+/**
+ * `npm run bench:site`: the whole site on this machine, database included, under people who come all at once. `--only`
+ * chooses of
+ *
+ *   people        `--people`, who think for `--think` seconds between two requests, for `--minutes`
+ *   many          ten times as many, who each ask once in 36 seconds
+ *   limit         ever shorter thoughts, until 95 of 100 requests take more than 200 ms
+ *   kept          pages that nginx keeps beside files of the same size
+ *   contributing  newtask and taskrun through the whole chain, and the application alone, beside a bare server
+ *
+ * `--database-memory` and `--other-memory` cap what PostgreSQL, and all else, may have, in MB. `--write` writes
+ * docs/capacity.md; it wants all parts.
+ */
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', default: 'people,many,limit,kept,contributing' },
+    people: { type: 'string', default: '1500' },
+    think: { type: 'string', default: '3.4' },
+    minutes: { type: 'string', default: '10' },
+    contributing: { type: 'string', default: '0.33' },
+    rounds: { type: 'string', default: '5' },
+    turns: { type: 'string', default: '60' },
+    'database-memory': { type: 'string' },
+    'other-memory': { type: 'string' },
+    write: { type: 'boolean', default: false },
+  },
+})
+
+const PHASES = ['newtask', 'submit', 'cycle'] as const
+
+/** Milliseconds. */
+const MOST = { p95: 200, p99: 500 }
+const PER_MINUTE = 25_000
+const EVERY_SECONDS = 36
+/** How much shorter each thought of the next step is. */
+const STEP = 1.25
+const STEP_SECONDS = 30
+const STEPS_MAX = 16
+
+interface Section {
+  readonly title: string
+  readonly lines: readonly Line[]
+}
+
+const people = Number(values.people)
+const main: CrowdWishes = {
+  people,
+  thinkSeconds: Number(values.think),
+  seconds: Number(values.minutes) * 60,
+  contributing: Number(values.contributing),
+}
+const numberOf = (text: string | undefined) => (text === undefined ? undefined : Number(text))
+const chain = await startSiteChain({
+  databaseMemory: numberOf(values['database-memory']),
+  otherMemory: numberOf(values['other-memory']),
+})
+try {
+  const sections: Section[] = []
+  for (const part of values.only.split(',')) {
+    const section = await measure(part)
+    console.log(formatLines(section.title, section.lines))
+    sections.push(section)
+  }
+  if (sections.some(({ lines }) => lines.some(({ holds }) => holds === false))) process.exitCode = 1
+  if (values.write) writeFileSync('docs/capacity.md', page(sections))
+} finally {
+  await chain.stop()
+}
+
+async function measure(part: string): Promise<Section> {
+  if (part === 'people') return { title: titleOf(main), lines: await crowdLines(main, true) }
+  if (part === 'many') {
+    const wishes = { ...main, people: people * 10, thinkSeconds: EVERY_SECONDS }
+    return { title: titleOf(wishes), lines: await crowdLines(wishes, true) }
+  }
+  if (part === 'limit') return { title: 'How many requests it takes', lines: await limitLines() }
+  if (part === 'kept')
+    return { title: 'Pages that nginx keeps', lines: await keptPageFigures(chain, Number(values.rounds), 5) }
+  if (part === 'contributing') return { title: 'Contributing', lines: await contributingLines() }
+  throw new Error(`There is no part ${part}`)
+}
+
+function titleOf({ people: count, thinkSeconds, seconds }: CrowdWishes): string {
+  return `${count} people who ask every ${thinkSeconds} s, for ${seconds / 60} minutes`
+}
+
+async function crowdLines(wishes: CrowdWishes, isJudged: boolean): Promise<Line[]> {
+  const clock = startClock(chain.processes)
+  const result = await runCrowd(chain, { id: chain.projects.birds.id, shortName: 'birds' }, wishes)
+  const cpu = [...clock()].map(
+    ([name, seconds]) => `${name} ${((seconds / result.requests) * 1_000).toFixed(2)}`,
+  )
+  const memory = [...chain.caps].map(([name, cap]) => ({
+    name: `memory of ${name}`,
+    value: `${cap.peak()} MB`,
+  }))
+  const failed = [...result.errors.values()].reduce((sum, count) => sum + count, 0)
+  return [
+    isJudged
+      ? judged('requests a minute', result.perMinute, { min: PER_MINUTE })
+      : { name: 'requests a minute', value: result.perMinute.toFixed(0) },
+    { name: 'p50', value: `${result.p50.toFixed(1)} ms` },
+    judged('p95, ms', result.p95, { max: MOST.p95 }),
+    judged('p99, ms', result.p99, { max: MOST.p99 }),
+    judged('errors', failed, { max: 0 }),
+    ...[...result.errors].map(([name, count]) => ({ name: `  ${name}`, value: String(count) })),
+    { name: 'processor time of a request, ms', value: cpu.join(', ') },
+    { name: 'of p99 the measuring itself, at most', value: `${result.ownDelay.toFixed(1)} ms` },
+    ...memory,
+  ]
+}
+
+/** Thoughts get shorter from step to step. */
+async function limitLines(): Promise<Line[]> {
+  const lines: Line[] = []
+  let best: CrowdResult | undefined
+  let { thinkSeconds } = main
+  for (let step = 0; step < STEPS_MAX; step += 1) {
+    const wishes = { ...main, thinkSeconds, seconds: Math.min(STEP_SECONDS, main.seconds) }
+    const result = await runCrowd(chain, { id: chain.projects.birds.id, shortName: 'birds' }, wishes)
+    const { perMinute, p50, p95, p99, errors } = result
+    const times = [p50, p95, p99].map((ms) => ms.toFixed(0)).join(', ')
+    lines.push({ name: `${perMinute.toFixed(0)} a minute`, value: `p50, p95, p99: ${times} ms` })
+    if (p95 > MOST.p95 || errors.size > 0) break
+    best = result
+    thinkSeconds /= STEP
+  }
+  const most = best ? `${best.perMinute.toFixed(0)} a minute` : 'none of these rates'
+  return [...lines, { name: 'the most with p95 within 200 ms', value: most }]
+}
+
+/** Newtask, then taskrun, through everything; through the application alone; and a bare server with the same statements. */
+async function contributingLines(): Promise<Line[]> {
+  const { servers, projects, url, ca, processes } = chain
+  const turns = Number(values.turns)
+  const pid = processes.get('web')?.[0] ?? servers.web.pid
+  const competitors = [
+    ['chain', { url, ca, pid }, application(projects['for-the-chain'])],
+    ['application', servers.web, application(projects['for-the-application'])],
+    ['reference', servers.reference, reference(projects['for-the-reference'])],
+  ] as const
+  const rounds: Map<string, Record<(typeof PHASES)[number], number>>[] = []
+  for (let round = 0; round <= Number(values.rounds); round += 1) {
+    const measured = new Map<string, Record<(typeof PHASES)[number], number>>()
+    for (let turn = 0; turn < competitors.length; turn += 1) {
+      const [name, server, competitor] = competitors[(round + turn) % competitors.length] ?? competitors[0]
+      const { newtask, submit, cycle } = await runHttp(server, competitor, turns)
+      measured.set(name, { newtask: newtask.perSecond, submit: submit.perSecond, cycle: cycle.perSecond })
+    }
+    await servers.database.query('vacuum analyze')
+    if (round > 0) rounds.push(measured)
+  }
+  return PHASES.flatMap((phase) => {
+    const of = (name: string) => rounds.map((measured) => measured.get(name)?.[phase] ?? Number.NaN)
+    const ratio = (name: string) => of(name).map((value, n) => value / (of('reference')[n] ?? Number.NaN))
+    return [
+      ...competitors.map(([name]) => ({
+        name: `${phase}, ${name}`,
+        value: `${spread(of(name), 0)} a second`,
+      })),
+      judgedSpread(`${phase}, chain / reference`, ratio('chain'), { min: 0.4 }),
+      judgedSpread(`${phase}, application / reference`, ratio('application'), { min: 0.7 }),
+    ]
+  })
+}
+
+function page(sections: readonly Section[]): string {
+  const [processor] = cpus()
+  const caps =
+    [...chain.caps.keys()].length > 0
+      ? `; memory of PostgreSQL capped at ${values['database-memory'] ?? 'no'} MB, of all else at ${values['other-memory'] ?? 'no'} MB`
+      : ''
+  return [
+    '# Capacity',
+    '',
+    '<!-- Written by `npm run bench:site -- --write`: changes here are lost. -->',
+    '',
+    'What one machine does for people who come all at once. Everything runs on it: nginx with TLS, HAProxy, the web',
+    'processes, PgBouncer, PostgreSQL that waits for its disk, Redis, and what measures, which takes its share of the',
+    'processors. A third of the people contribute (newtask and taskrun), the others look around (home, projects, a',
+    'project, graphs, leaderboard). Rate limits are off.',
+    '',
+    `Measured ${new Date().toISOString().slice(0, 10)} on ${cpus().length} processors (${processor?.model.trim() ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.versions.node}${caps}:`,
+    '',
+    '```text',
+    sections.map(({ title, lines }) => formatLines(title, lines).trim()).join('\n\n'),
+    '```',
+    '',
+  ].join('\n')
+}
