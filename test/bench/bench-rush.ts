@@ -9,7 +9,6 @@ import { startClock } from './process-times.ts'
 import { formatLines, judged, judgedSpread, spread } from './report.ts'
 import type { Line } from './report.ts'
 import { startSiteChain } from './site-chain.ts'
-import type { SiteChain } from './site-chain.ts'
 
 /**
  * `npm run bench:site`: the whole site on this machine, database included, under people who come all at once. `--only`

@@ -13,7 +13,7 @@ const config: KnipConfig = {
     'test/**/*.test.ts',
     'test/{bench,drills}/*.ts',
     'test/support/{global-setup,file-limit,ticking-scheduler}.ts',
-    'test/tools/{run-tests,run-nightly,run-checks,check-*,complete-lockfile,test-reporter,test-counts,eslint.config,knip.config}.ts',
+    'test/tools/{run-tests,run-nightly,run-checks,write-queries,check-*,complete-lockfile,test-reporter,test-counts,eslint.config,knip.config}.ts',
   ],
   project: ['src/**/*.{ts,js}', 'jobs/**/*.ts', 'test/**/*.ts'],
   ignoreDependencies: [

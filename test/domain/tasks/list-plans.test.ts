@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
 import { before, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import pg from 'pg'
@@ -7,11 +8,17 @@ import type { Body } from '../../support/api.ts'
 import { startTestApp } from '../../support/app.ts'
 import type { TestApp, TestUser } from '../../support/app.ts'
 import { draftProject, publishedProject, rowsOf } from '../../support/builders.ts'
+import { queriesPage, readablePaths, tablesOf } from '../../support/queries.ts'
+import type { PlanNode, PlannedStatement } from '../../support/queries.ts'
 import { untilFileEnds } from '../../support/file-ending.ts'
 import { waitForReplica } from '../../support/servers.ts'
+import { captureStatements } from '../../support/statements.ts'
+import type { Statement } from '../../support/statements.ts'
 
 /** Tasks of the project that is listed, and of a draft that was filled before it. */
 const TASKS = Number(process.env['TASKS'] ?? 20_000)
+/** Of each task. */
+const RUNS = Number(process.env['RUNS'] ?? 1)
 /** What a page of at most 100 objects may touch, in blocks of 8 kB, however large the project. */
 const BLOCKS = 1_200
 
@@ -80,60 +87,43 @@ async function fill(projectId: number): Promise<void> {
   // Two hundred are of somebody with an account: what lists of one person's runs touch grows with these.
   await direct.query(
     `insert into task_run (project_id, task_id, contributor_id, created, finish_time, info, counted)
-     select $1, t.id, case when t.id % ($3::int / 200) = 0 then (select id from contributor where user_id = $2)
-                           else c.first + t.id % 1000 end, t.created, t.created, '{"answer": "Yes"}', true
-       from task t, (select min(id) as first from contributor where project_id = $1) c
-      where t.project_id = $1 order by t.id`,
-    [projectId, small.id, TASKS],
+     select $1, t.id, case when t.id % ($3::int / 200) = 0 and n = 1
+                           then (select id from contributor where user_id = $2)
+                           else c.first + (t.id + n - 1) % 1000 end, t.created, t.created, '{"answer": "Yes"}', true
+       from task t, (select min(id) as first from contributor where project_id = $1) c, generate_series(1, $4::int) n
+      where t.project_id = $1 order by t.id, n`,
+    [projectId, small.id, TASKS, RUNS],
   )
   await direct.query(
     `insert into result (project_id, task_id, task_run_ids, created)
-     select project_id, task_id, array[id], finish_time from task_run where project_id = $1 order by id`,
+     select project_id, task_id, array_agg(id), max(finish_time) from task_run where project_id = $1
+      group by project_id, task_id order by task_id`,
     [projectId],
   )
 }
 
-interface Statement {
-  text: string
-  values: unknown[]
-}
-
 /** The statements that a request to the API makes of the database. */
 async function statementsOf(path: string, user: TestUser | undefined): Promise<Statement[]> {
-  const statements: Statement[] = []
-  const { prototype } = pg.Client
-  const original = Reflect.get(prototype, 'query') as (...given: unknown[]) => unknown
-  Reflect.set(prototype, 'query', function (this: pg.Client, ...given: unknown[]) {
-    const [text, values] = given
-    if (typeof text === 'string' && /^\s*(select|with)/.test(text))
-      statements.push({ text, values: Array.isArray(values) ? values : [] })
-    return Reflect.apply(original, this, given)
-  })
-  try {
+  const statements = await captureStatements(async () => {
     const request = site.http.get(`/api/${path}`)
     const response = await (user ? by(user, request) : request).expect(200)
     assert.ok((response.body as Body[]).length > 0, `${path} finds nothing, so nothing is measured`)
-  } finally {
-    Reflect.set(prototype, 'query', original)
-  }
-  return statements.filter(({ text }) => !text.includes('set_config'))
+  })
+  return statements.filter(({ text }) => /^\s*(select|with)/.test(text))
 }
 
-interface PlanNode {
-  'Node Type': string
-  'Relation Name'?: string
+interface MeasuredNode extends PlanNode {
   'Shared Hit Blocks': number
   'Shared Read Blocks': number
-  Plans?: PlanNode[]
 }
 
-const LARGE_TABLES = new Set(['task', 'task_run', 'result', 'contributor'])
+const LARGE_TABLES = new Set(['task', 'task_sched', 'task_run', 'result', 'contributor'])
 
 /** What a list touches; that it reads no large table from end to end is asserted. */
 async function blocksOf(path: string, user?: TestUser): Promise<number> {
   let blocks = 0
   for (const { text, values } of await statementsOf(path, user)) {
-    const { rows } = await direct.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
+    const { rows } = await direct.query<{ 'QUERY PLAN': [{ Plan: MeasuredNode }] }>(
       `explain (analyze, buffers, format json) ${text}`,
       values,
     )
@@ -225,3 +215,51 @@ test('the last page by last_id costs no more than twice the first', async (t) =>
     }
   }
 })
+
+test('no page and no route of the API reads a growing table from end to end', async (t) => {
+  const name = (
+    await rowsOf<{ name: string }>(site, 'select short_name as name from project where id = $1', [ids.large])
+  )[0]?.name
+  const paths = await readablePaths(site, {
+    ':shortName': name ?? '',
+    ':taskId': String(ids.lastTask),
+    ':name': owner.name,
+  })
+  const made = await captureStatements(async () => {
+    for (const path of paths) {
+      await owner.http.get(path)
+      await site.http.get(path)
+    }
+  })
+  const plans = await plansOf(made)
+  const growing = plans.filter(({ plan }) => tablesOf(plan).some((table) => LARGE_TABLES.has(table)))
+  assert.ok(growing.length > 30, `${growing.length} statements of ${paths.length} paths`)
+  t.diagnostic(`${growing.length} statements on growing tables`)
+  const file = process.env['QUERIES']
+  if (file !== undefined)
+    writeFileSync(file, queriesPage(growing, { tasks: 2 * TASKS, runs: 2 * TASKS * RUNS }))
+  const scanning = growing.filter(({ text, plan }) => scansOf(plan).length > 0 && !COUNTS_ALL.test(text))
+  assert.deepEqual(
+    scanning.map(({ text, plan }) => `${scansOf(plan).join()}: ${text}`),
+    [],
+  )
+})
+
+/** The figures of the whole site: remembered for everybody, and counted anew in the background (docs/cache.md). */
+const COUNTS_ALL = /as "nUsers"/
+
+/** Each statement once, with the plan of the values that it came with first. */
+async function plansOf(statements: readonly Statement[]): Promise<PlannedStatement[]> {
+  const planned = new Map<string, PlannedStatement>()
+  for (const { text, values } of statements) {
+    const shape = text.replace(/\$\d+(, \$\d+)*/g, '$n')
+    if (planned.has(shape) || !/^\s*(select|with|insert|update|delete)/i.test(text)) continue
+    const { rows } = await direct.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
+      `explain (format json) ${text}`,
+      values,
+    )
+    const plan = rows[0]?.['QUERY PLAN'][0].Plan
+    if (plan) planned.set(shape, { text, plan })
+  }
+  return [...planned.values()]
+}

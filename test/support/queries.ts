@@ -1,0 +1,80 @@
+import { createServer } from '../../src/web/server.ts'
+import type { TestApp } from './app.ts'
+
+export interface PlanNode {
+  'Node Type': string
+  'Relation Name'?: string
+  'Index Name'?: string
+  Plans?: PlanNode[]
+}
+
+export interface PlannedStatement {
+  readonly text: string
+  readonly plan: PlanNode
+}
+
+/** The addresses of all pages and of all routes of the API that are read, with names and numbers put in. */
+export async function readablePaths(
+  site: TestApp,
+  names: Readonly<Record<string, string>>,
+): Promise<string[]> {
+  const { routes } = await createServer(site.app)
+  return routes
+    .filter(({ method }) => method === 'GET')
+    .map(({ path }) =>
+      Object.entries(names).reduce((whole, [name, value]) => whole.replace(name, value), path),
+    )
+    .map((path) => path.replace(/[:*]\w+/g, '1'))
+}
+
+/** Tables that a plan reads. */
+export function tablesOf(plan: PlanNode): string[] {
+  return [plan['Relation Name'] ?? [], (plan.Plans ?? []).flatMap(tablesOf)].flat()
+}
+
+/** docs/queries.md */
+export function queriesPage(
+  statements: readonly PlannedStatement[],
+  { tasks, runs }: { tasks: number; runs: number },
+): string {
+  const sections = statements
+    .toSorted((a, b) => (tablesOf(a.plan).join() < tablesOf(b.plan).join() ? -1 : 1))
+    .map(({ text, plan }) =>
+      ['```sql', inLines(text), '```', '', '```text', ...planLines(plan, 0), '```', ''].join('\n'),
+    )
+  return [
+    '# Queries',
+    '',
+    '<!-- Written by `npm run queries`: changes here are lost. -->',
+    '',
+    'Every statement on a growing table that the pages and the API send when they are read, with the plan that PostgreSQL',
+    `chooses for it with ${tasks.toLocaleString('en')} tasks and ${runs.toLocaleString('en')} task runs. \`npm test\` does the same with fewer, and fails where one reads such a`,
+    'table from end to end. What hands out tasks and takes task runs is in functions of the database, whose cost',
+    '[benchmarks.md](benchmarks.md) has.',
+    '',
+    ...sections,
+  ].join('\n')
+}
+
+/** A long statement with a line for each of its parts. */
+function inLines(text: string): string {
+  return text
+    .replace(/\s+/g, ' ')
+    .trim()
+    .replace(
+      / (from|where|order by|limit|left join|inner join|group by|union all|values|returning) /g,
+      '\n$1 ',
+    )
+}
+
+function planLines(node: PlanNode, depth: number): string[] {
+  const { 'Index Name': index, 'Relation Name': table } = node
+  const where = [
+    index === undefined ? '' : ` using ${index}`,
+    table === undefined ? '' : ` on ${table}`,
+  ].join('')
+  return [
+    `${'  '.repeat(depth)}${node['Node Type']}${where}`,
+    ...(node.Plans ?? []).flatMap((inner) => planLines(inner, depth + 1)),
+  ]
+}
