@@ -17,6 +17,17 @@ void words.init({
   resources: { en: { translation: JSON.parse(english) as object } },
 })
 
+/** Sentences without values by their keys: a page has dozens, which the library looks up anew each time. */
+const plain = new Map<string, string>()
+
+function plainWords(key: string): string {
+  const known = plain.get(key)
+  if (known !== undefined) return known
+  const text = words.t(key)
+  plain.set(key, text)
+  return text
+}
+
 /**
  * Gives templates `t(key, values)`, a sentence of the catalogue. Markup among its values, which is what macros give,
  * stays as it is; all else is escaped once, as any value is.
@@ -25,7 +36,8 @@ void words.init({
  */
 export function addWords(environment: nunjucks.Environment, { strict = false } = {}): void {
   const escape = environment.getFilter('escape') as (text: string) => { toString(): string }
-  environment.addGlobal('t', (key: string, values: Record<string, unknown> = {}) => {
+  environment.addGlobal('t', (key: string, values?: Record<string, unknown>) => {
+    if (values === undefined) return plainWords(key)
     const names = Object.keys(values)
     if (strict && names.some((name) => values[name] == null))
       throw new TypeError(`${key}: a value is missing`)
