@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { isErrno } from '../../src/bin/local/os-process.ts'
 
 /** Processes that share so much memory, and no more: what goes beyond is ended by the kernel. */
 export interface MemoryCap {
@@ -31,14 +32,25 @@ export function capMemory(name: string, megabytes: number): MemoryCap {
   }
   return {
     add(pid) {
-      writeFileSync(join(folder, 'cgroup.procs'), String(pid))
+      move(pid, folder)
     },
     release(pid) {
-      writeFileSync(join(folder, '../cgroup.procs'), String(pid))
+      move(pid, join(folder, '..'))
     },
     peak: () => Math.round(Number(readFileSync(join(folder, peak), 'utf8')) / 1024 / 1024),
     remove() {
+      const left = readFileSync(join(folder, 'cgroup.procs'), 'utf8').match(/\d+/g) ?? []
+      for (const pid of left) move(Number(pid), join(folder, '..'))
       rmdirSync(folder)
     },
+  }
+}
+
+function move(pid: number, folder: string): void {
+  try {
+    writeFileSync(join(folder, 'cgroup.procs'), String(pid))
+  } catch (error) {
+    // It has ended meanwhile.
+    if (!isErrno(error, 'ESRCH')) throw error
   }
 }
