@@ -3,9 +3,19 @@ import { STATUS, UsageError } from './commands/command.ts'
 import { deployPasswordCommand } from './commands/deploy-password.ts'
 import { jobsCommand } from './commands/jobs.ts'
 import { buildCommand, migrateCommand } from './commands/prepare.ts'
+import { releaseCommand } from './commands/release.ts'
+import { upgradeCommand } from './commands/upgrade.ts'
 
 /** What operators can ask of a site: `npm run manyhands -- COMMAND …`, with the settings of its processes. */
-const COMMANDS = [checkCommand, jobsCommand, migrateCommand, buildCommand, deployPasswordCommand]
+const COMMANDS = [
+  checkCommand,
+  jobsCommand,
+  migrateCommand,
+  buildCommand,
+  deployPasswordCommand,
+  releaseCommand,
+  upgradeCommand,
+]
 
 process.exitCode = await run(process.argv.slice(2))
 

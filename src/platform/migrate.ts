@@ -34,6 +34,34 @@ export async function migrate(url: string, log: Logger, folder = migrationsFolde
   }
 }
 
+/** First line of a migration that takes away what nothing has needed since another one. */
+const CONTRACT = /^-- contract: (\d{4}-\S+\.sql)$/m
+
+/**
+ * What is to be applied and would keep the release that runs now from running: migrations that take something away, while
+ * that release is older than the one that stopped to need it. Such a migration names the one that came with that release.
+ *
+ * @param folder the migrations of the new release.
+ * @param running those of the release that runs now.
+ * @returns a sentence for each.
+ */
+export async function unfitMigrations(url: string, folder: string, running: string): Promise<string[]> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    const applied = await listApplied(client)
+    const names = (await listMigrations(folder)).filter((name) => !applied.has(name))
+    const known = new Set(await readdir(running))
+    const unfit = names.map(async (name) => {
+      const since = CONTRACT.exec(await readFile(resolve(folder, name), 'utf8'))?.[1]
+      return since === undefined || known.has(since) ? [] : [`${name} needs a release with ${since}`]
+    })
+    return (await Promise.all(unfit)).flat()
+  } finally {
+    await client.end()
+  }
+}
+
 /** The names of this version's migrations, in order. */
 export async function listMigrations(folder = migrationsFolder): Promise<string[]> {
   const files = await readdir(folder)

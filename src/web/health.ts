@@ -2,6 +2,7 @@ import { Router } from '@koa/router'
 import { z } from 'zod'
 import type { RequestState } from '../http/state.ts'
 import type { App } from '../platform/app.ts'
+import { runningRelease } from '../platform/release.ts'
 import type { Draining } from './draining.ts'
 
 /** Who asks again and again tells its name, and how often it must hear no before it sends nothing more. */
@@ -10,12 +11,13 @@ const Probe = z.object({
   fall: z.coerce.number().int().min(1).max(100).catch(1),
 })
 
-/** GET /healthz: the process lives. GET /readyz: it can serve, and is not about to end. */
+/** GET /healthz: the process lives, and of which release it is. GET /readyz: it can serve, and is not about to end. */
 export function healthRoutes(app: Pick<App, 'database'>, draining: Draining): Router<RequestState> {
   const router = new Router<RequestState>()
+  const release = runningRelease()
 
   router.get('/healthz', (ctx) => {
-    ctx.body = { status: 'alive' }
+    ctx.body = { status: 'alive', release }
   })
 
   router.get('/readyz', async (ctx) => {

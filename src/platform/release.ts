@@ -1,0 +1,17 @@
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+
+/** Written into an archive by `manyhands release`; a checkout has none. */
+export const RELEASE_FILE = 'RELEASE'
+
+/** The commit that a release was made of. */
+export const ReleaseName = z.string().regex(/^[0-9a-f]{40}$/)
+
+/** The release that this process runs, as it was when the process began; undefined in a checkout. */
+export function runningRelease(): string | undefined {
+  try {
+    return readFileSync(new URL(`../../${RELEASE_FILE}`, import.meta.url), 'utf8').trim()
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import pg from 'pg'
+import { packRelease, releaseCommand } from '../../src/bin/commands/release.ts'
+import { upgradeCommand } from '../../src/bin/commands/upgrade.ts'
+import { releasesIn } from '../../src/bin/local/releases.ts'
+import { createTestDatabase, testRedis } from '../support/servers.ts'
+import { freePort, startProgram } from '../support/started-site.ts'
+
+/** A site as small as one can be: what the command asks of a release, and no more. */
+const SITE = `
+const { readFileSync } = require('node:fs')
+const release = readFileSync(__dirname + '/RELEASE', 'utf8').trim()
+require('node:http').createServer((request, response) => {
+  response.statusCode = request.url === '/' ? STATUS : 200
+  response.end(JSON.stringify({ release }))
+}).listen(Number(process.env.PORT), '127.0.0.1')
+`
+
+/** A host with a database, a root for releases, and a service that is restarted by a script. */
+async function startHost(t: TestContext) {
+  const folder = mkdtempSync(join(tmpdir(), 'manyhands-upgrade-'))
+  const root = join(folder, 'root')
+  const repository = join(folder, 'repository')
+  mkdirSync(root)
+  mkdirSync(repository)
+  const [database, redis, port] = await Promise.all([createTestDatabase(t), testRedis(t), freePort()])
+  const pid = join(root, 'service.pid')
+  const restart = join(root, 'restart.sh')
+  writeFileSync(
+    restart,
+    `[ -e ${pid} ] && kill $(cat ${pid}); PORT=${port} setsid ${process.execPath} ${root}/current/site.cjs >/dev/null 2>&1 & echo $! > ${pid}`,
+  )
+  t.after(() => {
+    if (existsSync(pid)) execFileSync('/bin/sh', ['-c', `kill $(cat ${pid}) || true`], { stdio: 'ignore' })
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+  })
+  const env = {
+    DATABASE_WRITE_URL: database.directUrl,
+    REDIS_CACHE_URL: redis.cacheUrl,
+    REDIS_QUEUE_URL: redis.queueUrl,
+    APP_KEYS: JSON.stringify([{ id: 'test', key: Buffer.alloc(32, 7).toString('base64url') }]),
+    SITE_URL: `http://127.0.0.1:${port}`,
+    UPGRADE_BACKUP: JSON.stringify(['/bin/sh', '-c', 'echo saved > "$0"', '{file}']),
+    UPGRADE_RESTART: JSON.stringify(['/bin/sh', restart]),
+    UPGRADE_VERIFY_SECONDS: '6',
+  }
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-c', 'user.name=A', '-c', 'user.email=a@example.org', ...args], {
+      cwd: repository,
+      encoding: 'utf8',
+    }).trim()
+  git('init', '--quiet')
+  const write = (name: string, text: string) => {
+    mkdirSync(dirname(join(repository, name)), { recursive: true })
+    writeFileSync(join(repository, name), text)
+  }
+  write('src/bin/bootstrap.js', '')
+
+  async function upgrade(archive: string, more: Record<string, string> = {}) {
+    const program = startProgram('src/bin/manyhands.ts', ['upgrade', archive, '--root', root], {
+      ...env,
+      ...more,
+    })
+    return { status: await program.ends(), output: program.output() }
+  }
+  return {
+    root,
+    env,
+    database,
+    repository,
+    upgrade,
+    /** Packs a release with further migrations. */
+    async pack(
+      migrations: Record<string, string> = {},
+      status = 200,
+    ): Promise<{ archive: string; release: string }> {
+      write('site.cjs', SITE.replace('STATUS', String(status)))
+      write('src/migrations/README', 'Further ones than the database of a test has.')
+      for (const [name, sql] of Object.entries(migrations)) write(`src/migrations/${name}`, sql)
+      git('add', '.')
+      git('commit', '--quiet', '--allow-empty', '-m', 'A release')
+      return {
+        archive: await packRelease(repository, join(folder, 'out')),
+        release: git('rev-parse', 'HEAD'),
+      }
+    },
+    current: () => basename(readlinkSync(join(root, 'current'))),
+    async answers() {
+      const body: unknown = await (await fetch(`${env.SITE_URL}/healthz`)).json()
+      return body
+    },
+    async has(table: string) {
+      const client = new pg.Client({ connectionString: database.directUrl })
+      await client.connect()
+      const { rows } = await client.query<{ is: boolean }>('select to_regclass($1) is not null as is', [
+        table,
+      ])
+      await client.end()
+      return rows[0]?.is
+    },
+  }
+}
+
+test('a host is brought to a release, and back to the one before when it does not work', async (t) => {
+  const host = await startHost(t)
+  const first = await host.pack()
+  const begun = await host.upgrade(first.archive)
+  assert.equal(begun.status, 0, begun.output)
+  assert.deepEqual(await host.answers(), { release: first.release })
+
+  const second = await host.pack({ '9001-more.sql': 'create table more (id integer);' })
+  const done = await host.upgrade(second.archive)
+  assert.equal(done.status, 0, done.output)
+  assert.match(
+    done.output,
+    /Checksum.*\n.*Unpacking.*\n.*Packages.*\n.*Backup.*\n.*Migrations.*\n.*Switching/,
+  )
+  assert.deepEqual(await host.answers(), { release: second.release })
+  assert.ok(await host.has('more'))
+  const [backup = ''] = readdirSync(join(host.root, 'backups')).slice(-1)
+  assert.equal(readFileSync(join(host.root, 'backups', backup), 'utf8'), 'saved\n')
+
+  const third = await host.pack({}, 500)
+  const back = await host.upgrade(third.archive)
+  assert.equal(back.status, 1, back.output)
+  assert.match(back.output, /does not work here: .* did not answer with it in 6 s: \/ answers 500/)
+  assert.match(back.output, new RegExp(`This host runs ${second.release.slice(0, 7)} again`))
+  assert.deepEqual(await host.answers(), { release: second.release })
+  assert.equal(host.current(), second.release)
+})
+
+test('a release is refused before anything is changed, with the reason', async (t) => {
+  const host = await startHost(t)
+  const first = await host.pack()
+  const broken = await host.pack({ '9001-wrong.sql': 'create table;' })
+  assert.equal((await host.upgrade(first.archive)).status, 0)
+
+  const failed = await host.upgrade(broken.archive)
+  assert.equal(failed.status, 2)
+  assert.match(failed.output, /Migration 9001-wrong\.sql failed/)
+  const unsaved = await host.upgrade(broken.archive, { UPGRADE_BACKUP: '["false"]' })
+  assert.match(unsaved.output, /upgrade could not run: false ended with 1/)
+
+  const contract = await host.pack({
+    '9001-wrong.sql': 'create table more (id integer);',
+    '9002-less.sql': '-- contract: 9001-wrong.sql\ndrop table more;',
+  })
+  const refused = await host.upgrade(contract.archive)
+  assert.equal(refused.status, 2)
+  assert.match(
+    refused.output,
+    /could not run on the new schema.*9002-less\.sql needs a release with 9001-wrong\.sql/,
+  )
+  assert.equal(await host.has('more'), false)
+
+  appendFileSync(contract.archive, 'x')
+  assert.match((await host.upgrade(contract.archive)).output, /is not what its checksum says/)
+  const other = join(host.root, 'other.tar.gz')
+  execFileSync('tar', ['--create', '--gzip', '--file', other, '--directory', host.root, 'restart.sh'])
+  writeFileSync(`${other}.sha256`, execFileSync('sha256sum', [other]))
+  assert.match((await host.upgrade(other)).output, /is none of “manyhands release”/)
+  assert.equal(host.current(), first.release)
+  assert.deepEqual(await host.answers(), { release: first.release })
+
+  const refuses = (...args: string[]) => upgradeCommand.run(args, host.env)
+  await assert.rejects(refuses(), /Name one archive/)
+  await assert.rejects(refuses(first.archive), /say with --root/)
+  await assert.rejects(releaseCommand.run(['more'], host.env), /is too much/)
+})
+
+test('five releases are kept, and the same commit is packed into the same bytes', async (t) => {
+  const host = await startHost(t)
+  const releases = releasesIn(host.root)
+  const packed: string[] = []
+  for (let count = 0; count < 6; count += 1) {
+    const { archive, release } = await host.pack()
+    packed.push(release)
+    assert.equal(await releases.unpack(archive), release)
+    await releases.switchTo(release)
+    await releases.prune()
+  }
+  assert.deepEqual(readdirSync(join(host.root, 'releases')).sort(), packed.slice(1).sort())
+  assert.equal(await releases.current(), packed[5])
+
+  const [one, other] = ['one', 'other'].map((name) => packRelease(host.repository, join(host.root, name)))
+  assert.equal(readFileSync(`${await one}.sha256`, 'utf8'), readFileSync(`${await other}.sha256`, 'utf8'))
+})
