@@ -155,28 +155,26 @@ export function createDeployer(parts: Parts) {
     if (ok) succeed(deploy)
     else if (deploy.state === 'rolling_back')
       store.breakDown(deploy.id, `The rollback failed, so the environment is locked: ${reason}`)
-    else if (!began) store.move(deploy.id, 'failed', `${reason} No host was touched.`)
+    else if (!began) store.move(deploy.id, 'failed', `No host was touched: ${reason}`)
     else goBack(deploy, reason)
   }
 
   function succeed({ id, sha, state }: Deploy): void {
-    const next: Partial<Record<DeployState, [DeployState, string]>> = {
-      running: ['verifying', 'All hosts run it. Looking at the site from outside.'],
-      verifying: ['success', `${sha.slice(0, 7)} is what the site runs.`],
+    if (state === 'running')
+      store.move(id, 'verifying', 'All hosts run it. Looking at the site from outside.')
+    else if (state === 'verifying') store.move(id, 'success', `${sha.slice(0, 7)} is what the site runs.`)
+    else {
+      const why = store.events(id).find((event) => event.state === 'rolling_back')?.text
+      store.move(id, 'rolled_back', `Taken back. ${why}`)
     }
-    const [to, text] = next[state] ?? [
-      'rolled_back',
-      `Taken back: the site runs ${store.lastSuccess(sha)?.sha.slice(0, 7) ?? ''} again.`,
-    ]
-    store.move(id, to, text)
   }
 
   function goBack({ id, kind, sha }: Deploy, reason: string): void {
     const previous = store.lastSuccess(sha)
     if (kind === 'rollback')
       store.breakDown(id, `The rollback failed, so the environment is locked: ${reason}`)
-    else if (previous) store.move(id, 'rolling_back', `${reason} Going back to ${previous.sha.slice(0, 7)}.`)
-    else store.move(id, 'failed', `${reason} There is no earlier release to go back to.`)
+    else if (previous) store.move(id, 'rolling_back', `Going back to ${previous.sha.slice(0, 7)}: ${reason}`)
+    else store.move(id, 'failed', `There is no earlier release to go back to: ${reason}`)
   }
 
   /**
