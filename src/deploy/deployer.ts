@@ -1,6 +1,6 @@
 import type { Logger } from '../platform/log.ts'
 import type { Chat } from './chat.ts'
-import type { Deploy, DeployEvent, DeployState, DeployStore, Receiver } from '../platform/deploy-store.ts'
+import type { Deploy, DeployEvent, DeployStore, Receiver } from '../platform/deploy-store.ts'
 import type { Deployment, GitHub } from './github.ts'
 import type { RunOrder, RunResult, Runs } from './runs.ts'
 import type { DeploySettings } from '../platform/deploy-config.ts'
@@ -61,20 +61,12 @@ export function createDeployer(parts: Parts) {
   }
 
   async function advance(deploy: Deploy): Promise<void> {
-    switch (deploy.state) {
-      case 'received':
-        return receive(deploy)
-      case 'checks':
-        return awaitChecks(deploy)
-      case 'queued':
-        return begin(deploy)
-      case 'running':
-        return follow(deploy, deploy.kind)
-      case 'verifying':
-        return follow(deploy, 'verify')
-      default:
-        return follow(deploy, 'rollback')
-    }
+    const { state, kind } = deploy
+    if (state === 'received') await receive(deploy)
+    else if (state === 'checks') await awaitChecks(deploy)
+    else if (state === 'queued') begin(deploy)
+    else if (state === 'running') follow(deploy, kind)
+    else follow(deploy, state === 'verifying' ? 'verify' : 'rollback')
   }
 
   const limit = `${Math.ceil(settings.checksMs / 60_000)} minutes`

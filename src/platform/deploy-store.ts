@@ -73,8 +73,7 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
   const db = new DatabaseSync(path)
   db.exec(SCHEMA)
   const all = <T>(sql: string, ...values: (string | number)[]) => db.prepare(sql).all(...values) as T[]
-  const one = <T>(sql: string, ...values: (string | number)[]) =>
-    db.prepare(sql).get(...values) as T | undefined
+  const one = <T>(sql: string, ...values: (string | number)[]) => all<T>(sql, ...values).at(0)
   const run = (sql: string, ...values: (string | number | null)[]) => db.prepare(sql).run(...values)
 
   const find = (id: number) => one<Deploy>('select * from deploy where id = ?', id)

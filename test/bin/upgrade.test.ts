@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
+  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -19,6 +20,7 @@ import pg from 'pg'
 import { packRelease, releaseCommand } from '../../src/bin/commands/release.ts'
 import { upgradeCommand } from '../../src/bin/commands/upgrade.ts'
 import { releasesIn } from '../../src/bin/local/releases.ts'
+import { takeLock } from '../../src/platform/file-lock.ts'
 import { createTestDatabase, testRedis } from '../support/servers.ts'
 import { freePort, startProgram } from '../support/started-site.ts'
 
@@ -120,17 +122,12 @@ async function startHost(t: TestContext) {
 test('a host is brought to a release, and back to the one before when it does not work', async (t) => {
   const host = await startHost(t)
   const first = await host.pack()
-  const begun = await host.upgrade(first.archive)
-  assert.equal(begun.status, 0, begun.output)
+  const bring = (archive: string) => upgradeCommand.run([archive, '--root', host.root], host.env)
+  assert.equal(await bring(first.archive), 0)
   assert.deepEqual(await host.answers(), { release: first.release })
 
   const second = await host.pack({ '9001-more.sql': 'create table more (id integer);' })
-  const done = await host.upgrade(second.archive)
-  assert.equal(done.status, 0, done.output)
-  assert.match(
-    done.output,
-    /Checksum.*\n.*Unpacking.*\n.*Packages.*\n.*Backup.*\n.*Migrations.*\n.*Switching/,
-  )
+  assert.equal(await bring(second.archive), 0)
   assert.deepEqual(await host.answers(), { release: second.release })
   assert.ok(await host.has('more'))
   const [backup = ''] = readdirSync(join(host.root, 'backups')).slice(-1)
@@ -139,6 +136,7 @@ test('a host is brought to a release, and back to the one before when it does no
   const third = await host.pack({}, 500)
   const back = await host.upgrade(third.archive)
   assert.equal(back.status, 1, back.output)
+  assert.match(back.output, /Checksum.*\n.*Unpacking.*\n.*Packages.*\n.*Backup.*\n.*Migrations/)
   assert.match(back.output, /does not work here: .* did not answer with it in 6 s: \/ answers 500/)
   assert.match(back.output, new RegExp(`This host runs ${second.release.slice(0, 7)} again`))
   assert.deepEqual(await host.answers(), { release: second.release })
@@ -147,40 +145,37 @@ test('a host is brought to a release, and back to the one before when it does no
 
 test('a release is refused before anything is changed, with the reason', async (t) => {
   const host = await startHost(t)
+  const refuses = (archive: string, why: RegExp, more: Record<string, string> = {}) =>
+    assert.rejects(upgradeCommand.run([archive, '--root', host.root], { ...host.env, ...more }), why)
   const first = await host.pack()
   const broken = await host.pack({ '9001-wrong.sql': 'create table;' })
-  assert.equal((await host.upgrade(first.archive)).status, 0)
+  await refuses(first.archive, /there is no earlier release to go back to/, { UPGRADE_RESTART: '["false"]' })
+  assert.equal(await upgradeCommand.run([first.archive, '--root', host.root], host.env), 0)
 
-  const failed = await host.upgrade(broken.archive)
-  assert.equal(failed.status, 2)
-  assert.match(failed.output, /Migration 9001-wrong\.sql failed/)
-  const unsaved = await host.upgrade(broken.archive, { UPGRADE_BACKUP: '["false"]' })
-  assert.match(unsaved.output, /upgrade could not run: false ended with 1/)
-
+  await refuses(broken.archive, /Migration 9001-wrong\.sql failed/)
+  await refuses(broken.archive, /^Error: false ended with 1/, { UPGRADE_BACKUP: '["false"]' })
   const contract = await host.pack({
     '9001-wrong.sql': 'create table more (id integer);',
     '9002-less.sql': '-- contract: 9001-wrong.sql\ndrop table more;',
   })
-  const refused = await host.upgrade(contract.archive)
-  assert.equal(refused.status, 2)
-  assert.match(
-    refused.output,
-    /could not run on the new schema.*9002-less\.sql needs a release with 9001-wrong\.sql/,
-  )
+  const lacks = /could not run on the new schema.*9002-less\.sql needs a release with 9001-wrong\.sql/
+  await refuses(contract.archive, lacks)
   assert.equal(await host.has('more'), false)
 
   appendFileSync(contract.archive, 'x')
-  assert.match((await host.upgrade(contract.archive)).output, /is not what its checksum says/)
+  await refuses(contract.archive, /is not what its checksum says/)
   const other = join(host.root, 'other.tar.gz')
   execFileSync('tar', ['--create', '--gzip', '--file', other, '--directory', host.root, 'restart.sh'])
   writeFileSync(`${other}.sha256`, execFileSync('sha256sum', [other]))
-  assert.match((await host.upgrade(other)).output, /is none of “manyhands release”/)
+  await refuses(other, /is none of “manyhands release”/)
+  const lock = takeLock(join(host.root, 'upgrade.lock'))
+  await refuses(first.archive, /another upgrade is under way/)
+  if (lock !== undefined) closeSync(lock)
   assert.equal(host.current(), first.release)
   assert.deepEqual(await host.answers(), { release: first.release })
 
-  const refuses = (...args: string[]) => upgradeCommand.run(args, host.env)
-  await assert.rejects(refuses(), /Name one archive/)
-  await assert.rejects(refuses(first.archive), /say with --root/)
+  await assert.rejects(upgradeCommand.run([], host.env), /Name one archive/)
+  await assert.rejects(upgradeCommand.run([first.archive], host.env), /say with --root/)
   await assert.rejects(releaseCommand.run(['more'], host.env), /is too much/)
 })
 

@@ -223,7 +223,7 @@ test('the first release of all cannot be taken back, and one that cannot be fetc
 })
 
 test('a run that takes too long is ended with all that it started, and taken back', async (t) => {
-  const scene = await deployScene(t, { DEPLOY_RUN_SECONDS: '1.5' })
+  const scene = await deployScene(t, { DEPLOY_RUN_SECONDS: '4' })
   const pid = join(scene.folder, 'pid')
   const sha = scene.github.commit('Slow', playbooks({ deploy: `sleep 60 & echo $! > ${pid}; wait` }))
   scene.github.check(sha, 'success')
@@ -231,7 +231,7 @@ test('a run that takes too long is ended with all that it started, and taken bac
 
   const { reason } = await until(1, 'failed')
 
-  assert.equal(reason, 'There is no earlier release to go back to: It took longer than 1.5 s and was ended.')
+  assert.equal(reason, 'There is no earlier release to go back to: It took longer than 4 s and was ended.')
   assert.throws(() => process.kill(Number(readFileSync(pid, 'utf8')), 0), /ESRCH/)
 })
 

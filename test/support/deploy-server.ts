@@ -88,11 +88,15 @@ export async function deployScene(t: Ending, settings: Record<string, string> = 
 
 export type DeployScene = Awaited<ReturnType<typeof deployScene>>
 
+const ENDS: ReadonlySet<DeployState> = new Set(['success', 'failed', 'rolled_back', 'broken', 'superseded'])
+
 /** The parts of a deploy server in this process, whose rounds the test makes. */
 export function deployParts(t: Ending, { env, folder }: DeployScene) {
   const settings = loadDeploySettings(env)
   // A run loads the settings anew, from the environment that it inherits.
-  for (const [name, value] of Object.entries(env)) process.env[name] = value
+  for (const name of Object.keys(process.env))
+    if (name.startsWith('DEPLOY_')) Reflect.deleteProperty(process.env, name)
+  Object.assign(process.env, env)
   const runs = createRuns(settings.folder)
   const store = openDeployStore(join(folder, 'deploys.db'), createRedaction(settings.secrets))
   t.after(() => {
@@ -115,6 +119,8 @@ export function deployParts(t: Ending, { env, folder }: DeployScene) {
         await deployer.round()
         const deploy = store.find(id)
         if (deploy && states.includes(deploy.state)) return deploy
+        if (deploy && ENDS.has(deploy.state))
+          throw new Error(`Deploy ${id} is ${deploy.state}: ${deploy.reason}`)
         await sleep(100)
       }
     },
@@ -153,7 +159,7 @@ export function recorded(
 export function webhookHeaders(
   event: string,
   body: string,
-  { secret = SECRET, delivery = randomUUID() as string } = {},
+  { secret = SECRET, delivery = String(randomUUID()) } = {},
 ): Record<string, string> {
   return {
     'Content-Type': 'application/json',

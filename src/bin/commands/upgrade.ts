@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { closeSync, existsSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -6,10 +6,12 @@ import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { messageOf } from '../../lib/errors.ts'
 import { loadConfig, parseVariables } from '../../platform/config.ts'
+import type { Config } from '../../platform/config.ts'
 import { takeLock } from '../../platform/file-lock.ts'
 import { createLogger } from '../../platform/log.ts'
 import { migrate, unfitMigrations } from '../../platform/migrate.ts'
 import { releasesIn } from '../local/releases.ts'
+import type { Releases } from '../local/releases.ts'
 import { runProgram } from '../local/run-program.ts'
 import { STATUS, UsageError } from './command.ts'
 import type { Command } from './command.ts'
@@ -31,43 +33,53 @@ export const upgradeCommand: Command = {
     'Brings this host to a release of “manyhands release”, and back by itself when that does not work.',
   async run(args, env) {
     const { archive, root } = parse(args)
-    const settings = parseVariables(Variables, env)
-    const { database, site } = loadConfig(env)
-    if (takeLock(join(root, 'upgrade.lock')) === undefined) throw new Error('another upgrade is under way')
-    const releases = releasesIn(root)
-    const isReady = (release: string) => answersWith(site.url, release, settings.UPGRADE_VERIFY_SECONDS)
-    const start = async (release: string) => {
-      await releases.switchTo(release)
-      const [program, ...parameters] = settings.UPGRADE_RESTART
-      await runProgram(program, parameters)
-      await isReady(release)
-    }
-
-    await step('Checksum', () => mustFit(archive))
-    const release = await step('Unpacking', () => releases.unpack(archive))
-    const previous = await releases.current()
-    const folder = releases.folderOf(release)
-    await step('Packages', () =>
-      runProgram('node', ['src/bin/bootstrap.js', 'src/bin/manyhands.ts', '--help'], { cwd: folder }),
-    )
-    const migrations = join(folder, 'src/migrations')
-    if (previous !== undefined) await mustRunOn(database.directUrl, migrations, releases.folderOf(previous))
-    await step('Backup', () => backUp(settings.UPGRADE_BACKUP, root, database.directUrl))
-    await step('Migrations', () => migrate(database.directUrl, createLogger('upgrade', 'error'), migrations))
+    const settings = { ...parseVariables(Variables, env), ...loadConfig(env) }
+    const lock = takeLock(join(root, 'upgrade.lock'))
+    if (lock === undefined) throw new Error('another upgrade is under way')
     try {
-      await step(`Switching to ${release.slice(0, 7)}`, () => start(release))
-    } catch (error) {
-      console.error(`${release.slice(0, 7)} does not work here: ${messageOf(error)}`)
-      if (previous === undefined || previous === release)
-        throw new Error('there is no earlier release to go back to', { cause: error })
-      await step(`Going back to ${previous.slice(0, 7)}`, () => start(previous))
-      console.error(`This host runs ${previous.slice(0, 7)} again.`)
-      return STATUS.bad
+      return await upgrade(archive, root, settings)
+    } finally {
+      closeSync(lock)
     }
-    await releases.prune()
-    console.log(`This host runs ${release.slice(0, 7)}.`)
-    return STATUS.good
   },
+}
+
+type Settings = z.output<typeof Variables> & Pick<Config, 'database' | 'site'>
+
+async function upgrade(archive: string, root: string, settings: Settings): Promise<number> {
+  const { directUrl } = settings.database
+  const releases = releasesIn(root)
+  await step('Checksum', () => mustFit(archive))
+  const release = await step('Unpacking', () => releases.unpack(archive))
+  const previous = await releases.current()
+  const folder = releases.folderOf(release)
+  await step('Packages', () =>
+    runProgram('node', ['src/bin/bootstrap.js', 'src/bin/manyhands.ts', '--help'], { cwd: folder }),
+  )
+  const migrations = join(folder, 'src/migrations')
+  if (previous !== undefined) await mustRunOn(directUrl, migrations, releases.folderOf(previous))
+  await step('Backup', () => backUp(settings.UPGRADE_BACKUP, root, directUrl))
+  await step('Migrations', () => migrate(directUrl, createLogger('upgrade', 'error'), migrations))
+  try {
+    await step(`Switching to ${release.slice(0, 7)}`, () => start(releases, release, settings))
+  } catch (error) {
+    console.error(`${release.slice(0, 7)} does not work here: ${messageOf(error)}`)
+    if (previous === undefined || previous === release)
+      throw new Error('there is no earlier release to go back to', { cause: error })
+    await step(`Going back to ${previous.slice(0, 7)}`, () => start(releases, previous, settings))
+    console.error(`This host runs ${previous.slice(0, 7)} again.`)
+    return STATUS.bad
+  }
+  await releases.prune()
+  console.log(`This host runs ${release.slice(0, 7)}.`)
+  return STATUS.good
+}
+
+async function start(releases: Releases, release: string, settings: Settings): Promise<void> {
+  await releases.switchTo(release)
+  const [program, ...parameters] = settings.UPGRADE_RESTART
+  await runProgram(program, parameters)
+  await mustAnswerWith(settings.site.url, release, settings.UPGRADE_VERIFY_SECONDS)
 }
 
 function parse(args: readonly string[]): { archive: string; root: string } {
@@ -120,7 +132,7 @@ async function backUp(given: [string, ...string[]] | undefined, root: string, ur
 }
 
 /** Waits until the site, seen as its visitors see it, is ready and of this release. */
-async function answersWith(url: string, release: string, seconds: number): Promise<void> {
+async function mustAnswerWith(url: string, release: string, seconds: number): Promise<void> {
   const until = Date.now() + seconds * 1000
   let last = ''
   while (Date.now() < until) {

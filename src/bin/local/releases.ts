@@ -18,6 +18,8 @@ import { runProgram } from './run-program.ts'
 /** A release that was taken back is not worth more than one that ran: the newest by when they were unpacked stay. */
 const KEPT = 5
 
+export type Releases = ReturnType<typeof releasesIn>
+
 /**
  * The releases on a host: `releases/<commit>` for each, and the link `current` to the one that runs.
  *
