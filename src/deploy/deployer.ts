@@ -17,8 +17,6 @@ interface Parts {
 /** A message that was tried so often is left out: what comes after it is worth more. */
 const TRIES_MAX: Record<Receiver, number> = { github: 20, chat: 3 }
 
-export type Deployer = ReturnType<typeof createDeployer>
-
 /**
  * Moves deploys from state to state. Everything it knows is in the store, at GitHub and in the folders of runs, and each
  * round looks at these afresh: it makes no difference whether the server was ended between two rounds.

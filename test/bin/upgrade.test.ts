@@ -17,7 +17,7 @@ import { basename, dirname, join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import pg from 'pg'
-import { packRelease, releaseCommand } from '../../src/bin/commands/release.ts'
+import { checksumOf, packRelease, releaseCommand } from '../../src/bin/commands/release.ts'
 import { upgradeCommand } from '../../src/bin/commands/upgrade.ts'
 import { releasesIn } from '../../src/bin/local/releases.ts'
 import { takeLock } from '../../src/platform/file-lock.ts'
@@ -166,7 +166,7 @@ test('a release is refused before anything is changed, with the reason', async (
   await refuses(contract.archive, /is not what its checksum says/)
   const other = join(host.root, 'other.tar.gz')
   execFileSync('tar', ['--create', '--gzip', '--file', other, '--directory', host.root, 'restart.sh'])
-  writeFileSync(`${other}.sha256`, execFileSync('sha256sum', [other]))
+  writeFileSync(`${other}.sha256`, await checksumOf(other))
   await refuses(other, /is none of “manyhands release”/)
   const lock = takeLock(join(host.root, 'upgrade.lock'))
   await refuses(first.archive, /another upgrade is under way/)

@@ -19,14 +19,14 @@ import { createLogger } from '../../src/platform/log.ts'
 import { FakeGitHub, REPOSITORY } from './github.ts'
 import type { Ending } from './servers.ts'
 
-export const SECRET = 'the secret that signs webhooks'
+const SECRET = 'the secret that signs webhooks'
 export const OLD_SECRET = 'the secret before that one'
 export const TOKEN = 'ghp_0123456789abcdefghij0123456789abcdef'
 export const VAULT_PASSWORD = 'correct horse battery'
 export const PASSWORD = 'an operator’s own password'
 
 /** A chat that keeps what it is told. */
-export class FakeChat {
+class FakeChat {
   readonly messages: { text: string; thread_ts?: string; channel?: string }[] = []
   /** What it answers with; a function so that a test can change it. */
   answer: (count: number) => [status: number, body: string] = (count) => [

@@ -20,11 +20,14 @@ const config: KnipConfig = {
     // Run or read by name: programs, typings of packages without their own, and files that are copied from a package.
     '@biomejs/biome',
     '@fontsource-variable/figtree',
+    '@octokit/webhooks-examples',
     'font-awesome',
     'kysely-codegen',
     'prettier',
     'typescript-native',
   ],
+  // A program of every Debian host (util-linux).
+  ignoreBinaries: ['flock'],
   // The public shapes of a module are named even where only the module uses them today.
   ignoreExportsUsedInFile: { interface: true, type: true },
   includeEntryExports: false,
