@@ -33,7 +33,7 @@ export function createChat({ chat, environment, url }: Pick<DeploySettings, 'cha
         redirect: 'error',
       })
       const body = await response.text()
-      const told = Told.safeParse(asJson(body)).data ?? {}
+      const told = Told.catch({}).parse(asJson(body))
       if (!response.ok || told.ok === false)
         throw new Error(`The chat says ${response.status} ${told.error ?? ''}`)
       return told.ts

@@ -46,7 +46,7 @@ export function createDeployer(parts: Parts) {
     // What was asked for before there was a deploy server is none of its business.
     const seen = Number(store.get('seen') ?? newest)
     for (const deployment of deployments.reverse()) if (deployment.id > seen) adopt(deployment)
-    if (newest >= seen) store.set('seen', String(newest))
+    store.set('seen', String(Math.max(newest, seen)))
     lookAt = Date.now() + settings.lookMs
   }
 

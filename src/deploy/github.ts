@@ -1,5 +1,6 @@
 import { Octokit } from '@octokit/core'
 import { RequestError } from '@octokit/request-error'
+import { z } from 'zod'
 import type { Deploy, DeployEvent, DeployState } from '../platform/deploy-store.ts'
 import type { DeploySettings } from '../platform/deploy-config.ts'
 
@@ -43,6 +44,9 @@ export interface Deployment {
 
 /** What came of the required checks: green, not known yet, or what a person has to read. */
 export type Verdict = 'green' | 'pending' | { failed: string }
+
+/** It answers otherwise only where it was asked to merge. */
+const Made = z.object({ id: z.number() })
 
 export type GitHub = ReturnType<typeof createGitHub>
 
@@ -92,7 +96,7 @@ export function createGitHub({ github, repository, environment, checks, url }: D
     if (checks.every(isGreen)) return 'green'
     const failed = checks.find((name) => !isGreen(name) && verdicts.get(name) != null)
     if (failed === undefined) return 'pending'
-    return { failed: `The check “${failed}” of ${sha.slice(0, 7)} ended with ${verdicts.get(failed) ?? ''}.` }
+    return { failed: `The check “${failed}” of ${sha.slice(0, 7)} ended with ${verdicts.get(failed)}.` }
   }
 
   /** Whether checks of a pull request's last commit count for the commit that it became: they saw the same files. */
@@ -170,8 +174,7 @@ export function createGitHub({ github, repository, environment, checks, url }: D
         description: title.slice(0, DESCRIPTION_MAX),
         payload: { deploy: id },
       })
-      if ('id' in data) return Number(data.id)
-      throw new Error(`GitHub made no deployment: ${data.message ?? ''}`)
+      return Made.parse(data).id
     },
 
     async tell(deploymentId: number, deployId: number, { state, text }: DeployEvent): Promise<void> {

@@ -92,9 +92,12 @@ test('a deploy waits for its checks, and fails with the name of the one that fai
 test('checks that are not green in time, and a GitHub that cannot be asked, end a deploy', async (t) => {
   const scene = await deployScene(t, { DEPLOY_CHECKS_SECONDS: '0.3' })
   const { github } = scene
+  github.hasAccount = false
   github.commit('One', playbooks())
-  const { until, deployer } = deployParts(t, scene)
+  const { until, deployer, store } = deployParts(t, scene)
   assert.equal((await until(1, 'failed')).reason, 'The required checks were not green in 1 minutes.')
+
+  assert.equal(store.find(1)?.who, 'Octo Cat')
 
   github.commit('Two', playbooks())
   github.failing.push({ line: /compare/, status: 502 })
@@ -266,9 +269,10 @@ test('somebody asks at GitHub for a deploy or for going back', async (t) => {
   deployer.wake()
   assert.equal((await until(8, 'failed')).reason, `${elsewhere.slice(0, 7)} is not part of master.`)
   assert.deepEqual(github.statesOf(alone.id), ['pending', 'failure'])
-  github.deploy('1'.repeat(40))
+  github.deploy('1'.repeat(40), { creator: null, description: null })
   deployer.wake()
   assert.equal((await until(9, 'failed')).reason, '1111111 is not part of master.')
+  assert.equal(store.find(9)?.who, 'somebody')
 })
 
 test('going back works while GitHub is down', async (t) => {

@@ -16,9 +16,9 @@ interface Deployment {
   ref: string
   environment: string
   task: string
-  description: string
+  description: string | null
   payload: unknown
-  creator: { login: string }
+  creator: { login: string } | null
 }
 
 interface Status {
@@ -47,6 +47,8 @@ export class FakeGitHub {
   readonly pulls = new Map<string, string[]>()
   /** Requests whose line fits get this status instead of an answer. */
   readonly failing: { line: RegExp; status: number }[] = []
+  /** Whether whoever commits has an account at GitHub. */
+  hasAccount = true
   url = ''
 
   private constructor(folder: string) {
@@ -150,7 +152,11 @@ export class FakeGitHub {
       200,
       {
         name: branch,
-        commit: { sha, commit: { message, author: { name: 'Octo Cat' } }, author: { login: 'octocat' } },
+        commit: {
+          sha,
+          commit: { message, author: { name: 'Octo Cat' } },
+          author: this.hasAccount ? { login: 'octocat' } : null,
+        },
       },
     ]
   }
