@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import { hosts, makeSite, provision, useSite } from './hosts.ts'
+
+/** The site's name in the profile's inventory. */
+const DOMAIN = 'manyhands.example'
+
+/**
+ * Brings a bare Debian host to a working site with the single profile, uses it and restores its backup, and prints how
+ * long each step took.
+ *
+ * @param args `--keep` leaves the host running.
+ * @returns the exit status.
+ */
+export async function proveSingle(args: readonly string[]): Promise<number> {
+  const times: [string, number][] = []
+  async function step<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const began = performance.now()
+    console.log(`\n### ${name}`)
+    const value = await work()
+    times.push([name, (performance.now() - began) / 1000])
+    return value
+  }
+
+  await hosts(['check'])
+  try {
+    await step('Packages, once', () => hosts(['base']))
+    await step('A bare host', () => hosts(['up', 'site']))
+    const site = await makeSite('single')
+    await step('Provision', () => provision(site))
+    await step('Provision again', async () => {
+      assert.equal(await provision(site), 0, 'a second run changes nothing')
+    })
+    await step('Check mode', async () => {
+      assert.equal(await provision(site, ['--check', '--diff']), 0, 'check mode finds nothing to change')
+    })
+    await step('Use the site', () => useSite('site', DOMAIN, site))
+    await step('Restore drill', () => hosts(['exec', 'site', 'manyhands-restore-drill']))
+  } finally {
+    if (!args.includes('--keep')) await hosts(['down'])
+    for (const [name, seconds] of times) console.log(`${name.padEnd(20)} ${seconds.toFixed(1).padStart(7)} s`)
+  }
+  return 0
+}

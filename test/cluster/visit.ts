@@ -1,0 +1,108 @@
+import { request } from 'node:https'
+import { text } from 'node:stream/consumers'
+
+/** A site as its visitors have it: through nginx, by its name, with a certificate of its own authority. */
+export interface VisitedSite {
+  readonly address: string
+  readonly domain: string
+  readonly authority: string
+}
+
+interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly body: string
+}
+
+type Form = Readonly<Record<string, string>>
+
+const PATIENCE_MS = 60_000
+const BOUNDARY = 'part-of-a-form'
+
+/** Somebody with a browser's cookies. */
+export class Visitor {
+  readonly #site: VisitedSite
+  readonly #cookies = new Map<string, string>()
+
+  constructor(site: VisitedSite) {
+    this.#site = site
+  }
+
+  /** @throws Error with what was said instead when the status is another one. */
+  async get(path: string, status = 200): Promise<Answer> {
+    return this.#ask(path, { method: 'GET', status })
+  }
+
+  /** Sends a form, as a page of the site does. */
+  async send(path: string, form: Form, status = 302): Promise<Answer> {
+    const body = new URLSearchParams(form).toString()
+    return this.#ask(path, { method: 'POST', status, body, type: 'application/x-www-form-urlencoded' })
+  }
+
+  /** Sends a form as one does that may carry files. */
+  async sendParts(path: string, form: Form): Promise<Answer> {
+    const parts = Object.entries(form).map(
+      ([name, value]) =>
+        `--${BOUNDARY}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
+    )
+    return this.#ask(path, {
+      method: 'POST',
+      status: 302,
+      body: `${parts.join('')}--${BOUNDARY}--\r\n`,
+      type: `multipart/form-data; boundary=${BOUNDARY}`,
+    })
+  }
+
+  async post(path: string, value: unknown): Promise<Answer> {
+    return this.#ask(path, {
+      method: 'POST',
+      status: 200,
+      body: JSON.stringify(value),
+      type: 'application/json',
+    })
+  }
+
+  async #ask(path: string, asked: { method: string; status: number; body?: string; type?: string }) {
+    const { address, domain, authority } = this.#site
+    const { method, status, body = '', type } = asked
+    const answer = await new Promise<Answer>((resolve, reject) => {
+      const call = request({
+        host: address,
+        servername: domain,
+        ca: authority,
+        path,
+        method,
+        timeout: PATIENCE_MS,
+        headers: {
+          Host: domain,
+          Accept: 'text/html, application/json',
+          Cookie: [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; '),
+          Origin: `https://${domain}`,
+          'Sec-Fetch-Site': 'same-origin',
+          ...(type === undefined
+            ? {}
+            : { 'Content-Type': type, 'Content-Length': String(Buffer.byteLength(body)) }),
+        },
+      })
+      call.on('timeout', () => call.destroy(new Error(`${path} was not answered in time`)))
+      call.on('error', reject)
+      call.on('response', (response) => {
+        text(response).then((said) => {
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: said })
+        }, reject)
+      })
+      call.end(body)
+    })
+    this.#remember(answer)
+    if (answer.status !== status)
+      throw new Error(`${method} ${path} was answered with ${answer.status}: ${answer.body.slice(0, 500)}`)
+    return answer
+  }
+
+  #remember({ headers }: Answer): void {
+    for (const cookie of [headers['set-cookie'] ?? []].flat()) {
+      const [, name, value] = /^([^=]+)=([^;]*)/.exec(cookie) ?? []
+      if (name !== undefined && value !== undefined) this.#cookies.set(name, value)
+    }
+  }
+}
