@@ -73,10 +73,10 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
   const db = new DatabaseSync(path)
   db.exec(SCHEMA)
   const all = <T>(sql: string, ...values: (string | number)[]) => db.prepare(sql).all(...values) as T[]
-  const one = <T>(sql: string, ...values: (string | number)[]) => all<T>(sql, ...values).at(0)
+  const first = <T>(rows: T[]): T | undefined => rows[0]
   const run = (sql: string, ...values: (string | number | null)[]) => db.prepare(sql).run(...values)
 
-  const find = (id: number) => one<Deploy>('select * from deploy where id = ?', id)
+  const find = (id: number) => first(all<Deploy>('select * from deploy where id = ?', id))
 
   function atOnce<T>(work: () => T): T {
     db.exec('begin immediate')
@@ -105,19 +105,21 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
     find,
     list: (limit: number) => all<Deploy>('select * from deploy order by id desc limit ?', limit),
     open: () => all<Deploy>(`select * from deploy where state in ${OPEN} order by id`),
-    active: () => one<Deploy>(`select * from deploy where state in ${ACTIVE}`),
+    active: () => first(all<Deploy>(`select * from deploy where state in ${ACTIVE}`)),
     events: (deployId: number) =>
       all<DeployEvent>('select * from event where deployId = ? order by id', deployId),
     hasSha: (sha: string) =>
-      one('select 1 from deploy where sha = ? and kind = ?', sha, 'deploy') !== undefined,
-    hasGithubId: (id: number) => one('select 1 from deploy where githubId = ?', id) !== undefined,
+      first(all('select 1 from deploy where sha = ? and kind = ?', sha, 'deploy')) !== undefined,
+    hasGithubId: (id: number) => first(all('select 1 from deploy where githubId = ?', id)) !== undefined,
     hasSucceeded: (sha: string) =>
-      one(`select 1 from deploy where sha = ? and state = 'success'`, sha) !== undefined,
+      first(all(`select 1 from deploy where sha = ? and state = 'success'`, sha)) !== undefined,
     /** The release that the hosts run, as far as known; or the one they ran before another. */
     lastSuccess: (besides = '') =>
-      one<Deploy>(
-        `select * from deploy where state = 'success' and sha <> ? order by changed desc, id desc limit 1`,
-        besides,
+      first(
+        all<Deploy>(
+          `select * from deploy where state = 'success' and sha <> ? order by changed desc, id desc limit 1`,
+          besides,
+        ),
       ),
 
     /** Adds a deploy. It takes the place of those that wait, except of rollbacks. */
@@ -188,7 +190,7 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
     /** @returns how often it has been tried in vain. */
     notTold(receiver: Receiver, id: number): number {
       const sql = `update event set ${receiver}Tries = ${receiver}Tries + 1 where id = ? returning ${receiver}Tries as tries`
-      return one<{ tries: number }>(sql, id)?.tries ?? 0
+      return first(all<{ tries: number }>(sql, id))?.tries ?? 0
     },
 
     /** @returns false for a delivery that came before. */
@@ -202,17 +204,19 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
       run('insert into session (id, operator, until) values (?, ?, ?)', id, operator, until)
     },
     operatorOf: (sessionId: string) =>
-      one<{ operator: string }>(
-        'select operator from session where id = ? and until > ?',
-        sessionId,
-        Date.now(),
+      first(
+        all<{ operator: string }>(
+          'select operator from session where id = ? and until > ?',
+          sessionId,
+          Date.now(),
+        ),
       )?.operator,
     endSession(id: string): void {
       run('delete from session where id = ?', id)
     },
 
     get: (name: 'lock' | 'seen') =>
-      one<{ value: string }>('select value from setting where name = ?', name)?.value,
+      first(all<{ value: string }>('select value from setting where name = ?', name))?.value,
     set(name: 'lock' | 'seen', value: string): void {
       run('insert or replace into setting (name, value) values (?, ?)', name, value)
     },

@@ -159,7 +159,7 @@ export function recorded(
 export function webhookHeaders(
   event: string,
   body: string,
-  { secret = SECRET, delivery = String(randomUUID()) } = {},
+  { secret = SECRET, delivery = randomUUID() }: { secret?: string; delivery?: string } = {},
 ): Record<string, string> {
   return {
     'Content-Type': 'application/json',
