@@ -59,12 +59,16 @@ export async function startDatabaseHost(
 
   const pooler = await startPgBouncer(t, { place, socketFolder }, { address })
   const ports = roleDefaults('haproxy')
+  // One connection that is kept: a check must not take long on a busy machine.
+  const watcher = new pg.Pool({ connectionString: socketUrl(socketFolder, DATABASE, SUPERUSER), max: 1 })
+  watcher.on('error', () => undefined)
   const listeners = [
-    tellsRole(query).listen(ports['haproxy_patroni_port'] as number, address),
+    tellsRole(watcher).listen(ports['haproxy_patroni_port'] as number, address),
     leadsTo(socket).listen(ports['haproxy_postgres_port'] as number, address),
   ]
   t.after(async () => {
     for (const listener of listeners) listener.close()
+    await watcher.end()
     await server.stop()
   })
   return {
@@ -92,11 +96,14 @@ export async function startDatabaseHost(
 }
 
 /** As Patroni does: GET or OPTIONS /primary and /replica say 200 or 503. */
-function tellsRole(query: DatabaseHost['query']): HttpServer {
+function tellsRole(watcher: pg.Pool): HttpServer {
   return createServer((request, response) => {
     const asked = request.url?.startsWith('/primary') ? 'primary' : 'replica'
-    query<{ role: string }>(`select case when pg_is_in_recovery() then 'replica' else 'primary' end as role`)
-      .then(([row]) => row?.role === asked)
+    watcher
+      .query<{ role: string }>(
+        `select case when pg_is_in_recovery() then 'replica' else 'primary' end as role`,
+      )
+      .then(({ rows: [row] }) => row?.role === asked)
       .catch(() => false)
       .then((is) => response.writeHead(is ? 200 : 503).end())
       .catch(() => undefined)
