@@ -6,12 +6,12 @@ declare module 'webvtt-parser' {
     readonly endTime: number
     readonly text: string
   }
-  class WebVTTParser {
+  interface Parser {
     parse(
       text: string,
       mode: 'metadata' | 'subtitles/captions/descriptions' | 'chapters',
     ): { readonly cues: readonly Cue[]; readonly errors: readonly { readonly message: string }[] }
   }
-  const checker: { readonly WebVTTParser: typeof WebVTTParser }
+  const checker: { readonly WebVTTParser: new () => Parser }
   export default checker
 }

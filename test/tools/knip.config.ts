@@ -12,6 +12,7 @@ const config: KnipConfig = {
     'src/browser/presenter/tools/*.ts',
     'test/**/*.test.ts',
     'test/{bench,drills}/*.ts',
+    'test/cluster/{cluster,use-site}.ts',
     'test/support/{global-setup,file-limit,ticking-scheduler}.ts',
     'test/tools/{run-tests,run-nightly,run-checks,write-queries,check-*,complete-lockfile,test-reporter,test-counts,eslint.config,knip.config}.ts',
   ],
@@ -23,7 +24,6 @@ const config: KnipConfig = {
     '@octokit/webhooks-examples',
     'font-awesome',
     'kysely-codegen',
-    'prettier',
     'typescript-native',
   ],
   // A program of every Debian host (util-linux).
