@@ -16,7 +16,7 @@ import { makeCertificate } from '../support/certificate.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
 import { startNginx } from '../support/nginx.ts'
 import type { Nginx } from '../support/nginx.ts'
-import type { Variables } from '../support/role-template.ts'
+import type { TemplateValues } from '../support/rendered.ts'
 import type { Ending } from '../support/servers.ts'
 import { putBehindNginx } from '../support/site-behind-nginx.ts'
 
@@ -45,7 +45,7 @@ async function upstream(t: Ending, listener: RequestListener): Promise<string> {
 async function nginxBefore(
   t: Ending,
   upstreams: readonly string[],
-  variables: Variables = {},
+  variables: TemplateValues = {},
 ): Promise<Nginx> {
   const nginx = await startNginx(t, {
     nginx_upstreams: upstreams,

@@ -7,8 +7,8 @@ import { unpackPackages } from '../../src/bin/local/debian-packages.ts'
 import { endProcess, identifyProcess, lastLines, spawnServer } from '../../src/bin/local/os-process.ts'
 import { succeeds } from '../../src/bin/local/run-program.ts'
 import { makeServerFolder, serverAccount } from '../../src/bin/local/server-account.ts'
-import { renderTemplate } from './role-template.ts'
-import type { Variables } from './role-template.ts'
+import { renderRole } from './rendered.ts'
+import type { TemplateValues } from './rendered.ts'
 import { cacheFolder } from './servers.ts'
 import type { Ending } from './servers.ts'
 import { freePort } from './started-site.ts'
@@ -42,11 +42,11 @@ interface Place {
  *
  * @param variables what differs from the role's defaults.
  */
-export async function startNginx(t: Ending, variables: Variables): Promise<Nginx | undefined> {
+export async function startNginx(t: Ending, variables: TemplateValues): Promise<Nginx | undefined> {
   const isTls = typeof variables['nginx_tls_certificate'] === 'string'
   const other = await freePort()
   return runNginx(t, isTls ? 'https' : 'http', ({ folder, port, modules }) =>
-    renderTemplate('nginx', 'nginx.conf.j2', {
+    renderRole('nginx', 'nginx.conf.j2', {
       nginx_listen: [`127.0.0.1:${isTls ? other : port}`],
       nginx_listen_tls: [`127.0.0.1:${port}`],
       nginx_user: '',

@@ -6,13 +6,6 @@ import { parse } from 'yaml'
 
 const roles = fileURLToPath(new URL('../../ansible/roles', import.meta.url))
 
-/** Ansible's settings of Jinja2: a tag takes its line's end with it. */
-const environment = new nunjucks.Environment(new nunjucks.FileSystemLoader(roles), {
-  autoescape: false,
-  throwOnUndefined: true,
-  trimBlocks: true,
-})
-
 export type TemplateValues = Readonly<Record<string, unknown>>
 
 /** A role's default variables. */
@@ -20,9 +13,18 @@ export function roleDefaults(role: string): TemplateValues {
   return parse(readFileSync(`${roles}/${role}/defaults/main.yml`, 'utf8')) as TemplateValues
 }
 
-/** What Ansible would install: a role's template with its defaults, and the values of this host. */
+/**
+ * What Ansible would install: a role's template, which keeps to what nunjucks shares with Jinja2, with the role's
+ * defaults and the values of this host.
+ */
 export function renderRole(role: string, template: string, values: TemplateValues): string {
-  return environment.render(`${role}/templates/${template}`, {
+  const environment = new nunjucks.Environment(new nunjucks.FileSystemLoader(`${roles}/${role}/templates`), {
+    autoescape: false,
+    throwOnUndefined: true,
+    // As Ansible sets up Jinja2: a tag takes its line's end with it.
+    trimBlocks: true,
+  })
+  return environment.render(template, {
     ansible_managed: 'Made for a test.',
     ...roleDefaults(role),
     ...values,

@@ -4,7 +4,7 @@ import { createServer } from '../../src/web/server.ts'
 import type { TestApp } from './app.ts'
 import { startNginx } from './nginx.ts'
 import type { Nginx } from './nginx.ts'
-import type { Variables } from './role-template.ts'
+import type { TemplateValues } from './rendered.ts'
 import type { Ending } from './servers.ts'
 import { freePort } from './started-site.ts'
 
@@ -21,7 +21,7 @@ export interface SiteBehindNginx {
 export async function putBehindNginx(
   t: Ending,
   site: TestApp,
-  variables: Variables = {},
+  variables: TemplateValues = {},
 ): Promise<SiteBehindNginx | undefined> {
   const { callback } = await createServer(site.app)
   const port = await freePort()
