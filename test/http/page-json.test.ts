@@ -67,9 +67,11 @@ test('a form is its fields, their faults and a token; it goes back as JSON and t
   const form = got['form'] as Body
   assert.deepEqual(Object.keys(form).sort(), [
     'allowAnonymousContributors',
+    'categoryId',
     'csrf',
     'description',
     'errors',
+    'licence',
     'longDescription',
     'name',
     'webhook',
@@ -175,9 +177,9 @@ test('the JSON of every page tells nothing that its HTML does not show', async (
   assert.ok(compared > 15, String(compared))
 })
 
-/** Of the person themselves, on the project's public page, made anew for each page, or the same for every project. */
+/** Of the person themselves, on a project's or category's public page, made anew for each page, or the same for all. */
 const HARMLESS =
-  /\.(project\.description|created|asOf|recipient|frame\.url)$|\.steps\.|\.view\.fields\.\d|\.versions\.\d+\.template$/
+  /\.((project|projects\.\w+\.\d+|shown\.\d+|category|categories\.\d+)\.description|created|asOf|recipient|frame\.url)$|\.steps\.|\.view\.fields\.\d|\.versions\.\d+\.template$/
 
 /** Every text of some length within a value, with where it is. */
 function texts(value: unknown, at = ''): [string, string][] {
