@@ -16,6 +16,7 @@ import type { TestUser } from '../support/app.ts'
 import { addOwner, keyContributor, publishedProject, rowsOf } from '../support/builders.ts'
 import type { BuiltProject } from '../support/builders.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
+import { waitForReplica } from '../support/servers.ts'
 
 const site = await startTestApp(untilFileEnds())
 const db = () => site.app.database.open({ writes: true })
@@ -207,6 +208,7 @@ test('who asked for a word is invited once a quarter: when they have not answere
   await age('task_run', 'finish_time', 4, 'away')
   await age('task_run', 'finish_time', 1, 'busy')
   await age('task_run', 'finish_time', 13, 'gone')
+  await waitForReplica()
 
   await inviteBackJob.handle(site.app, {}, run)
   await inviteBackJob.handle(site.app, {}, run)
@@ -226,6 +228,7 @@ test('who asked for a word is invited once a quarter: when they have not answere
   // Nobody is called for nothing.
   await rowsOf(site, 'delete from mail')
   await rowsOf(site, 'update task_sched set open = false')
+  await waitForReplica()
   await inviteBackJob.handle(site.app, {}, run)
   assert.deepEqual(await mailsTo(of('away')), [])
   await rowsOf(site, 'update task_sched set open = true where project_id = $1', [project.id])
