@@ -75,7 +75,8 @@ async function store({ record, rows, ...work }: ImportWork): Promise<void> {
   if (!importer) throw new PermanentError(`There is no importer "${record.importer}"`)
   const { reading, ...choices } = ImportChoices.parse(record.options)
   try {
-    await work.store(taskInputs(importer.read(rows, reading), choices, work.keepPicture))
+    const tasks = taskInputs(importer.read(rows, reading), choices, work.keepPicture)
+    await work.store(tasks, importer)
   } catch (error) {
     if (!(error instanceof ImportError)) throw error
     const report = reportOf(importer.problems(rows, reading))

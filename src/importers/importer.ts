@@ -54,6 +54,8 @@ export interface Importer {
   readonly name: string
   /** For people. */
   readonly label: string
+  /** Whether its tasks bring pictures, which the site keeps. */
+  readonly bringsPictures: boolean
   readonly options: z.ZodType
   /**
    * Whether this importer is for such a file.
@@ -114,6 +116,7 @@ export type ImportFinding =
 interface ImporterParts<Options extends z.ZodType> {
   name: string
   label: string
+  bringsPictures?: boolean
   options: Options
   accepts: Importer['accepts']
   /** The findings of one piece of text after the other; each is followed to its end before the next is asked for. */
@@ -130,10 +133,11 @@ const PREVIEW_CELL_LENGTH_MAX = 500
 
 /** An importer needs only to say what it finds in a source; inspecting and reading are the same for all. */
 export function defineImporter<Options extends z.ZodType>(parts: ImporterParts<Options>): Importer {
-  const { name, label, options, accepts, find } = parts
+  const { name, label, bringsPictures = false, options, accepts, find } = parts
   return {
     name,
     label,
+    bringsPictures,
     options,
     accepts,
     columns: async (source, chosen) => readColumns(find(source, parseOptions(options, chosen))),

@@ -25,6 +25,7 @@ const LITTER = /(^|\/)(__MACOSX\/.*|\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)
 export const picturesImporter = defineImporter({
   name: 'pictures',
   label: 'Zip of pictures',
+  bringsPictures: true,
   options: z.object({}),
   accepts: (fileName) => fileName !== undefined && /\.zip$/i.test(fileName),
   find: findInZip,

@@ -9,6 +9,7 @@ import {
   listProjectImports,
   openReport,
 } from '../../src/domain/imports/import-service.ts'
+import { beginAdding } from '../../src/domain/imports/import-repository.ts'
 import { beginImport } from '../../src/domain/imports/import-work.ts'
 import { listMailsFor } from '../../src/domain/mails/mail-service.ts'
 import { deleteProject } from '../../src/domain/projects/project-service.ts'
@@ -97,9 +98,10 @@ test('the same file twice adds nothing, also when both are at work at once', asy
   const mayGoOn = Promise.withResolvers<undefined>()
   const adding = one?.store(
     (async function* () {
+      yield { info: { n: '1' } }
       isAdding.resolve(undefined)
       await mayGoOn.promise
-      for (let n = 1; n <= 500; n += 1) yield { info: { n: String(n) } }
+      for (let n = 2; n <= 500; n += 1) yield { info: { n: String(n) } }
     })(),
   )
   await isAdding.promise
@@ -120,6 +122,30 @@ test('the same file twice adds nothing, also when both are at work at once', asy
 async function* none(): AsyncGenerator<never> {
   // no tasks
 }
+
+test('the transaction opens when the first task is read, and what is read is let go when it cannot', async () => {
+  const project = await newProject(job, owner)
+  const id = await confirmed(project, listOf(2))
+  const slow = await begin(id)
+  const isFree = () => db().write((tx) => beginAdding(tx, project.id))
+  const seen: string[] = []
+  async function* tasks() {
+    try {
+      // A workbook is fetched and unpacked here, which may take minutes.
+      assert.equal(await isFree(), true)
+      yield { info: { n: 'first' } }
+      assert.equal(await isFree(), false)
+    } finally {
+      seen.push('let go')
+    }
+  }
+  await job.sql(`update task_import set state = 'done' where id = $1`, [id])
+  await assert.rejects(slow?.store(tasks()) ?? Promise.resolve(), /Another run has ended this import/)
+  await job.sql(`update task_import set state = 'running' where id = $1`, [id])
+  await slow?.store(tasks())
+  assert.deepEqual([seen, await tasksOf(project)], [['let go', 'let go'], 1])
+  await job.sql('update outbox set done = now() where done is null')
+})
 
 test('a run whose import another run has ended undoes what it added', async () => {
   const project = await newProject(job, owner)

@@ -1,5 +1,6 @@
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { AppError } from '../../lib/errors.ts'
+import { withFirst } from '../../lib/with-first.ts'
 import type { App } from '../../platform/app.ts'
 import { PostponeError } from '../../platform/job.ts'
 import type { JobRun } from '../../platform/job.ts'
@@ -52,9 +53,14 @@ export interface ImportWork {
   /**
    * Adds the tasks, notes it and queues the mail about it, in one transaction: all of them or none.
    *
+   * A transaction that waits too long for its tasks is ended, so the first is read before it opens: a workbook is
+   * unpacked for that.
+   *
+   * @param options where tasks bring pictures, each may take seconds: all are read before, a zip's hundred thousand at
+   *   most.
    * @throws whatever reading the tasks throws; PostponeError while another import of the project is at work.
    */
-  store(tasks: AsyncIterable<TaskInput>): Promise<void>
+  store(tasks: AsyncIterable<TaskInput>, options?: { bringsPictures: boolean }): Promise<void>
   /**
    * Ends the import with what is wrong with its rows.
    *
@@ -97,6 +103,29 @@ export async function beginImport(
     await run.openDb().write((tx) => failImport(app, tx, importId, { ...failure, isTold }))
   }
 
+  async function mustHaveTurn(tx: Tx): Promise<void> {
+    if (await beginAdding(tx, project.id)) return
+    throw new PostponeError('Another import of this project is at work', TURN_SECONDS)
+  }
+
+  async function add(tasks: AsyncIterable<TaskInput>): Promise<void> {
+    await run.openDb().write(
+      async (tx) => {
+        await mustHaveTurn(tx)
+        if (!(await pictures.attach(tx))) {
+          throw new PostponeError('Another import has kept some of the same pictures', TURN_SECONDS)
+        }
+        const counts = await addTasks(tx, project.id, tasks)
+        if (!(await markImported(tx, importId, counts))) {
+          throw new Error('Another run has ended this import')
+        }
+        await tellOfSuccess(app, tx, current, counts)
+      },
+      // The rows are read as they are stored: a second time there would be none.
+      { retries: 0 },
+    )
+  }
+
   return {
     record,
     project,
@@ -110,25 +139,17 @@ export async function beginImport(
       current = { ...record, ...kept }
       return current
     },
-    keepPicture: pictures.keep,
-    async store(tasks) {
-      const adding = run.openDb().write(
-        async (tx) => {
-          if (!(await beginAdding(tx, project.id))) {
-            throw new PostponeError('Another import of this project is at work', TURN_SECONDS)
-          }
-          const counts = await addTasks(tx, project.id, progress.counted(tasks))
-          await pictures.attach(tx)
-          if (!(await markImported(tx, importId, counts))) {
-            throw new Error('Another run has ended this import')
-          }
-          await tellOfSuccess(app, tx, record, counts)
-        },
-        // The rows are read as they are stored: a second time there would be none.
-        { retries: 0 },
-      )
+    keepPicture(picture) {
+      run.signal.throwIfAborted()
+      return pictures.keep(picture)
+    },
+    async store(tasks, { bringsPictures } = { bringsPictures: false }) {
+      const counted = progress.counted(tasks)
       try {
-        await adding
+        // Nothing is read in vain.
+        await run.openDb().write(mustHaveTurn)
+        if (bringsPictures) await add(Readable.from(await allOf(counted)))
+        else await withFirst(counted, add)
       } catch (error) {
         await pictures.forget()
         throw error
@@ -141,6 +162,12 @@ export async function beginImport(
       await fail({ ...failure(), reportKey })
     },
   }
+}
+
+async function allOf<Part>(parts: AsyncIterable<Part>): Promise<Part[]> {
+  const all: Part[] = []
+  for await (const part of parts) all.push(part)
+  return all
 }
 
 async function removeRows(
@@ -227,6 +254,7 @@ function createProgress(openDb: JobRun['openDb'], importId: number) {
       for await (const task of tasks) {
         yield task
         done.nRowsDone += 1
+        tell()
       }
     },
   }

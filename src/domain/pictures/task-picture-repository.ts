@@ -18,19 +18,25 @@ export async function findTaskPicture(
     .executeTakeFirst()
 }
 
-/** Gives uploads to a project as pictures of its tasks. @param uploads by the SHA-256 of their bytes. */
+/**
+ * Gives uploads to a project as pictures of its tasks; false when it has one of them already.
+ *
+ * @param uploads by the SHA-256 of their bytes.
+ */
 export async function attachTaskPictures(
   tx: Tx,
   projectId: number,
   uploads: ReadonlyMap<string, { readonly id: number }>,
-): Promise<void> {
-  if (uploads.size === 0) return
+): Promise<boolean> {
+  if (uploads.size === 0) return true
   const ids = [...uploads.values()].map(({ id }) => id)
-  await sql`
+  const { numAffectedRows } = await sql`
     with given as (
       select decode(hash, 'hex') as sha256, id from unnest(${[...uploads.keys()]}::text[], ${ids}::bigint[]) as g (hash, id)),
     made as (
-      insert into task_picture (project_id, sha256) select ${projectId}, sha256 from given returning id, sha256)
+      insert into task_picture (project_id, sha256) select ${projectId}, sha256 from given
+          on conflict do nothing returning id, sha256)
     update upload u set noun = 'task_picture', object_id = made.id
       from made join given using (sha256) where u.id = given.id`.execute(tx)
+  return numAffectedRows === BigInt(uploads.size)
 }

@@ -20,13 +20,15 @@ export interface SentPicture {
 export interface TaskPictures {
   /** Keeps a picture, unless the project has it already; its address. */
   keep(picture: SentPicture): Promise<string>
-  /** Gives what was kept to the project, in the transaction that stores the tasks. */
-  attach(tx: Tx): Promise<void>
+  /**
+   * Gives what was kept to the project, in the transaction that stores the tasks, which has the project's lock; false
+   * when the project got one of them otherwise since it was kept: its address is another one.
+   */
+  attach(tx: Tx): Promise<boolean>
   /** Removes what was kept and not given. */
   forget(): Promise<void>
 }
 
-/** Whoever keeps pictures has the project's lock: two at once would keep the same one twice. */
 export function createTaskPictures(
   app: Pick<App, 'config' | 'files' | 'log'>,
   openDb: () => RequestDb,

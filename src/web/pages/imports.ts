@@ -176,7 +176,7 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
     form: FormView,
   ) {
     const source = rowsOf(record)
-    const rowsMax = importer.name === 'pictures' ? PREVIEW_PICTURES : PREVIEW_ROWS
+    const rowsMax = importer.bringsPictures ? PREVIEW_PICTURES : PREVIEW_ROWS
     const inspection = await importer.inspect(source, options, isSmall(record) ? undefined : rowsMax)
     // A large one may have few rows.
     const isWhole = isSmall(record) || !inspection.isIncomplete

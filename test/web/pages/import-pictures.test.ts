@@ -2,9 +2,14 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { importTasks } from '../../../jobs/import-tasks.ts'
+import { beginAdding } from '../../../src/domain/imports/import-repository.ts'
 import { beginImport } from '../../../src/domain/imports/import-work.ts'
 import { deleteProject, getProjectById } from '../../../src/domain/projects/project-service.ts'
 import { removeUnusedUploads } from '../../../src/domain/uploads/upload-service.ts'
+import type { FileStore } from '../../../src/platform/files.ts'
+import { PostponeError } from '../../../src/platform/job.ts'
+import type { JobRun } from '../../../src/platform/job.ts'
 import { withScratch } from '../../../src/platform/scratch.ts'
 import { startTestApp } from '../../support/app.ts'
 import { draftProject, rowsOf } from '../../support/builders.ts'
@@ -22,6 +27,13 @@ const owner = await site.user()
 
 const openDb = () => site.app.database.open({ writes: true })
 const cleanUp = () => removeUnusedUploads(site.app, openDb)
+
+const run: JobRun = {
+  openDb,
+  commit: (effect) => openDb().write(effect),
+  log: site.app.log,
+  signal: new AbortController().signal,
+}
 
 interface Info {
   filename: string
@@ -57,6 +69,14 @@ async function confirm(draft: string): Promise<string> {
     await waitForReplica()
     return row?.state
   })
+}
+
+/** Has a draft wait for its job, which the test runs itself; its id. */
+async function waiting(draft: string): Promise<number> {
+  const id = Number(draft.split('/').at(-1))
+  await rowsOf(site, `update task_import set state = 'waiting' where id = $1`, [id])
+  await waitForReplica()
+  return id
 }
 
 test('a zip of pictures becomes tasks whose pictures the site keeps; the same zip again adds nothing', async () => {
@@ -134,10 +154,7 @@ test('a small faulty zip is refused at its preview', async () => {
 test('what a run kept is removed when it fails, and by the nightly clean-up when its process was killed', async () => {
   const { id, shortName } = await draftProject(site, owner, { tasks: 0 })
   const draft = await preview(shortName, await makeZip({ 'a.jpg': pictureOf('jpeg') }))
-  const importId = Number(draft.split('/').at(-1))
-  await rowsOf(site, `update task_import set state = 'waiting' where id = $1`, [importId])
-  await waitForReplica()
-  const run = { openDb, signal: new AbortController().signal }
+  const importId = await waiting(draft)
   const begun = await beginImport(site.app, run, importId)
   await withScratch(site.app.config, async (folder) => {
     const path = join(folder, 'a')
@@ -159,6 +176,70 @@ test('what a run kept is removed when it fails, and by the nightly clean-up when
     await cleanUp()
     assert.deepEqual(await uploadsOf(id), [])
   })
+})
+
+/** Whether nobody is adding tasks to a project. */
+const isFree = (projectId: number) => openDb().write((tx) => beginAdding(tx, projectId))
+
+test('pictures are kept before the transaction that adds their tasks, however long that takes', async () => {
+  const { id, shortName } = await draftProject(site, owner, { tasks: 0 })
+  const zip = await makeZip({ 'a.jpg': pictureOf('jpeg'), 'b.png': pictureOf('png') })
+  const importId = await waiting(await preview(shortName, zip))
+  const whileKept: boolean[] = []
+  const files: FileStore = {
+    ...site.app.files,
+    async put(key, content) {
+      whileKept.push(await isFree(id))
+      return site.app.files.put(key, content)
+    },
+  }
+  await importTasks.handle({ ...site.app, files }, { importId }, run)
+  assert.deepEqual(whileKept, [true, true])
+  assert.deepEqual(
+    (await infosOf(id)).map(({ filename }) => filename),
+    ['a.jpg', 'b.png'],
+  )
+})
+
+test('two zips with the same picture at once: it is kept once, and what the second one kept is forgotten', async () => {
+  const { id, shortName } = await draftProject(site, owner, { tasks: 0 })
+  const same = pictureOf('jpeg')
+  const first = await waiting(await preview(shortName, await makeZip({ 'a.jpg': same })))
+  const second = await waiting(
+    await preview(shortName, await makeZip({ 'a.jpg': same, 'b.png': pictureOf('png') })),
+  )
+  let isFirstDone = false
+  const files: FileStore = {
+    ...site.app.files,
+    async put(key, content) {
+      if (!isFirstDone) await importTasks.handle(site.app, { importId: first }, run)
+      isFirstDone = true
+      return site.app.files.put(key, content)
+    },
+  }
+  const importSecond = () => importTasks.handle({ ...site.app, files }, { importId: second }, run)
+  await assert.rejects(importSecond(), PostponeError)
+  assert.equal((await uploadsOf(id)).length, 1)
+  await importSecond()
+  assert.equal((await uploadsOf(id)).length, 2)
+  assert.deepEqual(new Set((await infosOf(id)).map(({ filename }) => filename)), new Set(['a.jpg', 'b.png']))
+})
+
+test('a run that is to stop keeps no further picture, and forgets those it kept', async () => {
+  const { id, shortName } = await draftProject(site, owner, { tasks: 0 })
+  const zip = await makeZip({ 'a.jpg': pictureOf('jpeg'), 'b.png': pictureOf('png') })
+  const importId = await waiting(await preview(shortName, zip))
+  const stopping = new AbortController()
+  const files: FileStore = {
+    ...site.app.files,
+    async put(key, content) {
+      stopping.abort(new Error('stop'))
+      return site.app.files.put(key, content)
+    },
+  }
+  const stopped = { ...run, signal: stopping.signal }
+  await assert.rejects(importTasks.handle({ ...site.app, files }, { importId }, stopped), /stop/)
+  assert.deepEqual([await uploadsOf(id), await infosOf(id)], [[], []])
 })
 
 test('pictures go with their project', async () => {
