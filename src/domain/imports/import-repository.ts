@@ -312,11 +312,19 @@ export async function deleteIdle(
     .executeTakeFirst()
 }
 
-/** A person's drafts; nobody else makes one of theirs before the transaction ends. */
-export async function lockDrafts(tx: Tx, userId: number): Promise<{ count: number; bytes: number }> {
+/**
+ * A person's drafts; nobody else makes one of theirs before the transaction ends.
+ *
+ * @param bytesMax counted for a list that is still being fetched.
+ */
+export async function lockDrafts(
+  tx: Tx,
+  userId: number,
+  bytesMax: number,
+): Promise<{ count: number; bytes: number }> {
   await sql`select pg_advisory_xact_lock(hashtextextended('import-draft', ${userId}))`.execute(tx)
   const { rows } = await sql<{ count: number; bytes: number }>`
-    select count(*)::int as count, coalesce(sum(bytes), 0)::float8 as bytes
+    select count(*)::int as count, coalesce(sum(coalesce(bytes, ${bytesMax})), 0)::float8 as bytes
       from task_import where user_id = ${userId} and state in ('fetching', 'draft')`.execute(tx)
   return rows[0] ?? { count: 0, bytes: 0 }
 }

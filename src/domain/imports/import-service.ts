@@ -133,9 +133,10 @@ async function startImport(
 ): Promise<number> {
   return db.write(async (tx) => {
     if (wanted.state !== 'waiting') {
-      const { count, bytes } = await lockDrafts(tx, wanted.userId)
-      const bytesMax = DRAFTS_BYTES_FACTOR * app.config.imports.bytesMax
-      if (count >= DRAFTS_MAX || bytes + (wanted.bytes ?? 0) > bytesMax)
+      const { bytesMax } = app.config.imports
+      const { count, bytes } = await lockDrafts(tx, wanted.userId, bytesMax)
+      const together = bytes + (wanted.bytes ?? bytesMax)
+      if (count >= DRAFTS_MAX || together > DRAFTS_BYTES_FACTOR * bytesMax)
         throw new AppError('too-many', TOO_MANY)
     }
     const id = await insertImport(tx, wanted)

@@ -501,6 +501,14 @@ test('too many drafts of one person, or too large ones, are refused and leave no
   await empty()
   await rowsOf(site, fill, [project.id, hoarder.id, 'draft', 5 * 1024 * 1024, 4])
   await refused()
+  // What is being fetched may be as large as any.
+  await empty()
+  await rowsOf(site, fill, [project.id, hoarder.id, 'fetching', null, 4])
+  await refused()
+  await empty()
+  await rowsOf(site, fill, [project.id, hoarder.id, 'draft', 5 * 1024 * 1024, 3])
+  await rowsOf(site, fill, [project.id, hoarder.id, 'draft', 1, 1])
+  await hoarder.http.post(path).type('form').send({ kind: 'url', url: elsewhere.url }).expect(429)
   // What is not a draft any more does not count.
   await empty()
   await rowsOf(site, fill, [project.id, hoarder.id, 'done', 1, 30])
