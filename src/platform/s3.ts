@@ -10,10 +10,12 @@ import {
 } from '@aws-sdk/client-s3'
 import type { MultipartUpload, S3ClientConfig } from '@aws-sdk/client-s3'
 import { Upload } from '@aws-sdk/lib-storage'
-import { RequestFilteringHttpAgent, RequestFilteringHttpsAgent } from 'request-filtering-agent'
 import { messageOf } from '../lib/errors.ts'
 import { createMeasure, FileStoreError } from './files.ts'
 import type { ByteRange, FileStore, StoreTrouble } from './files.ts'
+import { EndlessReplyError, guardedAgents, limitReplies } from './guarded-s3.ts'
+import type { S3Guard } from './guarded-s3.ts'
+import { isForbiddenAddress } from './web-client.ts'
 
 /** Where a bucket of an S3-compatible store is, and who may use it. */
 export interface S3Settings {
@@ -51,16 +53,23 @@ const PARTS_AT_ONCE = 2
 /** In milliseconds. */
 const TIMES = { connectionTimeout: 5_000, socketTimeout: 60_000 }
 
-/**
- * A bucket of an S3-compatible store.
- *
- * @param guard for a store that a person named: the private addresses or networks that it may lead to; no others.
- */
-export function createS3Bucket(
-  settings: S3Settings,
-  guard?: { privateAddresses: readonly string[] },
-): S3Bucket {
-  const client = createClient(settings, guard)
+/** A bucket that a person named: only what is brought there is limited, so nothing is read from it. */
+export type GuardedBucket = Pick<S3Bucket, 'put' | 'remove' | 'close'>
+
+/** A bucket of an S3-compatible store that a person named: it leads nowhere private, and cannot hold us. */
+export function createGuardedBucket(settings: S3Settings, guard: S3Guard): GuardedBucket {
+  const config = s3ClientConfig(settings)
+  const client = new S3Client({ ...config, requestHandler: { ...TIMES, ...guardedAgents(guard) } })
+  client.config.requestHandler = limitReplies(client.config.requestHandler, guard)
+  return bucketOf(client, settings)
+}
+
+/** A bucket of an S3-compatible store. */
+export function createS3Bucket(settings: S3Settings): S3Bucket {
+  return bucketOf(new S3Client(s3ClientConfig(settings)), settings)
+}
+
+function bucketOf(client: S3Client, settings: S3Settings): S3Bucket {
   const { bucket: Bucket } = settings
   const said = async <T>(work: Promise<T>): Promise<T> => {
     try {
@@ -161,22 +170,6 @@ export function s3ClientConfig({ endpoint, region, key, secret, isPathStyle }: S
   }
 }
 
-function createClient(
-  settings: S3Settings,
-  guard: { privateAddresses: readonly string[] } | undefined,
-): S3Client {
-  if (!guard) return new S3Client(s3ClientConfig(settings))
-  const allowed = { allowIPAddressList: [...guard.privateAddresses], keepAlive: true }
-  return new S3Client({
-    ...s3ClientConfig(settings),
-    requestHandler: {
-      ...TIMES,
-      httpAgent: new RequestFilteringHttpAgent(allowed),
-      httpsAgent: new RequestFilteringHttpsAgent(allowed),
-    },
-  })
-}
-
 /**
  * The content of a file. Where the connection breaks it goes on from there, with the same version of the file, for as
  * long as each attempt brings something.
@@ -237,6 +230,9 @@ function troubleOf(error: unknown, { bucket, endpoint = 'Amazon S3' }: S3Setting
 function reasonOf(error: Error, status: number | undefined): [StoreTrouble, string] {
   // A request that only asks for the head of an answer is not told more than the status.
   const said = error.name === 'Unknown' ? `status ${status ?? 0}` : `${error.name}: ${error.message}`
+  if (error instanceof EndlessReplyError) return ['refused', `is of no such store (${error.message})`]
+  if (isForbiddenAddress(error)) return ['refused', 'leads into a private network, which is not allowed']
+  if (error.name === 'AbortError') return ['away', 'did not answer in time']
   if (status === undefined) return ['away', `cannot be reached (${codeOf(error)})`]
   if (FULL.includes(error.name) || status === 507) return ['full', `has no room left (${said})`]
   if (error.name === 'NoSuchBucket') return ['refused', 'does not exist']

@@ -176,9 +176,14 @@ async function orUnreachable<T>(limits: WebLimits, work: () => Promise<T>): Prom
 function unreachable(error: unknown, { timeMs }: WebLimits): AppError | UnreachableError {
   const { code } = error as NodeJS.ErrnoException
   if (code === 'ENOTFOUND') return refused('There is no site of this name.')
-  if (error instanceof Error && /is not allowed\. Because/.test(error.message))
+  if (isForbiddenAddress(error))
     return refused('This address leads into a private network, which is not allowed.')
   return new UnreachableError(reasonOf(error, timeMs), { cause: error })
+}
+
+/** Whether a request failed because its address leads into a private network. */
+export function isForbiddenAddress(error: unknown): boolean {
+  return error instanceof Error && /is not allowed\. Because/.test(error.message)
 }
 
 async function beginningOf(response: http.IncomingMessage): Promise<string> {

@@ -4,16 +4,20 @@ import { buffer } from 'node:stream/consumers'
 import { after, test } from 'node:test'
 import { jobs } from '../../jobs/index.ts'
 import {
+  deliverExport,
   findExportBucket,
   removeExportBucket,
   saveExportBucket,
   tryExportBucket,
 } from '../../src/domain/exports/bucket-service.ts'
 import type { BucketInput } from '../../src/domain/exports/bucket-service.ts'
+import { requestExport } from '../../src/domain/exports/export-service.ts'
 import { askForDueExports, subscribe } from '../../src/domain/exports/subscription-service.ts'
 import type { Project } from '../../src/domain/projects/project-service.ts'
+import type { JobRun } from '../../src/platform/job.ts'
 import { createS3Bucket } from '../../src/platform/s3.ts'
 import type { S3Settings } from '../../src/platform/s3.ts'
+import { drip, flood, startHostileStore } from '../support/hostile-store.ts'
 import { newOwner, newProject, retryOnlyFailure, startJobApp, untilJobsEnd, work } from '../support/jobs.ts'
 import { S3_HINT, startS3 } from '../support/s3.ts'
 import { waitForReplica } from '../support/servers.ts'
@@ -162,6 +166,40 @@ test('a service that is away is tried again, and then told of', async () => {
     [project.id],
   )
   assert.equal(toBucket, false)
+})
+
+test('a service that replies without an end is given up at once, and its owner told why', async (t) => {
+  const settings = await startHostileStore(t, (_request, response) => {
+    flood(response)
+  })
+  const project = await subscribed(inputOf(settings))
+  const { delivery_error: error } = await newestOf(project)
+  assert.match(String(error), /is of no such store \(It replies with more than 64 KB/)
+  const [{ attempts } = {}] = await job.sql(`delete from outbox where failed is not null returning attempts`)
+  assert.equal(attempts, 1)
+})
+
+test('a service that drips holds a delivery no longer than its size says, and a trial for its time', async (t) => {
+  const project = await newProject(job, owner, [{ a: 1 }])
+  const wanted = { what: 'task', format: 'csv' } as const
+  const { id } = await requestExport(job.app, job.db(), owner, project, wanted)
+  await untilJobsEnd(job)
+  const settings = await startHostileStore(t, (_request, response) => {
+    drip(response, 'HTTP/1.1 200 OK\r\n\r\n')
+  })
+  await saveExportBucket(job.app, job.db(), owner, project, inputOf(settings))
+  const run = {
+    openDb: job.db,
+    commit: (effect) => job.db().write(effect),
+    signal: t.signal,
+  } satisfies Partial<JobRun>
+  await assert.rejects(deliverExport(job.app, run, id, { leastMs: 100, bytesPerMs: 10 }), {
+    name: 'FileStoreError',
+    message: 'The bucket did not take the export within 1 minutes.',
+  })
+  await assert.rejects(tryExportBucket(job.app, job.db(), owner, project, 100), {
+    message: 'The service did not answer within 0.1 seconds.',
+  })
 })
 
 test('nobody’s bucket leads into a private network, unless the operator says so', async (t) => {

@@ -243,32 +243,18 @@ test('a store that stays away is named, and leaves nothing half-done', { skip },
   await assert.rejects(bucket.removeUnfinished(0), away)
 })
 
-test(
-  'a wrong secret, a bucket that is not there and a private address are told apart',
-  { skip },
-  async () => {
-    const settings = await bucketOf('told-apart')
-    const refused = createS3Bucket({ ...settings, secret: 'wrong' })
-    await assert.rejects(
-      refused.put('a', content(0.001)),
-      troubleIs('refused', /refuses this key and secret \(SignatureDoesNotMatch/),
-    )
-    await assert.rejects(
-      refused.size('a'),
-      troubleIs('refused', /refuses this key and secret \(status 403\)/),
-    )
-    const nowhere = createS3Bucket({ ...settings, bucket: 'nowhere' })
-    await assert.rejects(nowhere.put('a', content(0.001)), troubleIs('refused', /nowhere .* does not exist/))
-    await assert.rejects(
-      text(createS3Bucket(settings).read('none')),
-      troubleIs('missing', /has no such file/),
-    )
-    const guarded = createS3Bucket(settings, { privateAddresses: [] })
-    await assert.rejects(guarded.size('a'), troubleIs('away', /127\.0\.0\.1/))
-    const allowed = createS3Bucket(settings, { privateAddresses: ['127.0.0.1'] })
-    assert.equal(await allowed.size('a'), undefined)
-  },
-)
+test('a wrong secret, a bucket and a file that are not there are told apart', { skip }, async () => {
+  const settings = await bucketOf('told-apart')
+  const refused = createS3Bucket({ ...settings, secret: 'wrong' })
+  await assert.rejects(
+    refused.put('a', content(0.001)),
+    troubleIs('refused', /refuses this key and secret \(SignatureDoesNotMatch/),
+  )
+  await assert.rejects(refused.size('a'), troubleIs('refused', /refuses this key and secret \(status 403\)/))
+  const nowhere = createS3Bucket({ ...settings, bucket: 'nowhere' })
+  await assert.rejects(nowhere.put('a', content(0.001)), troubleIs('refused', /nowhere .* does not exist/))
+  await assert.rejects(text(createS3Bucket(settings).read('none')), troubleIs('missing', /has no such file/))
+})
 
 async function allOf<T>(items: AsyncIterable<T>): Promise<T[]> {
   const found: T[] = []

@@ -8,7 +8,7 @@ import { FileStoreError } from '../../platform/files.ts'
 import { PermanentError } from '../../platform/job.ts'
 import type { JobRun } from '../../platform/job.ts'
 import type { Tx } from '../../platform/postgres.ts'
-import type { S3Bucket } from '../../platform/s3.ts'
+import type { GuardedBucket } from '../../platform/s3.ts'
 import { randomToken } from '../../platform/sealing.ts'
 import { queueMail } from '../mails/mail-service.ts'
 import type { MaybeViewer } from '../projects/project-policy.ts'
@@ -137,15 +137,20 @@ export async function tryExportBucket(
   db: RequestDb,
   viewer: MaybeViewer,
   project: Project,
+  timeMs = TRIAL_MS,
 ): Promise<void> {
   mustEdit(viewer, project)
   const stored = await db.readPrimary((primary) => findBucket(primary, project.id))
   if (!stored) throw new AppError('conflict', 'There is no bucket to try. Save one first.')
-  const bucket = await openBucket(app, stored)
+  const time = AbortSignal.timeout(timeMs)
+  const bucket = await openBucket(app, stored, time)
   const key = `${stored.prefix}manyhands-trial-${randomToken()}.txt`
   try {
-    await withinTime(said('Nothing could be written', bucket.put(key, Readable.from([TRIAL_TEXT]))))
-    await withinTime(said('Something was written, but could not be removed again', bucket.remove(key)))
+    await said('Nothing could be written', bucket.put(key, Readable.from([TRIAL_TEXT])))
+    await said('Something was written, but could not be removed again', bucket.remove(key))
+  } catch (error) {
+    if (!time.aborted) throw error
+    throw new AppError('conflict', `The service did not answer within ${timeMs / 1_000} seconds.`)
   } finally {
     bucket.close()
   }
@@ -161,28 +166,30 @@ async function said<T>(what: string, work: Promise<T>): Promise<T> {
   }
 }
 
-async function withinTime(work: Promise<unknown>): Promise<void> {
-  const timeout = AbortSignal.timeout(TRIAL_MS)
-  await new Promise<void>((resolve, reject) => {
-    timeout.addEventListener('abort', () => {
-      reject(new AppError('conflict', `The service did not answer within ${TRIAL_MS / 1_000} seconds.`))
-    })
-    work.then(() => {
-      resolve()
-    }, reject)
-  })
-}
+/** Of one request and its reply, in milliseconds: a large upload is put together by its service in minutes. */
+const REQUEST_MS = 300_000
 
-/** @throws PermanentError when the application's key that sealed the secret is gone. */
-async function openBucket(app: Pick<App, 'sealer' | 'config'>, stored: StoredBucket): Promise<S3Bucket> {
+/**
+ * @param signal ends what is done with the bucket.
+ * @throws PermanentError when the application's key that sealed the secret is gone.
+ */
+async function openBucket(
+  app: Pick<App, 'sealer' | 'config'>,
+  stored: StoredBucket,
+  signal: AbortSignal,
+): Promise<GuardedBucket> {
   const secret = await app.sealer.open(PURPOSE, stored.secretSealed)
   if (typeof secret !== 'string')
     throw new PermanentError('The secret of your bucket cannot be read any more. Enter it again.')
-  const { createS3Bucket } = await import('../../platform/s3.ts')
+  const { createGuardedBucket } = await import('../../platform/s3.ts')
   const { endpoint, region, bucket, keyId: key, isPathStyle } = stored
   const settings = { endpoint: endpoint ?? undefined, region, bucket, key, secret, isPathStyle }
-  return createS3Bucket(settings, app.config.web)
+  const { privateAddresses } = app.config.web
+  return createGuardedBucket(settings, { privateAddresses, signal, requestMs: REQUEST_MS })
 }
+
+/** How long a delivery may take: a service that is slower would keep others' exports waiting. */
+const PACE = { leastMs: 120_000, bytesPerMs: 128 }
 
 /**
  * Brings a finished export into its project's bucket: the file that is stored, not a second export. Nothing happens when
@@ -194,23 +201,35 @@ export async function deliverExport(
   app: Pick<App, 'sealer' | 'config' | 'files'>,
   run: Pick<JobRun, 'openDb' | 'commit' | 'signal'>,
   exportId: number,
+  pace = PACE,
 ): Promise<void> {
   const record = await run.openDb().readPrimary((primary) => findExport(primary, exportId))
   if (!record || record.delivered !== null || record.fileKey === null) return
   const { fileKey } = record
   const stored = await run.openDb().readPrimary((primary) => findBucket(primary, record.projectId))
   if (!stored) return
-  const bucket = await openBucket(app, stored)
+  const timeMs = pace.leastMs + Math.ceil((record.bytes ?? 0) / pace.bytesPerMs)
+  const time = AbortSignal.timeout(timeMs)
+  const signal = AbortSignal.any([run.signal, time])
+  const bucket = await openBucket(app, stored, signal)
   try {
     const content = Readable.from(storedContent(app, fileKey), { objectMode: false })
-    await bucket.put(`${stored.prefix}${objectName(record)}`, addAbortSignal(run.signal, content))
+    await bucket.put(`${stored.prefix}${objectName(record)}`, addAbortSignal(signal, content))
   } catch (error) {
+    if (time.aborted) throw tooSlow(timeMs, error)
     const isHopeless = error instanceof FileStoreError && error.trouble === 'refused'
     throw isHopeless ? new PermanentError(error.message, { cause: error }) : error
   } finally {
     bucket.close()
   }
   await run.commit((tx) => markDelivered(tx, exportId))
+}
+
+function tooSlow(timeMs: number, cause: unknown): FileStoreError {
+  const minutes = Math.ceil(timeMs / 60_000)
+  return new FileStoreError('away', `The bucket did not take the export within ${minutes} minutes.`, {
+    cause,
+  })
 }
 
 /** Trouble with our own store is not that of the bucket. */
