@@ -13,6 +13,7 @@ import {
 import type { BucketInput } from '../../src/domain/exports/bucket-service.ts'
 import { requestExport } from '../../src/domain/exports/export-service.ts'
 import { askForDueExports, subscribe } from '../../src/domain/exports/subscription-service.ts'
+import { choose } from '../../src/domain/mails/choice-service.ts'
 import type { Project } from '../../src/domain/projects/project-service.ts'
 import type { JobRun } from '../../src/platform/job.ts'
 import { createS3Bucket } from '../../src/platform/s3.ts'
@@ -31,6 +32,16 @@ const owner = await newOwner(job)
 
 const daily = { what: 'task', format: 'csv', period: 'daily', byMail: false, toBucket: true } as const
 
+/** Where nobody listens. */
+const nowhere: S3Settings = {
+  endpoint: 'http://127.0.0.1:9',
+  region: 'r',
+  bucket: 'gone',
+  key: 'k',
+  secret: 's',
+  isPathStyle: true,
+}
+
 async function bucketOf(name: string): Promise<S3Settings> {
   assert.ok(s3)
   return s3.bucket(name)
@@ -48,10 +59,10 @@ function inputOf({
 }
 
 /** A project whose exports are brought into a bucket, by a subscription whose time has come. */
-async function subscribed(input: BucketInput, isDelta = false): Promise<Project> {
-  const project = await newProject(job, owner, [{ a: 1 }, { a: 2 }])
-  await saveExportBucket(job.app, job.db(), owner, project, input)
-  await subscribe(job.db(), owner, project, { ...daily, isDelta })
+async function subscribed(input: BucketInput, isDelta = false, by = owner): Promise<Project> {
+  const project = await newProject(job, by, [{ a: 1 }, { a: 2 }])
+  await saveExportBucket(job.app, job.db(), by, project, input)
+  await subscribe(job.db(), by, project, { ...daily, isDelta })
   await makeDue(project)
   return project
 }
@@ -125,10 +136,15 @@ test(
     const [mail = '', ...others] = await mailsAbout(project)
     assert.match(mail, /did not reach your bucket[\s\S]*refuses this key and secret/)
     assert.equal(others.length, 0)
+    assert.match(mail, /Unsubscribe: http/)
     const [{ attempts } = {}] = await job.sql(
       `select attempts from outbox where job = 'deliver-export' and failed is not null`,
     )
     assert.equal(attempts, 1)
+
+    await retryOnlyFailure(job)
+    await untilJobsEnd(job)
+    assert.equal((await mailsAbout(project)).length, 1, 'one mail a day')
 
     await saveExportBucket(job.app, job.db(), owner, project, inputOf(settings))
     await retryOnlyFailure(job)
@@ -141,14 +157,6 @@ test(
 )
 
 test('a service that is away is tried again, and then told of', async () => {
-  const nowhere = {
-    endpoint: 'http://127.0.0.1:9',
-    region: 'r',
-    bucket: 'gone',
-    key: 'k',
-    secret: 's',
-    isPathStyle: true,
-  }
   const project = await subscribed(inputOf(nowhere))
   const { delivery_error: error } = await newestOf(project)
   assert.match(String(error), /The bucket gone of http:\/\/127\.0\.0\.1:9 cannot be reached/)
@@ -166,6 +174,15 @@ test('a service that is away is tried again, and then told of', async () => {
     [project.id],
   )
   assert.equal(toBucket, false)
+})
+
+test('who wants no mails about projects gets none about a bucket', async () => {
+  const unwilling = await newOwner(job)
+  await choose(job.db(), { userId: unwilling.id, kind: 'project' }, false)
+  const project = await subscribed(inputOf(nowhere), false, unwilling)
+  assert.match(String((await newestOf(project))['delivery_error']), /cannot be reached/)
+  assert.deepEqual(await mailsAbout(project), [])
+  await job.sql(`delete from outbox where failed is not null`)
 })
 
 test('a service that replies without an end is given up at once, and its owner told why', async (t) => {
@@ -206,15 +223,7 @@ test('nobody’s bucket leads into a private network, unless the operator says s
   const guarded = await startJobApp(t)
   const person = await newOwner(guarded)
   const project = await newProject(guarded, person)
-  const inside = {
-    endpoint: 'http://127.0.0.1:9',
-    region: 'r',
-    bucket: 'inside',
-    key: 'k',
-    secret: 's',
-    isPathStyle: true,
-  }
-  await saveExportBucket(guarded.app, guarded.db(), person, project, inputOf(inside))
+  await saveExportBucket(guarded.app, guarded.db(), person, project, inputOf(nowhere))
   await assert.rejects(
     tryExportBucket(guarded.app, guarded.db(), person, project),
     /Nothing could be written\. .*127\.0\.0\.1.* is not allowed/,

@@ -234,7 +234,7 @@ test('who asked for a word is invited once a quarter: when they have not answere
   await rowsOf(site, 'update task_sched set open = true where project_id = $1', [project.id])
 })
 
-test('admins hear of failed jobs in one mail an hour, again after a week, and not of mails that failed', async () => {
+test('admins hear of failed jobs in one mail an hour, again after a week, and not of mails or of what owners are told', async () => {
   const [admin, other] = [await site.user(), await site.user()]
   await rowsOf(site, 'update user_account set is_admin = (id = any($1))', [[admin.id, other.id]])
   await want(other, 'site', false)
@@ -248,7 +248,7 @@ test('admins hear of failed jobs in one mail an hour, again after a week, and no
   const [own] = await fail('rebuild-exports', 'No room <left>')
   await fail('rebuild-exports', 'No disk')
   await fail('auto-import', 'Nobody there')
-  await fail('send-mail', 'Refused')
+  for (const untold of ['send-mail', 'deliver-webhook', 'deliver-export']) await fail(untold, 'Refused')
   await tell()
   await tell()
   const [mail, ...more] = await mailsTo(admin)

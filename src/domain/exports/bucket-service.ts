@@ -10,7 +10,7 @@ import type { JobRun } from '../../platform/job.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import type { GuardedBucket } from '../../platform/s3.ts'
 import { randomToken } from '../../platform/sealing.ts'
-import { queueMail } from '../mails/mail-service.ts'
+import { queueNotice } from '../mails/mail-service.ts'
 import type { MaybeViewer } from '../projects/project-policy.ts'
 import { mustEdit } from '../projects/project-service.ts'
 import type { Project } from '../projects/project-service.ts'
@@ -247,9 +247,9 @@ function objectName({ fileName, started, created, isDelta }: ProjectExport): str
   return `${(fileName ?? 'export.zip').replace(/\.zip$/, '')}${isDelta ? '_delta' : ''}_${moment}.zip`
 }
 
-/** Says why an export could not be brought: on its page, and by mail to who subscribed to it. */
+/** Says why an export could not be brought: on its page, and to who subscribed to it by one mail a day at most. */
 export async function giveUpDelivery(
-  app: Pick<App, 'queue' | 'config'>,
+  app: Pick<App, 'queue' | 'config' | 'sealer'>,
   tx: Tx,
   exportId: number,
   error: unknown,
@@ -259,8 +259,11 @@ export async function giveUpDelivery(
   await markUndelivered(tx, exportId, reason)
   const request = await findRequest(tx, exportId)
   if (!request) return
-  await queueMail(app, tx, {
-    to: request.email,
+  const { userId, projectId, email } = request
+  await queueNotice(app, tx, {
+    to: { id: userId, email },
+    kind: 'project',
+    once: `export-undelivered-${new Date().toISOString().slice(0, 10)}-${projectId}-${userId}`,
     subject: `Your export of ${request.projectName} did not reach your bucket`,
     template: 'export-undelivered',
     view: { projectName: request.projectName, reason, url: exportPageUrl(app, request.shortName) },

@@ -141,16 +141,23 @@ export async function listExports(db: Db, projectId: number): Promise<ProjectExp
     .execute()
 }
 
+interface ExportRequest {
+  userId: number
+  email: string
+  projectId: number
+  projectName: string
+  shortName: string
+  origin: ExportOrigin
+}
+
 /** Who asked for an export, and of what: for the mail about its end. Undefined when the project is gone. */
-export async function findRequest(
-  db: Db,
-  id: number,
-): Promise<{ email: string; projectName: string; shortName: string; origin: ExportOrigin } | undefined> {
+export async function findRequest(db: Db, id: number): Promise<ExportRequest | undefined> {
   return db
     .selectFrom('project_export as e')
     .innerJoin('user_account as u', 'u.id', 'e.user_id')
     .innerJoin('project as p', 'p.id', 'e.project_id')
-    .select(['u.email', 'p.name as projectName', 'p.short_name as shortName'])
+    .select(['u.id as userId', 'u.email', 'p.id as projectId', 'p.name as projectName'])
+    .select('p.short_name as shortName')
     .select(sql<ExportOrigin>`e.origin`.as('origin'))
     .where('e.id', '=', id)
     .executeTakeFirst()

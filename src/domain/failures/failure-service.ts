@@ -56,8 +56,11 @@ async function forFailure(
   })
 }
 
-/** A mail about mails that cannot leave would be one more of them: these stand on the admins' pages alone. */
-const NOT_TOLD: JobName[] = ['send-mail', 'send-bulk-mail']
+/**
+ * These stand on the admins' pages alone: a mail about mails that cannot leave would be one more of them, and what an
+ * owner's webhook or bucket does not take is told to that owner.
+ */
+const NOT_TOLD: JobName[] = ['send-mail', 'send-bulk-mail', 'deliver-webhook', 'deliver-export']
 /** As PyBossa does, admins are told again of what they leave. */
 const REMIND_DAYS = 7
 

@@ -5,7 +5,7 @@
 export const NOTICE_KINDS = {
   /** What goes wrong on the site, and who left it; for its admins. */
   site: { isDefault: true, isBulk: false, isForAdmins: true },
-  /** A project of one's own is done, is quiet, or its webhook fails. */
+  /** A project of one's own is done, is quiet, or its webhook or bucket fails. */
   project: { isDefault: true, isBulk: false },
   'weekly-report': { isDefault: true, isBulk: true },
   /** Blog posts of projects that one has contributed to. */

@@ -53,7 +53,7 @@ export async function queueNotice(
   tx: Tx,
   { to, kind, once, ...content }: NoticeInput,
 ): Promise<boolean> {
-  if (!(await isWanted(tx, to.id, kind))) return false
+  if (to.email.endsWith(NOBODYS) || !(await isWanted(tx, to.id, kind))) return false
   const notice = {
     kind,
     unsubscribeUrl: unsubscribeUrl(app, to.id, kind),
