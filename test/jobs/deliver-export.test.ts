@@ -164,11 +164,20 @@ test('a service that is away is tried again, and then told of', async () => {
     `select attempts from outbox where job = 'deliver-export' and failed is not null`,
   )
   assert.equal(attempts, 2)
+  await job.sql('update project_export set file_key = null where project_id = $1', [project.id])
   await retryOnlyFailure(job)
-  await removeExportBucket(job.db(), owner, project)
   await untilJobsEnd(job)
-  // Its owner does not want it there any more: nothing is left to be said.
-  await job.sql(`delete from outbox where failed is not null`)
+  await waitForReplica()
+  assert.match(String((await newestOf(project))['delivery_error']), /^The file of this export was removed/)
+})
+
+test('an export whose bucket is not wanted any more says so, and is not tried again', async () => {
+  const project = await subscribed(inputOf(nowhere))
+  await removeExportBucket(job.db(), owner, project)
+  await retryOnlyFailure(job)
+  await untilJobsEnd(job)
+  const { delivered, delivery_error: error } = await newestOf(project)
+  assert.deepEqual([delivered, error], [null, 'The project has no bucket any more.'])
   const [{ to_bucket: toBucket } = {}] = await job.sql(
     'select to_bucket from export_subscription where project_id = $1',
     [project.id],

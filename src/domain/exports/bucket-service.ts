@@ -193,7 +193,7 @@ const PACE = { leastMs: 120_000, bytesPerMs: 128 }
 
 /**
  * Brings a finished export into its project's bucket: the file that is stored, not a second export. Nothing happens when
- * it was brought already, is gone, or its project has no bucket any more.
+ * it was brought already; where the file or the bucket is gone, its page says so.
  *
  * @throws PermanentError where trying again does not help.
  */
@@ -204,10 +204,13 @@ export async function deliverExport(
   pace = PACE,
 ): Promise<void> {
   const record = await run.openDb().readPrimary((primary) => findExport(primary, exportId))
-  if (!record || record.delivered !== null || record.fileKey === null) return
+  if (!record || record.delivered !== null) return
   const { fileKey } = record
   const stored = await run.openDb().readPrimary((primary) => findBucket(primary, record.projectId))
-  if (!stored) return
+  if (fileKey === null || !stored) {
+    await run.commit((tx) => markUndelivered(tx, exportId, stored ? FILE_GONE : BUCKET_GONE))
+    return
+  }
   const timeMs = pace.leastMs + Math.ceil((record.bytes ?? 0) / pace.bytesPerMs)
   const time = AbortSignal.timeout(timeMs)
   const signal = AbortSignal.any([run.signal, time])
@@ -224,6 +227,9 @@ export async function deliverExport(
   }
   await run.commit((tx) => markDelivered(tx, exportId))
 }
+
+const FILE_GONE = 'The file of this export was removed before it could be brought.'
+const BUCKET_GONE = 'The project has no bucket any more.'
 
 function tooSlow(timeMs: number, cause: unknown): FileStoreError {
   const minutes = Math.ceil(timeMs / 60_000)
