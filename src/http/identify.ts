@@ -4,6 +4,7 @@ import { UnauthenticatedError } from '../lib/errors.ts'
 import type { App } from '../platform/app.ts'
 import type { DatabaseUser } from '../platform/database.ts'
 import { positionTtlSeconds } from '../platform/position.ts'
+import { isDatabaseAway, isDatabaseOverloaded } from '../platform/postgres.ts'
 import { createSessionCookie, setCookie } from './sessions.ts'
 import type { Context, Handler, Viewer } from './state.ts'
 
@@ -32,12 +33,24 @@ export function identify(app: App, directory: Directory, session = createSession
   const sessions = remembering((id) => directory.bySession(id))
   const keys = remembering((key) => directory.byKey(key), fingerprint)
 
+  /** Nobody in particular may read pages when nobody can say whose session it is; nothing is done in their name. */
+  async function bySession(ctx: Context, sessionId: string): Promise<Viewer | undefined> {
+    try {
+      return await sessions(sessionId)
+    } catch (error) {
+      const isPage = ctx.method === 'GET' || ctx.method === 'HEAD'
+      if (!isPage || ctx.path.startsWith('/api') || !isDatabaseAway(error) || isDatabaseOverloaded(error))
+        throw error
+      return undefined
+    }
+  }
+
   async function whoAsks(ctx: Context): Promise<Identified> {
     const key = ctx.path.startsWith('/api') ? apiKeyOf(ctx) : undefined
     const byKey = key === undefined ? undefined : await keys(key)
     if (byKey) return { viewer: byKey, authenticatedBy: 'key', sessionId: undefined }
     const sessionId = ctx.state.isOurs ? await session.read(ctx) : undefined
-    const viewer = sessionId === undefined ? undefined : await sessions(sessionId)
+    const viewer = sessionId === undefined ? undefined : await bySession(ctx, sessionId)
     return {
       viewer,
       authenticatedBy: viewer ? 'session' : undefined,

@@ -58,6 +58,7 @@ const Variables = z.object({
   DATABASE_DIRECT_URL: database.optional(),
   DATABASE_POOL_MAX: z.coerce.number().int().min(1).max(200).default(10),
   DATABASE_POOL_LIFETIME_SECONDS: z.coerce.number().positive().max(86_400).default(180),
+  DATABASE_TRUSTED_LAG_SECONDS: z.coerce.number().min(0).max(3_600).default(60),
   ...redisVariables('CACHE'),
   ...redisVariables('QUEUE'),
   REDIS_CACHE_READ_URL: redis.optional(),
@@ -168,6 +169,8 @@ export interface Config {
     readonly poolMax: number
     /** How long a connection is used: a replica that comes back gets its share once they have been renewed. */
     readonly poolLifetimeSeconds: number
+    /** How far behind a replica may be that says who somebody is, while the primary is away. */
+    readonly trustedLagSeconds: number
     /** Reads go to servers that may be behind; false when both pools lead to the same server. */
     readonly hasReplicas: boolean
   }
@@ -256,6 +259,7 @@ export function loadConfig(env: Environment): Config {
       directUrl: v.DATABASE_DIRECT_URL ?? v.DATABASE_WRITE_URL,
       poolMax: v.DATABASE_POOL_MAX,
       poolLifetimeSeconds: v.DATABASE_POOL_LIFETIME_SECONDS,
+      trustedLagSeconds: v.DATABASE_TRUSTED_LAG_SECONDS,
       hasReplicas: serverOf(readUrl) !== serverOf(v.DATABASE_WRITE_URL),
     },
     redis: {

@@ -7,6 +7,7 @@ import { createHealth } from './database-health.ts'
 import type { DatabaseHealth } from './database-health.ts'
 import type { Logger } from './log.ts'
 import { catchesUp, createPositionReader, latestPosition } from './position.ts'
+import { isWithin } from './position-store.ts'
 import type { PositionMemory } from './position.ts'
 import {
   WrongServerError,
@@ -14,6 +15,7 @@ import {
   createKysely,
   createPool,
   isDatabaseAway,
+  isDatabaseOverloaded,
   isWrongServer,
   sqlState,
 } from './postgres.ts'
@@ -43,12 +45,13 @@ export interface RequestDb {
    * elsewhere when a server goes away meanwhile.
    */
   read<T>(query: (db: Db) => Promise<T>): Promise<T>
+  /** Reads that must be true now: passwords, keys, roles. Read only, on the primary. */
+  readPrimary<T>(query: (db: Db) => Promise<T>): Promise<T>
   /**
-   * Reads that must be true now: passwords, keys, roles. Read only, on the primary.
-   *
-   * @param options.elseReplica while the primary is away, what a replica shows will do.
+   * Reads of who somebody is: on the primary; while that is away on a replica that is not far behind. Throws what the
+   * primary threw when there is none, or when the primary is only busy: what it has revoked must not work again.
    */
-  readPrimary<T>(query: (db: Db) => Promise<T>, options?: { elseReplica?: boolean }): Promise<T>
+  readIdentity<T>(query: (db: Db) => Promise<T>): Promise<Identity<T>>
   /**
    * The one transaction of a request; rolled back on any throw, and when who asked goes away. A second one throws.
    *
@@ -70,6 +73,13 @@ export interface RequestDb {
   position(): Promise<string | undefined>
   /** Whether replicas answer in place of a primary that is away: nothing can be written. */
   isReadOnly(): boolean
+}
+
+/** What was read of who somebody is. */
+export interface Identity<T> {
+  readonly value: T
+  /** What was given lately is there; what was taken lately may be there too. */
+  readonly isFromReplica: boolean
 }
 
 export interface Database {
@@ -104,6 +114,7 @@ export function createDatabase(
     direct: createDirectCall(writePool),
     replica: createKysely(readPool),
     hasReplicas: config.hasReplicas,
+    trustedLagSeconds: config.trustedLagSeconds,
     positions,
     readPosition: createPositionReader(primary),
     effects,
@@ -130,6 +141,7 @@ interface Servers {
   direct: DirectCall
   replica: Db
   hasReplicas: boolean
+  trustedLagSeconds: number
   positions: PositionMemory
   readPosition: () => Promise<string>
   effects: WeakMap<Tx, (() => void)[]>
@@ -149,18 +161,43 @@ function openFor(user: DatabaseUser, servers: Servers): RequestDb {
       health.notePrimary(false)
       return value
     } catch (error) {
-      health.notePrimary(isDatabaseAway(error))
+      if (!isDatabaseOverloaded(error)) health.notePrimary(isDatabaseAway(error))
       throw error
     }
   }
 
-  async function readPrimary<T>(query: (db: Db) => Promise<T>, { elseReplica = false } = {}): Promise<T> {
+  function readPrimary<T>(query: (db: Db) => Promise<T>): Promise<T> {
+    return onPrimary(() => primary.transaction().setAccessMode('read only').execute(query))
+  }
+
+  async function readPrimaryElseReplica<T>(query: (db: Db) => Promise<T>): Promise<T> {
     try {
-      return await onPrimary(() => primary.transaction().setAccessMode('read only').execute(query))
+      return await readPrimary(query)
     } catch (error) {
-      if (!elseReplica || !hasReplicas || !isToBeAskedElsewhere(error)) throw error
+      if (!isToBeAskedElsewhere(error)) throw error
       health.countRead('replica: primary away')
       return query(replica)
+    }
+  }
+
+  /** From a replica that is not far behind; undefined when the one that was asked is. */
+  function readTrusted<T>(query: (db: Db) => Promise<T>): Promise<{ rows: T } | undefined> {
+    return replica.connection().execute(async (db) => {
+      if (!(await isWithin(db, servers.trustedLagSeconds))) return undefined
+      health.countRead('replica: primary away')
+      return { rows: await query(db) }
+    })
+  }
+
+  async function readIdentity<T>(query: (db: Db) => Promise<T>): Promise<Identity<T>> {
+    health.countRead('primary: must be true')
+    try {
+      return { value: await readPrimary(query), isFromReplica: false }
+    } catch (error) {
+      if (!hasReplicas || !isDatabaseAway(error) || isDatabaseOverloaded(error)) throw error
+      const outcome = await readTrusted(query)
+      if (!outcome) throw error
+      return { value: outcome.rows, isFromReplica: true }
     }
   }
 
@@ -187,7 +224,7 @@ function openFor(user: DatabaseUser, servers: Servers): RequestDb {
     const position = await own.wanted()
     const fromPrimary = (why: Parameters<DatabaseHealth['countRead']>[0]) => {
       health.countRead(why)
-      return readPrimary(query, { elseReplica: true })
+      return readPrimaryElseReplica(query)
     }
     if (position === 'unknown') return fromPrimary('primary: position unknown')
     try {
@@ -221,10 +258,12 @@ function openFor(user: DatabaseUser, servers: Servers): RequestDb {
   return {
     read: (query) => (hasReplicas ? readWhereItIsShown(query) : query(replica)),
 
-    readPrimary(query, options) {
+    readPrimary(query) {
       health.countRead('primary: must be true')
-      return readPrimary(query, options)
+      return readPrimary(query)
     },
+
+    readIdentity,
 
     async write(work, { retries = 1 } = {}) {
       let transaction: Tx | undefined

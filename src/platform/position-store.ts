@@ -24,6 +24,18 @@ export async function replayState(server: Db, position: string): Promise<ReplayS
 }
 
 /**
+ * Whether a server shows all that was committed up to so many seconds ago: it has replayed a commit of since then. That
+ * it has replayed all it was sent says nothing of one that is cut off.
+ */
+export async function isWithin(server: Db, seconds: number): Promise<boolean> {
+  const { rows } = await sql<{ is: boolean | null }>`
+    select not pg_is_in_recovery()
+        or pg_last_xact_replay_timestamp() > clock_timestamp() - make_interval(secs => ${seconds}) as is
+  `.execute(server)
+  return rows[0]?.is === true
+}
+
+/**
  * How far the server of this connection is behind the primary, in seconds; 0 when it has replayed all that it was
  * sent, undefined for the primary itself.
  */

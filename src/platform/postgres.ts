@@ -151,6 +151,13 @@ export function isDatabaseAway(error: unknown): boolean {
   return /^Connection terminated|^timeout exceeded when trying to connect/.test(error.message)
 }
 
+/** Who is told to wait by the server, the pooler or its own pool: the server is there, and has too much to do. */
+export function isDatabaseOverloaded(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  if (sqlState(error) === '53300') return true
+  return /^timeout exceeded when trying to connect|no more connections allowed/.test(error.message)
+}
+
 /** Lock and statement time limits, deadlocks, conflicts: the same may work in a moment. */
 const BUSY_STATES = new Set(['55P03', '57014', '40P01', '40001'])
 

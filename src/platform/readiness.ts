@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { messageOf } from '../lib/errors.ts'
 import type { DatabaseHealth } from './database-health.ts'
 import { listMigrations } from './migrate.ts'
-import { isDatabaseAway } from './postgres.ts'
+import { isDatabaseAway, isDatabaseOverloaded } from './postgres.ts'
 import type { Db } from './postgres.ts'
 import { isPrimary, listMissing } from './readiness-store.ts'
 
@@ -47,7 +47,7 @@ export function createReadiness({ replica, primary, pools, health }: ReadinessPa
       health.notePrimary(!isThere)
       return await missingIn(primary)
     } catch (error) {
-      health.notePrimary(true)
+      if (!isDatabaseOverloaded(error)) health.notePrimary(true)
       throw error
     } finally {
       lookingAtPrimary = undefined

@@ -6,7 +6,7 @@ import { noteChanged } from '../../src/platform/changes.ts'
 import { createDatabase } from '../../src/platform/database.ts'
 import type { PositionMemory } from '../../src/platform/position.ts'
 import { createLogger } from '../../src/platform/log.ts'
-import { isDatabaseAway, sqlState } from '../../src/platform/postgres.ts'
+import { isDatabaseAway, isDatabaseOverloaded, sqlState } from '../../src/platform/postgres.ts'
 import type { Db } from '../../src/platform/postgres.ts'
 import { runInContext } from '../../src/platform/request-context.ts'
 import { createTestDatabase } from '../support/servers.ts'
@@ -26,10 +26,24 @@ function memory(): PositionMemory & { known: Map<string, string> } {
 
 const NOWHERE = 'postgres://app@127.0.0.1:1/none'
 
-async function setUp(t: TestContext, urls: { writeUrl?: string; readUrl?: string } = {}) {
-  const { writeUrl, readUrl, directUrl } = { ...(await createTestDatabase(t)), ...urls }
+interface Differing {
+  writeUrl?: string
+  readUrl?: string
+  poolMax?: number
+  trustedLagSeconds?: number
+  hasReplicas?: boolean
+}
+
+async function setUp(t: TestContext, differing: Differing = {}) {
+  const config = {
+    ...(await createTestDatabase(t)),
+    poolMax: 4,
+    poolLifetimeSeconds: 60,
+    trustedLagSeconds: 60,
+    hasReplicas: true,
+    ...differing,
+  }
   const positions = memory()
-  const config = { writeUrl, readUrl, directUrl, poolMax: 4, poolLifetimeSeconds: 60, hasReplicas: true }
   const changes: [readonly string[], string | undefined][] = []
   const database = createDatabase(config, positions, createLogger('test', 'silent'), (things, position) => {
     changes.push([things, position])
@@ -113,10 +127,45 @@ test('without a primary replicas are read even for who wrote, and nothing is wri
   const db = database.open({ writes: true, position: 'FFFFFFFF/0' })
   assert.equal(await db.read(isReplica), true)
   assert.equal(db.isReadOnly(), true)
-  assert.equal(await db.readPrimary(isReplica, { elseReplica: true }), true)
   await assert.rejects(db.readPrimary(isReplica), isDatabaseAway)
   await assert.rejects(db.write(addCategory('x')), isDatabaseAway)
   assert.equal(await database.readiness.trouble(), undefined)
+})
+
+test('without a primary a replica says who somebody is, unless it is far behind', async (t) => {
+  const { database: writer } = await setUp(t)
+  await writer.open({ writes: true }).write(addCategory('lately'))
+  assert.deepEqual(await writer.open({ writes: false }).readIdentity(isReplica), {
+    value: false,
+    isFromReplica: false,
+  })
+  const { database: near } = await setUp(t, { writeUrl: NOWHERE })
+  const known = await near.open({ writes: false }).readIdentity(isReplica)
+  assert.deepEqual(known, { value: true, isFromReplica: true })
+  const { database: far } = await setUp(t, { writeUrl: NOWHERE, trustedLagSeconds: 0 })
+  await assert.rejects(far.open({ writes: false }).readIdentity(isReplica), isDatabaseAway)
+  const { database: alone } = await setUp(t, { writeUrl: NOWHERE, hasReplicas: false })
+  await assert.rejects(alone.open({ writes: false }).readIdentity(isReplica), isDatabaseAway)
+})
+
+test('a primary that has too much to do is not away: no replica says who somebody is', async (t) => {
+  const { database } = await setUp(t, { poolMax: 1 })
+  const held = await database.pools.write.connect()
+  try {
+    const asked = database.open({ writes: false })
+    await assert.rejects(asked.readIdentity(isReplica), isDatabaseOverloaded)
+    assert.equal(await asked.read(isReplica), true)
+    assert.equal(asked.isReadOnly(), false)
+  } finally {
+    held.release()
+  }
+  const full = sql`do $$ begin raise exception using errcode = '53300'; end $$`
+  const db = database.open({ writes: false })
+  await assert.rejects(
+    db.readIdentity((reader) => full.execute(reader)),
+    isDatabaseOverloaded,
+  )
+  assert.equal(db.isReadOnly(), false)
 })
 
 test('a primary that has become a replica is left, and counts as away', async (t) => {
@@ -231,6 +280,7 @@ test('it is ready when a server answers that has every migration', async (t) => 
       directUrl: '',
       poolMax: 1,
       poolLifetimeSeconds: 60,
+      trustedLagSeconds: 60,
       hasReplicas: false,
     },
     memory(),

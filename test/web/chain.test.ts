@@ -26,7 +26,8 @@ const site = await startTestApp(ending, {
 })
 const owner = await site.user()
 const project = await publishedProject(site, owner, { tasks: 200, redundancy: 100 })
-const web = await startChainWeb(ending, chain, site.env)
+// To these no replica is near enough to say who somebody is; to the application in this process it is.
+const web = await startChainWeb(ending, chain, { ...site.env, DATABASE_TRUSTED_LAG_SECONDS: '0' })
 const WEB = chain.webPorts.map((port) => `web-${port}`)
 const urls = chain.webPorts.map((port) => `http://${chain.webAddress}:${port}`)
 
@@ -200,6 +201,9 @@ test('a web process is restarted while people contribute: no request fails', asy
 test('without a primary pages are served and say so, writes are refused, and all is well after a promotion', async () => {
   const session = await sessionOf(web.url, owner)
   const [first, second] = chain.replicas
+  const other = await site.user()
+  const withKey = { headers: { authorization: other.apiKey } }
+  assert.ok(owner.isAdmin)
   await chain.primary.stop()
   await chain.haproxy.untilUp('primary', [])
   for (const cookie of ['', session]) {
@@ -208,8 +212,19 @@ test('without a primary pages are served and say so, writes are refused, and all
       return response.headers.get('x-read-only') === 'yes' && response
     })
     assert.equal(page.status, 200)
-    assert.match(await page.text(), /can only be read at the moment/)
+    const text = await page.text()
+    assert.match(text, /can only be read at the moment/)
+    assert.ok(!text.includes(`Test ${owner.name}`), 'nobody can say whose session it is')
   }
+  assert.equal((await fetch(`${web.url}/api/project/${project.id}`, withKey)).status, 503)
+  const action = { method: 'POST', headers: { cookie: session }, redirect: 'manual' } as const
+  assert.equal((await fetch(`${web.url}/account/signout`, action)).status, 503)
+
+  // By a replica that is near people are known, and nobody is an admin.
+  assert.equal((await fetch(`${site.url}/api/project/${project.id}`, withKey)).status, 200)
+  assert.match((await other.http.get('/about').expect(200)).text, new RegExp(`Test ${other.name}`))
+  // What the primary said just before may be remembered.
+  await eventually(async () => (await owner.http.get('/admin/featured')).status === 403)
   const refused = await newTask()
   assert.equal(refused.status, 503)
   assert.equal(refused.headers.get('retry-after'), '5')

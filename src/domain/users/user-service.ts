@@ -3,7 +3,7 @@ import { hash, verify } from '@node-rs/argon2'
 import { z } from 'zod'
 import { InvalidError, NotFoundError } from '../../lib/errors.ts'
 import { fieldErrors } from '../../lib/field-errors.ts'
-import type { RequestDb } from '../../platform/database.ts'
+import type { Identity, RequestDb } from '../../platform/database.ts'
 import { violatedUnique } from '../../platform/postgres.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import { randomToken } from '../../platform/sealing.ts'
@@ -231,9 +231,14 @@ export async function signOut(db: RequestDb, sessionId: string): Promise<void> {
   await db.write((tx) => revokeSession(tx, sessionId))
 }
 
-/** Who a session belongs to, read from the primary. While that is away nobody can sign out: then a replica will do. */
+/** Who a session belongs to; while the primary is away by what a replica shows, and then nobody is an admin. */
 export async function getSessionUser(db: RequestDb, sessionId: string): Promise<User | undefined> {
-  return db.readPrimary((primary) => findUserBySession(primary, sessionId), { elseReplica: true })
+  return asFarAsKnown(await db.readIdentity((reader) => findUserBySession(reader, sessionId)))
+}
+
+/** A replica may not know yet that somebody's rights were taken away. */
+function asFarAsKnown<U extends User>({ value, isFromReplica }: Identity<U | undefined>): U | undefined {
+  return value && isFromReplica ? { ...value, isAdmin: false } : value
 }
 
 /** Whoever runs the site, within a transaction that tells them something. */
@@ -248,12 +253,12 @@ export async function getUserById(db: RequestDb, id: number): Promise<User> {
   return user
 }
 
-/** Who an API key belongs to, read from the primary. */
+/** Who an API key belongs to; while the primary is away by what a replica shows, and then nobody is an admin. */
 export async function getKeyUser(
   db: RequestDb,
   key: string,
 ): Promise<(User & { keyId: number }) | undefined> {
-  return db.readPrimary((primary) => findUserByKey(primary, hashKey(key)), { elseReplica: true })
+  return asFarAsKnown(await db.readIdentity((reader) => findUserByKey(reader, hashKey(key))))
 }
 
 /** Notes the use of a key. */
