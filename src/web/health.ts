@@ -13,7 +13,8 @@ const Probe = z.object({
 
 /** GET /healthz: the process lives, and of which release it is. GET /readyz: it can serve, and is not about to end. */
 export function healthRoutes(app: Pick<App, 'database'>, draining: Draining): Router<RequestState> {
-  const router = new Router<RequestState>()
+  // By one name each, so that a proxy can close it.
+  const router = new Router<RequestState>({ strict: true, sensitive: true })
   const release = runningRelease()
 
   router.get('/healthz', (ctx) => {

@@ -9,7 +9,8 @@ type Measured = Pick<App, 'config' | 'database' | 'memory' | 'queue' | 'log'>
 
 /** GET /metrics, in the text form of Prometheus: for who has the token, or asks from this host where that is allowed. */
 export function metricsRoutes(app: Measured): Router<RequestState> {
-  const router = new Router<RequestState>()
+  // By one name each, so that a proxy can close it.
+  const router = new Router<RequestState>({ strict: true, sensitive: true })
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   measureCache(app, registry)

@@ -10,10 +10,13 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { startTestApp } from '../support/app.ts'
 import type { Body } from '../support/api.ts'
 import { makeCertificate } from '../support/certificate.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
+import { startHaproxy } from '../support/haproxy.ts'
+import { eventually } from '../support/jobs.ts'
 import { startNginx } from '../support/nginx.ts'
 import type { Nginx } from '../support/nginx.ts'
 import type { TemplateValues } from '../support/rendered.ts'
@@ -129,6 +132,7 @@ test('requests of one address and of one key are limited, and files are not', { 
     await atOnce(20, `${api}?api_key=one`),
     await atOnce(20, api, { headers: { Authorization: 'two' } }),
     await atOnce(20, `${api}?api_key=three`, { method: 'POST' }),
+    await atOnce(20, `${api}?api_key=four`, { headers: { Accept: 'text/event-stream' } }),
   ]) {
     const response = refused.find(({ status }) => status === 429)
     assert.equal(((await response?.json()) as Body)['exception_cls'], 'TooManyRequests')
@@ -203,8 +207,71 @@ test('each request is a line of JSON without address, query or secret', { skip }
 })
 
 test('what only those inside may see is not there', { skip }, async () => {
-  for (const path of ['/metrics', '/readyz'])
-    assert.equal((await fetch(`${front?.nginx.url}${path}`)).status, 404)
+  for (const path of ['/metrics', '/readyz', '/readyz/', '/READYZ', '/Metrics/', '//readyz', '/ready%7a?x'])
+    assert.match(await (await fetch(`${front?.nginx.url}${path}`)).text(), /<center>nginx<\/center>/, path)
+})
+
+test('the application has one name for each of what only those inside may see', async () => {
+  await site.http.get('/readyz').expect(200)
+  for (const path of ['/readyz/', '/READYZ', '/metrics/', '/Metrics']) await site.http.get(path).expect(404)
+})
+
+test('signing in is limited however its address is written', { skip }, async (t) => {
+  const address = await upstream(t, (request, response) => response.end('seen'))
+  const nginx = await nginxBefore(t, [address], {
+    nginx_unlimited: [],
+    nginx_sign_in_per_minute: 1,
+    nginx_sign_in_burst: 1,
+  })
+  const statuses: number[] = []
+  for (let n = 0; n < 3; n += 1) statuses.push((await post(`${nginx.url}/account/signin`)).status)
+  assert.deepEqual(statuses, [200, 200, 429])
+  for (const path of ['/account/signin/', '/Account/SignIn', '/account//signin?next=x'])
+    assert.equal((await post(`${nginx.url}${path}`)).status, 429, path)
+  assert.equal((await post(`${nginx.url}/account/signin/x`)).status, 200)
+})
+
+test('the application hears of the host that a page is kept under', { skip }, async (t) => {
+  const hosts: (string | undefined)[] = []
+  const address = await upstream(t, (request, response) => {
+    hosts.push(request.headers.host)
+    response.end('seen')
+  })
+  const nginx = await nginxBefore(t, [address])
+  const both = connect(Number(new URL(nginx.url).port), '127.0.0.1')
+  both.write(
+    'GET http://localhost/about HTTP/1.1\r\nHost: evil.example\r\nAccept: text/html\r\nConnection: close\r\n\r\n',
+  )
+  assert.match(await text(both), /seen/)
+  assert.deepEqual(hosts, ['localhost'])
+})
+
+test('fifty who come at once for a page that is too old are one request', { skip }, async (t) => {
+  let [asked, told] = [0, 0]
+  const release = Promise.withResolvers<undefined>()
+  const address = await upstream(t, (request, response) => {
+    asked += 1
+    response.setHeader('Cache-Control', 'public, s-maxage=1')
+    response.setHeader('Content-Type', 'text/html')
+    if (asked === 1) response.end('old')
+    else void release.promise.then(() => response.end('new'))
+  })
+  const nginx = await nginxBefore(t, [address])
+  const ask = async () => {
+    const page = await (await fetch(`${nginx.url}/about`, { headers: { Accept: 'text/html' } })).text()
+    told += 1
+    return page
+  }
+  assert.equal(await ask(), 'old')
+  // nginx counts in whole seconds.
+  await sleep(2_100)
+  const rush = Promise.all(Array.from({ length: 50 }, ask))
+  await eventually(() => asked + told === 52)
+  release.resolve(undefined)
+  const pages = await rush
+  assert.equal(asked, 2)
+  assert.equal(pages.filter((page) => page === 'new').length, 1)
+  assert.equal(await ask(), 'new')
 })
 
 test('a slow client does not occupy the application', { skip }, async (t) => {
@@ -232,13 +299,29 @@ test('an event comes as it is sent', { skip }, async (t) => {
     finish = () => void response.end('data: second\n\n')
   })
   const nginx = await nginxBefore(t, [address])
-  for (const path of ['/events', '/api/events']) {
-    const response = await fetch(`${nginx.url}${path}`, { headers: { Accept: 'text/event-stream' } })
-    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
-    assert.equal((await reader?.read())?.value, 'data: first\n\n')
-    finish()
-    assert.equal((await reader?.read())?.value, 'data: second\n\n')
-  }
+  const response = await fetch(`${nginx.url}/events/1`)
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+  assert.equal((await reader?.read())?.value, 'data: first\n\n')
+  finish()
+  assert.equal((await reader?.read())?.value, 'data: second\n\n')
+})
+
+test('HAProxy does not end a quiet stream of events, and ends what else says nothing', async (t) => {
+  const address = await upstream(t, (request, response) => {
+    if (request.url?.startsWith('/readyz')) response.end('ready')
+    else if (request.url === '/events/1') void sleep(1_000).then(() => response.end('data: late\n\n'))
+  })
+  const [host = '', port] = address.split(':')
+  const haproxy = await startHaproxy(t, {
+    webServers: [{ name: 'web', address: host, port: Number(port) }],
+    values: { haproxy_request_timeout: '300ms' },
+  })
+  await haproxy.untilUp('web', ['web'])
+  const [event, other] = await Promise.all(
+    ['/events/1', '/about'].map((path) => fetch(`${haproxy.webUrl}${path}`)),
+  )
+  assert.equal(await event?.text(), 'data: late\n\n')
+  assert.equal(other?.status, 504)
 })
 
 test(

@@ -127,6 +127,7 @@ test(
       assert.equal((await get('/about', { ...HTML, Cookie: cookie })).cache, '')
     for (const cookie of ['device=x', 'my_session=x', 'other=session=x'])
       assert.notEqual((await get('/about', { ...HTML, Cookie: cookie })).cache, '')
+    assert.equal((await get('/about', { ...HTML, 'X-Consistency-Token': 'x' })).cache, '')
     assert.equal((await get('/about', { ...HTML, Authorization: owner.apiKey })).cache, '')
     assert.equal((await get(`/about?api_key=${owner.apiKey}`)).cache, '')
   },
