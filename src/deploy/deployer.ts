@@ -71,22 +71,22 @@ export function createDeployer(parts: Parts) {
   const isLate = ({ changed }: Deploy) => Date.now() - changed > settings.checksMs
 
   async function receive(deploy: Deploy): Promise<void> {
-    const { id, kind, sha } = deploy
+    const { kind, sha } = deploy
     if (kind === 'rollback') {
       // Nothing of GitHub is needed: there must be a way back when it is down.
       await attempt('publish', () => publish(deploy))
-      if (store.hasSucceeded(sha)) enqueue(id, 'The hosts have this release.')
+      if (store.hasSucceeded(sha)) enqueue(deploy, 'The hosts have this release.')
       else
         store.move(
-          id,
+          deploy,
           'failed',
           'This release was never deployed here: deploy it instead of going back to it.',
         )
-    } else if (isLate(deploy)) store.move(id, 'failed', `GitHub could not be asked in ${limit}.`)
+    } else if (isLate(deploy)) store.move(deploy, 'failed', `GitHub could not be asked in ${limit}.`)
     else if (await github.isOnBranch(sha)) {
       await publish(deploy)
-      store.move(id, 'checks', 'Waiting for the required checks.')
-    } else store.move(id, 'failed', `${sha.slice(0, 7)} is not part of ${settings.repository.branch}.`)
+      store.move(deploy, 'checks', 'Waiting for the required checks.')
+    } else store.move(deploy, 'failed', `${sha.slice(0, 7)} is not part of ${settings.repository.branch}.`)
   }
 
   async function publish(deploy: Deploy): Promise<void> {
@@ -94,28 +94,28 @@ export function createDeployer(parts: Parts) {
   }
 
   async function awaitChecks(deploy: Deploy): Promise<void> {
-    const { id, sha } = deploy
+    const { sha } = deploy
     const verdict = isLate(deploy)
       ? { failed: `The required checks were not green in ${limit}.` }
       : await github.checks(sha)
-    if (verdict === 'green') enqueue(id, 'The required checks are green.')
-    else if (verdict !== 'pending') store.move(id, 'failed', verdict.failed)
+    if (verdict === 'green') enqueue(deploy, 'The required checks are green.')
+    else if (verdict !== 'pending') store.move(deploy, 'failed', verdict.failed)
   }
 
-  function enqueue(id: number, why: string): void {
+  function enqueue(deploy: Deploy, why: string): void {
     const lock = store.get('lock')
     const active = store.active()
     const waits =
       lock === undefined
         ? active && `Waiting for deploy ${active.id}.`
         : `Waiting: the environment is locked. ${lock}`
-    store.move(id, 'queued', [why, waits].join(' ').trim())
+    store.move(deploy, 'queued', [why, waits].join(' ').trim())
   }
 
   /** One at a time: who waits, waits for whatever is at work, and for a person where a rollback has failed. */
   function begin(deploy: Deploy): void {
     if (store.get('lock') !== undefined || store.active()) return
-    store.move(deploy.id, 'running', deploy.kind === 'deploy' ? 'Deploying.' : 'Switching back.')
+    store.move(deploy, 'running', deploy.kind === 'deploy' ? 'Deploying.' : 'Switching back.')
   }
 
   /** Starts the run that belongs to a state, or sees how it is doing. */
@@ -144,27 +144,30 @@ export function createDeployer(parts: Parts) {
   function conclude(deploy: Deploy, { ok, reason, began }: RunResult): void {
     if (ok) succeed(deploy)
     else if (deploy.state === 'rolling_back')
-      store.breakDown(deploy.id, `The rollback failed, so the environment is locked: ${reason}`)
-    else if (!began) store.move(deploy.id, 'failed', `No host was touched: ${reason}`)
+      store.breakDown(deploy, `The rollback failed, so the environment is locked: ${reason}`)
+    else if (!began) store.move(deploy, 'failed', `No host was touched: ${reason}`)
     else goBack(deploy, reason)
   }
 
-  function succeed({ id, sha, state }: Deploy): void {
+  function succeed(deploy: Deploy): void {
+    const { id, sha, state } = deploy
     if (state === 'running')
-      store.move(id, 'verifying', 'All hosts run it. Looking at the site from outside.')
-    else if (state === 'verifying') store.move(id, 'success', `${sha.slice(0, 7)} is what the site runs.`)
+      store.move(deploy, 'verifying', 'All hosts run it. Looking at the site from outside.')
+    else if (state === 'verifying') store.move(deploy, 'success', `${sha.slice(0, 7)} is what the site runs.`)
     else {
       const why = store.events(id).find((event) => event.state === 'rolling_back')?.text
-      store.move(id, 'rolled_back', `Taken back. ${why}`)
+      store.move(deploy, 'rolled_back', `Taken back. ${why}`)
     }
   }
 
-  function goBack({ id, kind, sha }: Deploy, reason: string): void {
+  function goBack(deploy: Deploy, reason: string): void {
+    const { kind, sha } = deploy
     const previous = store.lastSuccess(sha)
     if (kind === 'rollback')
-      store.breakDown(id, `The rollback failed, so the environment is locked: ${reason}`)
-    else if (previous) store.move(id, 'rolling_back', `Going back to ${previous.sha.slice(0, 7)}: ${reason}`)
-    else store.move(id, 'failed', `There is no earlier release to go back to: ${reason}`)
+      store.breakDown(deploy, `The rollback failed, so the environment is locked: ${reason}`)
+    else if (previous)
+      store.move(deploy, 'rolling_back', `Going back to ${previous.sha.slice(0, 7)}: ${reason}`)
+    else store.move(deploy, 'failed', `There is no earlier release to go back to: ${reason}`)
   }
 
   /**

@@ -29,6 +29,9 @@ export interface Deploy extends Required<Omit<NewDeploy, 'githubId'>> {
   changed: number
 }
 
+/** A deploy as somebody has read it. */
+type Standing = Pick<Deploy, 'id' | 'state'>
+
 export interface DeployEvent {
   id: number
   deployId: number
@@ -90,15 +93,21 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
     }
   }
 
+  function set(name: 'lock' | 'seen', value: string): void {
+    run('insert or replace into setting (name, value) values (?, ?)', name, value)
+  }
+
   function note(id: number, state: DeployState, text: string): void {
     const sql = 'insert into event (deployId, at, state, text) values (?, ?, ?, ?)'
     run(sql, id, Date.now(), state, redact(text))
   }
 
-  function move(id: number, state: DeployState, text: string): void {
-    const sql = 'update deploy set state = ?, reason = ?, steps = 0, changed = ? where id = ?'
-    run(sql, state, redact(text), Date.now(), id)
-    note(id, state, text)
+  /** @returns false when the deploy is in another state by now, which stays. */
+  function move({ id, state: from }: Standing, state: DeployState, text: string): boolean {
+    const sql = 'update deploy set state = ?, reason = ?, steps = 0, changed = ? where id = ? and state = ?'
+    const isMoved = run(sql, state, redact(text), Date.now(), id, from).changes === 1
+    if (isMoved) note(id, state, text)
+    return isMoved
   }
 
   return {
@@ -136,16 +145,18 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
         const id = Number(added.lastInsertRowid)
         note(id, 'received', `${who}: ${title}`)
         for (const older of waiting)
-          move(older.id, 'superseded', `Superseded by deploy ${id} (${sha.slice(0, 7)}).`)
+          move(older, 'superseded', `Superseded by deploy ${id} (${sha.slice(0, 7)}).`)
         return id
       })
     },
 
-    /** @param text why, for people to read. */
-    move(id: number, state: DeployState, text: string): void {
-      atOnce(() => {
-        move(id, state, text)
-      })
+    /**
+     * Moves a deploy on, unless it is no longer in the state in which it was read: what was decided on then holds no more.
+     *
+     * @param text why, for people to read.
+     */
+    move(deploy: Standing, state: DeployState, text: string): void {
+      atOnce(() => move(deploy, state, text))
     },
 
     /** Notes a step of the run at work. */
@@ -157,14 +168,9 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
     },
 
     /** The deploy is over, and nothing else is deployed until somebody has looked. */
-    breakDown(id: number, text: string): void {
+    breakDown(deploy: Standing, text: string): void {
       atOnce(() => {
-        move(id, 'broken', text)
-        run(
-          'insert or replace into setting (name, value) values (?, ?)',
-          'lock',
-          redact(`Deploy ${id}: ${text}`),
-        )
+        if (move(deploy, 'broken', text)) set('lock', redact(`Deploy ${deploy.id}: ${text}`))
       })
     },
 
@@ -217,9 +223,7 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
 
     get: (name: 'lock' | 'seen') =>
       first(all<{ value: string }>('select value from setting where name = ?', name))?.value,
-    set(name: 'lock' | 'seen', value: string): void {
-      run('insert or replace into setting (name, value) values (?, ?)', name, value)
-    },
+    set,
     unlock(): void {
       run('delete from setting where name = ?', 'lock')
     },

@@ -68,10 +68,8 @@ test('an operator signs in, follows a deploy as it runs, and its pages are acces
   github.check(bad, 'success')
   parts.deployer.wake()
   await until(2, 'rolled_back')
-  store.breakDown(
-    store.add({ kind: 'rollback', sha, who: 'olga', title: 'Back', cause: 'page' }),
-    'The rollback failed: app1 is not there.',
-  )
+  const back = store.add({ kind: 'rollback', sha, who: 'olga', title: 'Back', cause: 'page' })
+  store.breakDown({ id: back, state: 'received' }, 'The rollback failed: app1 is not there.')
   await page.goto(page.url().replace(/1$/, '2'))
   await check(page, 'rolled-back')
   await page.getByRole('link', { name: 'Deploys' }).click()

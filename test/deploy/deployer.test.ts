@@ -158,6 +158,29 @@ test('a newer merge takes the place of one that waits, and not of one that runs'
   assert.equal(github.statesOf(Number(superseded.githubId)).at(-1), 'inactive')
 })
 
+test('a deploy that a newer one has superseded while GitHub was asked about it stays superseded', async (t) => {
+  const scene = await deployScene(t)
+  const { github } = scene
+  const sha = github.commit('One', playbooks())
+  github.check(sha, null)
+  const { until, deployer, store } = deployParts(t, scene)
+  await until(1, 'checks')
+  github.check(sha, 'success')
+  const asked = github.hold(/check-runs/)
+  const round = deployer.round()
+  await asked.come
+
+  const newer = store.add({ kind: 'deploy', sha, who: 'olga', title: 'Again', cause: 'page' })
+  asked.letGo()
+  await round
+
+  await until(newer, 'success')
+  assert.deepEqual(
+    store.events(1).map(({ state }) => state),
+    ['received', 'checks', 'superseded'],
+  )
+})
+
 test('a release that fails is taken back, and why is said everywhere', async (t) => {
   const fault =
     'echo "PLAY [app2] ***"; echo "fatal: [app2]: FAILED! The version is not the one expected"; echo more; exit 2'

@@ -47,6 +47,7 @@ export class FakeGitHub {
   readonly pulls = new Map<string, string[]>()
   /** Requests whose line fits get this status instead of an answer. */
   readonly failing: { line: RegExp; status: number }[] = []
+  private readonly held: { line: RegExp; hasCome: () => void; until: Promise<void> }[] = []
   /** Whether whoever commits has an account at GitHub. */
   hasAccount = true
   url = ''
@@ -103,6 +104,14 @@ export class FakeGitHub {
     return deployment
   }
 
+  /** Answers requests whose line fits not before they are let go. */
+  hold(line: RegExp): { come: Promise<void>; letGo: () => void } {
+    const come = Promise.withResolvers<void>()
+    const until = Promise.withResolvers<void>()
+    this.held.push({ line, hasCome: come.resolve, until: until.promise })
+    return { come: come.promise, letGo: until.resolve }
+  }
+
   statesOf(deployment: number): string[] {
     return this.statuses.filter((status) => status.deployment === deployment).map(({ state }) => state)
   }
@@ -111,6 +120,9 @@ export class FakeGitHub {
     const line = `${request.method ?? ''} ${request.url ?? ''}`
     this.requests.push({ line, authorization: request.headers.authorization ?? '' })
     const body = request.method === 'POST' ? ((await json(request)) as Record<string, unknown>) : {}
+    const held = this.held.find((one) => one.line.test(line))
+    held?.hasCome()
+    await held?.until
     const failing = this.failing.find((one) => one.line.test(line))
     const [status, content] = failing
       ? [failing.status, { message: 'Failing on purpose' }]
