@@ -49,6 +49,7 @@ await runProcess('deploy-server', async () => {
     server.close()
     server.closeAllConnections()
     await loop.stop()
+    await deployer.settled()
     store.close()
   }
 })

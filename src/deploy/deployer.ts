@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../platform/log.ts'
 import type { Chat } from './chat.ts'
 import type { Deploy, DeployEvent, DeployStore, Receiver } from '../platform/deploy-store.ts'
@@ -17,6 +18,9 @@ interface Parts {
 /** A message that was tried so often is left out: what comes after it is worth more. */
 const TRIES_MAX: Record<Receiver, number> = { github: 20, chat: 3 }
 
+/** How long a round waits for GitHub or the chat; what takes longer goes on beside the next rounds. */
+const WAIT_MS_MAX = 1_000
+
 /**
  * Moves deploys from state to state. Everything it knows is in the store, at GitHub and in the folders of runs, and each
  * round looks at these afresh: it makes no difference whether the server was ended between two rounds.
@@ -25,6 +29,9 @@ export function createDeployer(parts: Parts) {
   const { settings, store, github, runs, log } = parts
   let lookAt = 0
   let looks = 0
+  /** What GitHub or the chat is asked or told just now, by name: each once at a time. */
+  const beside = new Map<string, Promise<void>>()
+  let begun: Promise<void>[] = []
 
   /** One thing that fails, such as GitHub, keeps no other from being done. */
   async function attempt(what: string, work: () => Promise<void> | void): Promise<void> {
@@ -33,6 +40,20 @@ export function createDeployer(parts: Parts) {
     } catch (error) {
       log.warn({ err: error, what }, 'deploy round failed in part')
     }
+  }
+
+  /** Does something that keeps no deploy from going on, however long it takes. */
+  function aside(what: string, work: () => Promise<void>): void {
+    if (beside.has(what)) return
+    const ended = attempt(what, work).finally(() => beside.delete(what))
+    beside.set(what, ended)
+    begun.push(ended)
+  }
+
+  /** Waits for what this round has begun, in the hope that the next one knows more; but not long. */
+  async function waitAWhile(): Promise<void> {
+    await Promise.race([Promise.all(begun), sleep(WAIT_MS_MAX, undefined, { ref: false })])
+    begun = []
   }
 
   /** Finds what there is to deploy. The state of things decides, not the webhook that came: so none has to be believed. */
@@ -58,10 +79,10 @@ export function createDeployer(parts: Parts) {
     else if (ours.sha === asked.sha && ours.githubId === null) store.setGithubId(ours.id, id)
   }
 
-  async function advance(deploy: Deploy): Promise<void> {
-    const { state, kind } = deploy
-    if (state === 'received') await receive(deploy)
-    else if (state === 'checks') await awaitChecks(deploy)
+  function advance(deploy: Deploy): void {
+    const { id, state, kind } = deploy
+    if (state === 'received') receive(deploy)
+    else if (state === 'checks') aside(`checks ${id}`, () => awaitChecks(deploy))
     else if (state === 'queued') begin(deploy)
     else if (state === 'running') follow(deploy, kind)
     else follow(deploy, state === 'verifying' ? 'verify' : 'rollback')
@@ -70,19 +91,24 @@ export function createDeployer(parts: Parts) {
   const limit = `${Math.ceil(settings.checksMs / 60_000)} minutes`
   const isLate = ({ changed }: Deploy) => Date.now() - changed > settings.checksMs
 
-  async function receive(deploy: Deploy): Promise<void> {
-    const { kind, sha } = deploy
-    if (kind === 'rollback') {
+  function receive(deploy: Deploy): void {
+    if (deploy.kind === 'deploy') aside(`publish ${deploy.id}`, () => admit(deploy))
+    else {
       // Nothing of GitHub is needed: there must be a way back when it is down.
-      await attempt('publish', () => publish(deploy))
-      if (store.hasSucceeded(sha)) enqueue(deploy, 'The hosts have this release.')
+      aside(`publish ${deploy.id}`, () => publish(deploy))
+      if (store.hasSucceeded(deploy.sha)) enqueue(deploy, 'The hosts have this release.')
       else
         store.move(
           deploy,
           'failed',
           'This release was never deployed here: deploy it instead of going back to it.',
         )
-    } else if (isLate(deploy)) store.move(deploy, 'failed', `GitHub could not be asked in ${limit}.`)
+    }
+  }
+
+  async function admit(deploy: Deploy): Promise<void> {
+    const { sha } = deploy
+    if (isLate(deploy)) store.move(deploy, 'failed', `GitHub could not be asked in ${limit}.`)
     else if (await github.isOnBranch(sha)) {
       await publish(deploy)
       store.move(deploy, 'checks', 'Waiting for the required checks.')
@@ -193,7 +219,7 @@ export function createDeployer(parts: Parts) {
 
   async function tellGitHub({ id, githubId, state }: Deploy, event: DeployEvent): Promise<boolean> {
     if (githubId !== null) await github.tell(githubId, id, event)
-    return githubId !== null || state !== 'received'
+    return githubId !== null || (state !== 'received' && !beside.has(`publish ${id}`))
   }
 
   async function tellChat(deploy: Deploy, { text }: DeployEvent): Promise<boolean> {
@@ -203,14 +229,28 @@ export function createDeployer(parts: Parts) {
   }
 
   return {
-    /** @returns whether something moved, so that the next round should come at once. */
+    /**
+     * Looks what there is to do, moves on what can be moved, and tells of it.
+     *
+     * @returns whether something moved, so that the next round should come at once.
+     */
     async round(): Promise<boolean> {
       const before = JSON.stringify(store.open())
-      if (looks > 0 || Date.now() >= lookAt) await attempt('look', look)
-      for (const deploy of store.open()) await attempt(deploy.state, () => advance(deploy))
-      await tell('github', tellGitHub)
-      await tell('chat', tellChat)
+      if (looks > 0 || Date.now() >= lookAt) aside('look', look)
+      await waitAWhile()
+      for (const deploy of store.open())
+        await attempt(deploy.state, () => {
+          advance(deploy)
+        })
+      await waitAWhile()
+      aside('github', () => tell('github', tellGitHub))
+      aside('chat', () => tell('chat', tellChat))
+      await waitAWhile()
       return JSON.stringify(store.open()) !== before
+    },
+    /** Waits for what GitHub and the chat are asked and told beside the rounds. */
+    async settled(): Promise<void> {
+      await Promise.all(beside.values())
     },
     /** Something has happened at GitHub: the next round looks, and the one after it, for GitHub itself may be behind. */
     wake(): void {

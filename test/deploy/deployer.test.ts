@@ -307,6 +307,23 @@ test('going back works while GitHub is down', async (t) => {
   assert.equal((await until(id, 'success')).githubId, null)
 })
 
+test('going back takes no longer while GitHub takes connections and never answers', async (t) => {
+  const { github, until, shas, store, deployer } = await deployed(t, playbooks(), playbooks())
+  const known = github.requests.length
+  github.hold(/./)
+  deployer.wake()
+
+  const id = store.add({ kind: 'rollback', sha: shas[0] ?? '', who: 'olga', title: 'Back', cause: 'page' })
+  const waiting = store.add({ kind: 'deploy', sha: shas[1] ?? '', who: 'olga', title: 'Wait', cause: 'page' })
+
+  await until(id, 'success')
+  assert.equal(store.find(waiting)?.state, 'received')
+  // Nothing was given up and asked again: it took less than one request may.
+  const lines = github.requests.slice(known).map(({ line }) => line)
+  assert.deepEqual(lines.sort(), [...new Set(lines)].sort())
+  assert.ok(lines.length >= 3, lines.join())
+})
+
 test('deployments from before there was a deploy server are left alone, one of ours is found again', async (t) => {
   const scene = await deployScene(t)
   const { github } = scene

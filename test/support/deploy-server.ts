@@ -99,14 +99,15 @@ export function deployParts(t: Ending, { env, folder }: DeployScene) {
   Object.assign(process.env, env)
   const runs = createRuns(settings.folder)
   const store = openDeployStore(join(folder, 'deploys.db'), createRedaction(settings.secrets))
-  t.after(() => {
-    store.close()
-  })
   const deployer = createDeployer({
     ...{ settings, store, runs },
     github: createGitHub(settings),
     chat: createChat(settings),
     log: createLogger('deploy', 'silent'),
+  })
+  t.after(async () => {
+    await deployer.settled()
+    store.close()
   })
   return {
     settings,
