@@ -162,7 +162,7 @@ export function createDeployer(parts: Parts) {
 
   /** A rollback uses the playbook of the release it goes back to, which has worked. */
   function orderOf({ sha, state }: Deploy, stage: RunOrder['stage']): RunOrder {
-    const previous = store.lastSuccess(sha)?.sha ?? ''
+    const previous = store.lastSuccess()?.sha ?? ''
     const release = state === 'rolling_back' ? previous : sha
     return { stage, checkout: release, release, previous: state === 'rolling_back' ? sha : previous }
   }
@@ -187,9 +187,8 @@ export function createDeployer(parts: Parts) {
   }
 
   function goBack(deploy: Deploy, reason: string): void {
-    const { kind, sha } = deploy
-    const previous = store.lastSuccess(sha)
-    if (kind === 'rollback')
+    const previous = store.lastSuccess()
+    if (deploy.kind === 'rollback')
       store.breakDown(deploy, `The rollback failed, so the environment is locked: ${reason}`)
     else if (previous)
       store.move(deploy, 'rolling_back', `Going back to ${previous.sha.slice(0, 7)}: ${reason}`)

@@ -122,13 +122,10 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
     hasGithubId: (id: number) => first(all('select 1 from deploy where githubId = ?', id)) !== undefined,
     hasSucceeded: (sha: string) =>
       first(all(`select 1 from deploy where sha = ? and state = 'success'`, sha)) !== undefined,
-    /** The release that the hosts run, as far as known; or the one they ran before another. */
-    lastSuccess: (besides = '') =>
+    /** The release that the hosts run, as far as known; while a deploy is at work, the one before it. */
+    lastSuccess: () =>
       first(
-        all<Deploy>(
-          `select * from deploy where state = 'success' and sha <> ? order by changed desc, id desc limit 1`,
-          besides,
-        ),
+        all<Deploy>(`select * from deploy where state = 'success' order by changed desc, id desc limit 1`),
       ),
 
     /** Adds a deploy. It takes the place of those that wait, except of rollbacks. */

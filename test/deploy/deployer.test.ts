@@ -199,6 +199,24 @@ test('a release that fails is taken back, and why is said everywhere', async (t)
   assert.deepEqual(order, { stage: 'rollback', checkout: good, release: good, previous: bad })
 })
 
+test('what is taken back is what the site ran last, also when it is the same release that is deployed again', async (t) => {
+  const gate = 'if [ -e ../../../gate ]; then exit 5; fi'
+  const { store, until, folder, runs, shas } = await deployed(t, playbooks({ deploy: gate }), playbooks())
+  const [first = ''] = shas
+  const asked = { sha: first, who: 'olga', title: 'One', cause: 'page' } as const
+  await until(store.add({ kind: 'rollback', ...asked }), 'success')
+  writeFileSync(join(folder, 'server', 'gate'), '')
+
+  const again = store.add({ kind: 'deploy', ...asked })
+
+  await until(again, 'rolled_back')
+  const order: unknown = JSON.parse(
+    readFileSync(join(runs.folderOf(again, 'rollback'), 'order.json'), 'utf8'),
+  )
+  assert.deepEqual(order, { stage: 'rollback', checkout: first, release: first, previous: first })
+  assert.equal(store.lastSuccess()?.sha, first)
+})
+
 test('a rollback that fails locks the environment until somebody has looked', async (t) => {
   const broken = playbooks({ rollback: 'echo no way back; exit 1' })
   const { github, chat, store, until, deployer, shas } = await deployed(
