@@ -7,6 +7,8 @@ import type { DeploySettings } from '../platform/deploy-config.ts'
 /** GitHub has no more than 140 characters for what a status says. */
 const DESCRIPTION_MAX = 140
 const ANSWER_MS_MAX = 15_000
+/** As many as GitHub puts on one page at most. */
+const PER_PAGE = 100
 
 /** What GitHub calls a deploy's state. */
 const GITHUB_STATE: Record<
@@ -45,6 +47,9 @@ export interface Deployment {
 /** What came of the required checks: green, not known yet, or what a person has to read. */
 export type Verdict = 'green' | 'pending' | { failed: string }
 
+/** How checks ended, by name; null while one runs. */
+type Verdicts = ReadonlyMap<string, string | null>
+
 /** It answers otherwise only where it was asked to merge. */
 const Made = z.object({ id: z.number() })
 
@@ -72,40 +77,52 @@ export function createGitHub({ github, repository, environment, checks, url }: D
     return data.tree.sha
   }
 
-  /** The verdicts on a commit, by the names of checks; only the last run of each counts. */
-  async function verdictsOf(sha: string): Promise<Map<string, string | null>> {
-    const [runs, statuses] = await Promise.all([
-      octokit.request('GET /repos/{owner}/{repo}/commits/{ref}/check-runs', {
-        ...here,
-        ref: sha,
-        per_page: 100,
-      }),
-      octokit.request('GET /repos/{owner}/{repo}/commits/{ref}/status', { ...here, ref: sha, per_page: 100 }),
-    ])
-    return new Map([
-      ...statuses.data.statuses.map(
-        ({ context, state }) => [context, state === 'pending' ? null : state] as const,
-      ),
-      ...runs.data.check_runs.map(({ name, conclusion }) => [name, conclusion] as const),
-    ])
+  /** What check runs have said of a commit, by name: of several runs of one check, the newest. */
+  async function runsOn(sha: string): Promise<Verdicts> {
+    const runs = await allPages(async (page) => {
+      const { data } = await octokit.request('GET /repos/{owner}/{repo}/commits/{ref}/check-runs', {
+        ...{ ...here, ref: sha, per_page: PER_PAGE, page },
+      })
+      return data.check_runs
+    })
+    // Ids grow with time, in whatever order runs are listed.
+    runs.sort((one, other) => Number(one.id) - Number(other.id))
+    return new Map(runs.map(({ name, conclusion }) => [name, conclusion]))
   }
 
+  /** What classic statuses say of a commit, by name; GitHub lists only the newest of each. */
+  async function statusesOn(sha: string): Promise<Verdicts> {
+    const statuses = await allPages(async (page) => {
+      const { data } = await octokit.request('GET /repos/{owner}/{repo}/commits/{ref}/status', {
+        ...{ ...here, ref: sha, per_page: PER_PAGE, page },
+      })
+      return data.statuses
+    })
+    return new Map(statuses.map(({ context, state }) => [context, state === 'pending' ? null : state]))
+  }
+
+  /** A name that is both a check run's and a status's is green when both are. */
   async function verdictOn(sha: string): Promise<Verdict> {
-    const verdicts = await verdictsOf(sha)
-    const isGreen = (name: string) => verdicts.get(name) === 'success'
-    if (checks.every(isGreen)) return 'green'
-    const failed = checks.find((name) => !isGreen(name) && verdicts.get(name) != null)
-    if (failed === undefined) return 'pending'
-    return { failed: `The check “${failed}” of ${sha.slice(0, 7)} ended with ${verdicts.get(failed)}.` }
+    const both = await Promise.all([runsOn(sha), statusesOn(sha)])
+    const said = checks.flatMap((name) => {
+      const found = both.flatMap((verdicts) => (verdicts.has(name) ? [verdicts.get(name) ?? null] : []))
+      return (found.length === 0 ? [null] : found).map((verdict) => ({ name, verdict }))
+    })
+    const red = said.find(({ verdict }) => verdict !== null && verdict !== 'success')
+    if (red) return { failed: `The check “${red.name}” of ${sha.slice(0, 7)} ended with ${red.verdict}.` }
+    return said.every(({ verdict }) => verdict === 'success') ? 'green' : 'pending'
   }
 
-  /** Whether checks of a pull request's last commit count for the commit that it became: they saw the same files. */
+  /** Whether checks of a merged pull request's last commit count for what it became: they saw the same files. */
   async function isGreenElsewhere(sha: string): Promise<boolean> {
     const { data: pulls } = await octokit.request('GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls', {
       ...here,
       commit_sha: sha,
     })
-    const heads = pulls.map(({ head }) => head.sha).filter((head) => head !== sha)
+    const heads = pulls
+      .filter(({ merged_at: mergedAt, base }) => mergedAt !== null && base.ref === branch)
+      .map(({ head }) => head.sha)
+      .filter((head) => head !== sha)
     const tree = heads.length > 0 ? await treeOf(sha) : ''
     for (const head of heads) {
       if ((await treeOf(head)) === tree && (await verdictOn(head)) === 'green') return true
@@ -140,9 +157,10 @@ export function createGitHub({ github, repository, environment, checks, url }: D
       }
     },
 
+    /** What failed on the commit itself has failed, whatever a pull request says. */
     async checks(sha: string): Promise<Verdict> {
       const verdict = await verdictOn(sha)
-      return verdict !== 'green' && (await isGreenElsewhere(sha)) ? 'green' : verdict
+      return verdict === 'pending' && (await isGreenElsewhere(sha)) ? 'green' : verdict
     },
 
     /** The last deployments to our environment, newest first, whoever made them. */
@@ -187,6 +205,16 @@ export function createGitHub({ github, repository, environment, checks, url }: D
         environment,
       })
     },
+  }
+}
+
+/** @param get gives one page, counted from 1. */
+async function allPages<T>(get: (page: number) => Promise<T[]>): Promise<T[]> {
+  const all: T[] = []
+  for (let page = 1; ; page += 1) {
+    const some = await get(page)
+    all.push(...some)
+    if (some.length < PER_PAGE) return all
   }
 }
 

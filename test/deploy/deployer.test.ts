@@ -116,12 +116,24 @@ test('checks of the pull request count when it had the same files, as a check ru
   github.git('checkout', '--quiet', 'master')
   github.git('merge', '--quiet', '--no-ff', '-m', 'Merge pull request #7', 'bears')
   const merge = github.git('rev-parse', 'HEAD')
-  github.pulls.set(merge, [merge, other, head])
+  const same = github.git('commit-tree', `${merge}^{tree}`, '-m', 'The same files')
+  github.pulls.set(merge, [
+    ...[{ head: merge }, { head: other }, { head }],
+    ...[
+      { head: same, isOpen: true },
+      { head: same, base: 'other' },
+    ],
+  ])
   github.check(other, 'success')
+  github.check(same, 'success')
   const { until, deployer, store } = deployParts(t, scene)
   await until(1, 'checks')
   await deployer.round()
-  assert.equal(store.find(1)?.state, 'checks', 'a green check on other files does not count')
+  assert.equal(
+    store.find(1)?.state,
+    'checks',
+    'a green check on other files, or of what was not merged, does not count',
+  )
 
   github.contexts.set(head, [
     { context: 'ci', state: 'success' },
@@ -129,6 +141,36 @@ test('checks of the pull request count when it had the same files, as a check ru
   ])
 
   assert.equal((await until(1, 'success')).sha, merge)
+})
+
+test('a check that failed on the merge itself is not outdone by its pull request, nor by an older run', async (t) => {
+  const scene = await deployScene(t, { DEPLOY_CHECKS: 'ci,lint' })
+  const { github } = scene
+  const head = github.commit('Bears', playbooks())
+  const merge = github.commit('Merge', {})
+  github.pulls.set(merge, [{ head }])
+  for (const name of ['ci', 'lint']) github.check(head, 'success', name)
+  github.check(merge, 'success')
+  github.check(merge, 'failure')
+  const { until, deployer } = deployParts(t, scene)
+
+  const why = `The check “ci” of ${merge.slice(0, 7)} ended with failure.`
+  assert.equal((await until(1, 'failed')).reason, why)
+
+  const again = github.commit('Again', {})
+  github.check(again, 'failure')
+  github.check(again, 'success')
+  for (let count = 0; count < 150; count += 1) github.check(again, 'success', `part ${count}`)
+  const contexts = Array.from({ length: 150 }, (_, count) => ({ context: `c${count}`, state: 'success' }))
+  github.contexts.set(again, [...contexts, { context: 'lint', state: 'success' }])
+  deployer.wake()
+  assert.equal((await until(2, 'success')).sha, again)
+
+  const both = github.commit('Both', {})
+  for (const name of ['ci', 'lint']) github.check(both, 'success', name)
+  github.contexts.set(both, [{ context: 'lint', state: 'error' }])
+  deployer.wake()
+  assert.match((await until(3, 'failed')).reason, /^The check “lint” of \w{7} ended with error\.$/)
 })
 
 test('a newer merge takes the place of one that waits, and not of one that runs', async (t) => {

@@ -39,12 +39,12 @@ export class FakeGitHub {
   readonly deployments: Deployment[] = []
   readonly statuses: Status[] = []
   readonly requests: { line: string; authorization: string }[] = []
-  /** By commit and name: the conclusion, or null while a check runs. */
-  readonly checks = new Map<string, Map<string, string | null>>()
+  /** By commit: the runs of checks, with null as the conclusion of one that runs. */
+  readonly runs = new Map<string, { id: number; name: string; conclusion: string | null }[]>()
   /** Classic statuses, by commit. */
   readonly contexts = new Map<string, { context: string; state: string }[]>()
-  /** The heads of the pull requests that a commit came from. */
-  readonly pulls = new Map<string, string[]>()
+  /** The pull requests that a commit belongs to, merged into the branch unless said otherwise, by their heads. */
+  readonly pulls = new Map<string, { head: string; base?: string; isOpen?: boolean }[]>()
   /** Requests whose line fits get this status instead of an answer. */
   readonly failing: { line: RegExp; status: number }[] = []
   private readonly held: { line: RegExp; hasCome: () => void; until: Promise<void> }[] = []
@@ -87,9 +87,10 @@ export class FakeGitHub {
     return this.git('rev-parse', 'HEAD')
   }
 
-  /** Says how a check of a commit ended; null while it runs. */
+  /** Says how a new run of a check of a commit ended; null while it runs. The newest is listed first. */
   check(sha: string, conclusion: string | null, name = 'ci'): void {
-    this.checks.set(sha, (this.checks.get(sha) ?? new Map<string, string | null>()).set(name, conclusion))
+    const runs = this.runs.get(sha) ?? []
+    this.runs.set(sha, [{ id: runs.length + 1, name, conclusion }, ...runs])
   }
 
   /** Somebody asks for a deployment by hand. */
@@ -139,12 +140,12 @@ export class FakeGitHub {
         /^GET \/git\/commits\/(\w+)$/,
         (sha) => [200, { sha, tree: { sha: this.git('rev-parse', `${sha}^{tree}`) } }],
       ],
+      [/^GET \/commits\/(\w+)\/pulls$/, (sha) => [200, (this.pulls.get(sha) ?? []).map(pullOf)]],
+      [/^GET \/commits\/(\w+)\/check-runs$/, (sha) => this.checkRuns(sha, path)],
       [
-        /^GET \/commits\/(\w+)\/pulls$/,
-        (sha) => [200, (this.pulls.get(sha) ?? []).map((head) => ({ head: { sha: head } }))],
+        /^GET \/commits\/(\w+)\/status$/,
+        (sha) => [200, { statuses: pageOf(this.contexts.get(sha) ?? [], path) }],
       ],
-      [/^GET \/commits\/(\w+)\/check-runs$/, (sha) => this.checkRuns(sha)],
-      [/^GET \/commits\/(\w+)\/status$/, (sha) => [200, { statuses: this.contexts.get(sha) ?? [] }]],
       [/^GET \/compare\/(.+)\.\.\.(\w+)$/, (base, head) => this.compare(base, head)],
       [/^GET \/deployments$/, () => [200, [...this.deployments].reverse()]],
       [/^POST \/deployments$/, () => this.create(body)],
@@ -173,9 +174,9 @@ export class FakeGitHub {
     ]
   }
 
-  private checkRuns(sha = ''): Answer {
-    const runs = [...(this.checks.get(sha) ?? [])].map(([name, conclusion]) => ({ name, conclusion }))
-    return [200, { total_count: runs.length, check_runs: runs }]
+  private checkRuns(sha = '', path: string): Answer {
+    const runs = this.runs.get(sha) ?? []
+    return [200, { total_count: runs.length, check_runs: pageOf(runs, path) }]
   }
 
   private compare(base = '', head = ''): Answer {
@@ -222,4 +223,24 @@ export class FakeGitHub {
     })
     return [201, {}]
   }
+}
+
+function pullOf({
+  head,
+  base = REPOSITORY.branch,
+  isOpen = false,
+}: {
+  head: string
+  base?: string
+  isOpen?: boolean
+}) {
+  return { head: { sha: head }, base: { ref: base }, merged_at: isOpen ? null : '2026-01-01T00:00:00Z' }
+}
+
+/** The part of a list that a request asks for, as GitHub counts: at most a hundred on a page. */
+function pageOf<T>(list: readonly T[], path: string): T[] {
+  const { searchParams } = new URL(path, 'https://api.github.com')
+  const size = Math.min(100, Number(searchParams.get('per_page') ?? 30))
+  const start = (Number(searchParams.get('page') ?? 1) - 1) * size
+  return list.slice(start, start + size)
 }
