@@ -56,8 +56,12 @@ test('a cold page that a hundred people ask for at once, in two processes, is ma
   end.after(() => other.close())
   const server = await createServer(other)
   const [one, two] = [site.http, supertest(server.callback)]
+  // Both processes have served a page before: what a first one costs a machine with other things to do is no fault.
+  const [first, alone] = [await publishedProject(site, owner), await publishedProject(site, owner)]
+  await two.get(`/project/${first.shortName}/`).expect(200)
+  const queriesOfOne = await queriesOf(site.app, () => one.get(`/project/${alone.shortName}/`).expect(200))
   const madeIn = (app: App) => app.memory.lookups.get('page-project')?.made ?? 0
-  const before = madeIn(site.app)
+  const before = madeIn(site.app) + madeIn(other)
   const path = `/project/${shortName}/`
   let queriesThere = 0
   const queriesHere = await queriesOf(site.app, async () => {
@@ -69,9 +73,7 @@ test('a cold page that a hundred people ask for at once, in two processes, is ma
       ),
     )
   })
-  assert.equal(madeIn(site.app) - before + madeIn(other), 1)
-  const alone = await publishedProject(site, owner)
-  const queriesOfOne = await queriesOf(site.app, () => one.get(`/project/${alone.shortName}/`).expect(200))
+  assert.equal(madeIn(site.app) + madeIn(other) - before, 1)
   assert.equal(queriesHere + queriesThere, queriesOfOne)
 })
 

@@ -171,10 +171,10 @@ test('the leaderboard ranks people by period, and tells a person their own place
       .get('/leaderboard/')
       .query({ period, response_format: 'json' })
       .expect(200)
-    const { leaders } = response.body as { leaders: { rank: number; name: string; nRuns: number }[] }
+    const { leaders } = response.body as { leaders: Record<string, unknown>[] }
     assert.deepEqual(leaders.slice(0, 2), [
-      { rank: 1, name: 'Ada Busy', nRuns: 20 },
-      { rank: 2, name: shy.name, nRuns: 19 },
+      { rank: 1, name: 'Ada Busy', avatarUrl: null, nRuns: 20 },
+      { rank: 2, name: shy.name, avatarUrl: null, nRuns: 19 },
     ])
   }
   await shy.http.get('/leaderboard/').expect(200, /You are number 2\.[\s\S]*<tr class="own"><td[^>]*>2</)
