@@ -33,6 +33,7 @@ import { orShowAgain } from './form-view.ts'
 import type { FormView } from './form-view.ts'
 import { REMOTE_KINDS, fetchedFrom, isPybossaForm, kindOfPybossaForm, shownAgain } from './import-sources.ts'
 import { hasColumns, importView, isRetriable } from './import-view.ts'
+import { createPreviewTurns } from './preview-turns.ts'
 import { projectCard, projectUrl } from './project-card.ts'
 import { ownedProjectOf } from './projects.ts'
 
@@ -67,6 +68,7 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
   const router = new Router<RequestState>({
     prefix: '/project/:shortName/tasks/import',
   })
+  const inTurn = createPreviewTurns()
 
   async function showForm(ctx: Context, owned: ProjectWithTotals, form: FormView) {
     const imports = await listProjectImports(ctx.state.db, ctx.state.viewer, owned.project)
@@ -168,6 +170,11 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
     ctx.body = report.content
   })
 
+  /** Looks at a draft's rows: a large zip is copied for that, so these come in turn. */
+  async function lookAt<T>(ctx: Context, record: TaskImport, work: () => Promise<T>): Promise<T> {
+    return isSmall(record) || !isPacked(record) ? work() : inTurn(ctx.state.viewer?.id ?? 0, work)
+  }
+
   /** What the source becomes with the uses that were chosen for its columns. */
   async function showPreview(
     ctx: Context,
@@ -177,7 +184,10 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
   ) {
     const source = rowsOf(record)
     const rowsMax = importer.bringsPictures ? PREVIEW_PICTURES : PREVIEW_ROWS
-    const inspection = await importer.inspect(source, options, isSmall(record) ? undefined : rowsMax)
+    const { inspection, canMap } = await lookAt(ctx, record, async () => {
+      const found = await importer.inspect(source, options, isSmall(record) ? undefined : rowsMax)
+      return { inspection: found, canMap: hasColumns(record) && (await canBeMended(importer, source, found)) }
+    })
     // A large one may have few rows.
     const isWhole = isSmall(record) || !inspection.isIncomplete
     const hasProblems = inspection.problems.length > 0
@@ -195,7 +205,7 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
       form: hasProblems ? { ...form, errors: {} } : form,
       counts,
       choices: BECOMES,
-      canMap: hasColumns(record) && (!hasProblems || (await canBeMended(importer, source, inspection))),
+      canMap,
       redundancy: REDUNDANCY,
     })
   }
@@ -211,7 +221,9 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
       return
     }
     const { importer } = draftOf(record)
-    const columns = hasColumns(record) ? await importer.columns(rowsOf(record), {}) : []
+    const columns = hasColumns(record)
+      ? await lookAt(ctx, record, () => importer.columns(rowsOf(record), {}))
+      : []
     const options = hasColumns(record) ? { columns: mapping(columns, fields) } : {}
     const again = (form: FormView) => showPreview(ctx, owned, { record, importer, options }, form)
     if (fields['check'] !== undefined) {
@@ -235,6 +247,11 @@ function isSmall({ bytes, importer }: TaskImport): boolean {
   return (bytes ?? 0) <= (importer === 'xlsx' ? WHOLE_PACKED_MAX : WHOLE_BYTES_MAX)
 }
 
+/** Whether a list lies in a zip, which is read from its end. */
+function isPacked({ importer }: TaskImport): boolean {
+  return importer === 'xlsx' || importer === 'pictures'
+}
+
 /** The columns that were chosen before. */
 function readingOf({ options }: TaskImport): Json {
   const { reading } = ImportChoices.parse(options)
@@ -252,8 +269,13 @@ function nextStep({ project }: ProjectWithTotals): 'question' | 'publishing' | n
   return project.published ? null : 'publishing'
 }
 
-/** Whether the problems are only about what columns become: as data, any text will do. */
-async function canBeMended(importer: Importer, source: ImportSource, { columns }: ImportInspection) {
+/** Whether there are problems only about what columns become: as data, any text will do. */
+async function canBeMended(
+  importer: Importer,
+  source: ImportSource,
+  { columns, problems: found }: ImportInspection,
+): Promise<boolean> {
+  if (found.length === 0) return true
   const allData = columns.map(({ name }) => ({ name, becomes: 'data', key: name }))
   const { problems } = await importer.inspect(source, { columns: allData })
   return columns.length > 0 && problems.length === 0

@@ -140,6 +140,19 @@ test('one file that is no picture: nothing is added, nothing is kept, and the re
   assert.match(report.text, /^4,,"“c\.png”: It is called \.png, and holds something else/m)
 })
 
+test('a large zip is read for one preview of a person at a time', async () => {
+  const { shortName } = await draftProject(site, owner, { tasks: 0 })
+  const zip = await makeZip({ 'a.png': pictureOf('png', 5_000_000), 'b.jpg': pictureOf('jpeg') })
+  const draft = await preview(shortName, zip)
+  const pages = await Promise.all(Array.from({ length: 8 }, () => owner.http.get(draft)))
+  const statuses = pages.map(({ status }) => status)
+  assert.deepEqual(new Set(statuses), new Set([200, 429]))
+  const refused = pages[statuses.indexOf(429)]
+  assert.match(refused?.text ?? '', /We are still reading your file/)
+  assert.equal(refused?.headers['retry-after'], '10')
+  await owner.http.get(draft).expect(200, /a\.png \([\d.]+ MB\)/)
+})
+
 test('a small faulty zip is refused at its preview', async () => {
   const { shortName } = await draftProject(site, owner, { tasks: 0 })
   const draft = await preview(shortName, await makeZip({ 'a.png': 'x' }))
