@@ -58,7 +58,7 @@ async function fetchAndStore(app: ImportApp, work: ImportWork): Promise<void> {
   const { source, fileKey, state } = work.record
   const isFetched = fileKey !== null || !isRemote(source)
   const record = isFetched ? work.record : await work.keep(await fetched(app, work.record, source))
-  if (state === 'running') await store({ ...work, record })
+  if (state === 'running') await store(app.config, { ...work, record })
 }
 
 async function fetched(
@@ -70,16 +70,17 @@ async function fetched(
   return fetchRows(app, source, hasKeys ? await openBucketSecret(app, bucketKeys) : undefined)
 }
 
-async function store({ record, rows, ...work }: ImportWork): Promise<void> {
+async function store(config: App['config'], { record, rows, ...work }: ImportWork): Promise<void> {
   const importer = findImporter(record.importer)
   if (!importer) throw new PermanentError(`There is no importer "${record.importer}"`)
   const { reading, ...choices } = ImportChoices.parse(record.options)
+  const source = { config, open: rows }
   try {
-    const tasks = taskInputs(importer.read(rows, reading), choices, work.keepPicture)
+    const tasks = taskInputs(importer.read(source, reading), choices, work.keepPicture)
     await work.store(tasks, importer)
   } catch (error) {
     if (!(error instanceof ImportError)) throw error
-    const report = reportOf(importer.problems(rows, reading))
+    const report = reportOf(importer.problems(source, reading))
     await work.refuse({
       report: Readable.from(report.text, { objectMode: false }),
       failure: () => ({ error: error.message, nProblems: report.count() }),

@@ -70,7 +70,7 @@ async function* readPieces(
   const begin = (isWhole: boolean) =>
     new CsvReader({ delimiter: delimiter ?? detectDelimiter(sample, isWhole), rowLengthMax: ROW_LENGTH_MAX })
   try {
-    for await (const text of decodeText(source())) {
+    for await (const text of decodeText(source.open())) {
       if (reader !== undefined) yield reader.read(text, false)
       else sample += text
       if (reader !== undefined || sample.length < SAMPLE_LENGTH) continue

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { SentPicture } from '../domain/pictures/task-pictures.ts'
 import { AppError, InvalidError } from '../lib/errors.ts'
+import type { Config } from '../platform/config.ts'
 import type { TaskField, TaskSettings } from './task-fields.ts'
 
 /** A task as a source describes it. */
@@ -10,8 +11,12 @@ export interface NewTask extends TaskSettings {
   picture?: SentPicture
 }
 
-/** Opens the source from its beginning: an import is read twice, to be inspected and to be stored. */
-export type ImportSource = () => AsyncIterable<Uint8Array>
+export interface ImportSource {
+  /** From its beginning: an import is read twice, to be inspected and to be stored. */
+  open(): AsyncIterable<Uint8Array>
+  /** Says where there is room for what has to lie on this machine meanwhile. */
+  readonly config: Pick<Config, 'folders'>
+}
 
 export interface ImportColumn {
   /** As the source calls it. */

@@ -36,6 +36,6 @@ async function* findInJson(source: ImportSource): AsyncGenerator<Iterable<Import
 
 async function* readPieces(source: ImportSource): AsyncGenerator<Iterable<JsonListPiece>, void, undefined> {
   const reader = new JsonListReader({ elementLengthMax: ROW_LENGTH_MAX })
-  for await (const text of decodeText(source())) yield reader.read(text, false)
+  for await (const text of decodeText(source.open())) yield reader.read(text, false)
   yield reader.read('', true)
 }

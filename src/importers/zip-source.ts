@@ -1,11 +1,10 @@
 import { createWriteStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { getFileNameLowLevel, openPromise, validateFileName } from 'yauzl'
 import type { Entry, ZipFile } from 'yauzl'
+import { makeScratch } from '../platform/scratch.ts'
 import type { ImportSource } from './importer.ts'
 
 /** What a zip may unpack to: a small one cannot fill a memory or a disk. */
@@ -52,17 +51,17 @@ export async function* inZip<Item>(
   source: ImportSource,
   work: (zip: OpenZip) => AsyncIterable<Item>,
 ): AsyncGenerator<Item, void, undefined> {
-  const folder = await mkdtemp(join(tmpdir(), 'manyhands-zip-'))
+  const { folder, remove } = await makeScratch(source.config)
   let zip: ZipFile | undefined
   try {
     const path = join(folder, 'source.zip')
-    await pipeline(Readable.from(source()), createWriteStream(path, { mode: 0o600 }))
+    await pipeline(Readable.from(source.open()), createWriteStream(path, { mode: 0o600 }))
     // Names are decoded here: one that leads elsewhere is then the fault of its member and not of the whole zip.
     zip = await orZipError(openPromise(path, { autoClose: false, decodeStrings: false }))
     yield* work({ members: await membersOf(zip), folder, read: reader(zip) })
   } finally {
     zip?.close()
-    await rm(folder, { recursive: true, force: true })
+    await remove()
   }
 }
 

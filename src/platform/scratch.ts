@@ -9,18 +9,26 @@ function scratchPath(config: Pick<Config, 'folders'>): string {
   return join(config.folders.data, 'scratch')
 }
 
+/** A folder for what does not fit into memory, for work that cannot be handed to `withScratch`, such as a generator's. */
+export async function makeScratch(
+  config: Pick<Config, 'folders'>,
+): Promise<{ folder: string; remove: () => Promise<void> }> {
+  const parent = scratchPath(config)
+  await mkdir(parent, { recursive: true, mode: 0o700 })
+  const folder = await mkdtemp(join(parent, 'job-'))
+  return { folder, remove: () => rm(folder, { recursive: true, force: true }) }
+}
+
 /** Lends a folder for what does not fit into memory; it is gone afterwards, however the work ends. */
 export async function withScratch<T>(
   config: Pick<Config, 'folders'>,
   work: (folder: string) => Promise<T>,
 ): Promise<T> {
-  const parent = scratchPath(config)
-  await mkdir(parent, { recursive: true, mode: 0o700 })
-  const folder = await mkdtemp(join(parent, 'job-'))
+  const { folder, remove } = await makeScratch(config)
   try {
     return await work(folder)
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    await remove()
   }
 }
 

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { InvalidError } from '../../src/lib/errors.ts'
 import { csvImporter } from '../../src/importers/csv-importer.ts'
 import { ImportError } from '../../src/importers/importer.ts'
-import { bytesSource, fileSource, problemsOf, readAll, textSource } from './sources.ts'
+import { bytesSource, fileSource, problemsOf, readAll, sourceOf, textSource } from './sources.ts'
 
 const BIRDS = [
   { info: { bird: 'Rotkehlchen – Köln', question: 'Singt der Vogel?' } },
@@ -277,7 +277,7 @@ test('reading closes the source when a problem ends it early', async () => {
       isClosed = true
     }
   }
-  await csvImporter.inspect(source, {})
+  await csvImporter.inspect(sourceOf(source), {})
   assert.ok(isClosed)
 })
 
@@ -331,7 +331,7 @@ test('the columns are known without reading on behind the header', async () => {
     yield await Promise.resolve(Buffer.from(`n,state\n${'1,\n'.repeat(60_000)}`))
     throw new Error('read on')
   }
-  assert.deepEqual(await csvImporter.columns(endless, {}), [
+  assert.deepEqual(await csvImporter.columns(sourceOf(endless), {}), [
     { name: 'n', becomes: 'data', key: 'n' },
     { name: 'state', becomes: 'ignore' },
   ])

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict'
-import { readdir } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import test from 'node:test'
 import type { ImportProblem } from '../../src/importers/importer.ts'
 import { chooseImporter } from '../../src/importers/index.ts'
 import { picturesImporter } from '../../src/importers/pictures-importer.ts'
 import { makeZip } from '../support/make-zip.ts'
 import { EMPTY_ZIP, pictureOf } from '../support/pictures.ts'
-import { bytesSource, readAll } from './sources.ts'
+import { bytesSource, leftovers, readAll } from './sources.ts'
 
 const source = (zip: Buffer) => bytesSource(zip, 4_096)
 
@@ -25,11 +23,6 @@ function renamed(zip: Buffer, from: string, to: string): Buffer {
   return bytes
 }
 
-/** The folders that unpacking leaves behind. */
-async function leftovers(): Promise<string[]> {
-  return (await readdir(tmpdir())).filter((name) => name.startsWith('manyhands-zip-'))
-}
-
 test('each picture is a task, in the order of the zip, also from folders; what systems add is left out', async () => {
   const [one, two] = [pictureOf('jpeg'), pictureOf('png')]
   const zip = await makeZip({
@@ -41,6 +34,11 @@ test('each picture is a task, in the order of the zip, also from folders; what s
   })
   assert.equal(chooseImporter('birds.ZIP', zip), picturesImporter)
   const tasks = await readAll(picturesImporter, source(zip))
+  const reading = picturesImporter.read(source(zip), {})
+  await reading.next()
+  assert.equal(leftovers().length, 1, 'it lies where what a killed process leaves is cleaned up')
+  await reading.return()
+  assert.deepEqual(leftovers(), [])
   assert.deepEqual(
     tasks.map(({ info, picture }) => [info, picture?.name, picture?.extension]),
     [
@@ -59,7 +57,6 @@ test('each picture is a task, in the order of the zip, also from folders; what s
 })
 
 test('everything in a zip that is no picture is told with its place and name', async () => {
-  const before = await leftovers()
   const zip = await makeZip({
     'fine.jpg': pictureOf('jpeg'),
     'notes.txt': 'Hello',
@@ -84,7 +81,7 @@ test('everything in a zip that is no picture is told with its place and name', a
     '9 “/root.jpg”: Its name leads out of the zip.',
     `10 “…${'n'.repeat(96)}.jpg”: Its name has more than 500 characters.`,
   ])
-  assert.deepEqual(await leftovers(), before)
+  assert.deepEqual(leftovers(), [])
 })
 
 test('two files of one name, and a file that is broken or locked, are told apart from the others', async () => {

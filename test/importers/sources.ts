@@ -1,7 +1,21 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Importer, ImportInspection, ImportSource, NewTask } from '../../src/importers/importer.ts'
 
 const DATA = new URL('task-lists/', import.meta.url)
+
+const folder = mkdtempSync(join(tmpdir(), 'manyhands-sources-'))
+process.once('exit', () => {
+  rmSync(folder, { recursive: true, force: true })
+})
+const SOURCE_CONFIG = { folders: { data: folder, files: folder, assets: folder } }
+
+/** What reading sources left on this machine. */
+export function leftovers(): string[] {
+  const scratch = join(folder, 'scratch')
+  return existsSync(scratch) ? readdirSync(scratch) : []
+}
 
 /** One of the files beside these tests. */
 export function fileSource(name: string): ImportSource {
@@ -14,11 +28,16 @@ export function textSource(text: string): ImportSource {
 
 /** Arrives in chunks of an odd size, so that characters and rows lie across their ends. */
 export function bytesSource(bytes: Uint8Array, chunkBytes = 7): ImportSource {
-  return async function* () {
+  async function* open() {
     for (let from = 0; from < bytes.length; from += chunkBytes) {
       yield await Promise.resolve(bytes.subarray(from, from + chunkBytes))
     }
   }
+  return sourceOf(open)
+}
+
+export function sourceOf(open: ImportSource['open']): ImportSource {
+  return { open, config: SOURCE_CONFIG }
 }
 
 export async function readAll(

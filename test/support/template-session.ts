@@ -131,7 +131,9 @@ async function openTemplate(t: TestContext, { site, browser, sessions, context }
   const whole = { ...defaultSettings(getTemplate(template)), question: 'What is it?', ...settings }
   const presenter = parseTemplatePresenter(template, whole, '')
   const infos =
-    typeof tasks === 'number' ? (await templateSamples(getTemplate(template))).slice(0, tasks) : tasks
+    typeof tasks === 'number'
+      ? (await templateSamples(site.app, getTemplate(template))).slice(0, tasks)
+      : tasks
   const opened = await contribute(t, site, browser, { presenter, infos, context })
   await sessions.ready(opened.frame)
   return opened

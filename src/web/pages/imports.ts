@@ -122,7 +122,7 @@ export function importRoutes(app: App, views: Views): Router<RequestState> {
 
   function rowsOf({ fileKey, id }: TaskImport): ImportSource {
     if (fileKey === null) throw new NotFoundError('import', id)
-    return () => app.files.read(fileKey) as AsyncIterable<Uint8Array>
+    return { config: app.config, open: () => app.files.read(fileKey) as AsyncIterable<Uint8Array> }
   }
 
   function recordOf(ctx: Context, { project }: ProjectWithTotals): Promise<TaskImport> {

@@ -38,7 +38,7 @@ export function presenterRoutes(app: App, views: Views): Router<RequestState> {
   async function show(ctx: Context, edited: Edited, form: FormView & { values: Record<string, string> }) {
     const { owned, template, current, ownTasks } = edited
     const columns = await taskColumns(ctx.state.db, owned.project)
-    const samples = await templateSamples(template)
+    const samples = await templateSamples(app, template)
     const triesSamples = ownTasks.length === 0 || ctx.query['with'] === 'samples'
     views.render(ctx, 'pages/presenter/edit.html', {
       project: projectCard(owned),
@@ -139,7 +139,10 @@ export function presenterRoutes(app: App, views: Views): Router<RequestState> {
     const { template: id = FIRST_TEMPLATE } = await readForm(ctx)
     const { project } = await ownedProjectOf(ctx)
     const template = getTemplate(id)
-    const tasks = (await templateSamples(template)).map((info) => ({ info, nAnswers: SAMPLE_REDUNDANCY }))
+    const tasks = (await templateSamples(app, template)).map((info) => ({
+      info,
+      nAnswers: SAMPLE_REDUNDANCY,
+    }))
     await createTasks(ctx.state.db, ctx.state.viewer, project, tasks)
     leaveFlash(ctx, app, 'samples-added', { count: String(tasks.length) })
     ctx.redirect(

@@ -75,7 +75,7 @@ test('a page in Deep Zoom that scripts may not read is told, and can be passed o
 
 for (const kind of ['as it is', 'switched to code']) {
   test(`a sound that scripts may not read is played and answered, the template ${kind}`, async (t) => {
-    const [sample] = await templateSamples(getTemplate('audio'))
+    const [sample] = await templateSamples(site.app, getTemplate('audio'))
     const path = (sample as { audio: string }).audio.replace('/media/samples/', 'samples/')
     const content = await readFile(new URL(`../../../src/demo/${path}`, import.meta.url))
     const { url } = await startMediaServer(t, () => ({ type: 'audio/wav', content }), { isOpen: false })
@@ -111,7 +111,7 @@ describe('the templates with media, switched to code, show their samples', () =>
   for (const id of ['image-regions', 'audio', 'video', 'transcription', 'pdf', 'map', 'comparison']) {
     test(id, async (t) => {
       const code = codeOfTemplate(presenterOf(id), 'x')
-      const infos = await templateSamples(getTemplate(id))
+      const infos = await templateSamples(site.app, getTemplate(id))
       const presenter = { kind: 'code', code, tutorial: null } as const
       const { frame } = await contribute(t, site, browser, { presenter, infos })
       await frame.locator('.task[data-state="ready"]').waitFor()

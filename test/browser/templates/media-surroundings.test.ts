@@ -74,7 +74,7 @@ describe('in the opaque sandbox', () => {
 
   for (const { id } of TEMPLATES) {
     test(`${id} shows its samples`, async (t) => {
-      const infos = await templateSamples(getTemplate(id))
+      const infos = await templateSamples(site.app, getTemplate(id))
       const { frame } = await contribute(t, site, browser, { presenter: presenterOf(id), infos })
       await frame.locator('.task[data-state="ready"]').waitFor()
     })
