@@ -92,7 +92,8 @@ async function seedProject(app: App, step: Step, user: User): Promise<void> {
   const { id: presenterVersionId } = await step((db) => savePresenter(db, user, project, presenter))
 
   const source = { config: app.config, open: () => createReadStream(`${folder}tasks.csv`) }
-  const tasks = taskInputs(csvImporter.read(source, {}), demo)
-  await step((db) => db.write((tx) => addTasks(tx, project.id, tasks)))
+  // Read anew when the transaction is begun again.
+  const tasks = () => taskInputs(csvImporter.read(source, {}), demo)
+  await step((db) => db.write((tx) => addTasks(tx, project.id, tasks())))
   await step((db) => publishProject(db, user, { ...project, presenterVersionId }))
 }

@@ -1,10 +1,29 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import pg from 'pg'
 import type { BegunDemo } from '../../src/bin/seed-demo.ts'
 import { seedDemo } from '../../src/bin/seed-demo.ts'
 import type { Database } from '../../src/platform/database.ts'
 import { startTestApp } from '../support/app.ts'
 import { rowsOf } from '../support/builders.ts'
+
+test('a seeding whose tasks meet a conflict adds all of them', async (t) => {
+  const site = await startTestApp(t)
+  const direct = new pg.Client({ connectionString: site.env['DATABASE_DIRECT_URL'] })
+  await direct.connect()
+  await direct.query(`
+    create sequence conflicts;
+    create function conflict_once() returns trigger language plpgsql security definer as $$
+      begin if nextval('conflicts') = 1 then raise exception using errcode = '40001'; end if; return null; end $$;
+    create trigger conflict after insert on task for each statement execute function conflict_once()`)
+  await seedDemo(site.app, undefined, () => undefined)
+  const { rows } = await direct.query<{ n: number; inserts: number }>(
+    'select count(*)::int as n, (select last_value::int from conflicts) as inserts from task',
+  )
+  await direct.end()
+  const [made] = rows
+  assert.ok(made && made.n >= 30 && made.inserts > 1, JSON.stringify(made))
+})
 
 test('a seeding that was cut short is carried on, with the same password and one project', async (t) => {
   const site = await startTestApp(t)
