@@ -296,7 +296,7 @@ export async function retireReady(tx: Tx, newest: ProjectExport): Promise<void> 
     .execute()
 }
 
-/** Published projects whose rows are others than when the oldest file that is kept ready of them was made. */
+/** Projects whose rows are others than when the oldest file that is kept ready of them was made. */
 export async function listStaleProjects(
   db: Db,
   page: { afterId: number; limit: number },
@@ -308,7 +308,7 @@ export async function listStaleProjects(
          select max(e.started) as newest from project_export e
           where e.project_id = p.id and e.origin = 'ready' and e.state = 'done'
           group by e.what, e.format) kinds) ready
-     where p.published and p.id > ${page.afterId}
+     where p.id > ${page.afterId}
        and (t.last_activity > made
          or exists (select from row_version v where v.project_id = p.id and v.ended > made))
      order by p.id limit ${page.limit}`.execute(db)

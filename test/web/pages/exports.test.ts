@@ -260,3 +260,23 @@ test('an owner has exports made regularly, and ends it', async () => {
   await owner.http.post(ending).expect(302)
   await owner.http.post(ending).expect(404)
 })
+
+test('the night makes the files of every project with new answers, also of one that is no longer published', async () => {
+  const built = [await publishedProject(site, owner), await publishedProject(site, owner)]
+  const [answered, untouched] = built.map(({ id }) => id)
+  await rowsOf(site, 'update project set published = false where id = any($1)', [[answered, untouched]])
+  await rowsOf(
+    site,
+    `insert into project_total (project_id, n_task_runs, last_activity) values ($1, 1, now())
+     on conflict (project_id) do update set last_activity = now()`,
+    [answered],
+  )
+  await rebuildReadyExports(site.app, () => site.app.database.open({ writes: true }))
+  const asked = await rowsOf<{ id: number; n: number }>(
+    site,
+    `select project_id as id, count(*)::int as n from project_export
+      where origin = 'ready' and project_id = any($1) group by project_id`,
+    [[answered, untouched]],
+  )
+  assert.deepEqual(asked, [{ id: answered, n: 6 }])
+})
