@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { ExportColumn, ExportDescription } from '../domain/exports/export-work.ts'
 import type { Licence } from '../lib/licences.ts'
+import { askedText } from './asked-text.ts'
 import type { ExportMember, ExportMembers } from './exporter.ts'
 
 interface WrittenMember {
@@ -78,7 +79,7 @@ function readme(
     }\nThe cut, as PostgreSQL writes it: ${about.cut}${about.since === null ? '' : ` (since ${about.since})`}`,
     `Files\n-----\n${members.map(({ name, bytes, sha256 }) => `${name}: ${bytes} bytes, SHA-256 ${sha256}`).join('\n')}`,
     ...(explained === undefined ? columnsExplained(about) : [`Format\n------\n${explained}`]),
-    `What people were asked\n----------------------\n${versions.map(askedLine).join('\n') || 'No presenter is stored.'}`,
+    `What people were asked\n----------------------\n${versions.map(askedText).join('\n') || 'No presenter is stored.'}`,
     `Rules and their changes\n-----------------------\n${
       ruleChanges
         .map(({ created, attribute, after }) => `${created} ${attribute}: ${JSON.stringify(after)}`)
@@ -93,11 +94,6 @@ function columnsExplained({ columns }: ExportDescription): string[] {
     `Columns\n-------\n${columns.map(({ name, meaning }) => `${name}: ${meaning}.`).join('\n')}`,
     'In tables, what is nested becomes columns: info_a_b holds b in a, info_list_0 the first of a list. Times are UTC. Texts that\na spreadsheet would run as a formula have an apostrophe in front.',
   ]
-}
-
-function askedLine({ id, created, template, settings }: ExportDescription['versions'][number]): string {
-  const asked = template === null ? 'code of the project’s owner' : `${template} ${JSON.stringify(settings)}`
-  return `Version ${id}, from ${created}: ${asked}`
 }
 
 /** Table Schema's types of ours. */

@@ -283,7 +283,7 @@ test('every export says what it is: columns, question, rules, counts, cut and ch
     /^1 tasks, as they were at 2\d{3}-/m,
     /^The cut, as PostgreSQL writes it: \d+:\d+:/m,
     /^n_answers: How many task runs the task wants\.$/m,
-    /^Version \d+, from .*: image-classification .*"question":"Which bird is it\?"/m,
+    /^Version \d+, from .*: Image classification\n {2}Question: Which bird is it\?\n {2}Answer choices:\n {4}- Wren\n {4}- Owl\n/m,
     /^Version \d+, from .*: code of the project/m,
     /tasks\.redundancy: \{"nAnswers":3\}$/m,
   ])
