@@ -51,11 +51,16 @@ export async function* taskRows(rows: Pick<ExportRows, 'writeJson'>): AsyncGener
 /** Each line ends with a line break, the last one too. */
 async function* linesOf(parts: AsyncIterable<Buffer>): AsyncGenerator<string> {
   const decoder = new TextDecoder()
-  let rest = ''
+  // Of the line that has not ended: a long one comes in many parts, which are put together once.
+  let begun: string[] = []
   for await (const part of parts) {
-    const lines = (rest + decoder.decode(part, { stream: true })).split('\n')
-    rest = lines.pop() ?? ''
-    yield* lines
+    const lines = decoder.decode(part, { stream: true }).split('\n')
+    const rest = lines.pop() ?? ''
+    for (const line of lines) {
+      yield [...begun, line].join('')
+      begun = []
+    }
+    begun.push(rest)
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Json } from '../../src/platform/schema.ts'
 import { taskRows } from '../../src/exporters/task-rows.ts'
 
 type WriteJson = Parameters<typeof taskRows>[0]['writeJson']
@@ -22,6 +23,18 @@ test('rows come one by one, wherever the parts they arrive in end', async () => 
     return undefined
   })
   assert.deepEqual(ids, [1, 2, 3])
+})
+
+test('a row that is longer than what waits at once comes whole', async () => {
+  const info = 'ä'.repeat(1 << 20)
+  const line = Buffer.from(`${JSON.stringify({ id: 1, info, task_run: [] })}\n`)
+  const writeJson: WriteJson = async (take) => {
+    for (let at = 0; at < line.length; at += 65_537) await take(line.subarray(at, at + 65_537))
+    return undefined
+  }
+  const infos: Json[] = []
+  for await (const row of taskRows({ writeJson })) infos.push(row.info)
+  assert.deepEqual(infos, [info])
 })
 
 test('what breaks the reading off is thrown to whoever asks for rows', async () => {
