@@ -39,9 +39,16 @@ function valueLines(field: Field, value: Json): string[] {
   if (field.kind === 'switch') return [value === true ? 'yes' : 'no']
   if (field.kind === 'choice') return [field.options.find((one) => one.value === value)?.label ?? '']
   if (Array.isArray(value)) return value.map((item) => `- ${itemText(field, item)}`)
-  return String(value ?? '').split('\n')
+  return plainText(value).split('\n')
 }
 
 function itemText(field: Field, item: Json): string {
-  return field.kind === 'list' && isObject(item) ? settingLines(field.fields, item).join('; ') : String(item)
+  return field.kind === 'list' && isObject(item)
+    ? settingLines(field.fields, item).join('; ')
+    : plainText(item)
+}
+
+function plainText(value: Json): string {
+  if (typeof value === 'string') return value
+  return value === null ? '' : JSON.stringify(value)
 }

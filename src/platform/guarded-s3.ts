@@ -26,6 +26,15 @@ const TAKE_BACK_MS = 10_000
 
 type Handler = S3Client['config']['requestHandler']
 
+/** What the SDK hands over and takes, as far as it matters here. */
+interface Sent {
+  readonly method: string
+  readonly query: Readonly<Record<string, unknown>>
+}
+interface Got {
+  readonly response: { body: unknown }
+}
+
 /** Agents that connect to public addresses only. */
 export function guardedAgents({ privateAddresses }: S3Guard) {
   const allowed = { allowIPAddressList: [...privateAddresses], keepAlive: true }
@@ -40,19 +49,19 @@ export function guardedAgents({ privateAddresses }: S3Guard) {
  * Not for reading files.
  */
 export function limitReplies(inner: Handler, guard: S3Guard): Handler {
-  const handle: Handler['handle'] = async (request, options) => {
+  const handle = async (request: Sent, options: Parameters<Handler['handle']>[1]): Promise<Got> => {
     const abortSignal = signalFor(request, guard)
-    const { response } = await inner.handle(request, { ...options, abortSignal })
-    const body: unknown = response.body
-    if (body instanceof Readable) response.body = Readable.from([await wholeOf(body, abortSignal)])
-    return { response }
+    const got: Got = await inner.handle(request, { ...options, abortSignal })
+    const { body } = got.response
+    if (body instanceof Readable) got.response.body = Readable.from([await wholeOf(body, abortSignal)])
+    return got
   }
   // Its other methods are those of its class.
   return Object.assign(Object.create(inner) as Handler, { handle })
 }
 
 /** Parts of an upload that was given up would stay, and cost their owner. */
-function signalFor({ method, query }: Parameters<Handler['handle']>[0], guard: S3Guard): AbortSignal {
+function signalFor({ method, query }: Sent, guard: S3Guard): AbortSignal {
   const isTakingBack = method === 'DELETE' && query['uploadId'] !== undefined
   if (isTakingBack) return AbortSignal.timeout(Math.min(TAKE_BACK_MS, guard.requestMs))
   return AbortSignal.any([guard.signal, AbortSignal.timeout(guard.requestMs)])
