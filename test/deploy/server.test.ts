@@ -184,6 +184,37 @@ test('nobody sees anything without signing in, and a wrong password is refused, 
   await tryWith('olga', PASSWORD).expect(429).expect('Retry-After', /^\d+$/)
 })
 
+test('whoever tries passwords is refused by their network, and keeps no operator out', async (t) => {
+  const { server } = await startServer(t, { TRUST_PROXY: 'on' })
+  const tryFrom = (address: string, name: string, password: string) =>
+    supertest(server)
+      .post('/account/signin')
+      .set('X-Forwarded-For', address)
+      .type('form')
+      .send({ name, password })
+      .then(({ status }) => status)
+  const tryMany = async (count: number, address: (index: number) => string, name: string) => {
+    const statuses = Array.from({ length: count }, (_, index) => tryFrom(address(index), name, 'wrong'))
+    return Object.entries(Object.groupBy(await Promise.all(statuses), String)).map(
+      ([status, all]) => `${status}: ${all?.length}`,
+    )
+  }
+
+  assert.deepEqual(await tryMany(12, (index) => `2001:db8::${index + 1}`, 'a'), ['400: 10', '429: 2'])
+  assert.equal(await tryFrom('2001:db8:0:0:9:9:9:9', 'olga', PASSWORD), 429, 'the same /64')
+  assert.equal(await tryFrom('2001:db8:0:1::1', 'olga', PASSWORD), 302)
+  assert.deepEqual(await tryMany(11, (index) => (index % 2 ? '::ffff:192.0.2.7' : '192.0.2.7'), 'b'), [
+    '400: 10',
+    '429: 1',
+  ])
+
+  await tryMany(50, (index) => `198.51.100.${index}`, 'olga')
+  assert.deepEqual(await tryMany(5, () => '203.0.113.5', 'olga'), ['400: 3', '429: 2'])
+  assert.equal(await tryFrom('203.0.113.5', 'olga', PASSWORD), 429)
+  for (let count = 0; count < 12; count += 1)
+    assert.equal(await tryFrom('203.0.113.6', 'olga', PASSWORD), 302, 'an operator’s own address')
+})
+
 test('an operator deploys again, goes back, unlocks and signs out, and no other site does it for them', async (t) => {
   const { server, github, until, store, deployer } = await startServer(t)
   const first = github.commit('One', playbooks())

@@ -1,19 +1,15 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { Router } from '@koa/router'
 import { hash, verify } from '@node-rs/argon2'
-import { LRUCache } from 'lru-cache'
 import { readForm } from '../../http/form.ts'
 import { createSessionCookie } from '../../http/sessions.ts'
 import type { Context, Handler, RequestState, Site, Viewer } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
-import { AppError } from '../../lib/errors.ts'
 import type { DeploySettings } from '../../platform/deploy-config.ts'
 import type { DeployStore } from '../../platform/deploy-store.ts'
+import { createPasswordTries } from './password-tries.ts'
 
 const SESSION_MS = 12 * 3_600_000
-const WINDOW_MS = 15 * 60_000
-/** Passwords that may be tried in a window: by one address, and for one name from wherever. */
-const TRIES = { address: 10, name: 50 }
 
 /**
  * Operators sign in by name and password, whose hashes are settings: so it works while the platform, or GitHub, is down.
@@ -26,20 +22,10 @@ export function createSignIn(
   views: Views,
 ) {
   const cookie = createSessionCookie(site)
-  const tries = new LRUCache<string, number>({ max: 10_000, ttl: WINDOW_MS, noUpdateTTL: true })
+  const tries = createPasswordTries()
   const operators = new Map(Object.entries(settings.operators))
   // Compared with where there is no such operator, so that the time it takes tells nothing.
   const nobody = hash(randomBytes(16))
-
-  function countTry(name: string, most: number): void {
-    const count = (tries.get(name) ?? 0) + 1
-    tries.set(name, count)
-    if (count <= most) return
-    const retryAfter = Math.ceil(tries.getRemainingTTL(name) / 1000)
-    throw new AppError('too-many', `Too many tries. Try again in ${Math.ceil(retryAfter / 60)} minutes.`, {
-      retryAfter,
-    })
-  }
 
   async function isOperator(name: string, password: string): Promise<boolean> {
     const known = operators.get(name)
@@ -64,14 +50,14 @@ export function createSignIn(
 
   router.post('/signin', async (ctx) => {
     const { name = '', password = '', next } = await readForm(ctx)
-    countTry(`address ${ctx.ip}`, TRIES.address)
-    countTry(`name ${name}`, TRIES.name)
+    const takeBackTry = tries.begin(ctx.ip, name)
     if (!(await isOperator(name, password))) {
       ctx.status = 400
       const wrong = 'This name and password do not go together. Check both.'
       show(ctx, next, { values: { name }, errors: { password: wrong } })
       return
     }
+    takeBackTry()
     const sessionId = randomUUID()
     store.addSession(sessionId, name, Date.now() + SESSION_MS)
     await cookie.write(ctx, sessionId)
