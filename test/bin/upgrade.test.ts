@@ -10,6 +10,8 @@ import {
   readdirSync,
   readlinkSync,
   rmSync,
+  statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -28,10 +30,21 @@ import { freePort, startProgram } from '../support/started-site.ts'
 const SITE = `
 const { readFileSync } = require('node:fs')
 const release = readFileSync(__dirname + '/RELEASE', 'utf8').trim()
+const built = readFileSync(process.env.BUILT, 'utf8')
 require('node:http').createServer((request, response) => {
   response.statusCode = request.url === '/' ? STATUS : 200
-  response.end(JSON.stringify({ release }))
+  response.end(JSON.stringify({ release, built }))
 }).listen(Number(process.env.PORT), '127.0.0.1')
+`
+
+/** What a release starts its programs with: this one can only be asked to build, into one folder for all releases. */
+const BOOTSTRAP = `
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+if (process.argv[3] === 'build') {
+  const release = readFileSync('RELEASE', 'utf8')
+  if (existsSync(process.env.BUILT + '-not-' + release)) throw new Error('no space left')
+  writeFileSync(process.env.BUILT, release)
+}
 `
 
 /** A host with a database, a root for releases, and a service that is restarted by a script. */
@@ -46,13 +59,15 @@ async function startHost(t: TestContext) {
   const restart = join(root, 'restart.sh')
   writeFileSync(
     restart,
-    `[ -e ${pid} ] && kill $(cat ${pid}); PORT=${port} setsid ${process.execPath} ${root}/current/site.cjs >/dev/null 2>&1 & echo $! > ${pid}`,
+    `[ -e ${pid} ] && kill $(cat ${pid}); PORT=${port} BUILT=${root}/built setsid ${process.execPath} ${root}/current/site.cjs >/dev/null 2>&1 & echo $! > ${pid}`,
   )
   t.after(() => {
     if (existsSync(pid)) execFileSync('/bin/sh', ['-c', `kill $(cat ${pid}) || true`], { stdio: 'ignore' })
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
   })
   const env = {
+    PATH: process.env['PATH'] ?? '',
+    BUILT: join(root, 'built'),
     DATABASE_WRITE_URL: database.directUrl,
     REDIS_CACHE_URL: redis.cacheUrl,
     REDIS_QUEUE_URL: redis.queueUrl,
@@ -72,7 +87,8 @@ async function startHost(t: TestContext) {
     mkdirSync(dirname(join(repository, name)), { recursive: true })
     writeFileSync(join(repository, name), text)
   }
-  write('src/bin/bootstrap.js', '')
+  write('package.json', '{"type":"module"}')
+  write('src/bin/bootstrap.js', BOOTSTRAP)
 
   async function upgrade(archive: string, more: Record<string, string> = {}) {
     const program = startProgram('src/bin/manyhands.ts', ['upgrade', archive, '--root', root], {
@@ -124,11 +140,11 @@ test('a host is brought to a release, and back to the one before when it does no
   const first = await host.pack()
   const bring = (archive: string) => upgradeCommand.run([archive, '--root', host.root], host.env)
   assert.equal(await bring(first.archive), 0)
-  assert.deepEqual(await host.answers(), { release: first.release })
+  assert.deepEqual(await host.answers(), { release: first.release, built: first.release })
 
   const second = await host.pack({ '9001-more.sql': 'create table more (id integer);' })
   assert.equal(await bring(second.archive), 0)
-  assert.deepEqual(await host.answers(), { release: second.release })
+  assert.deepEqual(await host.answers(), { release: second.release, built: second.release })
   assert.ok(await host.has('more'))
   const [backup = ''] = readdirSync(join(host.root, 'backups')).slice(-1)
   assert.equal(readFileSync(join(host.root, 'backups', backup), 'utf8'), 'saved\n')
@@ -136,11 +152,64 @@ test('a host is brought to a release, and back to the one before when it does no
   const third = await host.pack({}, 500)
   const back = await host.upgrade(third.archive)
   assert.equal(back.status, 1, back.output)
-  assert.match(back.output, /Checksum.*\n.*Unpacking.*\n.*Packages.*\n.*Backup.*\n.*Migrations/)
+  assert.match(
+    back.output,
+    /Checksum.*\n.*Unpacking.*\n.*Packages.*\n.*Backup.*\n.*Migrations.*\n.*Browser files/,
+  )
   assert.match(back.output, /does not work here: .* did not answer with it in 6 s: \/ answers 500/)
   assert.match(back.output, new RegExp(`This host runs ${second.release.slice(0, 7)} again`))
-  assert.deepEqual(await host.answers(), { release: second.release })
+  assert.deepEqual(await host.answers(), { release: second.release, built: second.release })
   assert.equal(host.current(), second.release)
+
+  writeFileSync(`${host.env.BUILT}-not-${second.release}`, '')
+  const stuck = await host.upgrade(third.archive, { UPGRADE_RESTART: '["false"]' })
+  assert.match(stuck.output, /Its browser files are not built: [^]*no space left[^]*false ended with 1/)
+  assert.equal(stuck.status, 2, stuck.output)
+  assert.equal(host.current(), second.release)
+  writeFileSync(`${host.env.BUILT}-not-${third.release}`, '')
+  const full = await host.upgrade(third.archive)
+  assert.match(full.output, /Migrations[^]*no space left/)
+  assert.deepEqual([full.status, host.current()], [2, second.release])
+})
+
+test('a backup is made without showing the password, and the service’s own account can read the release', async (t) => {
+  const host = await startHost(t)
+  const seen = join(host.root, 'seen')
+  const programs = join(host.root, 'programs')
+  mkdirSync(programs)
+  writeFileSync(
+    join(programs, 'pg_dump'),
+    `#!/bin/sh\necho "$@ $PGPASSWORD" > ${seen}\nfor part in "$@"; do case $part in --file=*) echo saved > "\${part#--file=}";; esac; done\n`,
+    { mode: 0o755 },
+  )
+  const { archive, release } = await host.pack()
+  const bring = async (url: string) => {
+    const { UPGRADE_BACKUP: own, ...env } = { ...host.env, PATH: `${programs}:${host.env.PATH}` }
+    assert.ok(own)
+    assert.equal(
+      await upgradeCommand.run([archive, '--root', host.root], { ...env, DATABASE_WRITE_URL: url }),
+      0,
+    )
+    return readFileSync(seen, 'utf8')
+  }
+  const url = new URL(host.database.directUrl)
+  url.password = 'it%27s secret'
+
+  const umask = process.umask(0o077)
+  const said = await bring(url.href).finally(() => process.umask(umask))
+
+  url.password = ''
+  assert.ok(said.endsWith(`--dbname=${url.href} it's secret\n`), said)
+  assert.equal(statSync(join(host.root, 'releases', release)).mode & 0o777, 0o755)
+  assert.equal(statSync(join(host.root, 'releases')).mode & 0o777, 0o755)
+  assert.equal(statSync(join(host.root, 'current/site.cjs')).mode & 0o777, 0o644)
+  const { href } = url
+  url.searchParams.set('password', 'another')
+  assert.ok((await bring(url.href)).endsWith(`--dbname=${href} another\n`))
+
+  rmSync(join(programs, 'pg_dump'))
+  symlinkSync('/bin/true', join(programs, 'pg_dump'))
+  await assert.rejects(bring(url.href), /The backup was not written/)
 })
 
 test('a release is refused before anything is changed, with the reason', async (t) => {
@@ -172,7 +241,7 @@ test('a release is refused before anything is changed, with the reason', async (
   await refuses(first.archive, /another upgrade is under way/)
   if (lock !== undefined) closeSync(lock)
   assert.equal(host.current(), first.release)
-  assert.deepEqual(await host.answers(), { release: first.release })
+  assert.deepEqual(await host.answers(), { release: first.release, built: first.release })
 
   await assert.rejects(upgradeCommand.run([], host.env), /Name one archive/)
   await assert.rejects(upgradeCommand.run([first.archive], host.env), /say with --root/)

@@ -58,6 +58,7 @@ test('builds at once, over one of other sources, leave one whole folder', async 
   await Promise.all([buildAssets({ outDir }), buildAssets({ outDir })])
   assert.equal(await readFile(join(outDir, 'manifest.json'), 'utf8'), before)
   assert.deepEqual(await readdir(dirname(outDir)), ['assets'])
+  assert.equal((await stat(outDir)).mode & 0o777, 0o755, 'another account, such as nginx’s, reads it')
 })
 
 test('a folder in which nothing was built cannot be served', async () => {

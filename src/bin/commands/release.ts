@@ -32,7 +32,9 @@ export async function packRelease(cwd: string, folder: string): Promise<string> 
   await mkdir(folder, { recursive: true })
   const archive = join(folder, `manyhands-${commit.slice(0, 12)}.tar.gz`)
   const file = `--add-virtual-file=${RELEASE_FILE}:${commit}`
-  await runProgram('git', ['archive', '--format=tar.gz', file, '--output', archive, commit], { cwd })
+  // Whatever git is told on this machine: hosts unpack it so that everybody reads it, and only its owner writes.
+  const git = ['-c', 'tar.umask=0022', 'archive', '--format=tar.gz']
+  await runProgram('git', [...git, file, '--output', archive, commit], { cwd })
   await writeFile(`${archive}.sha256`, `${await checksumOf(archive)}  ${basename(archive)}\n`)
   return archive
 }

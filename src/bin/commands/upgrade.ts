@@ -33,7 +33,7 @@ export const upgradeCommand: Command = {
     'Brings this host to a release of “manyhands release”, and back by itself when that does not work.',
   async run(args, env) {
     const { archive, root } = parse(args)
-    const settings = { ...parseVariables(Variables, env), ...loadConfig(env) }
+    const settings = { ...parseVariables(Variables, env), ...loadConfig(env), env }
     const lock = takeLock(join(root, 'upgrade.lock'))
     if (lock === undefined) throw new Error('another upgrade is under way')
     try {
@@ -44,7 +44,11 @@ export const upgradeCommand: Command = {
   },
 }
 
-type Settings = z.output<typeof Variables> & Pick<Config, 'database' | 'site'>
+type Settings = z.output<typeof Variables> &
+  Pick<Config, 'database' | 'site'> & {
+    /** What programs inherit. */
+    env: NodeJS.ProcessEnv
+  }
 
 async function upgrade(archive: string, root: string, settings: Settings): Promise<number> {
   const { directUrl } = settings.database
@@ -53,19 +57,26 @@ async function upgrade(archive: string, root: string, settings: Settings): Promi
   const release = await step('Unpacking', () => releases.unpack(archive))
   const previous = await releases.current()
   const folder = releases.folderOf(release)
-  await step('Packages', () =>
-    runProgram('node', ['src/bin/bootstrap.js', 'src/bin/manyhands.ts', '--help'], { cwd: folder }),
-  )
+  const run = (of: string, command: string) =>
+    runProgram('node', ['src/bin/bootstrap.js', 'src/bin/manyhands.ts', command], {
+      ...{ cwd: releases.folderOf(of), env: settings.env },
+    })
+  await step('Packages', () => run(release, '--help'))
   const migrations = join(folder, 'src/migrations')
   if (previous !== undefined) await mustRunOn(directUrl, migrations, releases.folderOf(previous))
-  await step('Backup', () => backUp(settings.UPGRADE_BACKUP, root, directUrl))
+  await step('Backup', () => backUp(settings, root))
   await step('Migrations', () => migrate(directUrl, createLogger('upgrade', 'error'), migrations))
+  await step('Browser files', () => run(release, 'build'))
   try {
     await step(`Switching to ${release.slice(0, 7)}`, () => start(releases, release, settings))
   } catch (error) {
     console.error(`${release.slice(0, 7)} does not work here: ${messageOf(error)}`)
     if (previous === undefined || previous === release)
       throw new Error('there is no earlier release to go back to', { cause: error })
+    // Releases may have one folder for these; without them it is still better to go back.
+    await run(previous, 'build').catch((fault: unknown) => {
+      console.error(`Its browser files are not built: ${messageOf(fault)}`)
+    })
     await step(`Going back to ${previous.slice(0, 7)}`, () => start(releases, previous, settings))
     console.error(`This host runs ${previous.slice(0, 7)} again.`)
     return STATUS.bad
@@ -121,14 +132,25 @@ async function mustRunOn(url: string, migrations: string, previous: string): Pro
   )
 }
 
-async function backUp(given: [string, ...string[]] | undefined, root: string, url: string): Promise<void> {
+async function backUp({ UPGRADE_BACKUP: given, database, env }: Settings, root: string): Promise<void> {
   const folder = join(root, 'backups')
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const file = join(folder, `${new Date().toISOString().replaceAll(':', '-')}.dump`)
-  const command = given ?? ['pg_dump', '--format=custom', '--file={file}', url]
+  const { password, address } = withoutPassword(database.directUrl)
+  const secret = given || password === '' ? {} : { PGPASSWORD: password }
+  const command = given ?? ['pg_dump', '--format=custom', '--file={file}', `--dbname=${address}`]
   const [program = '', ...parameters] = command.map((part) => part.replace('{file}', file))
-  await runProgram(program, parameters)
+  await runProgram(program, parameters, { env: { ...env, ...secret } })
   if (given === undefined && !existsSync(file)) throw new Error('The backup was not written.')
+}
+
+/** A list of processes shows an address to everybody on the host, and an environment only to its own account. */
+function withoutPassword(url: string): { address: string; password: string } {
+  const address = new URL(url)
+  const password = address.searchParams.get('password') ?? decodeURIComponent(address.password)
+  address.password = ''
+  address.searchParams.delete('password')
+  return { address: address.href, password }
 }
 
 /** Waits until the site, seen as its visitors see it, is ready and of this release. */

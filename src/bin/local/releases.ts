@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import {
+  chmod,
   mkdir,
   mkdtemp,
   readFile,
@@ -45,12 +46,14 @@ export function releasesIn(root: string) {
      */
     async unpack(archive: string): Promise<string> {
       await mkdir(folder, { recursive: true })
+      await chmod(folder, 0o755)
       const making = await mkdtemp(join(folder, '.unpacking-'))
       try {
         await runProgram('tar', [
           '--extract',
           '--gzip',
           '--no-same-owner',
+          '--same-permissions',
           '--file',
           archive,
           '--directory',
@@ -63,6 +66,8 @@ export function releasesIn(root: string) {
           throw new Error(
             'This archive is none of “manyhands release”: it does not say of which commit it is.',
           )
+        // The service's account, which is another one than whoever upgrades, reads it.
+        await chmod(making, 0o755)
         if (!existsSync(folderOf(release.data))) await rename(making, folderOf(release.data))
         return release.data
       } finally {
