@@ -82,8 +82,10 @@ export async function runPlaybook(folder: string, settings: Settings, env: NodeJ
 
 /** By the environment, where no list of processes shows it: what git sends to get at a private repository. */
 function gitEnvironment({ url, authorization }: DeploySettings['git']): NodeJS.ProcessEnv {
+  const never = { GIT_TERMINAL_PROMPT: '0' }
+  if (authorization === undefined) return never
   return {
-    GIT_TERMINAL_PROMPT: '0',
+    ...never,
     GIT_CONFIG_COUNT: '1',
     GIT_CONFIG_KEY_0: `http.${url}.extraHeader`,
     GIT_CONFIG_VALUE_0: `Authorization: Basic ${authorization}`,

@@ -72,6 +72,7 @@ export function loadDeploySettings(env: Readonly<Record<string, string | undefin
   const v = parseVariables(Variables, env)
   const [owner = '', repo = ''] = v.DEPLOY_REPOSITORY.split('/')
   const url = v.DEPLOY_URL.replace(/\/+$/, '')
+  const gitUrl = v.DEPLOY_GIT_URL ?? `https://github.com/${owner}/${repo}.git`
   // What git sends as a password; it stands in the log of a failing fetch when git is asked to be wordy.
   const gitAuthorization = Buffer.from(`x-access-token:${v.DEPLOY_GITHUB_TOKEN}`).toString('base64')
   return {
@@ -84,10 +85,7 @@ export function loadDeploySettings(env: Readonly<Record<string, string | undefin
     environment: v.DEPLOY_ENVIRONMENT,
     repository: { owner, repo, id: v.DEPLOY_REPOSITORY_ID, branch: v.DEPLOY_BRANCH },
     github: { api: v.DEPLOY_GITHUB_API.replace(/\/+$/, ''), token: v.DEPLOY_GITHUB_TOKEN },
-    git: {
-      url: v.DEPLOY_GIT_URL ?? `https://github.com/${owner}/${repo}.git`,
-      authorization: gitAuthorization,
-    },
+    git: { url: gitUrl, authorization: isGitHub(gitUrl, v.DEPLOY_GITHUB_API) ? gitAuthorization : undefined },
     webhookSecrets: v.DEPLOY_WEBHOOK_SECRETS,
     checks: v.DEPLOY_CHECKS,
     command: v.DEPLOY_COMMAND,
@@ -110,4 +108,11 @@ export function loadDeploySettings(env: Readonly<Record<string, string | undefin
       ...v.DEPLOY_SECRET_FILES.flatMap((file) => readFileSync(file, 'utf8').split('\n')),
     ],
   }
+}
+
+/** Whether the token may be sent there: to where it is sent anyway, the API, or the site that the API belongs to. */
+function isGitHub(url: string, api: string): boolean {
+  const { protocol, host } = new URL(api)
+  const to = new URL(url)
+  return to.protocol === protocol && [host, host.replace(/^api\./, '')].includes(to.host)
 }

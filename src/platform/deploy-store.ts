@@ -1,8 +1,12 @@
 import { DatabaseSync } from 'node:sqlite'
 
+const WAITING = ['received', 'checks', 'queued'] as const
+const ACTIVE = ['running', 'verifying', 'rolling_back'] as const
+/** A deploy in one of these goes on by itself. */
+export const OPEN_STATES: ReadonlySet<DeployState> = new Set([...WAITING, ...ACTIVE])
+
 /** Where a deploy stands. docs/operations/deploying.md says what each means and what leads to it. */
-export type DeployState =
-  'received' | 'checks' | 'queued' | 'running' | 'verifying' | 'rolling_back' | DeployEnd
+export type DeployState = (typeof WAITING | typeof ACTIVE)[number] | DeployEnd
 export type DeployEnd = 'success' | 'failed' | 'rolled_back' | 'broken' | 'superseded'
 
 export interface NewDeploy {
@@ -61,8 +65,8 @@ const SCHEMA = `
   create table if not exists setting (name text primary key, value text not null) strict;
 `
 
-const OPEN = `('received', 'checks', 'queued', 'running', 'verifying', 'rolling_back')`
-const ACTIVE = `('running', 'verifying', 'rolling_back')`
+/** A list of states as SQL has it. */
+const listed = (states: Iterable<DeployState>) => `(${[...states].map((state) => `'${state}'`).join(', ')})`
 
 export type DeployStore = ReturnType<typeof openDeployStore>
 
@@ -113,8 +117,8 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
   return {
     find,
     list: (limit: number) => all<Deploy>('select * from deploy order by id desc limit ?', limit),
-    open: () => all<Deploy>(`select * from deploy where state in ${OPEN} order by id`),
-    active: () => first(all<Deploy>(`select * from deploy where state in ${ACTIVE}`)),
+    open: () => all<Deploy>(`select * from deploy where state in ${listed(OPEN_STATES)} order by id`),
+    active: () => first(all<Deploy>(`select * from deploy where state in ${listed(ACTIVE)}`)),
     events: (deployId: number) =>
       all<DeployEvent>('select * from event where deployId = ? order by id', deployId),
     hasSha: (sha: string) =>
@@ -132,7 +136,7 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
     add(deploy: NewDeploy): number {
       return atOnce(() => {
         const waiting = all<Deploy>(
-          `select * from deploy where kind = 'deploy' and state in ('received', 'checks', 'queued')`,
+          `select * from deploy where kind = 'deploy' and state in ${listed(WAITING)}`,
         )
         const sql =
           'insert into deploy (kind, sha, cause, who, title, githubId, created, changed) values (?, ?, ?, ?, ?, ?, ?, ?)'

@@ -5,8 +5,10 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { identifyProcess } from '../../src/bin/local/os-process.ts'
+import { loadDeploySettings } from '../../src/platform/deploy-config.ts'
 import { takeLock } from '../../src/platform/file-lock.ts'
 import { TOKEN, VAULT_PASSWORD, deployParts, deployScene, playbooks } from '../support/deploy-server.ts'
+import { REPOSITORY } from '../support/github.ts'
 
 /** A scene in which releases that were committed and are green have been deployed. */
 async function deployed(t: TestContext, ...releases: Record<string, string>[]) {
@@ -307,6 +309,32 @@ test('the first release of all cannot be taken back, and one that cannot be fetc
   const { reason, state } = await until(2, 'failed', 'success')
   assert.equal(state, 'failed')
   assert.match(reason, /^No host was touched: fatal: /)
+})
+
+test('git gets the token for GitHub’s own host, and for no other', async (t) => {
+  const scene = await deployScene(t)
+  const { github } = scene
+  const at = (host: string) => `${github.url.replace('127.0.0.1', host)}/${REPOSITORY.name}.git`
+  for (const [url, expected] of [
+    [at('127.0.0.1'), `Basic ${Buffer.from(`x-access-token:${TOKEN}`).toString('base64')}`],
+    [at('localhost'), ''],
+  ] as const) {
+    const sha = github.commit('A release', playbooks())
+    github.check(sha, 'success')
+    scene.env['DEPLOY_GIT_URL'] = url
+    const { until, deployer, store } = deployParts(t, scene)
+    deployer.wake()
+    const id = (store.list(1)[0]?.id ?? 0) + 1
+    assert.match((await until(id, 'failed')).reason, /^No host was touched: fatal: /)
+    const asked = github.requests.filter(({ line }) => line.includes('.git/')).at(-1)
+    assert.equal(asked?.authorization, expected)
+  }
+  const usual = { ...scene.env, DEPLOY_GITHUB_API: 'https://api.github.com' }
+  Reflect.deleteProperty(usual, 'DEPLOY_GIT_URL')
+  const git = (more: Record<string, string>) => loadDeploySettings({ ...usual, ...more }).git.authorization
+  assert.ok(git({}))
+  assert.equal(git({ DEPLOY_GIT_URL: 'http://github.com/a/b.git' }), undefined, 'not in the clear')
+  assert.equal(git({ DEPLOY_GITHUB_API: 'https://github.example.org/api/v3' }), undefined)
 })
 
 test('a run that takes too long is ended with all that it started, and taken back', async (t) => {

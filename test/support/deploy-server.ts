@@ -13,7 +13,7 @@ import { createGitHub } from '../../src/deploy/github.ts'
 import { createRuns } from '../../src/deploy/runs.ts'
 import { createRedaction } from '../../src/lib/redaction.ts'
 import { loadDeploySettings } from '../../src/platform/deploy-config.ts'
-import { openDeployStore } from '../../src/platform/deploy-store.ts'
+import { OPEN_STATES, openDeployStore } from '../../src/platform/deploy-store.ts'
 import type { DeployState } from '../../src/platform/deploy-store.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import { FakeGitHub, REPOSITORY } from './github.ts'
@@ -88,8 +88,6 @@ export async function deployScene(t: Ending, settings: Record<string, string> = 
 
 export type DeployScene = Awaited<ReturnType<typeof deployScene>>
 
-const ENDS: ReadonlySet<DeployState> = new Set(['success', 'failed', 'rolled_back', 'broken', 'superseded'])
-
 /** The parts of a deploy server in this process, whose rounds the test makes. */
 export function deployParts(t: Ending, { env, folder }: DeployScene) {
   const settings = loadDeploySettings(env)
@@ -120,7 +118,7 @@ export function deployParts(t: Ending, { env, folder }: DeployScene) {
         await deployer.round()
         const deploy = store.find(id)
         if (deploy && states.includes(deploy.state)) return deploy
-        if (deploy && ENDS.has(deploy.state))
+        if (deploy && !OPEN_STATES.has(deploy.state))
           throw new Error(`Deploy ${id} is ${deploy.state}: ${deploy.reason}`)
         await sleep(100)
       }

@@ -5,20 +5,13 @@ import type { Context, RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
 import { AppError, NotFoundError } from '../../lib/errors.ts'
 import type { DeploySettings } from '../../platform/deploy-config.ts'
-import type { Deploy, DeployState, DeployStore } from '../../platform/deploy-store.ts'
+import { OPEN_STATES } from '../../platform/deploy-store.ts'
+import type { Deploy, DeployStore } from '../../platform/deploy-store.ts'
 import type { DeployLog } from './deploy-log.ts'
 
 const SHOWN = 50
 /** As much of a log as a page shows at first; the whole of it has an address of its own. */
 const LOG_BYTES_SHOWN = 200_000
-const OPEN: ReadonlySet<DeployState> = new Set([
-  'received',
-  'checks',
-  'queued',
-  'running',
-  'verifying',
-  'rolling_back',
-])
 
 interface Parts {
   settings: Pick<DeploySettings, 'environment' | 'repository'>
@@ -41,7 +34,7 @@ export function deployPages({ settings, store, views, log }: Parts): Router<Requ
 
   function view(deploy: Deploy) {
     const { id, kind, sha, cause, who, title, state, reason, created, changed } = deploy
-    const isOpen = OPEN.has(state)
+    const isOpen = OPEN_STATES.has(state)
     return {
       ...{ id, kind, sha: sha.slice(0, 7), cause, who, title, state, reason, isOpen },
       commitUrl: `https://github.com/${repository.owner}/${repository.repo}/commit/${sha}`,
@@ -92,7 +85,7 @@ export function deployPages({ settings, store, views, log }: Parts): Router<Requ
     ctx.type = 'text/event-stream'
     ctx.set({ 'Cache-Control': 'private, no-store', 'X-Accel-Buffering': 'no' })
     const from = Number(ctx.get('Last-Event-ID') || ctx.query['from']) || 0
-    ctx.body = log.stream(id, from, () => OPEN.has(store.find(id)?.state ?? 'failed'))
+    ctx.body = log.stream(id, from, () => OPEN_STATES.has(store.find(id)?.state ?? 'failed'))
   })
 
   router.post('/deploys/:id/redeploy', (ctx) => {
