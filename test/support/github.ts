@@ -47,7 +47,7 @@ export class FakeGitHub {
   readonly pulls = new Map<string, { head: string; base?: string; isOpen?: boolean }[]>()
   /** Requests whose line fits get this status instead of an answer. */
   readonly failing: { line: RegExp; status: number }[] = []
-  private readonly held: { line: RegExp; hasCome: () => void; until: Promise<void> }[] = []
+  private readonly held: { line: RegExp; hasCome: () => void; until: Promise<undefined> }[] = []
   /** Whether whoever commits has an account at GitHub. */
   hasAccount = true
   url = ''
@@ -106,11 +106,16 @@ export class FakeGitHub {
   }
 
   /** Answers requests whose line fits not before they are let go. */
-  hold(line: RegExp): { come: Promise<void>; letGo: () => void } {
-    const come = Promise.withResolvers<void>()
-    const until = Promise.withResolvers<void>()
-    this.held.push({ line, hasCome: come.resolve, until: until.promise })
-    return { come: come.promise, letGo: until.resolve }
+  hold(line: RegExp): { come: Promise<undefined>; letGo: () => void } {
+    const come = Promise.withResolvers<undefined>()
+    const until = Promise.withResolvers<undefined>()
+    const fulfil = ({ resolve }: typeof come) => {
+      return () => {
+        resolve(undefined)
+      }
+    }
+    this.held.push({ line, hasCome: fulfil(come), until: until.promise })
+    return { come: come.promise, letGo: fulfil(until) }
   }
 
   statesOf(deployment: number): string[] {
