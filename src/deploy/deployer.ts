@@ -98,11 +98,7 @@ export function createDeployer(parts: Parts) {
       aside(`publish ${deploy.id}`, () => publish(deploy))
       if (store.hasSucceeded(deploy.sha)) enqueue(deploy, 'The hosts have this release.')
       else
-        store.move(
-          deploy,
-          'failed',
-          'This release was never deployed here: deploy it instead of going back to it.',
-        )
+        store.move(deploy, 'failed', 'This release was never deployed here, so there is no going back to it.')
     }
   }
 

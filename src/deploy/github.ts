@@ -1,14 +1,13 @@
 import { Octokit } from '@octokit/core'
 import { RequestError } from '@octokit/request-error'
 import { z } from 'zod'
+import { PER_PAGE, allPages } from '../lib/all-pages.ts'
 import type { Deploy, DeployEvent, DeployState } from '../platform/deploy-store.ts'
 import type { DeploySettings } from '../platform/deploy-config.ts'
 
 /** GitHub has no more than 140 characters for what a status says. */
 const DESCRIPTION_MAX = 140
 const ANSWER_MS_MAX = 15_000
-/** As many as GitHub puts on one page at most. */
-const PER_PAGE = 100
 
 /** What GitHub calls a deploy's state. */
 const GITHUB_STATE: Record<
@@ -67,22 +66,20 @@ export function createGitHub({ github, repository, environment, checks, url }: D
         fetch(address, { ...options, signal: AbortSignal.timeout(ANSWER_MS_MAX) }),
     },
   })
+  const ask = octokit.request
   const here = { owner, repo }
+  const commit = (sha: string) => ({ ...here, commit_sha: sha })
+  const pageOn = (sha: string, page: number) => ({ ...here, ref: sha, per_page: PER_PAGE, page })
 
   async function treeOf(sha: string): Promise<string> {
-    const { data } = await octokit.request('GET /repos/{owner}/{repo}/git/commits/{commit_sha}', {
-      ...here,
-      commit_sha: sha,
-    })
+    const { data } = await ask('GET /repos/{owner}/{repo}/git/commits/{commit_sha}', commit(sha))
     return data.tree.sha
   }
 
   /** What check runs have said of a commit, by name: of several runs of one check, the newest. */
   async function runsOn(sha: string): Promise<Verdicts> {
     const runs = await allPages(async (page) => {
-      const { data } = await octokit.request('GET /repos/{owner}/{repo}/commits/{ref}/check-runs', {
-        ...{ ...here, ref: sha, per_page: PER_PAGE, page },
-      })
+      const { data } = await ask('GET /repos/{owner}/{repo}/commits/{ref}/check-runs', pageOn(sha, page))
       return data.check_runs
     })
     // Ids grow with time, in whatever order runs are listed.
@@ -93,9 +90,7 @@ export function createGitHub({ github, repository, environment, checks, url }: D
   /** What classic statuses say of a commit, by name; GitHub lists only the newest of each. */
   async function statusesOn(sha: string): Promise<Verdicts> {
     const statuses = await allPages(async (page) => {
-      const { data } = await octokit.request('GET /repos/{owner}/{repo}/commits/{ref}/status', {
-        ...{ ...here, ref: sha, per_page: PER_PAGE, page },
-      })
+      const { data } = await ask('GET /repos/{owner}/{repo}/commits/{ref}/status', pageOn(sha, page))
       return data.statuses
     })
     return new Map(statuses.map(({ context, state }) => [context, state === 'pending' ? null : state]))
@@ -115,10 +110,7 @@ export function createGitHub({ github, repository, environment, checks, url }: D
 
   /** Whether checks of a merged pull request's last commit count for what it became: they saw the same files. */
   async function isGreenElsewhere(sha: string): Promise<boolean> {
-    const { data: pulls } = await octokit.request('GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls', {
-      ...here,
-      commit_sha: sha,
-    })
+    const { data: pulls } = await ask('GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls', commit(sha))
     const heads = pulls
       .filter(({ merged_at: mergedAt, base }) => mergedAt !== null && base.ref === branch)
       .map(({ head }) => head.sha)
@@ -133,23 +125,17 @@ export function createGitHub({ github, repository, environment, checks, url }: D
   return {
     /** The last commit of the branch. */
     async head(): Promise<Commit> {
-      const { data } = await octokit.request('GET /repos/{owner}/{repo}/branches/{branch}', {
-        ...here,
-        branch,
-      })
-      const { commit, author, sha } = data.commit
-      const [title = ''] = commit.message.split('\n')
-      return { sha, title, who: author?.login ?? commit.author?.name ?? 'somebody' }
+      const { data } = await ask('GET /repos/{owner}/{repo}/branches/{branch}', { ...here, branch })
+      const { commit: its, author, sha } = data.commit
+      const [title = ''] = its.message.split('\n')
+      return { sha, title, who: author?.login ?? its.author?.name ?? 'somebody' }
     },
 
     /** Nothing is deployed that is not part of the branch, whoever asks for it. */
     async isOnBranch(sha: string): Promise<boolean> {
       const basehead = `${branch}...${sha}`
       try {
-        const { data } = await octokit.request('GET /repos/{owner}/{repo}/compare/{basehead}', {
-          ...here,
-          basehead,
-        })
+        const { data } = await ask('GET /repos/{owner}/{repo}/compare/{basehead}', { ...here, basehead })
         return data.status === 'identical' || data.status === 'behind'
       } catch (error) {
         if (error instanceof RequestError && error.status === 404) return false
@@ -165,7 +151,7 @@ export function createGitHub({ github, repository, environment, checks, url }: D
 
     /** The last deployments to our environment, newest first, whoever made them. */
     async deployments(): Promise<Deployment[]> {
-      const { data } = await octokit.request('GET /repos/{owner}/{repo}/deployments', {
+      const { data } = await ask('GET /repos/{owner}/{repo}/deployments', {
         ...here,
         environment,
         per_page: 50,
@@ -182,7 +168,7 @@ export function createGitHub({ github, repository, environment, checks, url }: D
 
     /** Makes a Deployment for a deploy of ours. GitHub is not to look at checks nor to merge: we have looked. */
     async createDeployment({ id, sha, kind, title }: Deploy): Promise<number> {
-      const { data } = await octokit.request('POST /repos/{owner}/{repo}/deployments', {
+      const { data } = await ask('POST /repos/{owner}/{repo}/deployments', {
         ...here,
         ref: sha,
         environment,
@@ -196,7 +182,7 @@ export function createGitHub({ github, repository, environment, checks, url }: D
     },
 
     async tell(deploymentId: number, deployId: number, { state, text }: DeployEvent): Promise<void> {
-      await octokit.request('POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses', {
+      await ask('POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses', {
         ...here,
         deployment_id: deploymentId,
         state: GITHUB_STATE[state],
@@ -205,16 +191,6 @@ export function createGitHub({ github, repository, environment, checks, url }: D
         environment,
       })
     },
-  }
-}
-
-/** @param get gives one page, counted from 1. */
-async function allPages<T>(get: (page: number) => Promise<T[]>): Promise<T[]> {
-  const all: T[] = []
-  for (let page = 1; ; page += 1) {
-    const some = await get(page)
-    all.push(...some)
-    if (some.length < PER_PAGE) return all
   }
 }
 

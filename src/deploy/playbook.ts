@@ -57,7 +57,7 @@ export async function runPlaybook(folder: string, settings: Settings, env: NodeJ
       JSON.parse(readFileSync(join(folder, 'order.json'), 'utf8')),
     )
     await mkdir(cwd)
-    const environment = gitEnvironment(settings.git)
+    const { environment } = settings.git
     await run(['git', 'init', '--quiet'], environment)
     await run(['git', 'fetch', '--quiet', '--depth=1', settings.git.url, checkout], environment)
     await run(['git', 'checkout', '--quiet', '--detach', checkout], environment)
@@ -78,16 +78,4 @@ export async function runPlaybook(folder: string, settings: Settings, env: NodeJ
   // Whole or not at all, and last of all.
   writeFileSync(join(folder, 'result.new'), JSON.stringify(result))
   renameSync(join(folder, 'result.new'), join(folder, 'result.json'))
-}
-
-/** By the environment, where no list of processes shows it: what git sends to get at a private repository. */
-function gitEnvironment({ url, authorization }: DeploySettings['git']): NodeJS.ProcessEnv {
-  const never = { GIT_TERMINAL_PROMPT: '0' }
-  if (authorization === undefined) return never
-  return {
-    ...never,
-    GIT_CONFIG_COUNT: '1',
-    GIT_CONFIG_KEY_0: `http.${url}.extraHeader`,
-    GIT_CONFIG_VALUE_0: `Authorization: Basic ${authorization}`,
-  }
 }

@@ -85,7 +85,7 @@ export function loadDeploySettings(env: Readonly<Record<string, string | undefin
     environment: v.DEPLOY_ENVIRONMENT,
     repository: { owner, repo, id: v.DEPLOY_REPOSITORY_ID, branch: v.DEPLOY_BRANCH },
     github: { api: v.DEPLOY_GITHUB_API.replace(/\/+$/, ''), token: v.DEPLOY_GITHUB_TOKEN },
-    git: { url: gitUrl, authorization: isGitHub(gitUrl, v.DEPLOY_GITHUB_API) ? gitAuthorization : undefined },
+    git: { url: gitUrl, environment: gitEnvironment(gitUrl, v.DEPLOY_GITHUB_API, gitAuthorization) },
     webhookSecrets: v.DEPLOY_WEBHOOK_SECRETS,
     checks: v.DEPLOY_CHECKS,
     command: v.DEPLOY_COMMAND,
@@ -107,6 +107,18 @@ export function loadDeploySettings(env: Readonly<Record<string, string | undefin
       ...Object.values(v.DEPLOY_OPERATORS),
       ...v.DEPLOY_SECRET_FILES.flatMap((file) => readFileSync(file, 'utf8').split('\n')),
     ],
+  }
+}
+
+/** By the environment, where no list of processes shows it: what git sends to get at a private repository. */
+function gitEnvironment(url: string, api: string, authorization: string): NodeJS.ProcessEnv {
+  const never = { GIT_TERMINAL_PROMPT: '0' }
+  if (!isGitHub(url, api)) return never
+  return {
+    ...never,
+    GIT_CONFIG_COUNT: '1',
+    GIT_CONFIG_KEY_0: `http.${url}.extraHeader`,
+    GIT_CONFIG_VALUE_0: `Authorization: Basic ${authorization}`,
   }
 }
 

@@ -331,7 +331,8 @@ test('git gets the token for GitHub’s own host, and for no other', async (t) =
   }
   const usual = { ...scene.env, DEPLOY_GITHUB_API: 'https://api.github.com' }
   Reflect.deleteProperty(usual, 'DEPLOY_GIT_URL')
-  const git = (more: Record<string, string>) => loadDeploySettings({ ...usual, ...more }).git.authorization
+  const git = (more: Record<string, string>) =>
+    loadDeploySettings({ ...usual, ...more }).git.environment['GIT_CONFIG_COUNT']
   assert.ok(git({}))
   assert.equal(git({ DEPLOY_GIT_URL: 'http://github.com/a/b.git' }), undefined, 'not in the clear')
   assert.equal(git({ DEPLOY_GITHUB_API: 'https://github.example.org/api/v3' }), undefined)
