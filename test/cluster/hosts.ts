@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parse, stringify } from 'yaml'
 
@@ -26,8 +26,21 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 /** Runs a command of hosts.sh to its end and shows what it says. @throws Error when it fails. */
-export async function hosts(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
-  const child = spawn('bash', [script, ...args], {
+export function hosts(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+  return runScript(script, args, env)
+}
+
+/** Packs what hosts are to run while there is a way out: Ansible, in the hosts' own network, has none. */
+export async function packRelease(): Promise<void> {
+  await runScript(join(root, 'ansible/scripts/build-release'), [join(root, '.data/releases')])
+}
+
+async function runScript(
+  path: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<string> {
+  const child = spawn('bash', [path, ...args], {
     cwd: root,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -42,7 +55,7 @@ export async function hosts(args: readonly string[], env: NodeJS.ProcessEnv = {}
   child.once('error', reject).once('close', resolve)
   const status = await promise.finally(() => running.delete(child))
   if (status === 0) return said
-  throw new Error(`hosts.sh ${args.slice(0, 3).join(' ')} ended with ${status ?? 'a signal'}`)
+  throw new Error(`${basename(path)} ${args.slice(0, 3).join(' ')} ended with ${status ?? 'a signal'}`)
 }
 
 /** A site's folder for these hosts: the profile's inventory, reached by ssh, with secrets of its own. */

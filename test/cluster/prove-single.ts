@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { hosts, makeSite, provision, useSite } from './hosts.ts'
+import { hosts, makeSite, packRelease, provision, useSite } from './hosts.ts'
 
 /** The site's name in the profile's inventory. */
 const DOMAIN = 'manyhands.example'
@@ -24,6 +24,7 @@ export async function proveSingle(args: readonly string[]): Promise<number> {
   await hosts(['check'])
   try {
     await step('Packages, once', () => hosts(['base']))
+    await step('Release, once', packRelease)
     await step('A bare host', () => hosts(['up', 'site']))
     const site = await makeSite('single')
     await step('Provision', () => provision(site))
