@@ -68,7 +68,8 @@ function lineOf(path: string, { passed, failed, skipped, durationMs }: FileRun):
   return `${mark} ${path.padEnd(52)}${seconds}${String(passed).padStart(5)} passed${others}\n`
 }
 
-/** The runner wraps what a test threw; not everything that fails was thrown. */
-function causeOf(error: Error): unknown {
-  return error.cause === undefined ? error : error.cause
+/** The runner wraps what a test threw; not everything that fails was thrown. Of a file's process it says how it ended. */
+function causeOf(error: Error & { exitCode?: number | null; signal?: string | null }): unknown {
+  const { cause = error, exitCode, signal } = error
+  return exitCode === undefined ? cause : { cause, exitCode, signal }
 }
