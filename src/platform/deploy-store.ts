@@ -65,6 +65,9 @@ const SCHEMA = `
   create table if not exists setting (name text primary key, value text not null) strict;
 `
 
+/** How long a moment of another process that looks, such as a backup, is waited for, in milliseconds. */
+const LOCKED_MS = 5_000
+
 /** A list of states as SQL has it. */
 const listed = (states: Iterable<DeployState>) => `(${[...states].map((state) => `'${state}'`).join(', ')})`
 
@@ -77,7 +80,7 @@ export type DeployStore = ReturnType<typeof openDeployStore>
  * @param redact nothing is kept, and so nothing told, that it hides.
  */
 export function openDeployStore(path: string, redact: (text: string) => string) {
-  const db = new DatabaseSync(path)
+  const db = new DatabaseSync(path, { timeout: LOCKED_MS })
   db.exec(SCHEMA)
   const all = <T>(sql: string, ...values: (string | number)[]) => db.prepare(sql).all(...values) as T[]
   const first = <T>(rows: T[]): T | undefined => rows[0]
