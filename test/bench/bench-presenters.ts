@@ -1,7 +1,11 @@
+import { existsSync } from 'node:fs'
 import { readFile, readdir, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { brotliCompressSync } from 'node:zlib'
+import { build } from 'esbuild'
 import { chromium } from 'playwright-core'
 import type { Frame, Page } from 'playwright-core'
+import { readyTemplates } from '../../src/lib/templates/index.ts'
 import { addTasks } from '../../src/domain/tasks/task-service.ts'
 import type { TaskInput } from '../../src/domain/tasks/task-service.ts'
 import { makeProjects, startBenchServers } from './bench-site.ts'
@@ -15,6 +19,9 @@ const PICTURES = 4
 const PAUSE_MS = 500
 const NEXT_TASK_MS_MAX = 100
 const TEMPLATE_KB_MAX = 60
+const TOOLS = 'src/browser/presenter/tools'
+/** Less than this between a tool as it is served and its own part is the difference of two compressions. */
+const NO_LIBRARY_KB = 1
 
 /** The next task after a click, and the weight of what a volunteer loads. Resolves with whether all limits hold. */
 export async function benchPresenters(): Promise<boolean> {
@@ -95,26 +102,69 @@ const NOTE_TURNS = `(() => {
   }, true)
 })()`
 
+/** What a volunteer loads with each of the templates: all but the library of its kind counts. */
 async function printSizes(folder: string, files: ReadonlySet<string>): Promise<Line> {
   const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as Record<string, string>
   const built = new Set(await readdir(folder))
   const size = async (file: string) =>
     built.has(`${file}.br`) ? (await stat(join(folder, `${file}.br`))).size / 1000 : 0
-  const template = await Promise.all([...files].sort().map(async (file) => [file, await size(file)] as const))
-  const total = template.reduce((sum, [, kilobytes]) => sum + kilobytes, 0)
-  const kit = await Promise.all(
-    ['presenter-kit.js', 'presenter-kit.css', 'presenter-code.js'].map(
-      async (name) => [name, await size(manifest[name] ?? '')] as const,
-    ),
+  const sized = async (names: readonly string[]) =>
+    Promise.all(names.map(async (name) => ({ name, kilobytes: await size(manifest[name] ?? name) })))
+  const shared = await sized([...files].filter((file) => !file.startsWith('tool-')).sort())
+  const sharedSize = sum(shared)
+  const tools = await Promise.all(
+    readyTemplates.map(async ({ id }) => {
+      const own = await ownSize(id)
+      const whole = sum(await sized([`tool-${id}.js`, `tool-${id}.css`]))
+      return { id, own: sharedSize + own, library: Math.max(0, whole - own) }
+    }),
   )
-  const together = judged('together', total, { max: TEMPLATE_KB_MAX })
-  printLines('Script and style of page and frame with a ready template, kB compressed (brotli)', [
-    ...template.map(([name, kilobytes]) => ({ name, value: kilobytes.toFixed(1) })),
-    together,
-  ])
+  printLines('Script and style of every template’s page and frame, kB compressed (brotli)', plain(shared))
+  printLines(
+    'The same with the tool of a template, and its library apart',
+    tools.map(({ id, own, library }) => ({
+      name: library < NO_LIBRARY_KB ? id : `${id} (library ${library.toFixed(1)})`,
+      value: own.toFixed(1),
+    })),
+  )
+  const largest = Math.max(...tools.map(({ own }) => own))
+  const line = judged('the heaviest template without its library', largest, { max: TEMPLATE_KB_MAX })
+  printLines('All templates', [line])
   printLines(
     'Only for presenters that owners wrote, kB compressed (brotli)',
-    kit.map(([name, kilobytes]) => ({ name, value: kilobytes.toFixed(1) })),
+    plain(await sized(['presenter-kit.js', 'presenter-kit.css', 'presenter-code.js'])),
   )
-  return together
+  return line
+}
+
+interface Sized {
+  readonly name: string
+  readonly kilobytes: number
+}
+
+function plain(files: readonly Sized[]): Line[] {
+  return files.map(({ name, kilobytes }) => ({ name, value: kilobytes.toFixed(1) }))
+}
+
+function sum(files: readonly Sized[]): number {
+  return files.reduce((total, { kilobytes }) => total + kilobytes, 0)
+}
+
+/** Kilobytes of a template's tool, compressed, when everything from a package is left out. */
+async function ownSize(id: string): Promise<number> {
+  const entryPoints = ['ts', 'css']
+    .map((ending) => join(TOOLS, `${id}.${ending}`))
+    .filter((path) => existsSync(path))
+  const { outputFiles } = await build({
+    entryPoints,
+    bundle: true,
+    write: false,
+    outdir: 'none',
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    packages: 'external',
+    logLevel: 'silent',
+  })
+  return outputFiles.reduce((total, { contents }) => total + brotliCompressSync(contents).length, 0) / 1000
 }
