@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { test } from 'node:test'
+import { sumOfCounts } from './test-counts.ts'
+import type { CountsOfFiles } from './test-counts.ts'
 
-/** Runs a test file with our two reporters and gives what each wrote. */
+/** Runs a test file with our two reporters and gives what each wrote: the counts of that file. */
 function run(t: { after(end: () => void): void }, code: string) {
   const folder = mkdtempSync(join(tmpdir(), 'manyhands-counts-'))
   t.after(() => {
@@ -23,7 +25,9 @@ function run(t: { after(end: () => void): void }, code: string) {
     env,
     encoding: 'utf8',
   })
-  return { counts: JSON.parse(stdout) as unknown, report: stderr }
+  const files = JSON.parse(stdout) as CountsOfFiles
+  assert.deepEqual(Object.keys(files), [relative(process.cwd(), file)])
+  return { counts: sumOfCounts(Object.values(files)), report: stderr }
 }
 
 test('tests are counted, not suites, nor parents that failed by a test within', (t) => {

@@ -1,3 +1,4 @@
+import { relative } from 'node:path'
 import type { TestEvent } from 'node:test/reporters'
 
 export interface Counts {
@@ -27,13 +28,40 @@ function failureTypeOf(error: Error): string | undefined {
   return (error as { failureType?: string }).failureType
 }
 
+/** Counts by the path of a test file. */
+export type CountsOfFiles = Record<string, Counts>
+
+const NONE: Counts = { passed: 0, failed: 0, skipped: 0 }
+
 /** A reporter of Node's test runner that only counts, as JSON. */
 export default async function* count(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
-  const counts = { passed: 0, failed: 0, skipped: 0 }
+  const files: CountsOfFiles = {}
+  // Files report one after the other: what a support file defined belongs to the next one that ends.
+  let defined = NONE
+  const add = (file: string, counts: Counts) => (files[file] = sumOfCounts([files[file] ?? NONE, counts]))
   for await (const event of events) {
+    if (event.type === 'test:summary' && event.data.file !== undefined) {
+      add(relative(process.cwd(), event.data.file), defined)
+      defined = NONE
+    }
     if (event.type !== 'test:pass' && event.type !== 'test:fail') continue
     const outcome = outcomeOf(event)
-    if (outcome) counts[outcome] += 1
+    if (!outcome) continue
+    const one = { ...NONE, [outcome]: 1 }
+    const { file } = event.data
+    if (file?.endsWith('.test.ts')) add(relative(process.cwd(), file), one)
+    else defined = sumOfCounts([defined, one])
   }
-  yield JSON.stringify(counts)
+  if (defined !== NONE) add('outside any file', defined)
+  yield JSON.stringify(files)
+}
+
+export function sumOfCounts(all: Iterable<Counts>): Counts {
+  const sum = { passed: 0, failed: 0, skipped: 0 }
+  for (const { passed, failed, skipped } of all) {
+    sum.passed += passed
+    sum.failed += failed
+    sum.skipped += skipped
+  }
+  return sum
 }
