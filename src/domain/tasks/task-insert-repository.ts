@@ -75,6 +75,7 @@ export async function copyTaskRows<Input>(
 ): Promise<CopiedTasks> {
   const total: CopiedTasks = { added: 0, known: 0, repeated: 0, nCalibration: 0, nWanted: 0, firstId: null }
   let read = 0
+  await neverSort(tx)
   await sql`
     create temporary table if not exists task_known (hash bytea primary key) on commit drop`.execute(tx)
   await sql`
@@ -84,9 +85,7 @@ export async function copyTaskRows<Input>(
     ) on commit drop`.execute(tx)
   const source = sql`
     select *, row_number() over (partition by hash order by n) as place from pg_temp.task_source`
-  const isNew = sql`
-     where place = 1
-       and (select 1 from task t where t.project_id = ${projectId} and t.info_hash = given.hash limit 1) is null`
+  const isNew = sql` where place = 1 and (${taskLike(projectId, 'given.hash')}) is null`
   const texts = textBatches(inputs, (input) => {
     read += 1
     return lineOf(rowOf(input), read)
@@ -116,6 +115,26 @@ export async function copyTaskRows<Input>(
 }
 
 /**
+ * Has the rest of the transaction look for contents in the one index that is made for it. Statistics know nothing of rows
+ * that this transaction, or another one that is still at work, has added: an autovacuum beside a large import finds pages
+ * without a row in them, then all indexes that begin with the project look alike, and each row of a slice would be looked
+ * for among all tasks of the project.
+ */
+async function neverSort(tx: Tx): Promise<void> {
+  await sql`select set_config('enable_sort', 'off', true)`.execute(tx)
+}
+
+/**
+ * The id of a task of the project whose content has this hash. Only the index of both gives the order that is asked for
+ * unsorted; written as an equality it would be no order.
+ */
+function taskLike(projectId: number, hash: string): RawBuilder<unknown> {
+  const like = sql.raw(hash)
+  return sql`select t.id from task t where t.project_id = ${projectId} and t.info_hash between ${like} and ${like}
+               order by t.info_hash limit 1`
+}
+
+/**
  * Keeps in mind which contents of the slice the project had before the import; how many of them came up for the first
  * time.
  *
@@ -125,8 +144,7 @@ async function noteKnown(tx: Tx, projectId: number, firstId: number | null): Pro
   const { numAffectedRows } = await sql`
     insert into pg_temp.task_known (hash)
     select distinct hash from pg_temp.task_source g
-     where exists (select from task t where t.project_id = ${projectId} and t.info_hash = g.hash
-                      and (${firstId}::bigint is null or t.id < ${firstId}))
+     where (${taskLike(projectId, 'g.hash')}) < coalesce(${firstId}, 9223372036854775807)
         on conflict do nothing`.execute(tx)
   return Number(numAffectedRows ?? 0)
 }
