@@ -4,7 +4,7 @@ import { csvExporter } from './csv-exporter.ts'
 import type { Exporter } from './exporter.ts'
 import { geojsonExporter } from './geojson-exporter.ts'
 import { jsonExporter, ndjsonExporter } from './json-exporter.ts'
-import { iiifExporter } from './iiif-exporter.ts'
+import { webannotationExporter } from './webannotation-exporter.ts'
 import { webvttExporter } from './webvtt-exporter.ts'
 
 /** The output formats by name. A further one is one file and one line here. */
@@ -14,6 +14,6 @@ export const exporters: Readonly<Record<ExportFormat, Exporter>> = {
   ndjson: ndjsonExporter,
   coco: cocoExporter,
   geojson: geojsonExporter,
-  webannotation: iiifExporter,
+  webannotation: webannotationExporter,
   webvtt: webvttExporter,
 }

@@ -69,14 +69,20 @@ export function originOf({ id, user_id, user_ip, external_uid, finish_time }: Ru
   return { task_run_id: id, user_id, user_ip, external_uid, finish_time }
 }
 
-/** Finds the address of what a task shows: its column is a setting of the template, and may differ by version. */
-export function createMediaFinder({ versions, project }: ExportDescription) {
+/** Finds the column that holds what a task shows: a setting of the template, which may differ by version. */
+export function createColumnFinder({ versions }: Pick<ExportDescription, 'versions'>) {
   const columns = new Map(versions.map((version) => [version.id, columnOf(version)]))
   const newest = [...columns.values()].find((column) => column !== undefined)
+  return ({ task_run: [run] }: TaskRow) => columns.get(run?.presenter_version ?? 0) ?? newest
+}
 
-  return function mediaOf({ info, task_run: [run] }: TaskRow): string | undefined {
-    const column = columns.get(run?.presenter_version ?? 0) ?? newest
-    const address = column === undefined ? undefined : memberOf(info, column)
+/** Finds the address of what a task shows. */
+export function createMediaFinder({ versions, project }: ExportDescription) {
+  const columnFor = createColumnFinder({ versions })
+
+  return function mediaOf(task: TaskRow): string | undefined {
+    const column = columnFor(task)
+    const address = column === undefined ? undefined : memberOf(task.info, column)
     if (typeof address !== 'string' || !URL.canParse(address, project.url)) return undefined
     return new URL(address, project.url).href
   }

@@ -234,6 +234,90 @@ test('transcriptions come as Web Annotations about the IIIF canvas, else about t
   })
 })
 
+test('passages of texts come as Web Annotations that quote them and count code points', async () => {
+  const passage = (start: number, end: number, text: string) => ({ start, end, text, label: 'Place' })
+  // The owl is one code point and two UTF-16 units.
+  const tasks = [{ 'a/b': '🦉 sat in Kew' }, { 'a/b': 7 }, { 'a/b': 'Rye' }]
+  const project = await answered('text-spans', { textColumn: 'a/b' }, tasks, [
+    [
+      { spans: [passage(10, 13, 'Kew'), passage(0, 2, '🦉'), { start: 'early' }] },
+      { spans: [passage(0, 3, 'Ely')] },
+      { spans: [] },
+    ],
+    [{ spans: [passage(0, 3, 'Kew')] }, { other: 'thing' }],
+  ])
+  const members = await exportNow(job, owner, project, 'task_run', 'webannotation')
+  const page = parsed(members, `${project.shortName}_annotations.json`)
+  mustFit(ANNOTATION_PAGE, page)
+  const items = page['items'] as { body: Parsed; motivation: string; target: Parsed }[]
+  const quote = (exact: string, around = {}) => ({ type: 'TextQuoteSelector', exact, ...around })
+  const position = (start: number, end: number) => ({ type: 'TextPositionSelector', start, end })
+  assert.deepEqual(
+    items.map(({ target: { selector } }) => selector),
+    [
+      [quote('Kew', { prefix: '🦉 sat in ', suffix: '' }), position(9, 12)],
+      [quote('🦉', { prefix: '', suffix: ' sat in Kew' }), position(0, 1)],
+      quote('Kew'),
+      quote('Ely'),
+    ],
+  )
+  assert.ok(items.every(({ body, motivation }) => body['value'] === 'Place' && motivation === 'tagging'))
+  const [first] = await job.sql('select min(id)::int as id from task where project_id = $1', [project.id])
+  const id = `http://localhost:3000/api/task/${String(first?.['id'])}#/info/a~1b`
+  assert.deepEqual(items[0]?.target['source'], { id, type: 'Text' })
+})
+
+test('what is said of PDF documents comes as Web Annotations about them and their pages', async () => {
+  const tasks = [{ pdf: '/media/a.pdf' }, { pdf: '/media/b.pdf' }, {}]
+  const said = {
+    answer: ['Letter', 'Bill'],
+    pages: [
+      { page: 2, text: 'Dear' },
+      { page: 0, text: 'x' },
+    ],
+  }
+  const project = await answered('pdf', {}, tasks, [
+    [
+      { ...said, pageCount: 3 },
+      { answer: 'Letter', pageCount: 1 },
+      { answer: 'Letter', pageCount: 1 },
+    ],
+  ])
+  const members = await exportNow(job, owner, project, 'task_run', 'webannotation')
+  const page = parsed(members, `${project.shortName}_annotations.json`)
+  mustFit(ANNOTATION_PAGE, page)
+  const document = (name: string) => {
+    return { id: `http://localhost:3000/media/${name}`, type: 'Text', format: 'application/pdf' }
+  }
+  const chosen = (value: string) => ({
+    type: 'TextualBody',
+    value,
+    purpose: 'classifying',
+    format: 'text/plain',
+  })
+  const items = page['items'] as Parsed[]
+  assert.deepEqual(
+    items.map(({ motivation, body, target }) => [motivation, body, target]),
+    [
+      ['classifying', [chosen('Letter'), chosen('Bill')], document('a.pdf')],
+      [
+        'supplementing',
+        { type: 'TextualBody', value: 'Dear', format: 'text/plain' },
+        {
+          type: 'SpecificResource',
+          source: document('a.pdf'),
+          selector: {
+            type: 'FragmentSelector',
+            conformsTo: 'http://tools.ietf.org/rfc/rfc3778',
+            value: 'page=2',
+          },
+        },
+      ],
+      ['classifying', [chosen('Letter')], document('b.pdf')],
+    ],
+  )
+})
+
 test('what is drawn on maps comes as GeoJSON', async () => {
   const feature = (geometry: Json, properties: Json = {}) => ({ type: 'Feature', geometry, properties })
   const ring = [

@@ -68,6 +68,14 @@ export const COCO = {
 const iri = { type: 'string', pattern: '^https?://' }
 const resource = { anyOf: [iri, object(['id', 'type'], { id: iri, type: text })] }
 
+const body = object(['type', 'value', 'format'], {
+  type: { const: 'TextualBody' },
+  value: text,
+  format: text,
+})
+const quote = { type: { const: 'TextQuoteSelector' }, exact: text, prefix: text, suffix: text }
+const place = { type: 'integer', minimum: 0 }
+
 /** w3.org/TR/annotation-model §3 and §5, and IIIF Presentation 3 §5.9 for the page's contexts. */
 export const ANNOTATION_PAGE = object(['@context', 'id', 'type', 'items'], {
   '@context': {
@@ -83,14 +91,10 @@ export const ANNOTATION_PAGE = object(['@context', 'id', 'type', 'items'], {
     items: object(['id', 'type', 'motivation', 'target'], {
       id: iri,
       type: { const: 'Annotation' },
-      motivation: { enum: ['supplementing', 'tagging', 'highlighting'] },
+      motivation: { enum: ['supplementing', 'tagging', 'highlighting', 'classifying'] },
       created: { type: 'string', pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d+Z$' },
       creator: object(['id', 'type'], { id: iri, type: { const: 'Person' } }),
-      body: object(['type', 'value', 'format'], {
-        type: { const: 'TextualBody' },
-        value: text,
-        format: text,
-      }),
+      body: { anyOf: [body, { type: 'array', items: body, minItems: 1 }] },
       target: {
         anyOf: [
           resource,
@@ -105,7 +109,26 @@ export const ANNOTATION_PAGE = object(['@context', 'id', 'type', 'items'], {
                   conformsTo: { const: 'http://www.w3.org/TR/media-frags/' },
                   value: { type: 'string', pattern: '^xywh=pixel:[\\d.]+,[\\d.]+,[\\d.]+,[\\d.]+$' },
                 }),
+                object(['type', 'conformsTo', 'value'], {
+                  type: { const: 'FragmentSelector' },
+                  conformsTo: { const: 'http://tools.ietf.org/rfc/rfc3778' },
+                  value: { type: 'string', pattern: '^page=[1-9]\\d*$' },
+                }),
                 object(['type', 'value'], { type: { const: 'SvgSelector' }, value: text }),
+                object(['type', 'exact'], quote),
+                {
+                  type: 'array',
+                  prefixItems: [
+                    object(['type', 'exact', 'prefix', 'suffix'], quote),
+                    object(['type', 'start', 'end'], {
+                      type: { const: 'TextPositionSelector' },
+                      start: place,
+                      end: place,
+                    }),
+                  ],
+                  minItems: 2,
+                  items: false,
+                },
               ],
             },
           }),

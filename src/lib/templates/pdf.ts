@@ -7,6 +7,7 @@ import { defineTemplate } from './template.ts'
  */
 export const pdf = defineTemplate({
   id: 'pdf',
+  exportFormats: ['webannotation'],
   name: 'PDF document',
   description: 'A document to leaf through: choose an answer, write down its pages, or both.',
   icon: 'M10 2h20l8 8v20H10zM30 2v8h8M16 17h16M16 23h12',

@@ -7,6 +7,7 @@ import { KEYED_CHOICES_MAX } from './shared-fields.ts'
  */
 export const textSpans = defineTemplate({
   id: 'text-spans',
+  exportFormats: ['webannotation'],
   name: 'Labels in a text',
   description: 'People mark words and passages of a text: names, places, dates, whatever you look for.',
   icon: 'M3 5h26M35 5h10M3 12h8M17 12h28M3 19h34M3 26h18M17 9h20v6H17z',
