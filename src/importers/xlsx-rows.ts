@@ -1,9 +1,6 @@
-import { ROW_LENGTH_MAX } from './importer.ts'
+import { COLUMNS_MAX, ROW_LENGTH_MAX } from './importer.ts'
 import { cellText, columnIndex, type CellRules, type RawCell } from './xlsx-cells.ts'
 import type { XmlHandler } from './xml-reader.ts'
-
-/** As many columns as a sheet can have. */
-const COLUMNS_MAX = 16_384
 
 export interface SheetRow {
   /** As the sheet counts it, from 1. */
@@ -51,7 +48,7 @@ export class SheetRows implements XmlHandler {
   }
 
   #beginCell({ r: reference = '', t: type, s: style = '0' }: Readonly<Record<string, string>>): void {
-    this.#index = Math.min(columnIndex(reference) ?? this.#index + 1, COLUMNS_MAX - 1)
+    this.#index = columnIndex(reference) ?? this.#index + 1
     this.#cell = { type, style: Number(style), text: '' }
   }
 
@@ -77,6 +74,10 @@ export class SheetRows implements XmlHandler {
     const text = cellText(cell, this.#rules)
     if (text === undefined) row.fault ??= { cell: this.#index, text: `the cell holds the error ${cell.text}` }
     if (text === undefined || text.trim() === '') return
+    if (this.#index >= COLUMNS_MAX) {
+      row.fault ??= { text: `there are cells behind its first ${COLUMNS_MAX} columns` }
+      return
+    }
     while (row.cells.length < this.#index) row.cells.push('')
     row.cells[this.#index] = text.replaceAll('\0', '')
   }

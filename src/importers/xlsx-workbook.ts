@@ -32,11 +32,14 @@ async function readMember(zip: OpenZip, name: string, handler: Parameters<typeof
   const member = memberOf(zip, name)
   if (!member) return
   let nParts = 0
+  let length = 0
   await readWholeXml(zip.read(member), {
     ...handler,
     open(tag, attributes) {
       nParts += 1
-      if (nParts > PARTS_MAX) throw new ZipError('It holds too many different texts or formats.')
+      for (const value of Object.values(attributes)) length += value.length
+      if (nParts > PARTS_MAX || length > TEXTS_LENGTH_MAX)
+        throw new ZipError('It holds too many different texts or formats.')
       handler.open?.(tag, attributes)
     },
   })
@@ -99,15 +102,15 @@ async function readTexts(zip: OpenZip): Promise<string[]> {
       isText = name === 't' && !isPhonetic
     },
     text(part) {
-      if (isText) text += part
+      if (!isText) return
+      length += part.length
+      if (length > TEXTS_LENGTH_MAX) throw new ZipError('It holds too many different texts.')
+      text += part
     },
     close(name) {
       isText = false
       if (name === 'rPh') isPhonetic = false
-      if (name !== 'si') return
-      length += text.length
-      if (length > TEXTS_LENGTH_MAX) throw new ZipError('It holds too many different texts.')
-      texts.push(text)
+      if (name === 'si') texts.push(text)
     },
   })
   return texts

@@ -121,6 +121,13 @@ test('what is wrong is said with its row and column', async () => {
   assert.deepEqual(await faultsOf(await workbook({ rows: '' })), ['- / - / The file is empty.'])
 })
 
+test('a row with a cell far out is refused before the cells in between are made', async () => {
+  const rows = `${textRow(1, 'n')}<row r="2"><c r="ZZZ2"><v>1</v></c></row>${textRow(3, 'x')}`
+  assert.deepEqual(await faultsOf(await workbook({ rows })), [
+    '2 / - / Line 2: there are cells behind its first 1000 columns.',
+  ])
+})
+
 test('what is no workbook, or would burst, is refused', async () => {
   const no = '- / - / This is no Excel workbook that can be read. '
   assert.deepEqual(await faultsOf(Buffer.from('a,b\n')), [
@@ -131,6 +138,10 @@ test('what is no workbook, or would burst, is refused', async () => {
   assert.deepEqual(await faultsOf(bomb), [`${no}"bomb.xml" is far too large once it is unpacked.`])
   const deep = await workbook({ rows: '<a>'.repeat(101) })
   assert.deepEqual(await faultsOf(deep), [`${no}Its XML is nested too deeply to be read.`])
+  for (const endless of [`<!--${' '.repeat(4_100_000)}-->`, `<row r="${'1'.repeat(4_100_000)}"/>`])
+    assert.deepEqual(await faultsOf(await workbook({ rows: endless })), [
+      `${no}Its XML holds a tag or note that is far too long.`,
+    ])
   // A zip that says its member is smaller than it is.
   const liar = await workbook({ rows: textRow(1, 'a') + textRow(2, 'b'.repeat(5_000)) })
   const name = liar.lastIndexOf('xl/worksheets/sheet2.xml')
