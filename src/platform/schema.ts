@@ -557,8 +557,10 @@ export interface Upload {
   drawn: Generated<string[]>
   file_name: string
   id: Generated<number>
+  import_id: number | null
   noun: string | null
   object_id: number | null
+  sha256: Buffer | null
 }
 
 export interface UserAccount {

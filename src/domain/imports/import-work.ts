@@ -85,7 +85,7 @@ export async function beginImport(
   if (!record) return undefined
   const project = await getProjectById(run.openDb(), record.projectId)
   const progress = createProgress(run.openDb, importId)
-  const pictures = createTaskPictures(app, run.openDb, project.id)
+  const pictures = createTaskPictures(app, run.openDb, { projectId: project.id, importId })
   let current = record
 
   async function* rows(): AsyncGenerator<Uint8Array> {
@@ -151,9 +151,11 @@ export async function beginImport(
         if (bringsPictures) await add(Readable.from(await allOf(counted)))
         else await withFirst(counted, add)
       } catch (error) {
-        await pictures.forget()
+        // What was kept is there for the next run, or removed at night; after a fault of the list there is no next run.
+        if (error instanceof AppError) await pictures.forget()
         throw error
       }
+      if (bringsPictures) await pictures.forget()
       await removeRows(app, run, current)
     },
     async refuse({ report, failure }) {

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Db, Tx } from '../../platform/postgres.ts'
+import type { Upload } from '../uploads/upload-service.ts'
 
 /** Where a picture of a project's tasks is kept, if it is. */
 export async function findTaskPicture(
@@ -18,8 +19,51 @@ export async function findTaskPicture(
     .executeTakeFirst()
 }
 
+/** Notes that an import has kept a picture whole, for a run of it after this one was killed. */
+export async function markKept(
+  db: Db,
+  { id }: Pick<Upload, 'id'>,
+  { importId, sha256 }: { importId: number; sha256: string },
+): Promise<void> {
+  await db
+    .updateTable('upload')
+    .set({ import_id: importId, sha256: Buffer.from(sha256, 'hex') })
+    .where('id', '=', id)
+    .execute()
+}
+
 /**
- * Gives uploads to a project as pictures of its tasks; false when it has one of them already.
+ * A picture that an earlier run of an import has kept and given to nothing; not one that is so old that the nightly
+ * clean-up may have begun to remove it.
+ */
+export async function findKeptBefore(
+  db: Db,
+  { importId, sha256 }: { importId: number; sha256: string },
+): Promise<Upload | undefined> {
+  return db
+    .selectFrom('upload')
+    .select(['id', 'container', 'file_name as fileName', 'drawn'])
+    .where('import_id', '=', importId)
+    .where('sha256', '=', Buffer.from(sha256, 'hex'))
+    .where('noun', 'is', null)
+    .where('created', '>', sql<string>`now() - interval '20 hours'`)
+    .limit(1)
+    .executeTakeFirst()
+}
+
+/** What an import has kept and given to nothing, in this run or an earlier one. */
+export async function listKept(db: Db, importId: number): Promise<Upload[]> {
+  return db
+    .selectFrom('upload')
+    .select(['id', 'container', 'file_name as fileName', 'drawn'])
+    .where('import_id', '=', importId)
+    .where('noun', 'is', null)
+    .execute()
+}
+
+/**
+ * Gives uploads to a project as pictures of its tasks; false when it has one of them already, or one is being
+ * removed.
  *
  * @param uploads by the SHA-256 of their bytes.
  */
@@ -36,7 +80,7 @@ export async function attachTaskPictures(
     made as (
       insert into task_picture (project_id, sha256) select ${projectId}, sha256 from given
           on conflict do nothing returning id, sha256)
-    update upload u set noun = 'task_picture', object_id = made.id
-      from made join given using (sha256) where u.id = given.id`.execute(tx)
+    update upload u set noun = 'task_picture', object_id = made.id, import_id = null, sha256 = null
+      from made join given using (sha256) where u.id = given.id and u.sha256 = given.sha256`.execute(tx)
   return numAffectedRows === BigInt(uploads.size)
 }

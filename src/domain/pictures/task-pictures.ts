@@ -4,7 +4,13 @@ import type { RequestDb } from '../../platform/database.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import type { Upload } from '../uploads/upload-service.ts'
 import { forgetUpload, keepUpload, mediaUrlOf } from '../uploads/upload-service.ts'
-import { attachTaskPictures, findTaskPicture } from './task-picture-repository.ts'
+import {
+  attachTaskPictures,
+  findKeptBefore,
+  findTaskPicture,
+  listKept,
+  markKept,
+} from './task-picture-repository.ts'
 
 /** A picture that came for a task, on this machine for the moment; it is known to be one. */
 export interface SentPicture {
@@ -18,36 +24,45 @@ export interface SentPicture {
 
 /** Pictures that belong to a project's tasks; those that are new belong to nothing before `attach`. */
 export interface TaskPictures {
-  /** Keeps a picture, unless the project has it already; its address. */
+  /** Keeps a picture, unless the project or an earlier run of the import has it already; its address. */
   keep(picture: SentPicture): Promise<string>
   /**
    * Gives what was kept to the project, in the transaction that stores the tasks, which has the project's lock; false
-   * when the project got one of them otherwise since it was kept: its address is another one.
+   * when the project got one of them otherwise since it was kept, or one is not there any more: its address is another one.
    */
   attach(tx: Tx): Promise<boolean>
-  /** Removes what was kept and not given. */
+  /** Removes what was kept and not given, by earlier runs as well. */
   forget(): Promise<void>
 }
 
 export function createTaskPictures(
   app: Pick<App, 'config' | 'files' | 'log'>,
   openDb: () => RequestDb,
-  projectId: number,
+  { projectId, importId }: { projectId: number; importId: number },
 ): TaskPictures {
   const kept = new Map<string, Upload>()
 
+  async function keepAnew({ path, name, extension, sha256 }: SentPicture): Promise<Upload> {
+    const file = { name, extension, content: createReadStream(path) }
+    const upload = await keepUpload(app, openDb(), `project_${projectId}`, file)
+    await openDb().call((primary) => markKept(primary, upload, { importId, sha256 }), { silent: true })
+    return upload
+  }
+
   return {
-    async keep({ path, name, extension, sha256 }) {
+    async keep(picture) {
+      const { sha256 } = picture
       const known = kept.get(sha256) ?? (await findKept(openDb(), projectId, sha256))
       if (known) return mediaUrlOf(app, known)
-      const file = { name, extension, content: createReadStream(path) }
-      const upload = await keepUpload(app, openDb(), `project_${projectId}`, file)
+      const before = await openDb().readPrimary((primary) => findKeptBefore(primary, { importId, sha256 }))
+      const upload = before ?? (await keepAnew(picture))
       kept.set(sha256, upload)
       return mediaUrlOf(app, upload)
     },
     attach: (tx) => attachTaskPictures(tx, projectId, kept),
     async forget() {
-      for (const upload of kept.values()) await forgetUpload(app, openDb(), upload)
+      const left = await openDb().readPrimary((primary) => listKept(primary, importId))
+      for (const upload of left) await forgetUpload(app, openDb(), upload)
     },
   }
 }

@@ -65,13 +65,14 @@ export async function detach(tx: Tx, { noun, id }: UploadOwner): Promise<Upload 
     .executeTakeFirst()
 }
 
-/** Whether an upload belongs to nothing. */
-export async function isUnattached(db: Db, upload: Upload): Promise<boolean> {
+/** Whether an upload belongs to nothing; from then on no import takes it for one of its own. */
+export async function disown(db: Db, upload: Upload): Promise<boolean> {
   const row = await db
-    .selectFrom('upload')
-    .select('id')
+    .updateTable('upload')
+    .set({ import_id: null, sha256: null })
     .where('id', '=', upload.id)
     .where('noun', 'is', null)
+    .returning('id')
     .executeTakeFirst()
   return row !== undefined
 }

@@ -16,8 +16,8 @@ import {
   attach,
   deleteUpload,
   detach,
+  disown,
   insertUpload,
-  isUnattached,
   listDrawn,
   listUnused,
 } from './upload-repository.ts'
@@ -176,7 +176,7 @@ async function removeIfUnattached(
   upload: Upload,
 ): Promise<void> {
   try {
-    if (await db.readPrimary((primary) => isUnattached(primary, upload))) await remove(app, db, upload)
+    if (await db.call((primary) => disown(primary, upload), { silent: true })) await remove(app, db, upload)
   } catch (error) {
     app.log.warn({ err: error, upload: upload.id }, 'upload not removed')
   }

@@ -7,6 +7,7 @@ import { beginAdding } from '../../../src/domain/imports/import-repository.ts'
 import { beginImport } from '../../../src/domain/imports/import-work.ts'
 import { deleteProject, getProjectById } from '../../../src/domain/projects/project-service.ts'
 import { removeUnusedUploads } from '../../../src/domain/uploads/upload-service.ts'
+import { InvalidError } from '../../../src/lib/errors.ts'
 import type { FileStore } from '../../../src/platform/files.ts'
 import { PostponeError } from '../../../src/platform/job.ts'
 import type { JobRun } from '../../../src/platform/job.ts'
@@ -164,21 +165,29 @@ test('a small faulty zip is refused at its preview', async () => {
     .expect(422, /a\.png/)
 })
 
-test('what a run kept is removed when it fails, and by the nightly clean-up when its process was killed', async () => {
+test('what a run kept is found by the next one, and removed when the import has failed, at the latest at night', async () => {
   const { id, shortName } = await draftProject(site, owner, { tasks: 0 })
   const draft = await preview(shortName, await makeZip({ 'a.jpg': pictureOf('jpeg') }))
   const importId = await waiting(draft)
-  const begun = await beginImport(site.app, run, importId)
   await withScratch(site.app.config, async (folder) => {
     const path = join(folder, 'a')
     await writeFile(path, pictureOf('jpeg'))
     const picture = { path, name: 'a.jpg', extension: 'jpg', sha256: 'ab'.repeat(32) }
-    async function* broken() {
-      yield { info: { url: (await begun?.keepPicture(picture)) ?? '' } }
-      assert.equal((await uploadsOf(id)).length, 1)
-      throw new Error('the disk is full')
+    const addresses: (string | undefined)[] = []
+    async function storeUntil(error: Error): Promise<void> {
+      const begun = await beginImport(site.app, run, importId)
+      async function* broken() {
+        addresses.push(await begun?.keepPicture(picture))
+        yield { info: { url: addresses.at(-1) ?? '' } }
+        throw error
+      }
+      await assert.rejects(begun?.store(broken(), { bringsPictures: true }) ?? Promise.resolve(), error)
     }
-    await assert.rejects(begun?.store(broken()) ?? Promise.resolve(), /the disk is full/)
+    await storeUntil(new Error('the disk is full'))
+    const [kept] = await uploadsOf(id)
+    assert.match(addresses[0] ?? '', new RegExp(`${kept?.file_name}$`))
+    await storeUntil(new InvalidError('the list is wrong'))
+    assert.equal(addresses[1], addresses[0])
     assert.deepEqual([await uploadsOf(id), await infosOf(id)], [[], []])
 
     const killed = await beginImport(site.app, run, importId)
@@ -186,8 +195,9 @@ test('what a run kept is removed when it fails, and by the nightly clean-up when
     await cleanUp()
     assert.equal((await uploadsOf(id)).length, 1)
     await rowsOf(site, `update upload set created = now() - interval '25 hours' where noun is null`)
+    assert.notEqual(await killed?.keepPicture({ ...picture, sha256: 'cd'.repeat(32) }), addresses[0])
     await cleanUp()
-    assert.deepEqual(await uploadsOf(id), [])
+    assert.equal((await uploadsOf(id)).length, 1)
   })
 })
 
@@ -232,27 +242,31 @@ test('two zips with the same picture at once: it is kept once, and what the seco
   }
   const importSecond = () => importTasks.handle({ ...site.app, files }, { importId: second }, run)
   await assert.rejects(importSecond(), PostponeError)
-  assert.equal((await uploadsOf(id)).length, 1)
   await importSecond()
   assert.equal((await uploadsOf(id)).length, 2)
   assert.deepEqual(new Set((await infosOf(id)).map(({ filename }) => filename)), new Set(['a.jpg', 'b.png']))
 })
 
-test('a run that is to stop keeps no further picture, and forgets those it kept', async () => {
+test('a run that is to stop keeps no further picture, and the next one only those that are missing', async () => {
   const { id, shortName } = await draftProject(site, owner, { tasks: 0 })
   const zip = await makeZip({ 'a.jpg': pictureOf('jpeg'), 'b.png': pictureOf('png') })
   const importId = await waiting(await preview(shortName, zip))
   const stopping = new AbortController()
+  let nKept = 0
   const files: FileStore = {
     ...site.app.files,
     async put(key, content) {
+      nKept += 1
       stopping.abort(new Error('stop'))
       return site.app.files.put(key, content)
     },
   }
   const stopped = { ...run, signal: stopping.signal }
   await assert.rejects(importTasks.handle({ ...site.app, files }, { importId }, stopped), /stop/)
-  assert.deepEqual([await uploadsOf(id), await infosOf(id)], [[], []])
+  assert.deepEqual([nKept, await infosOf(id)], [1, []])
+  await importTasks.handle({ ...site.app, files }, { importId }, run)
+  assert.equal(nKept, 2)
+  assert.deepEqual([(await uploadsOf(id)).length, (await infosOf(id)).length], [2, 2])
 })
 
 test('pictures go with their project', async () => {
