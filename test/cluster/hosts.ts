@@ -12,8 +12,23 @@ const state = join(
   process.env['CLUSTER_NAME'] ?? 'mh',
 )
 
+/** Where the site's folder is that `makeSite` makes. */
+export const siteFolder = join(state, 'site')
+
 interface Inventory {
-  all: { hosts: Record<string, Record<string, unknown> | null> }
+  all: {
+    hosts: Record<string, Record<string, unknown> | null>
+    children: Record<string, { hosts: Record<string, unknown> | null }>
+  }
+}
+
+/** What a site on these hosts has otherwise than its profile. */
+export interface SiteChanges {
+  /** Of the profile's hosts, only these. */
+  readonly hosts?: readonly string[]
+  /** Beside them these, each in a group. */
+  readonly joined?: Readonly<Record<string, string>>
+  readonly settings?: Readonly<Record<string, unknown>>
 }
 
 const running = new Set<ChildProcess>()
@@ -27,8 +42,16 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 
 /** Runs a command of hosts.sh to its end and shows what it says. @throws Error when it fails. */
 export function hosts(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
-  return runScript(script, args, env)
+  return runScript(script, args, { env })
 }
+
+/** The same, and shows nothing. */
+export function ask(args: readonly string[]): Promise<string> {
+  return runScript(script, args, { isQuiet: true })
+}
+
+/** Where the hosts' network is: the first three numbers of their addresses. */
+export const NETWORK = process.env['CLUSTER_NET'] ?? '10.231.0'
 
 /** Packs what hosts are to run while there is a way out: Ansible, in the hosts' own network, has none. */
 export async function packRelease(): Promise<void> {
@@ -38,7 +61,7 @@ export async function packRelease(): Promise<void> {
 async function runScript(
   path: string,
   args: readonly string[],
-  env: NodeJS.ProcessEnv = {},
+  { env = {}, isQuiet = false }: { env?: NodeJS.ProcessEnv; isQuiet?: boolean } = {},
 ): Promise<string> {
   const child = spawn('bash', [path, ...args], {
     cwd: root,
@@ -49,7 +72,7 @@ async function runScript(
   let said = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     said += text
-    if (args[0] !== 'ssh-config') process.stdout.write(text)
+    if (!isQuiet) process.stdout.write(text)
   })
   const { promise, resolve, reject } = Promise.withResolvers<number | null>()
   child.once('error', reject).once('close', resolve)
@@ -59,20 +82,50 @@ async function runScript(
 }
 
 /** A site's folder for these hosts: the profile's inventory, reached by ssh, with secrets of its own. */
-export async function makeSite(profile: string): Promise<string> {
+export async function makeSite(profile: string, changes: SiteChanges = {}): Promise<string> {
   const from = join(root, 'ansible/inventories', profile)
-  const folder = join(state, 'site')
+  const folder = siteFolder
   mkdirSync(join(folder, 'group_vars'), { recursive: true })
   cpSync(join(from, 'group_vars'), join(folder, 'group_vars'), {
     recursive: true,
     filter: (path) => !path.endsWith('vault.yml'),
   })
+  writeFileSync(join(folder, 'group_vars/all/changes.yml'), stringify(changes.settings ?? {}))
   const inventory = parse(readFileSync(join(from, 'hosts.yml'), 'utf8')) as Inventory
-  for (const host of Object.values(inventory.all.hosts)) delete host?.['ansible_connection']
-  writeFileSync(join(folder, 'hosts.yml'), stringify(inventory))
-  writeFileSync(join(folder, 'ssh_config'), await hosts(['ssh-config']))
+  writeFileSync(join(folder, 'hosts.yml'), stringify(await placed(inventory, changes)))
+  writeFileSync(join(folder, 'ssh_config'), await ask(['ssh-config']))
   await hosts(['net', join(root, 'ansible/scripts/make-secrets'), folder])
   return folder
+}
+
+/** The inventory with these hosts' addresses, and without the hosts that are not to be. */
+async function placed(inventory: Inventory, { hosts: only, joined = {} }: SiteChanges): Promise<Inventory> {
+  const addresses = await hostAddresses()
+  const { all } = inventory
+  for (const [host, group] of Object.entries(joined)) {
+    all.hosts[host] = {}
+    const entry = (all.children[group] ??= { hosts: {} })
+    entry.hosts = { ...entry.hosts, [host]: null }
+  }
+  const isWanted = ([name]: [string, unknown]) => only?.includes(name) ?? true
+  for (const group of Object.values(all.children))
+    group.hosts = Object.fromEntries(Object.entries(group.hosts ?? {}).filter(isWanted))
+  const wanted = Object.entries(all.hosts).filter(isWanted)
+  all.hosts = Object.fromEntries(
+    wanted.map(([name, variables]) => {
+      const { ansible_connection: _, ...others } = variables ?? {}
+      return [name, { ...others, ansible_host: addresses.get(name) }]
+    }),
+  )
+  return inventory
+}
+
+/** The address of each host that was booted. */
+export async function hostAddresses(): Promise<ReadonlyMap<string, string>> {
+  const said = await ask(['ssh-config'])
+  return new Map(
+    [...said.matchAll(/^Host (\S+)\n {2}HostName (\S+)$/gm)].map(([, host, at]) => [host ?? '', at ?? '']),
+  )
 }
 
 /** Runs site.yml and gives how many tasks changed something. */
@@ -93,8 +146,8 @@ export async function provision(site: string, args: readonly string[] = []): Pro
 /** Goes through a host's nginx as its visitors do. */
 export async function useSite(host: string, domain: string, site: string): Promise<void> {
   const authority = join(site, 'authority.crt')
-  writeFileSync(authority, await hosts(['exec', host, 'cat', '/etc/manyhands/tls/authority.crt']))
-  const address = new RegExp(`^Host ${host}\\n  HostName (\\S+)$`, 'm').exec(await hosts(['ssh-config']))?.[1]
+  writeFileSync(authority, await ask(['exec', host, 'cat', '/etc/manyhands/tls/authority.crt']))
+  const address = (await hostAddresses()).get(host)
   if (address === undefined) throw new Error(`There is no host ${host}`)
   await hosts(['net', process.execPath, join(root, 'test/cluster/use-site.ts'), address, domain, authority])
 }

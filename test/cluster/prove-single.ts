@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { hosts, makeSite, packRelease, provision, useSite } from './hosts.ts'
+import { steps } from './steps.ts'
 
 /** The site's name in the profile's inventory. */
 const DOMAIN = 'manyhands.example'
@@ -12,15 +13,7 @@ const DOMAIN = 'manyhands.example'
  * @returns the exit status.
  */
 export async function proveSingle(args: readonly string[]): Promise<number> {
-  const times: [string, number][] = []
-  async function step<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const began = performance.now()
-    console.log(`\n### ${name}`)
-    const value = await work()
-    times.push([name, (performance.now() - began) / 1000])
-    return value
-  }
-
+  const { step, print } = steps()
   await hosts(['check'])
   try {
     await step('Packages, once', () => hosts(['base']))
@@ -38,7 +31,7 @@ export async function proveSingle(args: readonly string[]): Promise<number> {
     await step('Restore drill', () => hosts(['exec', 'site', 'manyhands-restore-drill']))
   } finally {
     if (!args.includes('--keep')) await hosts(['down'])
-    for (const [name, seconds] of times) console.log(`${name.padEnd(20)} ${seconds.toFixed(1).padStart(7)} s`)
+    print()
   }
   return 0
 }

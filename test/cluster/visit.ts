@@ -6,6 +6,8 @@ export interface VisitedSite {
   readonly address: string
   readonly domain: string
   readonly authority: string
+  /** How long an answer is waited for; a minute unless said otherwise. */
+  readonly patienceMs?: number
 }
 
 interface Answer {
@@ -15,6 +17,14 @@ interface Answer {
 }
 
 type Form = Readonly<Record<string, string>>
+
+interface Asked {
+  readonly method: string
+  readonly status: number
+  readonly body?: string
+  readonly type?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
 
 const PATIENCE_MS = 60_000
 const BOUNDARY = 'part-of-a-form'
@@ -53,18 +63,19 @@ export class Visitor {
     })
   }
 
-  async post(path: string, value: unknown): Promise<Answer> {
+  async post(path: string, value: unknown, headers: Record<string, string> = {}): Promise<Answer> {
     return this.#ask(path, {
       method: 'POST',
       status: 200,
       body: JSON.stringify(value),
       type: 'application/json',
+      headers,
     })
   }
 
-  async #ask(path: string, asked: { method: string; status: number; body?: string; type?: string }) {
+  async #ask(path: string, asked: Asked) {
     const { address, domain, authority } = this.#site
-    const { method, status, body = '', type } = asked
+    const { method, status, body = '', type, headers } = asked
     const answer = await new Promise<Answer>((resolve, reject) => {
       const call = request({
         host: address,
@@ -72,13 +83,14 @@ export class Visitor {
         ca: authority,
         path,
         method,
-        timeout: PATIENCE_MS,
+        timeout: this.#site.patienceMs ?? PATIENCE_MS,
         headers: {
           Host: domain,
           Accept: 'text/html, application/json',
           Cookie: [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; '),
           Origin: `https://${domain}`,
           'Sec-Fetch-Site': 'same-origin',
+          ...headers,
           ...(type === undefined
             ? {}
             : { 'Content-Type': type, 'Content-Length': String(Buffer.byteLength(body)) }),
