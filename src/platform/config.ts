@@ -26,11 +26,12 @@ const NO_ORIGIN =
   'is no origin such as https://p{id}.example.org: http or https, a host, perhaps a port, and nothing behind it'
 const originPattern = text.refine(isOriginPattern, NO_ORIGIN)
 
-/** Either an address, or the sentinels that know it ("host:port,host:port") and the master's name. */
+/** Either an address, or the sentinels that know it ("host:port,host:port"), the master's name and its password. */
 const redisVariables = (name: 'CACHE' | 'QUEUE') => ({
   [`REDIS_${name}_URL`]: redis.optional(),
   [`REDIS_${name}_SENTINELS`]: text.optional(),
   [`REDIS_${name}_MASTER`]: text.default(name.toLowerCase()),
+  [`REDIS_${name}_PASSWORD`]: text.optional(),
 })
 
 /** Names of jobs, each with how many of them run at once where that is said. */
@@ -121,7 +122,7 @@ const Variables = z.object({
 
 export type RedisEndpoint =
   | { kind: 'address'; url: string }
-  | { kind: 'sentinels'; sentinels: { host: string; port: number }[]; master: string }
+  | { kind: 'sentinels'; sentinels: { host: string; port: number }[]; master: string; password?: string }
 
 export interface AppKey {
   id: string
@@ -339,9 +340,11 @@ function serverOf(url: string): string {
 
 function redisEndpoint(name: 'CACHE' | 'QUEUE', env: Environment): RedisEndpoint {
   const sentinels = env[`REDIS_${name}_SENTINELS`]
+  const password = env[`REDIS_${name}_PASSWORD`]
   if (sentinels) {
     return {
       kind: 'sentinels',
+      ...(password ? { password } : {}),
       master: env[`REDIS_${name}_MASTER`] ?? name.toLowerCase(),
       sentinels: sentinels.split(',').map((address) => {
         const [host = '', sentinelPort = '26379'] = address.trim().split(':')

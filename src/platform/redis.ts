@@ -44,6 +44,7 @@ function addressOf(endpoint: RedisEndpoint): Options {
     return {
       sentinels: endpoint.sentinels,
       name: endpoint.master,
+      ...(endpoint.password === undefined ? {} : { password: endpoint.password }),
       // Without it a client stays with a master that went silent.
       failoverDetector: true,
       Connector: LastingSentinelConnector,

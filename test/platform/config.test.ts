@@ -54,6 +54,7 @@ test('every setting reaches its part', (t) => {
     DATABASE_READ_URL: 'postgres://app_ro@replica.example/manyhands',
     REDIS_CACHE_SENTINELS: 'a.example:26380, b.example',
     REDIS_CACHE_MASTER: 'hot',
+    REDIS_CACHE_PASSWORD: 'sesame',
     REDIS_QUEUE_SENTINELS: 'c.example',
     MAIL_URL: 'smtps://mail.example',
     MAIL_BOUNCES_TO: 'bounces@hands.example',
@@ -79,6 +80,7 @@ test('every setting reaches its part', (t) => {
   assert.deepEqual(config.redis.cache, {
     kind: 'sentinels',
     master: 'hot',
+    password: 'sesame',
     sentinels: [
       { host: 'a.example', port: 26_380 },
       { host: 'b.example', port: 26_379 },
