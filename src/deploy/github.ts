@@ -46,6 +46,9 @@ export interface Deployment {
 /** What came of the required checks: green, not known yet, or what a person has to read. */
 export type Verdict = 'green' | 'pending' | { failed: string }
 
+/** How a required check may end for GitHub itself to let the pull request be merged. */
+const GREEN: ReadonlySet<string | null> = new Set(['success', 'neutral', 'skipped'])
+
 /** How checks ended, by name; null while one runs. */
 type Verdicts = ReadonlyMap<string, string | null>
 
@@ -103,9 +106,9 @@ export function createGitHub({ github, repository, environment, checks, url }: D
       const found = both.flatMap((verdicts) => (verdicts.has(name) ? [verdicts.get(name) ?? null] : []))
       return (found.length === 0 ? [null] : found).map((verdict) => ({ name, verdict }))
     })
-    const red = said.find(({ verdict }) => verdict !== null && verdict !== 'success')
+    const red = said.find(({ verdict }) => verdict !== null && !GREEN.has(verdict))
     if (red) return { failed: `The check “${red.name}” of ${sha.slice(0, 7)} ended with ${red.verdict}.` }
-    return said.every(({ verdict }) => verdict === 'success') ? 'green' : 'pending'
+    return said.every(({ verdict }) => GREEN.has(verdict)) ? 'green' : 'pending'
   }
 
   /** Whether checks of a merged pull request's last commit count for what it became: they saw the same files. */

@@ -6,7 +6,7 @@ import { messageOf } from '../lib/errors.ts'
 import { createRedaction } from '../lib/redaction.ts'
 import type { DeploySettings } from '../platform/deploy-config.ts'
 import { runLogged } from '../platform/logged-program.ts'
-import { LOCK_DESCRIPTOR, RunOrder } from './runs.ts'
+import { RunOrder } from './runs.ts'
 import type { RunResult } from './runs.ts'
 
 /** What the playbook inherits: where programs are, whom to be, and what Ansible and ssh are told. Never our secrets. */
@@ -18,8 +18,15 @@ type Settings = Pick<DeploySettings, 'command' | 'git' | 'environment' | 'runMs'
 /**
  * Does one run: checks the commit out into a fresh folder, runs its playbook, writes what it says into `output.log`
  * with secrets hidden, its steps (Ansible's plays) into `steps.log`, and at the very end how it went into `result.json`.
+ *
+ * @param lock the descriptor of the environment's lock, which all that it starts hold as well.
  */
-export async function runPlaybook(folder: string, settings: Settings, env: NodeJS.ProcessEnv): Promise<void> {
+export async function runPlaybook(
+  folder: string,
+  settings: Settings,
+  env: NodeJS.ProcessEnv,
+  lock: number,
+): Promise<void> {
   const redact = createRedaction(settings.secrets)
   const log = createWriteStream(join(folder, 'output.log'), { flags: 'a', mode: 0o600 })
   const signal = AbortSignal.timeout(settings.runMs)
@@ -35,7 +42,7 @@ export async function runPlaybook(folder: string, settings: Settings, env: NodeJ
     if (step !== undefined) {
       said.step = `${step}: `
       appendFileSync(join(folder, 'steps.log'), `${step}\n`)
-    } else if (/^(?:fatal|error)\b/i.test(safe)) said.fault ||= safe
+    } else if (/^(?:fatal|error)\b/i.test(safe)) said.fault ||= faultOf(safe)
     said.last = safe.trim() || said.last
   }
 
@@ -45,7 +52,7 @@ export async function runPlaybook(folder: string, settings: Settings, env: NodeJ
       cwd,
       env: { ...passed, ...more },
       signal,
-      inherited: LOCK_DESCRIPTOR,
+      inherited: lock,
       hear,
     })
     if (signal.aborted) throw new Error(`It took longer than ${settings.runMs / 1000} s and was ended.`)
@@ -78,4 +85,11 @@ export async function runPlaybook(folder: string, settings: Settings, env: NodeJ
   // Whole or not at all, and last of all.
   writeFileSync(join(folder, 'result.new'), JSON.stringify(result))
   renameSync(join(folder, 'result.new'), join(folder, 'result.json'))
+}
+
+/** Ansible's own words about a host that failed, without what else the line holds; any other line as it is. */
+function faultOf(line: string): string {
+  const [, host, message] = /^fatal: \[(.+?)\]: .*"msg": ("(?:[^"\\]|\\.)*")/.exec(line) ?? []
+  if (message === undefined) return line
+  return `${host}: ${message.slice(1, -1).replaceAll('\\n', ' ').replaceAll('\\"', '"')}`
 }

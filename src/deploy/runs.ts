@@ -7,7 +7,7 @@ import { takeLock } from '../platform/file-lock.ts'
 
 const runner = fileURLToPath(new URL('../bin/deploy-run.ts', import.meta.url))
 
-/** Where each process of a run finds the lock that it holds. */
+/** Where the process of a run finds the lock that it holds. */
 export const LOCK_DESCRIPTOR = 3
 
 /** What a run is told: which playbook, and which release it is about. */
@@ -32,13 +32,16 @@ export type RunResult = z.infer<typeof RunResult>
 /** How a run stands. Lost: it was ended from outside before it could say how it went. */
 export type RunState = 'none' | 'busy' | 'lost' | RunResult
 
+/** Begins the run of a folder, which from now on holds the lock of this descriptor, and closes it. */
+export type BeginRun = (folder: string, lock: number) => void
+
 export type Runs = ReturnType<typeof createRuns>
 
 /**
  * The runs of playbooks, each in a process of its own that outlives this server and whose folder tells how it stands.
  * One at a time: a run holds the environment's lock until its last process has ended.
  */
-export function createRuns(folder: string) {
+export function createRuns(folder: string, begin: BeginRun = beginProcess) {
   const lockFile = join(folder, 'environment.lock')
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const folderOf = (id: number, stage: RunOrder['stage']) => join(folder, 'runs', `${id}-${stage}`)
@@ -59,13 +62,7 @@ export function createRuns(folder: string) {
       const own = folderOf(id, order.stage)
       mkdirSync(own, { recursive: true, mode: 0o700 })
       writeFileSync(join(own, 'order.json'), JSON.stringify(RunOrder.parse(order)))
-      // A session of its own, so that what ends this server does not end the run; descriptor 3 is the lock.
-      const child = spawn(process.execPath, [runner, own], {
-        detached: true,
-        stdio: ['ignore', 'ignore', 'ignore', lock],
-      })
-      child.unref()
-      closeSync(lock)
+      begin(own, lock)
       return true
     },
 
@@ -85,4 +82,11 @@ export function createRuns(folder: string) {
       return existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : []
     },
   }
+}
+
+/** In a session of its own, so that what ends this server does not end the run. */
+function beginProcess(folder: string, lock: number): void {
+  const stdio = ['ignore', 'ignore', 'ignore', lock] as const
+  spawn(process.execPath, [runner, folder], { detached: true, stdio: [...stdio] }).unref()
+  closeSync(lock)
 }

@@ -161,7 +161,7 @@ test('a check that failed on the merge itself is not outdone by its pull request
 
   const again = github.commit('Again', {})
   github.check(again, 'failure')
-  github.check(again, 'success')
+  github.check(again, 'neutral')
   for (let count = 0; count < 150; count += 1) github.check(again, 'success', `part ${count}`)
   const contexts = Array.from({ length: 150 }, (_, count) => ({ context: `c${count}`, state: 'success' }))
   github.contexts.set(again, [...contexts, { context: 'lint', state: 'success' }])
@@ -169,7 +169,7 @@ test('a check that failed on the merge itself is not outdone by its pull request
   assert.equal((await until(2, 'success')).sha, again)
 
   const both = github.commit('Both', {})
-  for (const name of ['ci', 'lint']) github.check(both, 'success', name)
+  for (const name of ['ci', 'lint']) github.check(both, 'skipped', name)
   github.contexts.set(both, [{ context: 'lint', state: 'error' }])
   deployer.wake()
   assert.match((await until(3, 'failed')).reason, /^The check “lint” of \w{7} ended with error\.$/)
@@ -226,15 +226,15 @@ test('a deploy that a newer one has superseded while GitHub was asked about it s
 })
 
 test('a release that fails is taken back, and why is said everywhere', async (t) => {
-  const fault =
-    'echo "PLAY [app2] ***"; echo "fatal: [app2]: FAILED! The version is not the one expected"; echo more; exit 2'
+  const said = String.raw`'PLAY [Hosts] ***' 'fatal: [app2]: FAILED! => {"changed": false, "msg": "The \"version\"\nis not the one expected"}'`
+  const fault = `printf '%s\\n' ${said} more 'fatal: [app1]: FAILED!'; exit 2`
   const { github, chat, store, shas, runs } = await deployed(t, playbooks(), playbooks({ verify: fault }))
 
   const deploy = store.find(2)
   assert.equal(deploy?.state, 'rolled_back')
   const [good = '', bad = ''] = shas
-  assert.match(deploy.reason, /^Taken back\. Going back to \w{7}: app2: fatal/)
-  const why = `Going back to ${good.slice(0, 7)}: app2: fatal: [app2]: FAILED! The version is not the one expected`
+  const why = `Going back to ${good.slice(0, 7)}: Hosts: app2: The "version" is not the one expected`
+  assert.equal(deploy.reason, `Taken back. ${why}`)
   assert.ok(store.events(2).some(({ state, text }) => state === 'rolling_back' && text === why))
   assert.ok(github.statuses.some(({ description }) => description === why))
   assert.ok(chat.messages.some(({ text }) => text.includes(why)))
@@ -298,12 +298,12 @@ test('a rollback that fails locks the environment until somebody has looked', as
 })
 
 test('the first release of all cannot be taken back, and one that cannot be fetched touches no host', async (t) => {
-  const { store, github, until, deployer } = await deployed(t, playbooks({ deploy: 'exit 4' }))
+  const { store, github, until, deployer, env } = await deployed(t, playbooks({ deploy: 'exit 4' }))
   assert.equal(store.find(1)?.reason, 'There is no earlier release to go back to: /bin/sh ended with 4.')
 
   const sha = github.commit('Two', playbooks())
   github.check(sha, 'success')
-  process.env['DEPLOY_GIT_URL'] = 'file:///nowhere'
+  env['DEPLOY_GIT_URL'] = 'file:///nowhere'
   deployer.wake()
 
   const { reason, state } = await until(2, 'failed', 'success')
@@ -339,7 +339,7 @@ test('git gets the token for GitHub’s own host, and for no other', async (t) =
 })
 
 test('a run that takes too long is ended with all that it started, and taken back', async (t) => {
-  const scene = await deployScene(t, { DEPLOY_RUN_SECONDS: '4' })
+  const scene = await deployScene(t, { DEPLOY_RUN_SECONDS: '2' })
   const pid = join(scene.folder, 'pid')
   const sha = scene.github.commit('Slow', playbooks({ deploy: `sleep 60 & echo $! > ${pid}; wait` }))
   scene.github.check(sha, 'success')
@@ -347,7 +347,7 @@ test('a run that takes too long is ended with all that it started, and taken bac
 
   const { reason } = await until(1, 'failed')
 
-  assert.equal(reason, 'There is no earlier release to go back to: It took longer than 4 s and was ended.')
+  assert.equal(reason, 'There is no earlier release to go back to: It took longer than 2 s and was ended.')
   assert.equal(identifyProcess(Number(readFileSync(pid, 'utf8'))), undefined)
 })
 
@@ -527,7 +527,12 @@ test('a run that somebody else has under way is waited for', async (t) => {
 })
 
 test('a run that was killed before it could say how it went is taken back', async (t) => {
-  const { github, until, deployer, store, runs, folder } = await deployed(t, playbooks())
+  const scene = await deployScene(t)
+  const { github, folder } = scene
+  const { until, deployer, store, runs } = deployParts(t, scene, { areProcesses: true })
+  const good = github.commit('One', playbooks())
+  github.check(good, 'success')
+  await until(1, 'success')
   const pid = join(folder, 'pid')
   const sha = github.commit('Two', playbooks({ deploy: `echo $PPID $$ > ${pid}; sleep 60` }))
   github.check(sha, 'success')

@@ -1,5 +1,5 @@
 import { createHmac, randomUUID } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -10,6 +10,7 @@ import { hashSync } from '@node-rs/argon2'
 import { createChat } from '../../src/deploy/chat.ts'
 import { createDeployer } from '../../src/deploy/deployer.ts'
 import { createGitHub } from '../../src/deploy/github.ts'
+import { runPlaybook } from '../../src/deploy/playbook.ts'
 import { createRuns } from '../../src/deploy/runs.ts'
 import { createRedaction } from '../../src/lib/redaction.ts'
 import { loadDeploySettings } from '../../src/platform/deploy-config.ts'
@@ -88,14 +89,23 @@ export async function deployScene(t: Ending, settings: Record<string, string> = 
 
 export type DeployScene = Awaited<ReturnType<typeof deployScene>>
 
-/** The parts of a deploy server in this process, whose rounds the test makes. */
-export function deployParts(t: Ending, { env, folder }: DeployScene) {
+/**
+ * The parts of a deploy server in this process, whose rounds the test makes. Runs are made in it too, as a process for
+ * each costs seconds; with `areProcesses` each has its own, as in life.
+ */
+export function deployParts(t: Ending, { env, folder }: DeployScene, { areProcesses = false } = {}) {
   const settings = loadDeploySettings(env)
+  const atWork = new Set<Promise<void>>()
   // A run loads the settings anew, from the environment that it inherits.
-  for (const name of Object.keys(process.env))
-    if (name.startsWith('DEPLOY_')) Reflect.deleteProperty(process.env, name)
-  Object.assign(process.env, env)
-  const runs = createRuns(settings.folder)
+  const runHere = (own: string, lock: number) => {
+    const ended = runPlaybook(own, loadDeploySettings(env), { ...process.env, ...env }, lock).finally(() => {
+      closeSync(lock)
+      atWork.delete(ended)
+    })
+    atWork.add(ended)
+  }
+  if (areProcesses) Object.assign(process.env, env)
+  const runs = areProcesses ? createRuns(settings.folder) : createRuns(settings.folder, runHere)
   const store = openDeployStore(join(folder, 'deploys.db'), createRedaction(settings.secrets))
   const deployer = createDeployer({
     ...{ settings, store, runs },
@@ -104,7 +114,7 @@ export function deployParts(t: Ending, { env, folder }: DeployScene) {
     log: createLogger('deploy', 'silent'),
   })
   t.after(async () => {
-    await deployer.settled()
+    await Promise.all([deployer.settled(), ...atWork])
     store.close()
   })
   return {
@@ -115,12 +125,12 @@ export function deployParts(t: Ending, { env, folder }: DeployScene) {
     /** Makes rounds until a deploy is in one of these states and everybody was told. */
     async until(id: number, ...states: DeployState[]) {
       for (;;) {
-        await deployer.round()
+        const hasMoved = await deployer.round()
         const deploy = store.find(id)
         if (deploy && states.includes(deploy.state)) return deploy
         if (deploy && !OPEN_STATES.has(deploy.state))
           throw new Error(`Deploy ${id} is ${deploy.state}: ${deploy.reason}`)
-        await sleep(100)
+        if (!hasMoved) await Promise.race([sleep(100), ...atWork])
       }
     },
   }
