@@ -1,5 +1,16 @@
-import { createHash } from 'node:crypto'
-import { chmod, copyFile, mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { createHash, randomUUID } from 'node:crypto'
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
 import { basename, dirname, extname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -104,9 +115,19 @@ const AWAITED = 'presenter-'
 const compressBrotli = promisify(brotliCompress)
 const compressGzip = promisify(gzip)
 
+/** So many builds stay side by side, as many as a host keeps releases: pages of an older one still ask for its files. */
+const BUILDS_KEPT = 5
+
+/** What one build made: stamped names by plain ones, and all its files. */
+interface Build {
+  manifest: Record<string, string>
+  files: string[]
+}
+
 /**
- * Bundles what browsers get into a folder, under names with a hash of the content, compressed ahead. A folder that was
- * built from the same sources is left as it is. Several processes may build at once: the folder is switched whole.
+ * Bundles what browsers get into a folder, under names with a hash of the content, compressed ahead, beside what was
+ * built from other sources. What is there of these sources is not built again. Several processes may build at once: a
+ * build counts when its last file is there.
  *
  * @param options.minify false keeps every statement apart, so that what ran of it can be measured
  */
@@ -118,7 +139,11 @@ export async function buildAssets({
   minify?: boolean
 }): Promise<void> {
   const hash = await sourcesHash()
-  if ((await readFile(join(outDir, 'sources'), 'utf8').catch(() => '')) === hash) return
+  const known = await findBuild(outDir, hash)
+  if (known) {
+    await noteBuild(outDir, hash, known)
+    return
+  }
   await mkdir(dirname(outDir), { recursive: true })
   const making = await mkdtemp(`${outDir}-`)
   const { metafile } = await build({
@@ -141,15 +166,14 @@ export async function buildAssets({
     logLevel: 'silent',
   })
   const names = Object.keys(metafile.outputs).map((path) => basename(path))
-  await writeFile(join(making, 'manifest.json'), JSON.stringify(manifestOf(names)))
+  const manifest = manifestOf(names)
   names.push(...(await copyDecoders(making)))
   await Promise.all(
     names.filter((name) => /\.(css|m?js|svg)$/.test(name)).map((name) => compress(join(making, name))),
   )
-  await writeFile(join(making, 'sources'), hash)
-  // nginx reads it, by another account.
-  await chmod(making, 0o755)
-  await switchFolder(making, outDir)
+  const files = await moveFiles(making, outDir)
+  await noteBuild(outDir, hash, { manifest, files })
+  await removeOldBuilds(outDir)
 }
 
 /** `import address from 'package/file.mjs?url'` serves a file as it is, such as a script for another thread. */
@@ -214,20 +238,62 @@ async function compress(path: string): Promise<void> {
   ])
 }
 
-async function switchFolder(from: string, to: string): Promise<void> {
-  const old = `${from}-old`
-  await rename(to, old).catch(() => undefined)
-  try {
-    await rename(from, to)
-  } catch {
-    // Somebody else was faster with the same content.
-    await rm(from, { recursive: true, force: true })
-  }
-  await rm(old, { recursive: true, force: true })
+/** Moves all files of a folder into another one. @returns their names. */
+async function moveFiles(from: string, to: string): Promise<string[]> {
+  const entries = await readdir(from, { recursive: true, withFileTypes: true })
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => relative(from, join(parentPath, name)))
+  for (const folder of new Set(['builds', ...files.map(dirname)]))
+    await mkdir(join(to, folder), { recursive: true })
+  // nginx reads it, by another account.
+  await chmod(to, 0o755)
+  await Promise.all(files.map((name) => rename(join(from, name), join(to, name))))
+  await rm(from, { recursive: true, force: true })
+  return files
 }
 
+async function findBuild(folder: string, hash: string): Promise<Build | undefined> {
+  const text = await readFile(join(folder, 'builds', hash), 'utf8').catch(() => undefined)
+  return text === undefined ? undefined : (JSON.parse(text) as Build)
+}
+
+/** Notes that a build is whole, and the last one. */
+async function noteBuild(folder: string, hash: string, made: Build): Promise<void> {
+  await writeWhole(join(folder, 'builds', hash), JSON.stringify(made))
+  await writeWhole(join(folder, 'manifest.json'), JSON.stringify(made.manifest))
+}
+
+/** Whoever reads the file meanwhile has the old or the new one. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  const making = `${path}.${randomUUID()}`
+  await writeFile(making, text)
+  await rename(making, path)
+}
+
+/** Removes files that only belong to builds that were not wanted for long. */
+async function removeOldBuilds(folder: string): Promise<void> {
+  const builds = join(folder, 'builds')
+  const hashes = (await readdir(builds)).filter((name) => /^[0-9a-f]{64}$/.test(name))
+  const times = await Promise.all(
+    hashes.map(async (hash) => ({ hash, at: (await stat(join(builds, hash))).mtimeMs })),
+  )
+  const order = times.sort((one, other) => other.at - one.at).map(({ hash }) => hash)
+  const filesOf = async (some: string[]) =>
+    (await Promise.all(some.map((hash) => findBuild(folder, hash)))).flatMap((made) => made?.files ?? [])
+  const old = order.slice(BUILDS_KEPT)
+  const kept = new Set(await filesOf(order.slice(0, BUILDS_KEPT)))
+  const gone = (await filesOf(old)).filter((name) => !kept.has(name))
+  await Promise.all(
+    [...gone, ...old.map((hash) => join('builds', hash))].map((name) =>
+      rm(join(folder, name), { force: true }),
+    ),
+  )
+}
+
+/** Of what is built, and of the packages that it is built with. */
 async function sourcesHash(): Promise<string> {
-  const hash = createHash('sha256')
+  const hash = createHash('sha256').update(await readFile(new URL('../../package.json', import.meta.url)))
   for (const folder of [browser, join(browser, '../lib')]) {
     const files = await readdir(folder, { recursive: true, withFileTypes: true })
     const paths = files.filter((file) => file.isFile()).map((file) => join(file.parentPath, file.name))
@@ -236,9 +302,17 @@ async function sourcesHash(): Promise<string> {
   return hash.digest('hex')
 }
 
-/** Reads what `buildAssets` made into memory. @throws Error when nothing was built there. */
+/**
+ * Reads what `buildAssets` made into memory: pages refer to what was built from this release's sources, or else last.
+ * Files of other builds are served as well.
+ *
+ * @throws Error when nothing was built there.
+ */
 export async function loadAssets(folder: string): Promise<Assets> {
-  const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as Record<string, string>
+  const own = await findBuild(folder, await sourcesHash())
+  const manifest =
+    own?.manifest ??
+    (JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as Record<string, string>)
   const names = (await readdir(folder, { recursive: true })).filter(
     (name) => TYPES[extname(name.replace(/\.(br|gz)$/, ''))] !== undefined,
   )

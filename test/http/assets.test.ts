@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
@@ -47,18 +47,49 @@ test('what is compressed holds the same; the best that a browser takes is chosen
 })
 
 test('the same sources are built once', async () => {
-  const { mtimeMs } = await stat(join(outDir, 'manifest.json'))
+  const file = join(outDir, assets.stamped('site.js') ?? '')
+  const { mtimeMs } = await stat(file)
   await buildAssets({ outDir })
-  assert.equal((await stat(join(outDir, 'manifest.json'))).mtimeMs, mtimeMs)
+  assert.equal((await stat(file)).mtimeMs, mtimeMs)
 })
 
-test('builds at once, over one of other sources, leave one whole folder', async () => {
-  await writeFile(join(outDir, 'sources'), 'other')
+test('builds at once leave one whole folder; files of four builds before stay and are served, older ones go', async () => {
+  const builds = join(outDir, 'builds')
   const before = await readFile(join(outDir, 'manifest.json'), 'utf8')
+  const [own = ''] = await readdir(builds)
+  await rm(join(builds, own))
+  const older = Array.from({ length: 5 }, (_, age) => ({
+    file: `old-${age}.js`,
+    hash: String(age).repeat(64),
+  }))
+  for (const [age, { file, hash }] of older.entries()) {
+    await writeFile(join(outDir, file), file)
+    await writeFile(
+      join(builds, hash),
+      JSON.stringify({ manifest: {}, files: [file, assets.stamped('site.js')] }),
+    )
+    await utimes(join(builds, hash), age + 1, age + 1)
+  }
+
   await Promise.all([buildAssets({ outDir }), buildAssets({ outDir })])
+
   assert.equal(await readFile(join(outDir, 'manifest.json'), 'utf8'), before)
+  assert.deepEqual((await readdir(builds)).sort(), [own, ...older.slice(1).map(({ hash }) => hash)].sort())
+  const now = await loadAssets(outDir)
+  assert.deepEqual(
+    older.map(({ file }) => now.find(file, none)?.content.toString()),
+    [undefined, ...older.slice(1).map(({ file }) => file)],
+  )
+  assert.ok(now.find(assets.stamped('site.js') ?? '', none), 'what a build that stays has too')
   assert.deepEqual(await readdir(dirname(outDir)), ['assets'])
   assert.equal((await stat(outDir)).mode & 0o777, 0o755, 'another account, such as nginx’s, reads it')
+})
+
+test('a release whose files are no longer there takes those that were built last', async () => {
+  const folder = join(outDir, '../copy')
+  await cp(outDir, folder, { recursive: true })
+  await rm(join(folder, 'builds'), { recursive: true })
+  assert.equal((await loadAssets(folder)).url('site.js'), assets.url('site.js'))
 })
 
 test('a folder in which nothing was built cannot be served', async () => {
