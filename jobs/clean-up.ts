@@ -4,6 +4,7 @@ import { forgetOldRequests } from '../src/domain/assignment/assignment-service.t
 import { forgetOldVersions, removeExpiredExports } from '../src/domain/exports/export-service.ts'
 import { removeUnneededRows } from '../src/domain/imports/import-service.ts'
 import { forgetOldMails } from '../src/domain/mails/mail-service.ts'
+import { foldStatusMinutes } from '../src/domain/status/status-service.ts'
 import { removeUnusedUploads } from '../src/domain/uploads/upload-service.ts'
 import { forgetOldSessions } from '../src/domain/users/user-service.ts'
 import type { Job } from '../src/platform/job.ts'
@@ -43,6 +44,7 @@ export const cleanUp: Job<'clean-up'> = {
       sessions: () => forgetOldSessions(openDb()),
       mails: () => forgetOldMails(openDb),
       jobs: () => forgetEndedJobs(openDb),
+      statusMinutes: () => foldStatusMinutes(openDb),
       resumableUploads: () => app.resumable.removeOld(openDb(), ABANDONED_MS),
       unfinishedFiles: () => app.files.removeUnfinished(ABANDONED_MS),
       scratchFolders: () => removeAbandonedScratch(app.config),

@@ -1,17 +1,33 @@
 import { jobs } from '../../jobs/index.ts'
+import { createMinuteBook } from '../domain/status/status-service.ts'
 import { createApp } from '../platform/app.ts'
 import { loadConfig } from '../platform/config.ts'
+import { startLoop } from '../platform/loop.ts'
 import { createServer } from '../web/server.ts'
 import { runProcess } from './local/run-process.ts'
+
+/** Requests without which nobody can contribute. */
+const CONTRIBUTING: ReadonlySet<string> = new Set(['newtask', 'taskrun', 'contribute'])
+/** How often what the status page tells is written, in milliseconds. */
+const MINUTES_MS = 10_000
 
 await runProcess('web', async () => {
   const config = loadConfig(process.env)
   const app = await createApp(config, 'web', jobs)
-  const server = await createServer(app)
+  const openDb = () => app.database.open({ writes: true })
+  const minutes = createMinuteBook(['contributing', 'pages'])
+  const server = await createServer(app, {
+    onRequest({ group, status }) {
+      minutes.note(CONTRIBUTING.has(group) ? 'contributing' : 'pages', status < 500)
+    },
+  })
   await server.listen(config.http.port, config.http.host)
   app.log.info({ url: config.site.url }, 'web is listening')
+  const noting = startLoop('note minutes', MINUTES_MS, () => minutes.write(openDb).then(() => false), app.log)
   return async () => {
     await server.close()
+    await noting.stop()
+    await minutes.write(openDb, true)
     await app.close()
   }
 })

@@ -106,6 +106,7 @@ const Variables = z.object({
   WORKER_JOBS: text.regex(WORKER_JOBS, 'is no list such as send-mail:10,export-project').optional(),
   METRICS_TOKEN: z.string().min(16, 'is too short to be a secret: use at least 16 characters').optional(),
   METRICS_LOOPBACK: flag.default(false),
+  METRICS_PORT: port.optional(),
   FILES_DIR: text.optional(),
   S3_ENDPOINT: z
     .url({ protocol: /^https?$/, error: 'is no address such as https://s3.example.org' })
@@ -217,7 +218,12 @@ export interface Config {
   readonly s3: S3Settings | undefined
   /** The jobs that a worker takes, each with how many run at once, where that is not the job's own; undefined for all. */
   readonly jobs: { readonly only: ReadonlyMap<string, number | undefined> | undefined }
-  readonly metrics: { readonly token: string | undefined; readonly isOpenToLoopback: boolean }
+  readonly metrics: {
+    readonly token: string | undefined
+    readonly isOpenToLoopback: boolean
+    /** Where processes that serve nothing else tell their figures; undefined when they do not. */
+    readonly port: number | undefined
+  }
   readonly folders: { readonly data: string; readonly files: string; readonly assets: string }
   readonly log: { readonly level: string }
   readonly templates: { readonly watch: boolean }
@@ -292,7 +298,7 @@ export function loadConfig(env: Environment): Config {
     accounts: { inactiveDays: v.INACTIVE_ACCOUNT_DAYS },
     s3: s3Settings(v),
     jobs: { only: v.WORKER_JOBS === undefined ? undefined : workerJobs(v.WORKER_JOBS) },
-    metrics: { token: v.METRICS_TOKEN, isOpenToLoopback: v.METRICS_LOOPBACK },
+    metrics: { token: v.METRICS_TOKEN, isOpenToLoopback: v.METRICS_LOOPBACK, port: v.METRICS_PORT },
     folders: {
       data,
       files: resolve(v.FILES_DIR ?? `${data}/files`),

@@ -299,6 +299,23 @@ export async function readJobFigures(db: Db, jobs: readonly string[]): Promise<J
   return rows
 }
 
+/** For how many seconds the oldest row is due that was not handed to the queue servers; 0 when none is. */
+export async function oldestUnsent(db: Db): Promise<number> {
+  const { rows } = await sql<{ seconds: number | null }>`
+    select extract(epoch from now() - min(not_before))::float8 as seconds from outbox
+     where done is null and failed is null and enqueued is null and not_before <= now()`.execute(db)
+  return rows[0]?.seconds ?? 0
+}
+
+/** The latest slot of each schedule that was fired. */
+export async function lastSlots(db: Db): Promise<{ task: string; slot: string }[]> {
+  const { rows } = await sql<{
+    task: string
+    slot: string
+  }>`select task, max(slot) as slot from schedule_slot group by task`.execute(db)
+  return rows
+}
+
 /** Makes jobs due that were handed to the queue servers and that nobody runs. */
 export async function makeWaitingDue(primary: Db): Promise<void> {
   await primary

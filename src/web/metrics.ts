@@ -1,149 +1,45 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import { Router } from '@koa/router'
-import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
-import type { Context, RequestState } from '../http/state.ts'
+import { Histogram } from 'prom-client'
+import { siteFigures } from '../domain/status/status-service.ts'
+import type { RequestFigures } from '../http/request-figures.ts'
+import type { RequestState } from '../http/state.ts'
 import type { App } from '../platform/app.ts'
-import { replayLag } from '../platform/position-store.ts'
+import { createMetrics } from '../platform/metrics.ts'
+import { refusalOfMetrics } from '../platform/metrics-listener.ts'
 
 type Measured = Pick<App, 'config' | 'database' | 'memory' | 'queue' | 'log'>
 
 /** GET /metrics, in the text form of Prometheus: for who has the token, or asks from this host where that is allowed. */
-export function metricsRoutes(app: Measured): Router<RequestState> {
+export function metricsRoutes(app: Measured, requests: RequestFigures): Router<RequestState> {
   // By one name each, so that a proxy can close it.
   const router = new Router<RequestState>({ strict: true, sensitive: true })
-  const registry = new Registry()
-  collectDefaultMetrics({ register: registry })
-  measureCache(app, registry)
-  measurePools(app, registry)
-  measureReads(app, registry)
-  const readJobs = measureJobs(app, registry)
-  const readLag = measureLag(app, registry)
+  const metrics = createMetrics(app, { figures: siteFigures })
+  const seconds = new Histogram({
+    name: 'manyhands_http_request_seconds',
+    help: 'How long requests took until their answer began, by group of routes and class of status.',
+    labelNames: ['group', 'status'],
+    // The alarm is at one second, the goal for pages at a tenth.
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+    registers: [metrics.registry],
+  })
+  requests.onAnswered(({ group, status, ms }) => {
+    seconds.observe({ group, status: `${Math.floor(status / 100)}xx` }, ms / 1_000)
+  })
 
   router.get('/metrics', async (ctx) => {
-    const { token, isOpenToLoopback } = app.config.metrics
-    if (!hasToken(ctx, token) && !(isOpenToLoopback && isLoopback(ctx))) {
-      ctx.status = token === undefined && !isOpenToLoopback ? 404 : 403
-      ctx.body = 'Metrics are for those who have METRICS_TOKEN, or on this host with METRICS_LOOPBACK=on.'
+    const refusal = refusalOfMetrics(app.config.metrics, {
+      authorization: ctx.get('Authorization'),
+      address: ctx.ip,
+    })
+    if (refusal) {
+      ctx.status = refusal.status
+      ctx.body = refusal.text
       return
     }
-    await Promise.all([readJobs(), readLag()])
     ctx.set('Cache-Control', 'no-store')
-    ctx.body = await registry.metrics()
-    ctx.set('Content-Type', registry.contentType)
+    ctx.body = await metrics.text()
+    ctx.set('Content-Type', metrics.contentType)
   })
 
   return router
-}
-
-function hasToken(ctx: Context, token: string | undefined): boolean {
-  const [, given] = /^Bearer (.+)$/i.exec(ctx.get('Authorization')) ?? []
-  if (token === undefined || given === undefined) return false
-  const [one, other] = [given, token].map((text) => createHash('sha256').update(text).digest())
-  return one !== undefined && other !== undefined && timingSafeEqual(one, other)
-}
-
-function isLoopback(ctx: Context): boolean {
-  return /^(::ffff:)?127\.|^::1$/.test(ctx.ip)
-}
-
-function measureCache({ memory }: Measured, registry: Registry): void {
-  const counter = new Counter({
-    name: 'manyhands_cache_lookups_total',
-    help: 'Lookups of remembered values by kind and outcome: fresh and stale ones were there, made and waited ones not.',
-    labelNames: ['kind', 'outcome'],
-    registers: [registry],
-    collect() {
-      counter.reset()
-      for (const [kind, counts] of memory.lookups)
-        for (const [outcome, count] of Object.entries(counts)) counter.inc({ kind, outcome }, count)
-    },
-  })
-}
-
-function measurePools({ database }: Measured, registry: Registry): void {
-  const gauge = new Gauge({
-    name: 'manyhands_database_connections',
-    help: 'Connections of each pool: all, those that nobody uses, and requests that wait for one.',
-    labelNames: ['pool', 'state'],
-    registers: [registry],
-    collect() {
-      for (const [pool, { totalCount, idleCount, waitingCount }] of Object.entries(database.pools)) {
-        gauge.set({ pool, state: 'all' }, totalCount)
-        gauge.set({ pool, state: 'idle' }, idleCount)
-        gauge.set({ pool, state: 'waiting' }, waitingCount)
-      }
-    },
-  })
-}
-
-/** Where reads went, and whether the primary was there when it was last asked. */
-function measureReads({ database: { health } }: Measured, registry: Registry): void {
-  const reads = new Counter({
-    name: 'manyhands_database_reads_total',
-    help: 'Reads by the server that they were sent to, and why the primary where it was that.',
-    labelNames: ['route'],
-    registers: [registry],
-    collect() {
-      reads.reset()
-      for (const [route, count] of health.reads) reads.inc({ route }, count)
-    },
-  })
-  const up = new Gauge({
-    name: 'manyhands_database_primary_up',
-    help: 'Whether the primary answered when it was last asked: 1 or 0.',
-    registers: [registry],
-    collect() {
-      up.set(health.isPrimaryAway() ? 0 : 1)
-    },
-  })
-}
-
-/** @returns what asks one of the replicas anew; left out where the primary answers instead. */
-function measureLag({ database, log }: Measured, registry: Registry): () => Promise<void> {
-  const lag = new Gauge({
-    name: 'manyhands_database_replica_lag_seconds',
-    help: 'How far the replica that a read led to just now is behind.',
-    registers: [registry],
-  })
-  return async () => {
-    lag.remove()
-    try {
-      const seconds = await database.open({ writes: false }).read(replayLag)
-      if (seconds !== undefined) lag.set(seconds)
-    } catch (error) {
-      log.warn({ err: error }, 'no lag of a replica: the database is away')
-    }
-  }
-}
-
-/** @returns what reads the figures anew; without a database they are left out. */
-function measureJobs({ queue, log }: Measured, registry: Registry): () => Promise<void> {
-  const settings = { labelNames: ['job'], registers: [registry] }
-  const oldest = new Gauge({
-    ...settings,
-    name: 'manyhands_job_oldest_waiting_seconds',
-    help: 'How long the job has waited that was asked for first and not begun yet.',
-  })
-  const failed = new Gauge({
-    ...settings,
-    name: 'manyhands_job_failures_last_hour',
-    help: 'Jobs that were given up within the last hour, and that nobody has dismissed.',
-  })
-  const sinceDone = new Gauge({
-    ...settings,
-    name: 'manyhands_job_seconds_since_done',
-    help: 'Time since a job of this name was done last, as long as that is kept.',
-  })
-  return async () => {
-    for (const gauge of [oldest, failed, sinceDone]) gauge.reset()
-    try {
-      for (const { job, oldestWaitingSeconds, failedLastHour, sinceDoneSeconds } of await queue.figures()) {
-        oldest.set({ job }, oldestWaitingSeconds)
-        failed.set({ job }, failedLastHour)
-        if (sinceDoneSeconds !== null) sinceDone.set({ job }, sinceDoneSeconds)
-      }
-    } catch (error) {
-      log.warn({ err: error }, 'no figures of jobs: the database is away')
-    }
-  }
 }

@@ -8,6 +8,8 @@ import { finalSlash } from '../http/final-slash.ts'
 import { identify } from '../http/identify.ts'
 import { pageErrors } from '../http/page-errors.ts'
 import { rateLimit } from '../http/rate-limit.ts'
+import { createRequestFigures } from '../http/request-figures.ts'
+import type { AnsweredRequest } from '../http/request-figures.ts'
 import { requestId } from '../http/request-id.ts'
 import { markOrigin, refuseForeignWrites, refuseForgedTokens } from '../http/same-origin.ts'
 import { resumableUploads } from '../http/resumable-uploads.ts'
@@ -49,6 +51,8 @@ export interface Server {
 export interface ServerOptions {
   /** Told of each request that a route answered. */
   onRoute?: (answered: Answered) => void
+  /** Told of each request, whatever it came to. */
+  onRequest?: (answered: AnsweredRequest) => void
 }
 
 /** Builds the web application: every path of the site, its API and its presenter hosts. */
@@ -59,7 +63,9 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
   const koa = new Koa<RequestState, DefaultContext>({ proxy: app.config.http.trustProxy, maxIpsCount: 1 })
   const draining = createDraining()
   const health = healthRoutes(app, draining)
-  const metrics = metricsRoutes(app)
+  const requests = createRequestFigures()
+  const metrics = metricsRoutes(app, requests)
+  if (options.onRequest) requests.onAnswered(options.onRequest)
   const operations = apiOperations(app)
   const document = openApiDocument(operations, app.config.site)
   const api = apiRoutes(app, operations, document)
@@ -71,6 +77,7 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
     await next()
     if (draining.hasBegun) ctx.set('Connection', 'close')
   })
+  koa.use(requests.middleware)
   koa.use(requestId(app.log, app.config.http.trustProxy))
   if (options.onRoute) koa.use(noteRoute(options.onRoute))
   koa.use(health.routes())

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { jobs } from '../../jobs/index.ts'
+import { requestGroup } from '../../src/http/request-figures.ts'
+import { createMetrics } from '../../src/platform/metrics.ts'
+import { listenForMetrics } from '../../src/platform/metrics-listener.ts'
 import { startTestApp } from '../support/app.ts'
 import type { TestApp } from '../support/app.ts'
 import { publishedProject, rowsOf } from '../support/builders.ts'
@@ -69,11 +73,60 @@ test('metrics tell how long jobs wait, how many failed, and when one was done la
     const value = metrics.get(name) ?? Number.NaN
     assert.ok(value >= expected && value < expected + 30, `${name} is ${value}`)
   }
-  near('manyhands_job_oldest_waiting_seconds{job="send-mail"}', 90)
-  near('manyhands_job_seconds_since_done{job="export-project"}', 60)
-  assert.equal(metrics.get('manyhands_job_oldest_waiting_seconds{job="export-project"}'), 0)
-  assert.equal(metrics.get('manyhands_job_failures_last_hour{job="export-project"}'), 1)
-  assert.equal(metrics.has('manyhands_job_seconds_since_done{job="send-mail"}'), false)
+  near('manyhands_job_oldest_waiting_seconds{queue="send-mail"}', 90)
+  near('manyhands_job_seconds_since_done{queue="export-project"}', 60)
+  assert.equal(metrics.get('manyhands_job_oldest_waiting_seconds{queue="export-project"}'), 0)
+  assert.equal(metrics.get('manyhands_job_failures_last_hour{queue="export-project"}'), 1)
+  assert.equal(metrics.has('manyhands_job_seconds_since_done{queue="send-mail"}'), false)
+})
+
+test('requests are counted by groups of routes, and those by which a process is watched are not', async () => {
+  await site.http.get('/about').expect(200)
+  await site.http.get('/nowhere-at-all').expect(404)
+  await site.http.get('/healthz').expect(200)
+  const metrics = await metricsOf(site)
+  const count = (status: string) =>
+    metrics.get(`manyhands_http_request_seconds_count{group="pages",status="${status}"}`) ?? 0
+  assert.ok(count('2xx') > 0 && count('4xx') > 0)
+  const groups = [
+    ['GET', '/api/project/7/newtask', 'newtask'],
+    ['POST', '/api/taskrun', 'taskrun'],
+    ['GET', '/api/taskrun', 'api'],
+    ['GET', '/project/birds/task/7', 'contribute'],
+    ['GET', '/static/site.css', 'files'],
+    ['GET', '/project/birds/', 'pages'],
+    ['GET', '/readyz', undefined],
+  ] as const
+  for (const [method, path, group] of groups) assert.equal(requestGroup(method, path), group, path)
+})
+
+test('a process that serves nothing else tells its figures on a port of its own', async () => {
+  const told = new Date(Date.now() - 7_200_000).toISOString()
+  await rowsOf(
+    site,
+    `insert into schedule_slot (task, slot) values ('site-statistics', '${told}');
+     insert into outbox (job, payload, not_before) values ('draw-picture', '{}', now() - interval '40 s')`,
+  )
+  await waitForReplica()
+  const { app } = site
+  const config = { ...app.config, metrics: { token: TOKEN, isOpenToLoopback: false, port: 0 } }
+  const listener = await listenForMetrics({ config, log: app.log }, createMetrics(app, { catalogue: jobs }))
+  const url = `http://127.0.0.1:${listener.port}`
+  const ask = (path: string, authorization = `Bearer ${TOKEN}`) =>
+    fetch(url + path, { headers: { authorization } })
+  assert.equal((await ask('/metrics', 'Bearer no')).status, 403)
+  assert.equal((await ask('/')).status, 404)
+  const text = await (await ask('/metrics')).text()
+  const figure = (name: string) => Number(text.split(`\n${name} `)[1]?.split('\n')[0])
+  assert.ok(figure('manyhands_schedule_overdue_seconds{schedule="site-statistics"}') < 3_700)
+  assert.ok(figure('manyhands_schedule_overdue_seconds{schedule="site-statistics"}') > 0)
+  assert.ok(figure('manyhands_outbox_age_seconds') >= 40)
+  assert.ok(figure('nodejs_eventloop_lag_p99_seconds') >= 0)
+  await listener.close()
+  const off = { ...app.config, metrics: { ...config.metrics, port: undefined } }
+  const none = await listenForMetrics({ config: off, log: app.log }, createMetrics(app))
+  assert.equal(none.port, undefined)
+  await none.close()
 })
 
 test('without a database the rest is told', async (t) => {
@@ -83,6 +136,6 @@ test('without a database the rest is told', async (t) => {
   await asked.end()
   const metrics = await metricsOf(away)
   assert.ok(metrics.has('process_cpu_seconds_total'))
-  assert.equal(metrics.has('manyhands_job_oldest_waiting_seconds{job="send-mail"}'), false)
+  assert.equal(metrics.has('manyhands_job_oldest_waiting_seconds{queue="send-mail"}'), false)
   Object.assign(asked, { end: () => Promise.resolve() })
 })

@@ -8,6 +8,7 @@ import { accountRoutes } from './account.ts'
 import { addressRoutes } from './address.ts'
 import { adminCategoryRoutes } from './admin-categories.ts'
 import { adminFeaturedRoutes } from './admin-featured.ts'
+import { adminIncidentRoutes } from './admin-incidents.ts'
 import { adminJobRoutes } from './admin-jobs.ts'
 import { adminMailRoutes } from './admin-mail.ts'
 import { apiHelpRoutes } from './api-help.ts'
@@ -36,6 +37,7 @@ import { recoveryRoutes } from './recovery.ts'
 import { ruleRoutes } from './rules.ts'
 import { siteRoutes } from './site.ts'
 import { statisticsRoutes } from './statistics.ts'
+import { statusRoutes } from './status.ts'
 import { taskRoutes } from './tasks.ts'
 import { unsubscribeRoutes } from './unsubscribe.ts'
 import { webhookRoutes } from './webhooks.ts'
@@ -58,12 +60,14 @@ export function pageRoutes(app: App, views: Views, document: ApiDocument): Route
     accountDataRoutes(app, views),
     adminCategoryRoutes(app, views),
     adminFeaturedRoutes(app, views),
+    adminIncidentRoutes(app, views),
     adminJobRoutes(app, views),
     adminMailRoutes(app, views),
     jobBoardRoutes(app),
     galleryRoutes(views, readyPages),
     projectRoutes(app, views, readyPages),
     statisticsRoutes(app, views, readyPages),
+    statusRoutes(app, views),
     newsletterRoutes(app, views),
     pictureRoutes(app, views),
     importRoutes(app, views),
