@@ -130,7 +130,21 @@ export async function startRedisGroup(): Promise<RedisGroup> {
       process.kill(identity.pid, 'SIGSTOP')
     },
     async failover() {
-      await askOnce(sentinel, ['sentinel', 'failover', MASTER])
+      const old = await masterPort()
+      for (let attempt = 1; ; attempt += 1) {
+        await untilAtRest(sentinel)
+        try {
+          await askOnce(sentinel, ['sentinel', 'failover', MASTER])
+          await until(
+            'a planned failover',
+            FAILOVER_MS,
+            async () => (await masterPort()) !== old || undefined,
+          )
+          return
+        } catch (error) {
+          if (attempt === FAILOVERS_MAX) throw error
+        }
+      }
     },
     async untilMasterIsNot(old) {
       return until('another master', 30_000, async () => {
@@ -178,12 +192,36 @@ function redisConf(port: number, folder: string, ...more: string[]): string {
   return [...own, ...data, ...more, ''].join('\n')
 }
 
+/** Sentinels give a failover up after ten seconds, and one that stalled in the middle of it does nothing for thirty. */
+const FAILOVER_MS = 45_000
+const FAILOVERS_MAX = 3
+
+/**
+ * Waits until a sentinel would change the master if it was asked: it has not stalled (then it only looks on, in "tilt"), the
+ * failover before has ended, and a replica follows.
+ */
+async function untilAtRest(port: number): Promise<void> {
+  await until('a sentinel at rest', 120_000, async () => {
+    const info = String(await askOnce(port, ['info', 'sentinel']))
+    const master = told((await askOnce(port, ['sentinel', 'master', MASTER])) as string[])
+    const replicas = (await askOnce(port, ['sentinel', 'replicas', MASTER])) as string[][]
+    const follows = replicas
+      .map(told)
+      .some((of) => of('flags') === 'slave' && of('master-link-status') === 'ok')
+    return (info.includes('sentinel_tilt:0') && master('flags') === 'master' && follows) || undefined
+  })
+}
+
+/** What a sentinel tells of a server: names and values in turn. */
+function told(flat: readonly string[]): (name: string) => string | undefined {
+  return (name) => flat[flat.indexOf(name) + 1]
+}
+
 async function untilKnown(ports: readonly number[]): Promise<void> {
   for (const port of ports) {
     await until('sentinels that know each other', 30_000, async () => {
-      const flat = (await askOnce(port, ['sentinel', 'master', MASTER])) as string[]
-      const told = (name: string) => flat[flat.indexOf(name) + 1]
-      return told('num-other-sentinels') === '2' && told('num-slaves') === '2' ? true : undefined
+      const master = told((await askOnce(port, ['sentinel', 'master', MASTER])) as string[])
+      return (master('num-other-sentinels') === '2' && master('num-slaves') === '2') || undefined
     })
   }
 }
