@@ -15,6 +15,7 @@ import { requestExport } from '../../src/domain/exports/export-service.ts'
 import { askForDueExports, subscribe } from '../../src/domain/exports/subscription-service.ts'
 import { choose } from '../../src/domain/mails/choice-service.ts'
 import type { Project } from '../../src/domain/projects/project-service.ts'
+import { PostponeError } from '../../src/platform/job.ts'
 import type { JobRun } from '../../src/platform/job.ts'
 import { createS3Bucket } from '../../src/platform/s3.ts'
 import type { S3Settings } from '../../src/platform/s3.ts'
@@ -210,7 +211,9 @@ test('a service that drips holds a delivery no longer than its size says, and a 
   const wanted = { what: 'task', format: 'csv' } as const
   const { id } = await requestExport(job.app, job.db(), owner, project, wanted)
   await untilJobsEnd(job)
+  const { promise: reached, resolve: reach } = Promise.withResolvers<undefined>()
   const settings = await startHostileStore(t, (_request, response) => {
+    reach(undefined)
     drip(response, 'HTTP/1.1 200 OK\r\n\r\n')
   })
   await saveExportBucket(job.app, job.db(), owner, project, inputOf(settings))
@@ -219,10 +222,14 @@ test('a service that drips holds a delivery no longer than its size says, and a 
     commit: (effect) => job.db().write(effect),
     signal: t.signal,
   } satisfies Partial<JobRun>
-  await assert.rejects(deliverExport(job.app, run, id, { leastMs: 100, bytesPerMs: 10 }), {
+  const slow = deliverExport(job.app, run, id, { leastMs: 1_000, bytesPerMs: 10 })
+  const tooSlow = assert.rejects(slow, {
     name: 'FileStoreError',
     message: 'The bucket did not take the export within 1 minutes.',
   })
+  await reached
+  await assert.rejects(deliverExport(job.app, run, id), PostponeError, 'one of an owner at a time')
+  await tooSlow
   await assert.rejects(tryExportBucket(job.app, job.db(), owner, project, 100), {
     message: 'The service did not answer within 0.1 seconds.',
   })

@@ -5,14 +5,14 @@ import { fieldErrors } from '../../lib/field-errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import { FileStoreError } from '../../platform/files.ts'
-import { PermanentError } from '../../platform/job.ts'
+import { PermanentError, PostponeError } from '../../platform/job.ts'
 import type { JobRun } from '../../platform/job.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import type { GuardedBucket } from '../../platform/s3.ts'
 import { randomToken } from '../../platform/sealing.ts'
 import { queueNotice } from '../mails/mail-service.ts'
 import type { MaybeViewer } from '../projects/project-policy.ts'
-import { mustEdit } from '../projects/project-service.ts'
+import { getProjectById, mustEdit } from '../projects/project-service.ts'
 import type { Project } from '../projects/project-service.ts'
 import {
   deleteBucket,
@@ -191,11 +191,17 @@ async function openBucket(
 /** How long a delivery may take: a service that is slower would keep others' exports waiting. */
 const PACE = { leastMs: 120_000, bytesPerMs: 128 }
 
+/** Owners whose exports this process is bringing: each one at a time, so that slow buckets of one leave room for others. */
+const served = new Set<number>()
+/** Until an export of an owner who is served already comes again. */
+const TURN_SECONDS = 20
+
 /**
  * Brings a finished export into its project's bucket: the file that is stored, not a second export. Nothing happens when
  * it was brought already; where the file or the bucket is gone, its page says so.
  *
- * @throws PermanentError where trying again does not help.
+ * @throws PermanentError where trying again does not help; PostponeError while this process brings another export of the
+ *   same owner.
  */
 export async function deliverExport(
   app: Pick<App, 'sealer' | 'config' | 'files'>,
@@ -211,12 +217,29 @@ export async function deliverExport(
     await run.commit((tx) => markUndelivered(tx, exportId, stored ? FILE_GONE : BUCKET_GONE))
     return
   }
+  const { ownerId } = await getProjectById(run.openDb(), record.projectId)
+  if (served.has(ownerId)) throw new PostponeError('Another export of this owner is on its way', TURN_SECONDS)
+  served.add(ownerId)
+  try {
+    await bring(app, run, { record: { ...record, fileKey }, stored, pace })
+  } finally {
+    served.delete(ownerId)
+  }
+  await run.commit((tx) => markDelivered(tx, exportId))
+}
+
+async function bring(
+  app: Pick<App, 'sealer' | 'config' | 'files'>,
+  run: Pick<JobRun, 'signal'>,
+  delivery: { record: ProjectExport & { fileKey: string }; stored: StoredBucket; pace: typeof PACE },
+): Promise<void> {
+  const { record, stored, pace } = delivery
   const timeMs = pace.leastMs + Math.ceil((record.bytes ?? 0) / pace.bytesPerMs)
   const time = AbortSignal.timeout(timeMs)
   const signal = AbortSignal.any([run.signal, time])
   const bucket = await openBucket(app, stored, signal)
   try {
-    const content = Readable.from(storedContent(app, fileKey), { objectMode: false })
+    const content = Readable.from(storedContent(app, record.fileKey), { objectMode: false })
     await bucket.put(`${stored.prefix}${objectName(record)}`, addAbortSignal(signal, content))
   } catch (error) {
     if (time.aborted) throw tooSlow(timeMs, error)
@@ -225,7 +248,6 @@ export async function deliverExport(
   } finally {
     bucket.close()
   }
-  await run.commit((tx) => markDelivered(tx, exportId))
 }
 
 const FILE_GONE = 'The file of this export was removed before it could be brought.'
