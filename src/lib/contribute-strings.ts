@@ -53,6 +53,8 @@ export const PRESENTER_STRINGS = {
   refused: 'No task could be loaded: {reason}',
   refusedUnknown: 'the site did not say why.',
   finished: 'You have answered every task there is for you. Thank you.',
+  slow: 'This task takes long to load. What it shows may be gone. You can skip it.',
+  faulty: 'Something in this task does not work. Its owner may have made a mistake in it. You can skip it.',
   completed: 'That task already has all its answers. Here is another one.',
   notEmbedded: 'This page only works inside a project. Open the project and start there.',
 } as const

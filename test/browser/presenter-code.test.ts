@@ -8,6 +8,7 @@ import type { TestApp } from '../support/app.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
 import { startChromium } from '../support/chromium.ts'
 import { ANSWERING, contributeByCode, logged } from '../support/contribution.ts'
+import type { ContributionOptions } from '../support/contribution.ts'
 
 const ending = untilFileEnds()
 let site: TestApp
@@ -18,8 +19,8 @@ before(async () => {
 })
 
 /** Somebody opens a project with three tasks and this presenter. */
-const visit = (t: TestContext, script: string, markup?: string) =>
-  contributeByCode(t, site, browser, script, markup)
+const visit = (t: TestContext, script: string, markup?: string, options?: ContributionOptions) =>
+  contributeByCode(t, site, browser, script, markup, options)
 
 /** Addresses as owners paste them. */
 const PLAYERS = {
@@ -173,12 +174,50 @@ test('a link of a presenter into its project is followed, and one out of it is n
   await page.waitForURL(`**/project/${project.shortName}/`)
 })
 
-test('a presenter that fails is told to the person, and the page stays', async (t) => {
-  const { page } = await visit(
+test('a presenter that fails is told to the person, who can skip the task', async (t) => {
+  const { page, taskIds } = await visit(
     t,
     `pybossa.presentTask(function () { throw new Error('broken') }); pybossa.run('birds')`,
   )
-  await page.getByText('No task could be loaded').waitFor()
+  await page.getByText('Something in this task does not work').waitFor()
+  await page.locator('#skip-task').click()
+  await page.waitForURL(`**/task/${taskIds[1]}`)
+})
+
+test('a presenter may fail while it loads, give something else than its task, and know no end', async (t) => {
+  const { page, stored } = await visit(
+    t,
+    `pybossa.taskLoaded(function (task, deferred) {
+      setTimeout(function () { deferred.resolve({ number: task.info.n, task: task }) })
+      if (task.info.n) throw new Error('too early')
+    })
+    pybossa.presentTask(function (given, deferred) {
+      pybossa.saveTask(given.task.id, given.number).done(deferred.resolve)
+    })
+    pybossa.run('birds')`,
+  )
+  await page.locator('#finished-panel').waitFor()
+  assert.deepEqual(await stored(), [1, 2, 3])
+})
+
+test('a task that a presenter never finishes loading can be skipped', async (t) => {
+  const { page, frame } = await visit(
+    t,
+    `pybossa.taskLoaded(function (task, deferred) {
+      if (task.info && task.info.n === 1) log('waiting')
+      else deferred.resolve(task)
+    })
+    ${ANSWERING} pybossa.run('birds')`,
+    '',
+    { prepare: (context) => context.clock.install() },
+  )
+  await frame.getByText('waiting').waitFor()
+  await page.clock.fastForward(20_000)
+  const notice = page.getByText('This task takes long to load')
+  await notice.waitFor()
+  await page.locator('#skip-task').click()
+  await frame.getByText('Task 2').waitFor()
+  await notice.waitFor({ state: 'detached' })
 })
 
 test('a presenter whose script is broken is told to the person, and can be loaded again', async (t) => {

@@ -1,15 +1,12 @@
-import { isId, isObject } from '../../lib/bridge.ts'
+import { isObject } from '../../lib/bridge.ts'
 import type { Json } from '../../lib/bridge.ts'
 import { PRESENTER_STRINGS, filled, withTranslation } from '../../lib/contribute-strings.ts'
 import type { BridgeClient, BridgeReply } from './bridge-end.ts'
 import { chained, createDeferred } from './deferred.ts'
-import type { ChainedPromise, Deferred } from './deferred.ts'
-import { FeedError, createTaskFeed } from './task-feed.ts'
-import type { Task } from './task-feed.ts'
-
-/** A task as presenters see it: `{}` when nothing is left, and theirs to change. */
-export type PresentedTask = Partial<Task>
-type Hook = (task: PresentedTask, deferred: Deferred<PresentedTask>) => void
+import type { ChainedPromise } from './deferred.ts'
+import { attempt, loadedTasks, notify, tellShown } from './loaded-tasks.ts'
+import type { Hook, LoadedTask, PresentedTask } from './loaded-tasks.ts'
+import { FeedError } from './task-feed.ts'
 
 /** The global that PyBossa's presenters use, after the public interface of pybossa.js. */
 export interface Pybossa {
@@ -46,20 +43,22 @@ export function createPybossa(connected: Promise<BridgeClient>): Pybossa {
       load(task, deferred)
     })
     for (;;) {
-      const task = await tasks.next()
-      currentTaskId = task.id ?? null
-      const shown = createDeferred<PresentedTask>()
-      tasks.onSkip(() => {
-        shown.resolve({})
-      })
-      if (task.id !== undefined) tellShown(bridge, task)
-      present(task, shown)
-      if (task.id === undefined) {
-        tellShown(bridge, task)
-        return
-      }
-      await shown
+      const next = await tasks.next()
+      currentTaskId = next.id ?? null
+      await presented(bridge, next)
+      if (next.id === undefined) return
     }
+  }
+
+  /** Waits until the presenter is done with it, or somebody skips it. */
+  async function presented(bridge: BridgeClient, { id, task, skipped }: LoadedTask): Promise<void> {
+    const shown = createDeferred<PresentedTask>()
+    if (id !== undefined) tellShown(bridge, { id })
+    const isFaulty = !attempt(present, task, shown)
+    if (id === undefined) return
+    if (isFaulty) notify(bridge, 'faulty', true)
+    await Promise.race([shown, skipped])
+    if (isFaulty) notify(bridge, 'faulty', false)
   }
 
   return {
@@ -109,11 +108,6 @@ export function createPybossa(connected: Promise<BridgeClient>): Pybossa {
   }
 }
 
-/** The page around the frame follows: its address, and its end. */
-function tellShown(bridge: BridgeClient, { id }: PresentedTask): void {
-  bridge.send(isId(id) ? { type: 'taskShown', id } : { type: 'finished' })
-}
-
 function openedAt(bridge: BridgeClient, taskId: number): BridgeClient {
   return { ...bridge, init: { ...bridge.init, taskId } }
 }
@@ -122,49 +116,6 @@ function taskIdIn(url: string): string | false {
   const segments = url.split(/[?#]/)[0]?.split('/') ?? []
   const at = segments.indexOf('task')
   return at === -1 ? false : (segments[at + 1] ?? false)
-}
-
-/** The feed with the presenter's own loading step, which runs for the next task while one is on the screen. */
-function loadedTasks(bridge: BridgeClient, load: Hook) {
-  const strings = withTranslation(PRESENTER_STRINGS, bridge.init.strings)
-  const loading = new Map<number, PromiseLike<PresentedTask>>()
-  let skipShown: () => void = () => undefined
-  let shownId: number | undefined
-  const feed = createTaskFeed(bridge, {
-    showsCompleted: true,
-    onUpcoming(task) {
-      loading.set(task.id, loaded(task))
-    },
-    onOffline(isOffline) {
-      bridge.send({ type: 'notify', text: strings.offline, notice: 'warning', show: isOffline })
-    },
-  })
-  bridge.onMessage((message) => {
-    if (message.type !== 'skip' || shownId === undefined) return
-    void feed.skip(shownId)
-    shownId = undefined
-    skipShown()
-  })
-
-  function loaded(task: PresentedTask): PromiseLike<PresentedTask> {
-    const deferred = createDeferred<PresentedTask>()
-    load(task, deferred)
-    return deferred
-  }
-
-  return {
-    async next(): Promise<PresentedTask> {
-      const task: PresentedTask = (await feed.next()) ?? {}
-      const { id } = task
-      const ready = await ((id === undefined ? undefined : loading.get(id)) ?? loaded(task))
-      if (id !== undefined) loading.delete(id)
-      shownId = id
-      return ready
-    },
-    onSkip(listener: () => void) {
-      skipShown = listener
-    },
-  }
 }
 
 async function newTask(bridge: BridgeClient): Promise<{ question: string; task: PresentedTask }> {
