@@ -220,6 +220,31 @@ test('a task that a presenter never finishes loading can be skipped', async (t) 
   await notice.waitFor({ state: 'detached' })
 })
 
+test('fields tell by attr what was typed and checked, as with jQuery 1', async (t) => {
+  const opened = await visit(
+    t,
+    `$('#read').on('click', function () {
+      $('#ticked').attr('checked', true)
+      var read = function (id, name) { return String($(id).attr(name)) }
+      log([read('#typed', 'value'), read('#given', 'value'), read('#note', 'value'), read('#read', 'value')].join())
+      log([read('#box', 'checked'), read('#set', 'checked'), read('#ticked', 'checked')].join())
+      log(String($('#ticked').prop('checked')) + $('#box').attr('checked', false).prop('checked') + read('#log', 'value'))
+    })`,
+    `<input id="typed"><input id="given" value="given"><textarea id="note"></textarea><button id="read">Read</button>
+    <input id="box" type="checkbox"><input id="set" type="checkbox" checked><input id="ticked" type="checkbox">`,
+  )
+  const { frame } = opened
+  for (const id of ['typed', 'given', 'note']) await frame.locator(`#${id}`).fill('new')
+  for (const id of ['box', 'set', 'ticked']) await frame.locator(`#${id}`).click()
+  await frame.locator('#ticked').click()
+  await frame.getByRole('button').click()
+  assert.deepEqual(await logged(opened, 'true'), [
+    'new,given,new,',
+    'checked,undefined,checked',
+    'truefalseundefined',
+  ])
+})
+
 test('a presenter whose script is broken is told to the person, and can be loaded again', async (t) => {
   const { page } = await visit(t, 'this is no script', '<p>Look</p>')
   await page.getByText('The task does not begin.').waitFor()

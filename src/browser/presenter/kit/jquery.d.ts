@@ -8,7 +8,14 @@ declare module 'jquery' {
 interface JQuery {
   (element: Element): JQueryDialogue
   readonly fn: Readonly<Record<string, unknown>>
+  /** How `attr` reads and writes some attributes; null leaves it to the attribute itself. */
+  readonly attrHooks: Record<string, JQueryAttribute>
   Deferred<T>(): JQueryDeferred<T>
+}
+
+interface JQueryAttribute {
+  get(element: Element): string | null | undefined
+  set?(element: Element, value: unknown): string
 }
 
 /** What Bootstrap adds for dialogues. */
