@@ -1,3 +1,6 @@
+/** The paths of opaque frames on the site's own host begin with this; the rest is that on a presenter host. */
+export const OPAQUE_FRAMES = '/presenter-frame'
+
 /** What a frame's document says about itself, as JSON in `#presenter-document`. */
 export interface FrameDocument {
   /** The origin of the only page that may embed it. */

@@ -59,8 +59,16 @@ for (const [form, settings] of Object.entries(FORMS)) {
       await frame.getByText('state null').waitFor()
     })
 
-    test('is told the task that the address names', async (t) => {
-      const opened = await visit(t, `${ANSWERING} pybossa.run('birds')`)
+    test('is told the task that the address names, and names others from there', async (t) => {
+      const fromHere = `
+        pybossa.taskLoaded(function (task, deferred) {
+          $.getJSON('../../../api/task/' + task.id).done(function (same) {
+            var picture = new Image()
+            picture.onload = function () { deferred.resolve(same) }
+            picture.src = '../../../media/demo/hubble-001.jpg'
+          })
+        })`
+      const opened = await visit(t, `${fromHere} ${ANSWERING} pybossa.run('birds')`)
       const { page, frame, project, taskIds } = opened
       await page.goto(`${site.url}/project/${project.shortName}/task/${taskIds[1]}`)
       await frame.getByText('Task 2').waitFor()

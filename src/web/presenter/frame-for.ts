@@ -3,10 +3,10 @@ import type { App } from '../../platform/app.ts'
 import type { TemplatePresenter } from '../../domain/presenters/templates.ts'
 import type { Project } from '../../domain/projects/project-service.ts'
 import type { FramePermission } from '../../lib/frame-permissions.ts'
+import { OPAQUE_FRAMES } from '../../lib/presenter-settings.ts'
 import { allowAttribute, delegatePermissions } from './frame-permissions.ts'
 import { frameWords } from './frame-words.ts'
 import {
-  OPAQUE_FRAMES,
   OPAQUE_SANDBOX,
   ORIGIN_SANDBOX,
   canUseOwnHosts,

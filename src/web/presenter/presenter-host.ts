@@ -28,14 +28,17 @@ export function presenterHost(
 
   return async (ctx, next) => {
     const projectId = projectOfHost(pattern, ctx.host)
-    if (projectId === undefined ? pathOfOpaqueFrame(ctx.path) === undefined : isFile(ctx)) {
+    const path = projectId === undefined ? pathOfOpaqueFrame(ctx.path) : ctx.path
+    if (path === undefined || isFile(ctx.method, path)) {
+      // Presenters name files from where their page stands, too.
+      ctx.path = path ?? ctx.path
       await next()
       return
     }
     answerPrivately(ctx)
     // A process of its own where the browser can: a presenter that hangs does not hang its neighbours.
     if (projectId !== undefined) ctx.set('Origin-Agent-Cluster', '?1')
-    const page = await pageFor(ctx, projectId)
+    const page = await pageFor(ctx, projectId, path)
     if ('refusal' in page) {
       refuse(ctx, page.status, page.refusal)
       return
@@ -46,10 +49,13 @@ export function presenterHost(
     ctx.body = page.html
   }
 
-  async function pageFor(ctx: Context, projectId: number | undefined): Promise<ServedPage | Refusal> {
+  async function pageFor(
+    ctx: Context,
+    projectId: number | undefined,
+    path: string,
+  ): Promise<ServedPage | Refusal> {
     const isOpaque = projectId === undefined
-    const path = isOpaque ? pathOfOpaqueFrame(ctx.path) : ctx.path
-    if (path === undefined || !isFramePath(path) || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) {
+    if (!isFramePath(path) || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) {
       return { status: 404, refusal: 'There is nothing here.' }
     }
     const ticket = await openTicket(app, ctx.query['ticket'])
@@ -69,10 +75,9 @@ export function presenterHost(
 }
 
 /** Presenters name the site's files without a host, as on PyBossa: they are the same for everybody, and no page. */
-function isFile(ctx: Context): boolean {
+function isFile(method: string, path: string): boolean {
   return (
-    (ctx.method === 'GET' || ctx.method === 'HEAD') &&
-    /^\/(static|tools|uploads|media\/(demo|samples))\//.test(ctx.path)
+    (method === 'GET' || method === 'HEAD') && /^\/(static|tools|uploads|media\/(demo|samples))\//.test(path)
   )
 }
 

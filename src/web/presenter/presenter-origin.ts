@@ -1,8 +1,7 @@
 // Where presenters run. PRESENTER_ORIGIN is a pattern such as https://p{id}.example-presenters.org: each project has
 // a host, hence an origin, of its own. Where that is not possible the frame is an opaque sandbox on the site's host.
 
-/** The paths of opaque frames on the site's own host begin with this; the rest is that on a presenter host. */
-export const OPAQUE_FRAMES = '/presenter-frame'
+import { OPAQUE_FRAMES } from '../../lib/presenter-settings.ts'
 
 const PAGE = /^\/(?:project|app)\/([^/]+)\/(?:newtask|presenter|tutorial|results|task\/\d+)\/?$/
 

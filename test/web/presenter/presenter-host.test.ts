@@ -190,6 +190,9 @@ test("on the site's own host a presenter is an opaque sandbox", async () => {
   const { shortName } = birds.project
   await site.http.get(`/presenter-frame/project/${shortName}/task/7?ticket=${ticket}`).expect(200)
   await site.http.get(`/presenter-frame/account/signin?ticket=${ticket}`).expect(404)
+  const picture = await site.http.get('/presenter-frame/media/demo/hubble-001.jpg').expect(200)
+  assert.equal(picture.headers['access-control-allow-origin'], '*')
+  await site.http.post('/presenter-frame/media/demo/hubble-001.jpg').expect(404)
   const refused = await site.http.get('/presenter-frame').expect(403)
   assert.match(refused.headers['content-security-policy'] ?? '', /sandbox/)
   await site.http.post('/presenter-frame').expect(404)

@@ -1,6 +1,7 @@
 import { isObject } from '../../../lib/bridge.ts'
 import type { Json } from '../../../lib/bridge.ts'
 import { allowedCall } from '../../../lib/bridge-allow-list.ts'
+import { OPAQUE_FRAMES } from '../../../lib/presenter-settings.ts'
 import type { FrameDocument } from '../../../lib/presenter-settings.ts'
 import type { BridgeClient, BridgeReply } from '../bridge-end.ts'
 
@@ -18,11 +19,12 @@ export function createRequestRouter(
 ): RequestRouter {
   const scope = { projectId: project.id, shortName: project.shortName }
 
-  /** The address at the site, when it is one of its API: presenters write it with and without the host. */
+  /** The address at the site, when it is one of its API: presenters write it with the host, without, or from their page. */
   function siteUrl(url: string): URL | undefined {
     const target = URL.parse(url, document.baseURI)
     if (!target || (target.origin !== site && target.origin !== location.origin)) return undefined
-    const path = target.pathname.replace(/\/{2,}/g, '/').replace(/\/$/, '')
+    const fromSite = target.pathname.replace(/\/{2,}/g, '/').replace(/\/$/, '')
+    const path = fromSite.startsWith(`${OPAQUE_FRAMES}/`) ? fromSite.slice(OPAQUE_FRAMES.length) : fromSite
     return path.startsWith('/api/') ? new URL(path + target.search, site) : undefined
   }
 
