@@ -141,9 +141,11 @@ class CopyingClient implements PostgresPoolClient {
   }
 
   async #copyOut(text: string, sink: CopySink): Promise<PostgresQueryResult<never>> {
+    const ended = statementEnds(this.#client)
     const output = this.#client.query(copyTo(text))
     try {
       for await (const part of output) await sink.take(part as Buffer)
+      await ended
     } catch (error) {
       // Whatever the server goes on sending would be taken for the output of the next statement.
       this.#isBroken = true
@@ -152,4 +154,15 @@ class CopyingClient implements PostgresPoolClient {
     }
     return { command: 'UPDATE', rowCount: output.rowCount, rows: [] }
   }
+}
+
+/** How many rows there were is told after the last of them, and not always in the same piece. */
+function statementEnds(client: pg.PoolClient): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  const end = () => {
+    client.off('drain', end).off('end', end)
+    resolve(undefined)
+  }
+  client.on('drain', end).on('end', end)
+  return promise
 }
