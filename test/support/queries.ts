@@ -32,33 +32,66 @@ export function tablesOf(plan: PlanNode): string[] {
   return [plan['Relation Name'] ?? [], (plan.Plans ?? []).flatMap(tablesOf)].flat()
 }
 
-/** docs/queries.md */
+/** A statement whatever its number of values. */
+export function shapeOf(text: string): string {
+  return text
+    .replace(/\s*\/\* [\w-]+ \*\/\s*$/, '')
+    .replace(/\$\d+(, \$\d+)*/g, '$n')
+    .replace(/(\(\$n\), )+\(\$n\)/g, '($n)')
+}
+
+/** The first statement of each shape. */
+export function distinct<S extends { readonly text: string }>(statements: readonly S[]): S[] {
+  const first = new Map<string, S>()
+  for (const statement of statements) {
+    const shape = shapeOf(statement.text)
+    if (!first.has(shape)) first.set(shape, statement)
+  }
+  return [...first.values()]
+}
+
+/**
+ * docs/queries.md
+ *
+ * @param isSent tells what the application sends from what functions and triggers do of themselves.
+ */
 export function queriesPage(
   statements: readonly PlannedStatement[],
+  isSent: (statement: PlannedStatement) => boolean,
   { tasks, runs }: { tasks: number; runs: number },
 ): string {
-  const sections = statements
-    .toSorted((a, b) => (tablesOf(a.plan).join() < tablesOf(b.plan).join() ? -1 : 1))
-    .map(({ text, plan }) =>
-      ['```sql', inLines(text), '```', '', '```text', ...planLines(plan, 0), '```', ''].join('\n'),
-    )
   return [
     '# Queries',
     '',
     '<!-- Written by `npm run queries`: changes here are lost. -->',
     '',
-    'Every statement on a growing table that the pages and the API send when they are read, with the plan that PostgreSQL',
-    `chooses for it with ${tasks.toLocaleString('en')} tasks and ${runs.toLocaleString('en')} task runs. \`npm test\` does the same with fewer, and fails where one reads such a`,
-    'table from end to end. What hands out tasks and takes task runs is in functions of the database, whose cost',
-    '[benchmarks.md](benchmarks.md) has.',
+    'Every statement on a growing table that pages, the API, the worker and the scheduler send when all is read and all is',
+    `written once, with the plan that PostgreSQL chose for it with ${tasks.toLocaleString('en')} tasks and ${runs.toLocaleString('en')} task runs. \`npm test\``,
+    'does the same with fewer, and fails where one reads such a table from end to end.',
     '',
-    ...sections,
+    '## Sent by the application',
+    '',
+    ...sectionsOf(statements.filter(isSent)),
+    '## Within functions and triggers',
+    '',
+    'Handing out tasks and taking task runs; the cost of the whole is in [benchmarks.md](benchmarks.md).',
+    '',
+    ...sectionsOf(statements.filter((statement) => !isSent(statement))),
   ].join('\n')
+}
+
+function sectionsOf(statements: readonly PlannedStatement[]): string[] {
+  return statements
+    .toSorted((a, b) => (tablesOf(a.plan).join() < tablesOf(b.plan).join() ? -1 : 1))
+    .map(({ text, plan }) =>
+      ['```sql', inLines(text), '```', '', '```text', ...planLines(plan, 0), '```', ''].join('\n'),
+    )
 }
 
 /** A long statement with a line for each of its parts. */
 function inLines(text: string): string {
   return text
+    .replace(/\s*\/\* [\w-]+ \*\/\s*$/, '')
     .replace(/\s+/g, ' ')
     .trim()
     .replace(

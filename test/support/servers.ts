@@ -229,6 +229,17 @@ export async function lagReplica(t: Ending, milliseconds: number): Promise<void>
   t.after(() => delay('0'))
 }
 
+/** The name of an application's database. */
+export function databaseOf(env: Readonly<Record<string, string>>): string {
+  return new URL(env['DATABASE_DIRECT_URL'] ?? '').pathname.slice(1)
+}
+
+/** Works as the superuser of the primary. */
+export async function onPrimary<T>(database: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const { primary } = await addresses()
+  return asSuperuser(primary, database, work)
+}
+
 async function asSuperuser<T>(
   folder: string,
   database: string,

@@ -382,9 +382,16 @@ export async function deleteTaskRows(tx: Tx, taskId: number): Promise<DeletedTas
      where r.task_id = ${taskId} and r.withdrawn is null
        and c.contributor_id = r.contributor_id and c.project_id = r.project_id
     returning c.n_runs as "nRuns"`.execute(tx)
-  for (const table of ['lease', 'result', 'task_run'] as const) {
-    await tx.deleteFrom(table).where('task_id', '=', taskId).execute()
-  }
+  await tx.deleteFrom('lease').where('task_id', '=', taskId).execute()
+  // What stands and what does not have an index each.
+  await sql`
+    delete from result
+     where (task_id = ${taskId} and last_version) or (task_id = ${taskId} and not last_version)`.execute(tx)
+  await sql`
+    delete from task_run
+     where (task_id = ${taskId} and withdrawn is null) or (task_id = ${taskId} and withdrawn is not null)`.execute(
+    tx,
+  )
   await tx.deleteFrom('task').where('id', '=', taskId).execute()
   return { ...sched, nContributors: credited.filter(({ nRuns }) => nRuns === 0).length }
 }
