@@ -3,7 +3,7 @@ import { STATUS, UsageError } from './commands/command.ts'
 import { deployPasswordCommand } from './commands/deploy-password.ts'
 import { jobsCommand } from './commands/jobs.ts'
 import { buildCommand, migrateCommand } from './commands/prepare.ts'
-import { releaseCommand } from './commands/release.ts'
+import { switchCommand } from './commands/switch.ts'
 import { upgradeCommand } from './commands/upgrade.ts'
 
 /** What operators can ask of a site: `npm run manyhands -- COMMAND …`, with the settings of its processes. */
@@ -13,7 +13,7 @@ const COMMANDS = [
   migrateCommand,
   buildCommand,
   deployPasswordCommand,
-  releaseCommand,
+  switchCommand,
   upgradeCommand,
 ]
 

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
   closeSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -19,7 +20,7 @@ import { basename, dirname, join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import pg from 'pg'
-import { checksumOf, packRelease, releaseCommand } from '../../src/bin/commands/release.ts'
+import { switchCommand } from '../../src/bin/commands/switch.ts'
 import { upgradeCommand } from '../../src/bin/commands/upgrade.ts'
 import { releasesIn } from '../../src/bin/local/releases.ts'
 import { takeLock } from '../../src/platform/file-lock.ts'
@@ -29,23 +30,26 @@ import { freePort, startProgram } from '../support/started-site.ts'
 /** A site as small as one can be: what the command asks of a release, and no more. */
 const SITE = `
 const { readFileSync } = require('node:fs')
-const release = readFileSync(__dirname + '/RELEASE', 'utf8').trim()
+const release = readFileSync(__dirname + '/../RELEASE', 'utf8').trim()
 const built = readFileSync(process.env.BUILT, 'utf8')
 require('node:http').createServer((request, response) => {
-  response.statusCode = request.url === '/' ? STATUS : 200
-  response.end(JSON.stringify({ release, built }))
+  const isPage = request.url.startsWith('/?')
+  response.statusCode = isPage ? STATUS : 200
+  setTimeout(() => response.end(JSON.stringify({ release, built })), isPage ? LATE_MS : 0)
 }).listen(Number(process.env.PORT), '127.0.0.1')
 `
 
-/** What a release starts its programs with: this one can only be asked to build, into one folder for all releases. */
-const BOOTSTRAP = `
+/** The command of a release: this one can only be asked to build, into one folder for all releases. */
+const MANYHANDS = `
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-if (process.argv[3] === 'build') {
+if (process.argv[2] === 'build') {
   const release = readFileSync('RELEASE', 'utf8')
   if (existsSync(process.env.BUILT + '-not-' + release)) throw new Error('no space left')
   writeFileSync(process.env.BUILT, release)
 }
 `
+
+const processes = (restart: readonly string[], at?: string) => JSON.stringify([{ restart, at }])
 
 /** A host with a database, a root for releases, and a service that is restarted by a script. */
 async function startHost(t: TestContext) {
@@ -59,7 +63,7 @@ async function startHost(t: TestContext) {
   const restart = join(root, 'restart.sh')
   writeFileSync(
     restart,
-    `[ -e ${pid} ] && kill $(cat ${pid}); PORT=${port} BUILT=${root}/built setsid ${process.execPath} ${root}/current/site.cjs >/dev/null 2>&1 & echo $! > ${pid}`,
+    `echo restart >> ${root}/restarts; [ -e ${pid} ] && kill $(cat ${pid}); PORT=${port} BUILT=${root}/built setsid ${process.execPath} ${root}/current/src/site.cjs >/dev/null 2>&1 & echo $! > ${pid}`,
   )
   t.after(() => {
     if (existsSync(pid)) execFileSync('/bin/sh', ['-c', `kill $(cat ${pid}) || true`], { stdio: 'ignore' })
@@ -74,8 +78,9 @@ async function startHost(t: TestContext) {
     APP_KEYS: JSON.stringify([{ id: 'test', key: Buffer.alloc(32, 7).toString('base64url') }]),
     SITE_URL: `http://127.0.0.1:${port}`,
     UPGRADE_BACKUP: JSON.stringify(['/bin/sh', '-c', 'echo saved > "$0"', '{file}']),
-    UPGRADE_RESTART: JSON.stringify(['/bin/sh', restart]),
+    UPGRADE_PROCESSES: processes(['/bin/sh', restart], `http://127.0.0.1:${port}`),
     UPGRADE_VERIFY_SECONDS: '6',
+    UPGRADE_SLOW_MS: '400',
   }
   const git = (...args: string[]) =>
     execFileSync('git', ['-c', 'user.name=A', '-c', 'user.email=a@example.org', ...args], {
@@ -88,7 +93,17 @@ async function startHost(t: TestContext) {
     writeFileSync(join(repository, name), text)
   }
   write('package.json', '{"type":"module"}')
-  write('src/bin/bootstrap.js', BOOTSTRAP)
+  write('package-lock.json', '{"lockfileVersion":3,"packages":{}}')
+  for (const name of ['.npmrc', 'LICENSE', 'jobs/none', 'templates/none']) write(name, '')
+  write('src/bin/manyhands.ts', MANYHANDS)
+  mkdirSync(join(repository, 'ansible/scripts'), { recursive: true })
+  copyFileSync('ansible/scripts/build-release', join(repository, 'ansible/scripts/build-release'))
+
+  /** Packs the last commit as on any machine, by the repository's own script. @returns what it says. */
+  function pack(to: string): { made: number } {
+    const said = execFileSync(join(repository, 'ansible/scripts/build-release'), [to], { encoding: 'utf8' })
+    return JSON.parse(said) as { made: number }
+  }
 
   async function upgrade(archive: string, more: Record<string, string> = {}) {
     const program = startProgram('src/bin/manyhands.ts', ['upgrade', archive, '--root', root], {
@@ -104,24 +119,24 @@ async function startHost(t: TestContext) {
     repository,
     upgrade,
     /** Packs a release with further migrations. */
-    async pack(
+    pack(
       migrations: Record<string, string> = {},
-      status = 200,
-    ): Promise<{ archive: string; release: string }> {
-      write('site.cjs', SITE.replace('STATUS', String(status)))
+      { status = 200, lateMs = 0 } = {},
+    ): { archive: string; release: string } {
+      write('src/site.cjs', SITE.replace('STATUS', String(status)).replace('LATE_MS', String(lateMs)))
       write('src/migrations/README', 'Further ones than the database of a test has.')
       for (const [name, sql] of Object.entries(migrations)) write(`src/migrations/${name}`, sql)
       git('add', '.')
       git('commit', '--quiet', '--allow-empty', '-m', 'A release')
-      return {
-        archive: await packRelease(repository, join(folder, 'out')),
-        release: git('rev-parse', 'HEAD'),
-      }
+      const release = git('rev-parse', 'HEAD')
+      pack(join(folder, 'out'))
+      return { archive: join(folder, 'out', `release-${release}.tar.zst`), release }
     },
+    packTo: pack,
+    restarts: () => readFileSync(join(root, 'restarts'), 'utf8').split('\n').length - 1,
     current: () => basename(readlinkSync(join(root, 'current'))),
     async answers() {
-      const body: unknown = await (await fetch(`${env.SITE_URL}/healthz`)).json()
-      return body
+      return (await (await fetch(`${env.SITE_URL}/healthz`)).json()) as { release: string; built: string }
     },
     async has(table: string) {
       const client = new pg.Client({ connectionString: database.directUrl })
@@ -137,33 +152,32 @@ async function startHost(t: TestContext) {
 
 test('a host is brought to a release, and back to the one before when it does not work', async (t) => {
   const host = await startHost(t)
-  const first = await host.pack()
+  const first = host.pack()
   const bring = (archive: string) => upgradeCommand.run([archive, '--root', host.root], host.env)
   assert.equal(await bring(first.archive), 0)
   assert.deepEqual(await host.answers(), { release: first.release, built: first.release })
 
-  const second = await host.pack({ '9001-more.sql': 'create table more (id integer);' })
+  const second = host.pack({ '9001-more.sql': 'create table more (id integer);' })
   assert.equal(await bring(second.archive), 0)
   assert.deepEqual(await host.answers(), { release: second.release, built: second.release })
   assert.ok(await host.has('more'))
   const [backup = ''] = readdirSync(join(host.root, 'backups')).slice(-1)
   assert.equal(readFileSync(join(host.root, 'backups', backup), 'utf8'), 'saved\n')
 
-  const third = await host.pack({}, 500)
+  const third = host.pack({}, { status: 500 })
   const back = await host.upgrade(third.archive)
   assert.equal(back.status, 1, back.output)
   assert.match(
     back.output,
-    /Checksum.*\n.*Unpacking.*\n.*Packages.*\n.*Backup.*\n.*Migrations.*\n.*Browser files/,
+    /Checksum.*\n.*Unpacking.*\n.*Trial.*\n.*Backup.*\n.*Migrations.*\n.*Browser files/,
   )
-  assert.match(back.output, /does not work here: .* did not answer with it in 6 s: \/ answers 500/)
+  assert.match(back.output, /does not work here: http:.*\/ answers 500\./)
   assert.match(back.output, new RegExp(`This host runs ${second.release.slice(0, 7)} again`))
-  assert.deepEqual(await host.answers(), { release: second.release, built: second.release })
+  assert.equal((await host.answers()).release, second.release)
   assert.equal(host.current(), second.release)
 
-  writeFileSync(`${host.env.BUILT}-not-${second.release}`, '')
-  const stuck = await host.upgrade(third.archive, { UPGRADE_RESTART: '["false"]' })
-  assert.match(stuck.output, /Its browser files are not built: [^]*no space left[^]*false ended with 1/)
+  const stuck = await host.upgrade(third.archive, { UPGRADE_PROCESSES: processes(['false']) })
+  assert.match(stuck.output, /upgrade could not run: false ended with 1/)
   assert.equal(stuck.status, 2, stuck.output)
   assert.equal(host.current(), second.release)
   writeFileSync(`${host.env.BUILT}-not-${third.release}`, '')
@@ -182,7 +196,7 @@ test('a backup is made without showing the password, and the service’s own acc
     `#!/bin/sh\necho "$@ $PGPASSWORD" > ${seen}\nfor part in "$@"; do case $part in --file=*) echo saved > "\${part#--file=}";; esac; done\n`,
     { mode: 0o755 },
   )
-  const { archive, release } = await host.pack()
+  const { archive, release } = host.pack()
   const bring = async (url: string) => {
     const { UPGRADE_BACKUP: own, ...env } = { ...host.env, PATH: `${programs}:${host.env.PATH}` }
     assert.ok(own)
@@ -202,7 +216,8 @@ test('a backup is made without showing the password, and the service’s own acc
   assert.ok(said.endsWith(`--dbname=${url.href} it's secret\n`), said)
   assert.equal(statSync(join(host.root, 'releases', release)).mode & 0o777, 0o755)
   assert.equal(statSync(join(host.root, 'releases')).mode & 0o777, 0o755)
-  assert.equal(statSync(join(host.root, 'current/site.cjs')).mode & 0o777, 0o644)
+  assert.equal(statSync(join(host.root, 'current/src/site.cjs')).mode & 0o777, 0o644)
+  assert.equal(statSync(join(host.root, 'current/node_modules')).mode & 0o777, 0o755)
   const { href } = url
   url.searchParams.set('password', 'another')
   assert.ok((await bring(url.href)).endsWith(`--dbname=${href} another\n`))
@@ -216,14 +231,16 @@ test('a release is refused before anything is changed, with the reason', async (
   const host = await startHost(t)
   const refuses = (archive: string, why: RegExp, more: Record<string, string> = {}) =>
     assert.rejects(upgradeCommand.run([archive, '--root', host.root], { ...host.env, ...more }), why)
-  const first = await host.pack()
-  const broken = await host.pack({ '9001-wrong.sql': 'create table;' })
-  await refuses(first.archive, /there is no earlier release to go back to/, { UPGRADE_RESTART: '["false"]' })
+  const first = host.pack()
+  const broken = host.pack({ '9001-wrong.sql': 'create table;' })
+  await refuses(first.archive, /There is no earlier release to go back to/, {
+    UPGRADE_PROCESSES: processes(['false']),
+  })
   assert.equal(await upgradeCommand.run([first.archive, '--root', host.root], host.env), 0)
 
   await refuses(broken.archive, /Migration 9001-wrong\.sql failed/)
   await refuses(broken.archive, /^Error: false ended with 1/, { UPGRADE_BACKUP: '["false"]' })
-  const contract = await host.pack({
+  const contract = host.pack({
     '9001-wrong.sql': 'create table more (id integer);',
     '9002-less.sql': '-- contract: 9001-wrong.sql\ndrop table more;',
   })
@@ -233,27 +250,51 @@ test('a release is refused before anything is changed, with the reason', async (
 
   appendFileSync(contract.archive, 'x')
   await refuses(contract.archive, /is not what its checksum says/)
-  const other = join(host.root, 'other.tar.gz')
-  execFileSync('tar', ['--create', '--gzip', '--file', other, '--directory', host.root, 'restart.sh'])
-  writeFileSync(`${other}.sha256`, await checksumOf(other))
-  await refuses(other, /is none of “manyhands release”/)
+  execFileSync('tar', ['-cf', join(host.root, 'other.tar.zst'), '--zstd', '-C', host.root, 'restart.sh'])
+  execFileSync('/bin/sh', ['-c', 'sha256sum other.tar.zst > other.sha256'], { cwd: host.root })
+  await refuses(join(host.root, 'other.tar.zst'), /This is no packed release/)
   const lock = takeLock(join(host.root, 'upgrade.lock'))
   await refuses(first.archive, /another upgrade is under way/)
   if (lock !== undefined) closeSync(lock)
   assert.equal(host.current(), first.release)
   assert.deepEqual(await host.answers(), { release: first.release, built: first.release })
 
-  await assert.rejects(upgradeCommand.run([], host.env), /Name one archive/)
+  assert.throws(() => upgradeCommand.run([], host.env), /Name one archive/)
   await assert.rejects(upgradeCommand.run([first.archive], host.env), /say with --root/)
-  await assert.rejects(releaseCommand.run(['more'], host.env), /is too much/)
 })
 
-test('five releases are kept, and the same commit is packed into the same bytes', async (t) => {
+test('a host switches to a release that is there, restarts what does not run it, and takes back a slow one', async (t) => {
+  const host = await startHost(t)
+  const to = (release: string) => switchCommand.run([release, '--root', host.root], host.env)
+  const first = host.pack()
+  const slow = host.pack({}, { lateMs: 500 })
+  assert.equal(await upgradeCommand.run([first.archive, '--root', host.root], host.env), 0)
+  await releasesIn(host.root).unpack(slow.archive)
+  assert.equal(host.restarts(), 1)
+
+  assert.equal(await to(first.release), 0)
+  assert.equal(host.restarts(), 1, 'it runs what it should')
+  const said = t.mock.method(console, 'error', () => undefined)
+  assert.equal(await to(slow.release), 1)
+  assert.match(
+    String(said.mock.calls[0]?.arguments[0]),
+    /\/ takes \d{3} ms, and 400 are allowed\. This host runs/,
+  )
+  assert.deepEqual([host.current(), (await host.answers()).release], [first.release, first.release])
+  assert.equal(host.restarts(), 3)
+
+  await assert.rejects(to('0'.repeat(40)), /no such release/i)
+  assert.equal(host.current(), first.release)
+  assert.throws(() => to('main'), /Name one release/)
+})
+
+test('five releases are kept with their packages, and the same commit is packed into the same bytes, once', async (t) => {
   const host = await startHost(t)
   const releases = releasesIn(host.root)
   const packed: string[] = []
+  mkdirSync(join(host.root, 'modules', 'f'.repeat(24)), { recursive: true })
   for (let count = 0; count < 6; count += 1) {
-    const { archive, release } = await host.pack()
+    const { archive, release } = host.pack()
     packed.push(release)
     assert.equal(await releases.unpack(archive), release)
     await releases.switchTo(release)
@@ -261,7 +302,13 @@ test('five releases are kept, and the same commit is packed into the same bytes'
   }
   assert.deepEqual(readdirSync(join(host.root, 'releases')).sort(), packed.slice(1).sort())
   assert.equal(await releases.current(), packed[5])
+  assert.equal(readdirSync(join(host.root, 'modules')).length, 1, 'packages that no release needs go')
+  assert.ok(existsSync(join(host.root, 'current/node_modules')))
 
-  const [one, other] = ['one', 'other'].map((name) => packRelease(host.repository, join(host.root, name)))
-  assert.equal(readFileSync(`${await one}.sha256`, 'utf8'), readFileSync(`${await other}.sha256`, 'utf8'))
+  const sums = `release-${packed[5]}.sha256`
+  const [one = '', other = ''] = ['one', 'other'].map((name) => join(host.root, name))
+  assert.deepEqual([host.packTo(one).made, host.packTo(other).made, host.packTo(one).made], [2, 2, 0])
+  assert.equal(readFileSync(join(one, sums), 'utf8'), readFileSync(join(other, sums), 'utf8'))
+  appendFileSync(join(one, `release-${packed[5]}.tar.zst`), 'x')
+  assert.equal(host.packTo(one).made, 1, 'what is broken is made again')
 })

@@ -1,23 +1,36 @@
+import { parseArgs } from 'node:util'
 import { buildAssets } from '../../http/assets.ts'
 import { loadConfig } from '../../platform/config.ts'
 import { createLogger } from '../../platform/log.ts'
-import { migrate } from '../../platform/migrate.ts'
+import { migrate, migrationsFolder, unfitMigrations } from '../../platform/migrate.ts'
 import { STATUS, UsageError } from './command.ts'
 import type { Command } from './command.ts'
 
 /** Brings the database to this release's schema, once for all hosts and before their processes. */
 export const migrateCommand: Command = {
   name: 'migrate',
-  usage: 'migrate',
-  summary: 'Brings the database to the schema of this release.',
+  usage: 'migrate [--running FOLDER]',
+  summary:
+    'Brings the database to the schema of this release; with --running only if the migrations in that folder are of a release that can run on it.',
   async run(args, env) {
-    mustBeEmpty(args)
-    const { database } = loadConfig(env)
-    const applied = await migrate(database.directUrl, createLogger('migrate', 'warn'))
+    const { values } = parseArgs({ args: [...args], options: { running: { type: 'string' } } })
+    const { directUrl } = loadConfig(env).database
+    if (values.running !== undefined) await mustRunOn(directUrl, migrationsFolder, values.running)
+    const applied = await migrate(directUrl, createLogger('migrate', 'warn'))
     for (const name of applied) console.log(`applied ${name}`)
     if (applied.length === 0) console.log('The schema is the newest.')
     return STATUS.good
   },
+}
+
+/** @throws Error when the release whose migrations are in `running` could not live with those in `folder`. */
+export async function mustRunOn(url: string, folder: string, running: string): Promise<void> {
+  const unfit = await unfitMigrations(url, folder, running)
+  if (unfit.length === 0) return
+  throw new Error(
+    `the release that runs now could not run on the new schema, so there would be no way back: ${unfit.join('; ')}. ` +
+      'Upgrade to the release between them first. Nothing was changed.',
+  )
 }
 
 /** Makes what browsers load, where nginx and the web processes look for it. */
@@ -26,12 +39,8 @@ export const buildCommand: Command = {
   usage: 'build',
   summary: 'Builds what browsers load, into ASSETS_DIR.',
   async run(args, env) {
-    mustBeEmpty(args)
+    if (args.length > 0) throw new UsageError(`“${args.join(' ')}” is too much.`)
     await buildAssets({ outDir: loadConfig(env).folders.assets })
     return STATUS.good
   },
-}
-
-function mustBeEmpty(args: readonly string[]): void {
-  if (args.length > 0) throw new UsageError(`“${args.join(' ')}” is too much.`)
 }

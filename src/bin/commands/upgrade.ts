@@ -1,111 +1,82 @@
-import { closeSync, existsSync } from 'node:fs'
-import { mkdir, readFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
-import { messageOf } from '../../lib/errors.ts'
 import { loadConfig, parseVariables } from '../../platform/config.ts'
 import type { Config } from '../../platform/config.ts'
-import { takeLock } from '../../platform/file-lock.ts'
 import { createLogger } from '../../platform/log.ts'
-import { migrate, unfitMigrations } from '../../platform/migrate.ts'
+import { migrate } from '../../platform/migrate.ts'
+import { Program, SwitchVariables, switchHost } from '../local/host-switch.ts'
 import { releasesIn } from '../local/releases.ts'
-import type { Releases } from '../local/releases.ts'
 import { runProgram } from '../local/run-program.ts'
-import { STATUS, UsageError } from './command.ts'
+import { UsageError } from './command.ts'
 import type { Command } from './command.ts'
-import { checksumOf } from './release.ts'
+import { changeHost } from './host-change.ts'
+import { mustRunOn } from './prepare.ts'
 
-const programs = z.string().transform((value) => z.tuple([z.string()], z.string()).parse(JSON.parse(value)))
+const program = z.string().transform((value) => Program.parse(JSON.parse(value)))
 
-const Variables = z.object({
-  UPGRADE_BACKUP: programs.optional(),
-  UPGRADE_RESTART: programs,
-  UPGRADE_VERIFY_SECONDS: z.coerce.number().positive().default(60),
+const Variables = SwitchVariables.extend({
+  UPGRADE_BACKUP: program.optional(),
+  UPGRADE_COMMAND: program.optional(),
 })
 
 /** Does on one host, without GitHub, what a merge does on many. */
 export const upgradeCommand: Command = {
   name: 'upgrade',
   usage: 'upgrade ARCHIVE [--root FOLDER]',
-  summary:
-    'Brings this host to a release of “manyhands release”, and back by itself when that does not work.',
-  async run(args, env) {
-    const { archive, root } = parse(args)
+  summary: 'Brings this host to a packed release, and back by itself when that does not work.',
+  run(args, env) {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { root: { type: 'string' } },
+    })
+    const [archive, ...more] = positionals
+    if (archive === undefined || more.length > 0) throw new UsageError('Name one archive.')
     const settings = { ...parseVariables(Variables, env), ...loadConfig(env), env }
-    const lock = takeLock(join(root, 'upgrade.lock'))
-    if (lock === undefined) throw new Error('another upgrade is under way')
-    try {
-      return await upgrade(archive, root, settings)
-    } finally {
-      closeSync(lock)
-    }
+    return changeHost(values.root, (root) => upgrade(resolve(archive), root, settings))
   },
 }
 
 type Settings = z.output<typeof Variables> &
-  Pick<Config, 'database' | 'site'> & {
+  Pick<Config, 'database'> & {
     /** What programs inherit. */
     env: NodeJS.ProcessEnv
   }
 
-async function upgrade(archive: string, root: string, settings: Settings): Promise<number> {
+async function upgrade(archive: string, root: string, settings: Settings): Promise<string> {
   const { directUrl } = settings.database
   const releases = releasesIn(root)
   await step('Checksum', () => mustFit(archive))
   const release = await step('Unpacking', () => releases.unpack(archive))
   const previous = await releases.current()
   const folder = releases.folderOf(release)
-  const run = (of: string, command: string) =>
-    runProgram('node', ['src/bin/bootstrap.js', 'src/bin/manyhands.ts', command], {
-      ...{ cwd: releases.folderOf(of), env: settings.env },
-    })
-  await step('Packages', () => run(release, '--help'))
+  const run = (command: string) => runOf(release, folder, command, settings)
+  await step('Trial', () => run('--help'))
   const migrations = join(folder, 'src/migrations')
-  if (previous !== undefined) await mustRunOn(directUrl, migrations, releases.folderOf(previous))
+  if (previous !== undefined)
+    await mustRunOn(directUrl, migrations, join(releases.folderOf(previous), 'src/migrations'))
   await step('Backup', () => backUp(settings, root))
   await step('Migrations', () => migrate(directUrl, createLogger('upgrade', 'error'), migrations))
-  await step('Browser files', () => run(release, 'build'))
-  try {
-    await step(`Switching to ${release.slice(0, 7)}`, () => start(releases, release, settings))
-  } catch (error) {
-    console.error(`${release.slice(0, 7)} does not work here: ${messageOf(error)}`)
-    if (previous === undefined || previous === release)
-      throw new Error('there is no earlier release to go back to', { cause: error })
-    // Releases may have one folder for these; without them it is still better to go back.
-    await run(previous, 'build').catch((fault: unknown) => {
-      console.error(`Its browser files are not built: ${messageOf(fault)}`)
-    })
-    await step(`Going back to ${previous.slice(0, 7)}`, () => start(releases, previous, settings))
-    console.error(`This host runs ${previous.slice(0, 7)} again.`)
-    return STATUS.bad
-  }
+  await step('Browser files', () => run('build'))
+  await step(`Switching to ${release.slice(0, 7)}`, () => switchHost(releases, release, settings))
   await releases.prune()
-  console.log(`This host runs ${release.slice(0, 7)}.`)
-  return STATUS.good
+  return `This host runs ${release.slice(0, 7)}.`
 }
 
-async function start(releases: Releases, release: string, settings: Settings): Promise<void> {
-  await releases.switchTo(release)
-  const [program, ...parameters] = settings.UPGRADE_RESTART
-  await runProgram(program, parameters)
-  await mustAnswerWith(settings.site.url, release, settings.UPGRADE_VERIFY_SECONDS)
-}
-
-function parse(args: readonly string[]): { archive: string; root: string } {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: { root: { type: 'string' } },
-  })
-  const [archive, ...more] = positionals
-  if (archive === undefined || more.length > 0) throw new UsageError('Name one archive.')
-  const parent = dirname(process.cwd())
-  const root = values.root ?? (basename(parent) === 'releases' ? dirname(parent) : undefined)
-  if (root === undefined)
-    throw new UsageError('This is no release below “releases”: say with --root where these are.')
-  return { archive: resolve(archive), root: resolve(root) }
+/** Runs a command of a release, by default with its own Node. */
+function runOf(
+  release: string,
+  cwd: string,
+  command: string,
+  { UPGRADE_COMMAND: given, env }: Settings,
+): Promise<string> {
+  const node = join(cwd, `node_modules/node-linux-${process.arch}/bin/node`)
+  const usual = [existsSync(node) ? node : process.execPath, 'src/bin/manyhands.ts']
+  const [name = '', ...parameters] = (given ?? usual).map((part) => part.replace('{release}', release))
+  return runProgram(name, [...parameters, command], { cwd, env })
 }
 
 async function step<T>(name: string, work: () => Promise<T>): Promise<T> {
@@ -116,20 +87,15 @@ async function step<T>(name: string, work: () => Promise<T>): Promise<T> {
 }
 
 async function mustFit(archive: string): Promise<void> {
-  const [wanted = ''] = (await readFile(`${archive}.sha256`, 'utf8')).split(/\s/)
-  if ((await checksumOf(archive)) !== wanted)
+  const sums = archive.replace(/(\.tar\.zst)?$/, '.sha256')
+  try {
+    await runProgram('sha256sum', ['--check', '--strict', '--quiet', basename(sums)], { cwd: dirname(sums) })
+  } catch (error) {
     throw new Error(
-      `${basename(archive)} is not what its checksum says: copy both again. Nothing was changed.`,
+      `${basename(archive)} is not what its checksum says: copy all three files again. Nothing was changed.`,
+      { cause: error },
     )
-}
-
-async function mustRunOn(url: string, migrations: string, previous: string): Promise<void> {
-  const unfit = await unfitMigrations(url, migrations, join(previous, 'src/migrations'))
-  if (unfit.length === 0) return
-  throw new Error(
-    `the release that runs now could not run on the new schema, so there would be no way back: ${unfit.join('; ')}. ` +
-      'Upgrade to the release between them first. Nothing was changed.',
-  )
+  }
 }
 
 async function backUp({ UPGRADE_BACKUP: given, database, env }: Settings, root: string): Promise<void> {
@@ -139,8 +105,8 @@ async function backUp({ UPGRADE_BACKUP: given, database, env }: Settings, root: 
   const { password, address } = withoutPassword(database.directUrl)
   const secret = given || password === '' ? {} : { PGPASSWORD: password }
   const command = given ?? ['pg_dump', '--format=custom', '--file={file}', `--dbname=${address}`]
-  const [program = '', ...parameters] = command.map((part) => part.replace('{file}', file))
-  await runProgram(program, parameters, { env: { ...env, ...secret } })
+  const [name = '', ...parameters] = command.map((part) => part.replace('{file}', file))
+  await runProgram(name, parameters, { env: { ...env, ...secret } })
   if (given === undefined && !existsSync(file)) throw new Error('The backup was not written.')
 }
 
@@ -151,29 +117,4 @@ function withoutPassword(url: string): { address: string; password: string } {
   address.password = ''
   address.searchParams.delete('password')
   return { address: address.href, password }
-}
-
-/** Waits until the site, seen as its visitors see it, is ready and of this release. */
-async function mustAnswerWith(url: string, release: string, seconds: number): Promise<void> {
-  const until = Date.now() + seconds * 1000
-  let last = ''
-  while (Date.now() < until) {
-    last = await seenRelease(url).catch(messageOf)
-    if (last === release) return
-    await sleep(200)
-  }
-  throw new Error(`${url} did not answer with it in ${seconds} s: ${last}`)
-}
-
-const Health = z.object({ release: z.string().optional() })
-
-async function seenRelease(url: string): Promise<string> {
-  const signal = AbortSignal.timeout(5_000)
-  // What a visitor gets first: a release may be alive and ready and answer every page with an error.
-  for (const path of ['/readyz', '/']) {
-    const { status } = await fetch(`${url}${path}`, { signal })
-    if (status !== 200) return `${path} answers ${status}`
-  }
-  const { release } = Health.parse(await (await fetch(`${url}/healthz`, { signal })).json())
-  return release ?? 'it does not say of which release it is'
 }

@@ -11,9 +11,11 @@ import {
   stat,
   symlink,
   utimes,
+  writeFile,
 } from 'node:fs/promises'
-import { basename, join } from 'node:path'
-import { RELEASE_FILE, ReleaseName } from '../../platform/release.ts'
+import { basename, dirname, join } from 'node:path'
+import { z } from 'zod'
+import { MODULES_FILE, RELEASE_FILE, ReleaseName } from '../../platform/release.ts'
 import { runProgram } from './run-program.ts'
 
 /** A release that was taken back is not worth more than one that ran: the newest by when they were unpacked stay. */
@@ -21,15 +23,49 @@ const KEPT = 5
 
 export type Releases = ReturnType<typeof releasesIn>
 
+/** What the packed packages of a lockfile are called by. */
+const ModulesName = z.string().regex(/^[0-9a-f]{24}$/)
+
 /**
- * The releases on a host: `releases/<commit>` for each, and the link `current` to the one that runs.
+ * The releases on a host: `releases/<commit>` for each, the packages of their lockfiles in `modules`, and the link
+ * `current` to the one that runs.
  *
  * @param root the folder of both.
  */
 export function releasesIn(root: string) {
   const link = join(root, 'current')
   const folder = join(root, 'releases')
+  const modules = join(root, 'modules')
   const folderOf = (release: string) => join(folder, release)
+
+  /** Unpacks an archive into a folder of its own, which then gets its name whole, unless it has it. */
+  async function unpackTo(
+    parent: string,
+    archive: string,
+    complete: (making: string) => Promise<string>,
+  ): Promise<void> {
+    await mkdir(parent, { recursive: true })
+    await chmod(parent, 0o755)
+    const making = await mkdtemp(join(parent, '.unpacking-'))
+    try {
+      const safely = ['--no-same-owner', '--same-permissions']
+      await runProgram('tar', ['--extract', '--zstd', ...safely, '--file', archive, '--directory', making])
+      const name = await complete(making)
+      // The service's account, which is another one than whoever upgrades, reads it.
+      await chmod(making, 0o755)
+      if (!existsSync(join(parent, name))) await rename(making, join(parent, name))
+    } finally {
+      await rm(making, { recursive: true, force: true })
+    }
+  }
+
+  async function unpackModules(name: string, beside: string): Promise<void> {
+    if (existsSync(join(modules, name, 'complete'))) return
+    await unpackTo(modules, join(dirname(beside), `modules-${name}.tar.zst`), async (making) => {
+      await writeFile(join(making, 'complete'), '')
+      return name
+    })
+  }
 
   return {
     folderOf,
@@ -40,43 +76,30 @@ export function releasesIn(root: string) {
     },
 
     /**
-     * Unpacks an archive, unless its release is there already.
+     * Unpacks a release and, from the archive beside it, its packages, unless they are there already.
      *
-     * @returns its release. @throws Error when the archive is none of `manyhands release`.
+     * @returns its commit. @throws Error when the archive is none of a release.
      */
     async unpack(archive: string): Promise<string> {
-      await mkdir(folder, { recursive: true })
-      await chmod(folder, 0o755)
-      const making = await mkdtemp(join(folder, '.unpacking-'))
-      try {
-        await runProgram('tar', [
-          '--extract',
-          '--gzip',
-          '--no-same-owner',
-          '--same-permissions',
-          '--file',
-          archive,
-          '--directory',
-          making,
-        ])
-        const release = ReleaseName.safeParse(
-          (await readFile(join(making, RELEASE_FILE), 'utf8').catch(() => '')).trim(),
-        )
-        if (!release.success)
-          throw new Error(
-            'This archive is none of “manyhands release”: it does not say of which commit it is.',
-          )
-        // The service's account, which is another one than whoever upgrades, reads it.
-        await chmod(making, 0o755)
-        if (!existsSync(folderOf(release.data))) await rename(making, folderOf(release.data))
-        return release.data
-      } finally {
-        await rm(making, { recursive: true, force: true })
-      }
+      let release = ''
+      await unpackTo(folder, archive, async (making) => {
+        const read = async (file: string) =>
+          (await readFile(join(making, file), 'utf8').catch(() => '')).trim()
+        const name = ReleaseName.safeParse(await read(RELEASE_FILE))
+        const packages = ModulesName.safeParse(await read(MODULES_FILE))
+        if (!name.success || !packages.success)
+          throw new Error('This is no packed release: it does not say of which commit it is.')
+        await unpackModules(packages.data, archive)
+        await symlink(`../../modules/${packages.data}/node_modules`, join(making, 'node_modules'))
+        release = name.data
+        return release
+      })
+      return release
     },
 
     /** Lets the link lead to another release, at once for whoever follows it. */
     async switchTo(release: string): Promise<void> {
+      if (!existsSync(folderOf(release))) throw new Error(`There is no such release on this host: ${release}`)
       await rm(`${link}.new`, { force: true })
       await symlink(join('releases', release), `${link}.new`)
       await rename(`${link}.new`, link)
@@ -84,7 +107,7 @@ export function releasesIn(root: string) {
       await utimes(folderOf(release), now, now)
     },
 
-    /** Removes all but the last five that were switched to. */
+    /** Removes all but the last five that were switched to, and packages that none of these needs. */
     async prune(): Promise<void> {
       const names = (await readdir(folder)).filter((name) => ReleaseName.safeParse(name).success)
       const times = await Promise.all(
@@ -92,6 +115,16 @@ export function releasesIn(root: string) {
       )
       const old = times.sort((one, other) => other.at - one.at).slice(KEPT)
       await Promise.all(old.map(({ name }) => rm(folderOf(name), { recursive: true, force: true })))
+      const needed = new Set(
+        await Promise.all(
+          times
+            .slice(0, KEPT)
+            .map(({ name }) => readlink(join(folderOf(name), 'node_modules')).catch(() => '')),
+        ),
+      )
+      const all = existsSync(modules) ? await readdir(modules) : []
+      const unneeded = all.filter((name) => !needed.has(`../../modules/${name}/node_modules`))
+      await Promise.all(unneeded.map((name) => rm(join(modules, name), { recursive: true, force: true })))
     },
   }
 }

@@ -24,7 +24,7 @@ export async function runProgram(
   child.once('error', reject).once('close', resolve)
   const status = await promise
   if (status === 0) return output.out
-  throw new Error(`${command} ended with ${status ?? 'a signal'}:\n${output.err.trim()}`)
+  throw new Error(`${command} ended with ${status ?? 'a signal'}:\n${output.err}`.trim())
 }
 
 /** Whether a program is there and ends with status 0. */
