@@ -15,6 +15,8 @@ export interface WantedProgram {
   readonly tellsVersionBy: string
   /** What is unpacked: the program's package and the libraries that it needs. */
   readonly packages: readonly string[]
+  /** Where its package has it. */
+  readonly folder?: 'usr/bin' | 'usr/sbin'
 }
 
 /**
@@ -22,12 +24,17 @@ export interface WantedProgram {
  *
  * @throws Error when it is neither installed nor to be had.
  */
-export async function findProgram({ name, tellsVersionBy, packages }: WantedProgram): Promise<DebianProgram> {
+export async function findProgram({
+  name,
+  tellsVersionBy,
+  packages,
+  folder = 'usr/sbin',
+}: WantedProgram): Promise<DebianProgram> {
   if (await succeeds(name, [tellsVersionBy])) return { command: name, env: process.env }
   const root = join(cacheFolder(), `${name}-root`)
   await unpackPackages(packages, root)
   return {
-    command: join(root, 'usr/sbin', name),
+    command: join(root, folder, name),
     env: { ...process.env, LD_LIBRARY_PATH: libraryPath(root) },
   }
 }

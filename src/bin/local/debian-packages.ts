@@ -31,5 +31,7 @@ export async function unpackPackages(packages: readonly string[], root: string):
 /** Where the libraries of unpacked packages are, for LD_LIBRARY_PATH. */
 export function libraryPath(root: string): string {
   const lib = join(root, 'usr/lib')
+  // Some packages bring none.
+  if (!existsSync(lib)) return ''
   return [lib, ...readdirSync(lib).map((name) => join(lib, name))].join(':')
 }
