@@ -155,7 +155,9 @@ export function isDatabaseAway(error: unknown): boolean {
 export function isDatabaseOverloaded(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   if (sqlState(error) === '53300') return true
-  return /^timeout exceeded when trying to connect|no more connections allowed/.test(error.message)
+  return /^timeout exceeded when trying to connect|^query_wait_timeout|no more connections allowed/.test(
+    error.message,
+  )
 }
 
 /** Lock and statement time limits, deadlocks, conflicts: the same may work in a moment. */
