@@ -132,6 +132,7 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
     },
     async close() {
       await draining.begin(app.config.http.drainSeconds * 1000)
+      await acceptWaiting()
       await new Promise<void>((resolve) => {
         server.close(() => {
           resolve()
@@ -140,4 +141,12 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
       })
     },
   }
+}
+
+/**
+ * Connections that the system has taken for us and we have not seen would be reset with the port, also where other
+ * processes share it: one whole round of the event loop takes them in, right before the port is closed.
+ */
+async function acceptWaiting(): Promise<void> {
+  for (let round = 0; round < 2; round += 1) await new Promise((resolve) => setImmediate(resolve))
 }

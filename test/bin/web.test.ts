@@ -2,9 +2,12 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
+import { connect } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createServer } from '../../src/web/server.ts'
 import { startTestApp } from '../support/app.ts'
 import { publishedProject, rowsOf } from '../support/builders.ts'
 import { freePort, startProgram } from '../support/started-site.ts'
@@ -40,4 +43,19 @@ test('a request on its way when the web process is told to end is answered and s
   const { id: runId } = JSON.parse(await text(response)) as { id: number }
   assert.equal(await web.ends(), 0)
   assert.deepEqual(await rowsOf(site, 'select id from task_run where project_id = $1', [id]), [{ id: runId }])
+})
+
+test('who has connected by the time a web process ends is answered', async (t) => {
+  const { app } = await startTestApp(t)
+  const server = await createServer(app)
+  const { port } = (await server.listen(0, '127.0.0.1')).address() as AddressInfo
+  const socket = connect(port, '127.0.0.1')
+  socket.end('GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+  // By now the system has taken the connection, and the process has not seen it.
+  await new Promise((resolve) => {
+    process.nextTick(resolve)
+  })
+  const closed = server.close()
+  assert.match(await text(socket), /^HTTP\/1\.1 200/)
+  await closed
 })
