@@ -31,7 +31,6 @@ const front = await putBehindNginx(end, site, {
   nginx_import_mb: 3,
   nginx_resumable_mb: 5,
 })
-const skip = front ? false : 'nginx is missing: apt-get install nginx-light'
 
 /** A server behind nginx that does what the application does not, or not when it is wanted. */
 async function upstream(t: Ending, listener: RequestListener): Promise<string> {
@@ -63,42 +62,38 @@ async function nginxBefore(
 const post = (url: string, body: string | Uint8Array<ArrayBuffer> = '{}') =>
   fetch(url, { method: 'POST', body })
 
-test(
-  'what nginx refuses or cannot reach is an error of the API below /api, and a page elsewhere',
-  { skip },
-  async (t) => {
-    const away = await nginxBefore(t, ['127.0.0.1:9'])
-    for (const [status, errorClass, noun, asked] of [
-      [503, 'ServiceUnavailable', 'project', fetch(`${away.url}/api/project?limit="`)],
-      [503, 'ServiceUnavailable', 'taskrun', post(`${away.url}/api/taskrun`)],
-      [
-        413,
-        'RequestEntityTooLarge',
-        'taskrun',
-        post(`${front?.nginx.url}/api/taskrun`, new Uint8Array(1_100_000)),
-      ],
-    ] as const) {
-      const response = await asked
-      assert.equal(response.status, status)
-      assert.match(String(response.headers.get('content-type')), /^application\/json/)
-      assert.equal(response.headers.get('access-control-allow-origin'), '*')
-      const body = (await response.json()) as Body
-      assert.deepEqual(
-        [body['status'], body['status_code'], body['exception_cls'], body['target']],
-        ['failed', status, errorClass, noun],
-      )
-    }
-    for (const asked of [fetch(`${away.url}/account/profile`), post(`${away.url}/account/signin`)]) {
-      const response = await asked
-      assert.deepEqual([response.status, response.headers.get('retry-after')], [503, '5'])
-      assert.match(await response.text(), /<h1>The site is away for a moment<\/h1>/)
-    }
-  },
-)
+test('what nginx refuses or cannot reach is an error of the API below /api, and a page elsewhere', async (t) => {
+  const away = await nginxBefore(t, ['127.0.0.1:9'])
+  for (const [status, errorClass, noun, asked] of [
+    [503, 'ServiceUnavailable', 'project', fetch(`${away.url}/api/project?limit="`)],
+    [503, 'ServiceUnavailable', 'taskrun', post(`${away.url}/api/taskrun`)],
+    [
+      413,
+      'RequestEntityTooLarge',
+      'taskrun',
+      post(`${front.nginx.url}/api/taskrun`, new Uint8Array(1_100_000)),
+    ],
+  ] as const) {
+    const response = await asked
+    assert.equal(response.status, status)
+    assert.match(String(response.headers.get('content-type')), /^application\/json/)
+    assert.equal(response.headers.get('access-control-allow-origin'), '*')
+    const body = (await response.json()) as Body
+    assert.deepEqual(
+      [body['status'], body['status_code'], body['exception_cls'], body['target']],
+      ['failed', status, errorClass, noun],
+    )
+  }
+  for (const asked of [fetch(`${away.url}/account/profile`), post(`${away.url}/account/signin`)]) {
+    const response = await asked
+    assert.deepEqual([response.status, response.headers.get('retry-after')], [503, '5'])
+    assert.match(await response.text(), /<h1>The site is away for a moment<\/h1>/)
+  }
+})
 
-test('how much may be sent depends on where to', { skip }, async () => {
+test('how much may be sent depends on where to', async () => {
   const status = async (path: string, megabytes: number) =>
-    (await post(`${front?.nginx.url}${path}`, new Uint8Array(megabytes * 1_000_000))).status
+    (await post(`${front.nginx.url}${path}`, new Uint8Array(megabytes * 1_000_000))).status
   for (const path of ['/project/x/picture', '/api/helpingmaterial']) {
     assert.equal(await status(path, 2), 413, path)
     assert.notEqual(await status(path, 1), 413, path)
@@ -109,7 +104,7 @@ test('how much may be sent depends on where to', { skip }, async () => {
   assert.equal(await status('/resumable', 6), 413)
 })
 
-test('requests of one address and of one key are limited, and files are not', { skip }, async (t) => {
+test('requests of one address and of one key are limited, and files are not', async (t) => {
   const variables = { nginx_unlimited: [], nginx_address_per_second: 1, nginx_key_per_second: 1 }
   const address = await putBehindNginx(t, site, {
     ...variables,
@@ -143,7 +138,7 @@ test('requests of one address and of one key are limited, and files are not', { 
   assert.deepEqual(new Set(others.map(({ status }) => status)), new Set([200]))
 })
 
-test('reads are asked for once more elsewhere, and what writes is not', { skip }, async (t) => {
+test('reads are asked for once more elsewhere, and what writes is not', async (t) => {
   const seen: string[] = []
   const broken = await upstream(t, (request) => {
     seen.push(`${request.method}`)
@@ -167,7 +162,7 @@ test('reads are asked for once more elsewhere, and what writes is not', { skip }
   }
 })
 
-test('only a proxy of ours is believed about who asks, and the application only us', { skip }, async (t) => {
+test('only a proxy of ours is believed about who asks, and the application only us', async (t) => {
   let last: IncomingMessage | undefined
   const address = await upstream(t, (request, response) => {
     last = request
@@ -194,8 +189,7 @@ test('only a proxy of ours is believed about who asks, and the application only 
   }
 })
 
-test('each request is a line of JSON without address, query or secret', { skip }, async () => {
-  assert.ok(front)
+test('each request is a line of JSON without address, query or secret', async () => {
   await fetch(`${front.nginx.url}/files/sealed-permission?api_key=secret-key`, {
     headers: { 'User-Agent': 'a "b"' },
   })
@@ -206,9 +200,9 @@ test('each request is a line of JSON without address, query or secret', { skip }
   assert.doesNotMatch(JSON.stringify(lines), /127\.0\.0\.1|sealed-permission|secret-key/)
 })
 
-test('what only those inside may see is not there', { skip }, async () => {
+test('what only those inside may see is not there', async () => {
   for (const path of ['/metrics', '/readyz', '/readyz/', '/READYZ', '/Metrics/', '//readyz', '/ready%7a?x'])
-    assert.match(await (await fetch(`${front?.nginx.url}${path}`)).text(), /<center>nginx<\/center>/, path)
+    assert.match(await (await fetch(`${front.nginx.url}${path}`)).text(), /<center>nginx<\/center>/, path)
 })
 
 test('the application has one name for each of what only those inside may see', async () => {
@@ -216,7 +210,7 @@ test('the application has one name for each of what only those inside may see', 
   for (const path of ['/readyz/', '/READYZ', '/metrics/', '/Metrics']) await site.http.get(path).expect(404)
 })
 
-test('signing in is limited however its address is written', { skip }, async (t) => {
+test('signing in is limited however its address is written', async (t) => {
   const address = await upstream(t, (request, response) => response.end('seen'))
   const nginx = await nginxBefore(t, [address], {
     nginx_unlimited: [],
@@ -231,7 +225,7 @@ test('signing in is limited however its address is written', { skip }, async (t)
   assert.equal((await post(`${nginx.url}/account/signin/x`)).status, 200)
 })
 
-test('the application hears of the host that a page is kept under', { skip }, async (t) => {
+test('the application hears of the host that a page is kept under', async (t) => {
   const hosts: (string | undefined)[] = []
   const address = await upstream(t, (request, response) => {
     hosts.push(request.headers.host)
@@ -246,7 +240,7 @@ test('the application hears of the host that a page is kept under', { skip }, as
   assert.deepEqual(hosts, ['localhost'])
 })
 
-test('fifty who come at once for a page that is too old are one request', { skip }, async (t) => {
+test('fifty who come at once for a page that is too old are one request', async (t) => {
   let [asked, told] = [0, 0]
   const release = Promise.withResolvers<undefined>()
   const address = await upstream(t, (request, response) => {
@@ -274,7 +268,7 @@ test('fifty who come at once for a page that is too old are one request', { skip
   assert.equal(await ask(), 'new')
 })
 
-test('a slow client does not occupy the application', { skip }, async (t) => {
+test('a slow client does not occupy the application', async (t) => {
   const seen: string[] = []
   const address = await upstream(t, (request, response) => {
     seen.push(request.url ?? '')
@@ -291,7 +285,7 @@ test('a slow client does not occupy the application', { skip }, async (t) => {
   assert.deepEqual(seen, ['/quick', '/slow'])
 })
 
-test('an event comes as it is sent', { skip }, async (t) => {
+test('an event comes as it is sent', async (t) => {
   let finish = () => {}
   const address = await upstream(t, (request, response) => {
     response.writeHead(200, { 'Content-Type': 'text/event-stream' })
@@ -324,39 +318,34 @@ test('HAProxy does not end a quiet stream of events, and ends what else says not
   assert.equal(other?.status, 504)
 })
 
-test(
-  'files come from the disk, compressed, for a year, for presenters too; what is not there from the application',
-  { skip },
-  async () => {
-    assert.ok(front)
-    const { url } = front.nginx
-    const [path = ''] = /\/static\/site-\w+\.css/.exec(await (await fetch(`${url}/`)).text()) ?? []
-    const manifest = JSON.parse(
-      readFileSync(join(String(site.env['ASSETS_DIR']), 'manifest.json'), 'utf8'),
-    ) as Record<string, string>
-    const font = `/static/${manifest['figtree-latin.woff2']}`
-    front.asked.splice(0)
-    const lengths = new Set<number>()
-    for (const encoding of ['br', 'gzip', 'identity']) {
-      const response = await fetch(`${url}${path}`, { headers: { 'Accept-Encoding': encoding } })
-      assert.equal(response.headers.get('content-encoding') ?? 'identity', encoding)
-      assert.equal(response.headers.get('cache-control'), 'public, max-age=31536000, immutable')
-      assert.equal(response.headers.get('content-type'), 'text/css; charset=utf-8')
-      lengths.add(Number(response.headers.get('content-length')))
-    }
-    assert.equal(lengths.size, 3)
-    const response = await fetch(`${url}${font}`)
-    assert.deepEqual(
-      [response.headers.get('content-type'), response.headers.get('access-control-allow-origin')],
-      ['font/woff2', '*'],
-    )
-    assert.equal(front.asked.length, 0)
-    assert.equal((await fetch(`${url}/static/of-an-older-release.css`)).status, 404)
-    assert.equal(front.asked.length, 1)
-  },
-)
+test('files come from the disk, compressed, for a year, for presenters too; what is not there from the application', async () => {
+  const { url } = front.nginx
+  const [path = ''] = /\/static\/site-\w+\.css/.exec(await (await fetch(`${url}/`)).text()) ?? []
+  const manifest = JSON.parse(
+    readFileSync(join(String(site.env['ASSETS_DIR']), 'manifest.json'), 'utf8'),
+  ) as Record<string, string>
+  const font = `/static/${manifest['figtree-latin.woff2']}`
+  front.asked.splice(0)
+  const lengths = new Set<number>()
+  for (const encoding of ['br', 'gzip', 'identity']) {
+    const response = await fetch(`${url}${path}`, { headers: { 'Accept-Encoding': encoding } })
+    assert.equal(response.headers.get('content-encoding') ?? 'identity', encoding)
+    assert.equal(response.headers.get('cache-control'), 'public, max-age=31536000, immutable')
+    assert.equal(response.headers.get('content-type'), 'text/css; charset=utf-8')
+    lengths.add(Number(response.headers.get('content-length')))
+  }
+  assert.equal(lengths.size, 3)
+  const response = await fetch(`${url}${font}`)
+  assert.deepEqual(
+    [response.headers.get('content-type'), response.headers.get('access-control-allow-origin')],
+    ['font/woff2', '*'],
+  )
+  assert.equal(front.asked.length, 0)
+  assert.equal((await fetch(`${url}/static/of-an-older-release.css`)).status, 404)
+  assert.equal(front.asked.length, 1)
+})
 
-test('with a certificate it speaks HTTP/2, and leads there from http', { skip }, async (t) => {
+test('with a certificate it speaks HTTP/2, and leads there from http', async (t) => {
   const { certificate, key } = await makeCertificate(t)
   let scheme: string | undefined
   const address = await upstream(t, (request, response) => {

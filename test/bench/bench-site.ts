@@ -3,8 +3,6 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -27,6 +25,7 @@ import type { RequestDb } from '../../src/platform/database.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import { migrate } from '../../src/platform/migrate.ts'
 import { BIRDS } from '../support/presenter-project.ts'
+import { freePort } from '../support/started-site.ts'
 
 const TASKS = 3_000
 const REDUNDANCY = 30
@@ -231,16 +230,6 @@ async function tokenOf(siteUrl: string, shortName: string, secretKey: string): P
   })
   if (!response.ok) throw new Error(`No token for ${shortName}: ${response.status}`)
   return response.text()
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer()
-  probe.listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  probe.close()
-  await once(probe, 'close')
-  return port
 }
 
 async function untilReady(url: string): Promise<void> {

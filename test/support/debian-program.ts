@@ -6,6 +6,8 @@ import { cacheFolder } from './servers.ts'
 export interface DebianProgram {
   readonly command: string
   readonly env: NodeJS.ProcessEnv
+  /** Where its other files are as they are below `/` of a machine that has it. */
+  readonly root: string
 }
 
 /** Where to look for a program. */
@@ -30,11 +32,12 @@ export async function findProgram({
   packages,
   folder = 'usr/sbin',
 }: WantedProgram): Promise<DebianProgram> {
-  if (await succeeds(name, [tellsVersionBy])) return { command: name, env: process.env }
+  if (await succeeds(name, [tellsVersionBy])) return { command: name, env: process.env, root: '/' }
   const root = join(cacheFolder(), `${name}-root`)
   await unpackPackages(packages, root)
   return {
     command: join(root, folder, name),
     env: { ...process.env, LD_LIBRARY_PATH: libraryPath(root) },
+    root,
   }
 }

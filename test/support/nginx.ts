@@ -3,13 +3,11 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { unpackPackages } from '../../src/bin/local/debian-packages.ts'
 import { endProcess, identifyProcess, lastLines, spawnServer } from '../../src/bin/local/os-process.ts'
-import { succeeds } from '../../src/bin/local/run-program.ts'
 import { makeServerFolder, serverAccount } from '../../src/bin/local/server-account.ts'
+import { findProgram } from './debian-program.ts'
 import { renderRole } from './rendered.ts'
 import type { TemplateValues } from './rendered.ts'
-import { cacheFolder } from './servers.ts'
 import type { Ending } from './servers.ts'
 import { freePort } from './started-site.ts'
 
@@ -22,11 +20,11 @@ export interface Nginx {
   accessLog(): Promise<Record<string, unknown>[]>
 }
 
-interface Program {
-  readonly command: string
-  readonly modules: string
+const NGINX = {
+  name: 'nginx',
+  tellsVersionBy: '-v',
+  packages: ['nginx', 'libnginx-mod-http-brotli-static'],
 }
-
 const BROTLI = 'ngx_http_brotli_static_module.so'
 
 /** What a configuration has to name. */
@@ -38,11 +36,11 @@ interface Place {
 }
 
 /**
- * nginx with the configuration that Ansible installs; undefined when it is neither installed nor to be unpacked.
+ * nginx with the configuration that Ansible installs.
  *
  * @param variables what differs from the role's defaults.
  */
-export async function startNginx(t: Ending, variables: TemplateValues): Promise<Nginx | undefined> {
+export async function startNginx(t: Ending, variables: TemplateValues): Promise<Nginx> {
   const isTls = typeof variables['nginx_tls_certificate'] === 'string'
   const other = await freePort()
   return runNginx(t, isTls ? 'https' : 'http', ({ folder, port, modules }) =>
@@ -65,7 +63,7 @@ export async function startNginx(t: Ending, variables: TemplateValues): Promise<
 }
 
 /** A cache as a CDN has it, which asks a site for what it does not have and obeys what that says. */
-export async function startCdn(t: Ending, siteUrl: string): Promise<Nginx | undefined> {
+export async function startCdn(t: Ending, siteUrl: string): Promise<Nginx> {
   return runNginx(t, 'http', ({ folder, port }) =>
     [
       `pid ${folder}/nginx.pid;`,
@@ -92,19 +90,22 @@ async function runNginx(
   t: Ending,
   scheme: string,
   configurationFor: (place: Place) => string,
-): Promise<Nginx | undefined> {
-  const program = await findNginx()
-  if (!program) return undefined
+): Promise<Nginx> {
+  const { root: installed, env } = await findProgram(NGINX)
+  const command = join(installed, 'usr/sbin/nginx')
   const root = mkdtempSync(join(tmpdir(), 'mh-n-'))
-  const account = await serverAccount({ folder: root, program: program.command })
+  const account = await serverAccount({ folder: root, program: command })
   const { folder } = account
   for (const name of ['log', 'temp', 'cache']) makeServerFolder(account, join(folder, name))
   const port = await freePort()
   const settings = join(folder, 'nginx.conf')
-  writeFileSync(settings, configurationFor({ folder, port, modules: program.modules }))
+  writeFileSync(
+    settings,
+    configurationFor({ folder, port, modules: join(installed, 'usr/lib/nginx/modules') }),
+  )
   const logFile = join(folder, 'nginx.log')
-  const args = [...account.prefix, program.command, '-c', settings, '-g', 'daemon off;']
-  const { pid } = spawnServer({ command: 'env', args, logFile })
+  const args = [...account.prefix, command, '-c', settings, '-g', 'daemon off;']
+  const { pid } = spawnServer({ command: 'env', args, env, logFile })
   const identity = pid === undefined ? undefined : identifyProcess(pid)
   const told = () => [logFile, join(folder, 'log/error.log')].map((file) => lastLines(file)).join('\n')
   if (!identity) throw new Error(`nginx did not start:\n${told()}`)
@@ -128,20 +129,6 @@ async function runNginx(
       return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
     },
   }
-}
-
-/** The machine's nginx; else Debian's packages unpacked beside the other programs of the tests. */
-async function findNginx(): Promise<Program | undefined> {
-  const installed = { command: '/usr/sbin/nginx', modules: '/usr/lib/nginx/modules' }
-  if (await succeeds(installed.command, ['-v'])) return installed
-  const root = join(cacheFolder(), 'nginx-root')
-  try {
-    await unpackPackages(['nginx', 'libnginx-mod-http-brotli-static'], root)
-  } catch {
-    return undefined
-  }
-  const unpacked = { command: join(root, installed.command), modules: join(root, installed.modules) }
-  return (await succeeds(unpacked.command, ['-v'])) ? unpacked : undefined
 }
 
 function accepts(port: number): Promise<boolean> {

@@ -1,6 +1,4 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -18,6 +16,7 @@ import type { RedisProgram } from '../../src/bin/local/redis.ts'
 import type { RedisEndpoint } from '../../src/platform/config.ts'
 import { renderRole } from './rendered.ts'
 import { cacheFolder } from './servers.ts'
+import { freePort } from './started-site.ts'
 
 /** What the sentinels of these tests call the master. */
 const MASTER = 'm'
@@ -224,14 +223,6 @@ async function untilKnown(ports: readonly number[]): Promise<void> {
       return (master('num-other-sentinels') === '2' && master('num-slaves') === '2') || undefined
     })
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 async function askOnce(port: number, [command = '', ...args]: string[]): Promise<unknown> {

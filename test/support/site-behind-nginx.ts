@@ -17,12 +17,12 @@ export interface SiteBehindNginx {
   start(): Promise<void>
 }
 
-/** A second door to a test's application, through nginx; undefined when there is no nginx. */
+/** A second door to a test's application, through nginx. */
 export async function putBehindNginx(
   t: Ending,
   site: TestApp,
   variables: TemplateValues = {},
-): Promise<SiteBehindNginx | undefined> {
+): Promise<SiteBehindNginx> {
   const { callback } = await createServer(site.app)
   const port = await freePort()
   const asked: IncomingMessage[] = []
@@ -46,5 +46,5 @@ export async function putBehindNginx(
     ...variables,
   })
   t.after(stop)
-  return nginx && { nginx, asked, stop, start }
+  return { nginx, asked, stop, start }
 }
