@@ -88,7 +88,7 @@ export async function runHttp(
 }
 
 /** The same with nothing but the database functions. */
-async function runPgbench(
+export async function runPgbench(
   pgbench: Pgbench,
   { id, firstContributor }: BenchProject,
   turns: number,

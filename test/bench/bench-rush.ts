@@ -1,14 +1,18 @@
-import { writeFileSync } from 'node:fs'
-import { cpus, totalmem } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { cpus, tmpdir, totalmem } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { application, reference, runHttp } from './assign-speed.ts'
+import { DATABASE } from '../../src/bin/local/postgres-database.ts'
+import { application, reference, runHttp, runPgbench } from './assign-speed.ts'
 import { runCrowd } from './crowd-of-people.ts'
 import type { CrowdResult, CrowdWishes } from './crowd-of-people.ts'
 import { keptPageFigures } from './kept-pages.ts'
+import { findPgbench } from './pgbench.ts'
 import { startClock } from './process-times.ts'
 import { formatLines, judged, judgedSpread, spread } from './report.ts'
 import type { Line } from './report.ts'
 import { startSiteChain } from './site-chain.ts'
+import type { Run } from './load.ts'
 
 /**
  * `npm run bench:site`: the whole site on this machine, database included, under people who come all at once. `--only`
@@ -28,7 +32,7 @@ const { values } = parseArgs({
     only: { type: 'string', default: 'people,many,limit,kept,contributing' },
     people: { type: 'string', default: '1500' },
     think: { type: 'string', default: '3.4' },
-    minutes: { type: 'string', default: '10' },
+    minutes: { type: 'string', default: '5' },
     contributing: { type: 'string', default: '0.33' },
     rounds: { type: 'string', default: '5' },
     turns: { type: 'string', default: '60' },
@@ -46,8 +50,8 @@ const PER_MINUTE = 25_000
 const EVERY_SECONDS = 36
 /** How much shorter each thought of the next step is. */
 const STEP = 1.25
-const STEP_SECONDS = 30
-const STEPS_MAX = 16
+const STEP_SECONDS = 20
+const STEPS_MAX = 12
 
 interface Section {
   readonly title: string
@@ -141,39 +145,75 @@ async function limitLines(): Promise<Line[]> {
   return [...lines, { name: 'the most with p95 within 200 ms', value: most }]
 }
 
-/** Newtask, then taskrun, through everything; through the application alone; and a bare server with the same statements. */
+/** What one competitor did in a round: of each phase so many a second, and its own process's time for one. */
+type Measured = Record<(typeof PHASES)[number], Run>
+
+/**
+ * Newtask, then taskrun, through everything; through the application alone; a bare server with the same statements; and
+ * nothing but the statements. Who begins changes from round to round.
+ */
 async function contributingLines(): Promise<Line[]> {
   const { servers, projects, url, ca, processes } = chain
   const turns = Number(values.turns)
   const pid = processes.get('web')?.[0] ?? servers.web.pid
-  const competitors = [
-    ['chain', { url, ca, pid }, application(projects['for-the-chain'])],
-    ['application', servers.web, application(projects['for-the-application'])],
-    ['reference', servers.reference, reference(projects['for-the-reference'])],
-  ] as const
-  const rounds: Map<string, Record<(typeof PHASES)[number], number>>[] = []
+  const folder = join(tmpdir(), 'manyhands-bench-programs')
+  mkdirSync(folder, { recursive: true })
+  const pgbench = await findPgbench(folder, { socketFolder: servers.socketFolder, database: DATABASE })
+  const competitors = new Map<string, () => Promise<Measured>>([
+    ['chain', () => runHttp({ url, ca, pid }, application(projects['for-the-chain']), turns)],
+    ['application', () => runHttp(servers.web, application(projects['for-the-application']), turns)],
+    ['reference', () => runHttp(servers.reference, reference(projects['for-the-reference']), turns)],
+  ])
+  if (pgbench) competitors.set('pgbench', () => runPgbench(pgbench, projects['for-pgbench'], turns))
+  const order = [...competitors]
+  const rounds: Map<string, Measured>[] = []
+  const clocks: string[] = []
   for (let round = 0; round <= Number(values.rounds); round += 1) {
-    const measured = new Map<string, Record<(typeof PHASES)[number], number>>()
-    for (let turn = 0; turn < competitors.length; turn += 1) {
-      const [name, server, competitor] = competitors[(round + turn) % competitors.length] ?? competitors[0]
-      const { newtask, submit, cycle } = await runHttp(server, competitor, turns)
-      measured.set(name, { newtask: newtask.perSecond, submit: submit.perSecond, cycle: cycle.perSecond })
+    const measured = new Map<string, Measured>()
+    for (const [name, run] of [
+      ...order.slice(round % order.length),
+      ...order.slice(0, round % order.length),
+    ]) {
+      const clock = startClock(processes)
+      measured.set(name, await run())
+      if (name === 'chain') clocks.push(shares(clock()))
     }
+    // As autovacuum does within a minute.
     await servers.database.query('vacuum analyze')
+    // The first one warms up.
     if (round > 0) rounds.push(measured)
   }
-  return PHASES.flatMap((phase) => {
-    const of = (name: string) => rounds.map((measured) => measured.get(name)?.[phase] ?? Number.NaN)
-    const ratio = (name: string) => of(name).map((value, n) => value / (of('reference')[n] ?? Number.NaN))
-    return [
-      ...competitors.map(([name]) => ({
-        name: `${phase}, ${name}`,
-        value: `${spread(of(name), 0)} a second`,
-      })),
-      judgedSpread(`${phase}, chain / reference`, ratio('chain'), { min: 0.4 }),
-      judgedSpread(`${phase}, application / reference`, ratio('application'), { min: 0.7 }),
-    ]
-  })
+  const lines = PHASES.flatMap((phase) => phaseLines(phase, [...competitors.keys()], rounds))
+  return [...lines, { name: 'shares of processor time in the chain', value: clocks.at(-1) ?? '' }]
+}
+
+function phaseLines(
+  phase: (typeof PHASES)[number],
+  names: readonly string[],
+  rounds: readonly ReadonlyMap<string, Measured>[],
+): Line[] {
+  const of = (name: string, what: keyof Run) =>
+    rounds.map((measured) => measured.get(name)?.[phase][what] ?? Number.NaN)
+  const ratio = (name: string) =>
+    of(name, 'perSecond').map((value, n) => value / (of('reference', 'perSecond')[n] ?? Number.NaN))
+  const cpu = (name: string) =>
+    name === 'application' || name === 'reference'
+      ? `, ${spread(of(name, 'cpuMs'), 2)} ms of its process each`
+      : ''
+  return [
+    ...names.map((name) => ({
+      name: `${phase}, ${name}`,
+      value: `${spread(of(name, 'perSecond'), 0)} a second${cpu(name)}`,
+    })),
+    judgedSpread(`${phase}, chain / reference`, ratio('chain'), { min: 0.4 }),
+    judgedSpread(`${phase}, application / reference`, ratio('application'), { min: 0.7 }),
+  ]
+}
+
+/** Who had how much of the processor time, of all that the parts had. */
+function shares(times: ReadonlyMap<string, number>): string {
+  const all = [...times.values()].reduce((sum, seconds) => sum + seconds, 0)
+  return [...times].map(([name, seconds]) => `${name} ${((100 * seconds) / all).toFixed(0)} %`).join(', ')
 }
 
 function page(sections: readonly Section[]): string {

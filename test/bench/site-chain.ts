@@ -15,7 +15,13 @@ import type { MemoryCap } from './memory-cap.ts'
 import { familyOf } from './process-times.ts'
 
 /** The names of the projects: people visit and contribute to the first, the others are for comparisons. */
-const PROJECTS = ['birds', 'for-the-chain', 'for-the-application', 'for-the-reference'] as const
+const PROJECTS = [
+  'birds',
+  'for-the-chain',
+  'for-the-application',
+  'for-the-reference',
+  'for-pgbench',
+] as const
 
 /** The whole site as one host has it, behind nginx with TLS. */
 export interface SiteChain {
@@ -91,7 +97,6 @@ async function start(
     nginx_worker_connections: 16_384,
     nginx_error_level: 'crit',
   })
-  if (!nginx) throw new Error('nginx is missing: apt-get install nginx')
   const url = (listener: 'write' | 'read' | 'direct', role: string) => {
     const { host, port } = haproxy.listener(listener)
     return `postgresql://${role}@${host}:${port}/${DATABASE}`
@@ -113,8 +118,8 @@ async function start(
   )
   // What is measured by needs memory of its own.
   caps.get('others')?.release(process.pid)
-  const [birds, chain, application, reference] = made
-  if (!birds || !chain || !application || !reference) throw new Error('A project was not made')
+  const [birds, chain, application, reference, pgbench] = made
+  if (!birds || !chain || !application || !reference || !pgbench) throw new Error('A project was not made')
   return {
     servers,
     url: nginx.url,
@@ -124,6 +129,7 @@ async function start(
       'for-the-chain': chain,
       'for-the-application': application,
       'for-the-reference': reference,
+      'for-pgbench': pgbench,
     },
     processes: new Map([
       ['nginx', [nginx.pid]],
