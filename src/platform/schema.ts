@@ -192,6 +192,22 @@ export interface ImportSchedule {
   user_id: number
 }
 
+export interface Incident {
+  began: Generated<string>
+  components: string[]
+  ended: string | null
+  id: Generated<number>
+  title: string
+}
+
+export interface IncidentNote {
+  body: string
+  created: Generated<string>
+  id: Generated<number>
+  incident_id: number
+  user_id: number | null
+}
+
 export interface Leader {
   n_runs: number
   period: string
@@ -467,6 +483,20 @@ export interface SiteDay {
   n_wanted: number
 }
 
+export interface StatusDay {
+  component: string
+  day: Timestamp
+  n_bad: number
+  n_minutes: number
+}
+
+export interface StatusMinute {
+  component: string
+  minute: string
+  n_bad: number
+  n_good: number
+}
+
 export interface Task {
   calibration: Generated<number>
   created: Generated<string>
@@ -612,6 +642,8 @@ export interface DB {
   field_guide: FieldGuide
   helping_material: HelpingMaterial
   import_schedule: ImportSchedule
+  incident: Incident
+  incident_note: IncidentNote
   leader: Leader
   lease: Lease
   mail: Mail
@@ -635,6 +667,8 @@ export interface DB {
   schedule_slot: ScheduleSlot
   session: Session
   site_day: SiteDay
+  status_day: StatusDay
+  status_minute: StatusMinute
   task: Task
   task_import: TaskImport
   task_picture: TaskPicture
