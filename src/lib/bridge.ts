@@ -84,8 +84,8 @@ export type FrameMessage =
   | { type: 'resize'; height: number }
   /** Something opened that has to be seen, such as a dialogue: where it is in the frame, in CSS pixels. */
   | { type: 'reveal'; top: number; height: number }
-  /** The document goes; one that cannot speak may take its place. */
-  | { type: 'leaving' }
+  /** The document goes, maybe before it had loaded; one that cannot speak may take its place. */
+  | { type: 'leaving'; hadLoaded: boolean }
   /** A link of the presenter into the site; the host decides. */
   | { type: 'navigate'; path: string }
   /** Unsaved work on the screen: leaving asks first. */
@@ -126,7 +126,7 @@ const FRAME_READERS = new Map<Json, (message: JsonObject) => FrameMessage | unde
   ['notify', readNotice],
   ['resize', ({ height }) => (isFiniteNumber(height) ? { type: 'resize', height } : undefined)],
   ['reveal', readReveal],
-  ['leaving', () => ({ type: 'leaving' })],
+  ['leaving', ({ hadLoaded }) => ({ type: 'leaving', hadLoaded: hadLoaded !== false })],
   ['navigate', ({ path }) => (typeof path === 'string' ? { type: 'navigate', path } : undefined)],
   ['dirty', ({ dirty }) => (typeof dirty === 'boolean' ? { type: 'dirty', dirty } : undefined)],
   ['error', readError],

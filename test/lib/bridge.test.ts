@@ -27,7 +27,7 @@ test('every message of the frame arrives as it was sent', () => {
     },
     { type: 'taskShown', id: 7 },
     { type: 'finished' },
-    { type: 'leaving' },
+    { type: 'leaving', hadLoaded: false },
     { type: 'notify', text: 'Look closely', notice: 'warning', show: false },
     { type: 'resize', height: 640.5 },
     { type: 'reveal', top: 12, height: 300.5 },

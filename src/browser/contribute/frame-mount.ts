@@ -1,5 +1,7 @@
 import { HELLO, WELCOME, readFrameMessage, writeMessage } from '../../lib/bridge.ts'
 import type { FrameMessage, HostMessage } from '../../lib/bridge.ts'
+import { followDocuments } from './frame-documents.ts'
+import type { FrameStep } from './frame-documents.ts'
 import { createMessageLimit } from './message-limit.ts'
 
 /**
@@ -33,6 +35,8 @@ export interface MountedFrame {
 
 const HELLO_WITHIN_MS = 15_000
 const HELLO_AFTER_LOAD_MS = 3_000
+/** A hello that was overtaken by the load of its document is late by the page's own work only. */
+const NEXT_HELLO_AFTER_LOAD_MS = 500
 /** Two documents for each task are what presenters need that go on by their address; a person sees few in this time. */
 const DOCUMENTS_MAX = 20
 const DOCUMENTS_MS = 10_000
@@ -47,11 +51,9 @@ export function mountFrame(options: FrameOptions): MountedFrame {
   const element = document.createElement('iframe')
   let port: MessagePort | undefined
   let helloTimer: number | undefined
-  let hasLoaded = false
-  /** Somebody said hello although the port is pinned: the document that will have loaded next. */
-  let hasSuccessor = false
-  /** The document that was greeted went, maybe before it had loaded. */
-  let isLeaving = false
+  // An opaque frame has one address: whatever follows there is loaded again.
+  const newDocuments = () => followDocuments(options.origin !== 'null')
+  let documents = newDocuments()
   let welcomes: number[] = []
 
   element.id = 'presenter-frame'
@@ -62,14 +64,7 @@ export function mountFrame(options: FrameOptions): MountedFrame {
   // A page below the site's own domain could crowd the site's cookies out, where a browser does not know this attribute.
   if (isOfSameDomain(options.origin)) element.setAttribute('credentialless', '')
   element.addEventListener('load', () => {
-    const isFirst = !hasLoaded && !isLeaving
-    hasLoaded = true
-    if (hasSuccessor) {
-      hasSuccessor = false
-      welcome()
-    } else if (!isFirst) trouble('left')
-    // Its script speaks before the page has loaded, so silence now means that there is none: an expired ticket, say.
-    else if (!port) helloWithin(HELLO_AFTER_LOAD_MS)
+    act(documents.load())
   })
   expectHello()
   element.src = options.url()
@@ -77,18 +72,30 @@ export function mountFrame(options: FrameOptions): MountedFrame {
 
   function expectHello(): void {
     disconnect()
-    hasLoaded = false
-    hasSuccessor = false
-    isLeaving = false
+    documents = newDocuments()
     window.addEventListener('message', greet)
-    helloWithin(HELLO_WITHIN_MS)
+    helloWithin(HELLO_WITHIN_MS, slow)
   }
 
-  function helloWithin(ms: number): void {
+  function act(step: FrameStep | undefined): void {
+    if (step === 'welcome') welcome()
+    else if (step === 'left') left()
+    // Its script speaks before the page has loaded, so silence now means that there is none: an expired ticket, say.
+    else if (step === 'expect') helloWithin(HELLO_AFTER_LOAD_MS, slow)
+    else if (step === 'expect next') helloWithin(NEXT_HELLO_AFTER_LOAD_MS, left)
+  }
+
+  function helloWithin(ms: number, otherwise: () => void): void {
     window.clearTimeout(helloTimer)
-    helloTimer = window.setTimeout(() => {
-      options.onTrouble('slow')
-    }, ms)
+    helloTimer = window.setTimeout(otherwise, ms)
+  }
+
+  function slow(): void {
+    options.onTrouble('slow')
+  }
+
+  function left(): void {
+    trouble('left')
   }
 
   function disconnect(): void {
@@ -106,9 +113,7 @@ export function mountFrame(options: FrameOptions): MountedFrame {
   function greet(event: MessageEvent<unknown>): void {
     const frame = element.contentWindow
     if (!frame || event.source !== frame || event.origin !== options.origin || event.data !== HELLO) return
-    // An opaque frame has one address: whatever follows there is loaded again.
-    if (port) hasSuccessor = options.origin !== 'null'
-    else welcome()
+    act(documents.hello())
   }
 
   function welcome(): void {
@@ -118,7 +123,6 @@ export function mountFrame(options: FrameOptions): MountedFrame {
       return
     }
     port?.close()
-    isLeaving = false
     const channel = new MessageChannel()
     port = channel.port1
     listen(port)
@@ -144,7 +148,7 @@ export function mountFrame(options: FrameOptions): MountedFrame {
         return
       }
       const message = verdict === 'read' ? readFrameMessage(event.data) : undefined
-      if (message?.type === 'leaving') isLeaving = true
+      if (message?.type === 'leaving') act(documents.leaving(message.hadLoaded))
       else if (message) options.onMessage(message)
     }
   }

@@ -51,7 +51,7 @@ function speakOver(port: MessagePort): Promise<BridgeClient> {
   }
 
   window.addEventListener('pagehide', () => {
-    send({ type: 'leaving' })
+    send({ type: 'leaving', hadLoaded: document.readyState === 'complete' })
   })
 
   return introduced.promise.then((init) => ({
