@@ -16,7 +16,8 @@ interface Count {
  * always is a count.
  */
 function createCounter(app: App): (name: string, seconds: number) => Promise<Count> {
-  const own = new LRUCache<string, number>({ max: 100_000 })
+  // Made when it is needed: a map of this size takes megabytes before anything is in it.
+  let own: LRUCache<string, number> | undefined
 
   async function hitsOf(key: string, reset: number): Promise<number> {
     const replies = await app.cache.ask((redis) =>
@@ -28,6 +29,7 @@ function createCounter(app: App): (name: string, seconds: number) => Promise<Cou
     )
     const [, counted] = replies?.[0] ?? []
     if (typeof counted === 'number') return counted
+    own ??= new LRUCache({ max: 100_000 })
     const hits = (own.get(key) ?? 0) + 1
     own.set(key, hits, { ttl: reset * 1000 - Date.now() })
     return hits
