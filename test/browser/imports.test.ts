@@ -12,7 +12,6 @@ import { openAsOwner } from '../support/owner-page.ts'
 import { startRowsSite } from '../support/rows-site.ts'
 import type { RowsSite } from '../support/rows-site.ts'
 
-const atEnd = untilFileEnds()
 const ending = untilFileEnds()
 let elsewhere: RowsSite
 let site: TestApp
@@ -62,7 +61,7 @@ test('an owner follows an import from its address to its tasks, without loading 
   await page.getByRole('button', { name: 'Fetch' }).click()
   await page.getByRole('heading', { name: 'Fetching' }).waitFor()
   await isFineEverywhere(page, 'fetching')
-  const worker = work({ app: site.app, after: (end) => atEnd.after(end) })
+  const worker = work(site)
   await page.getByText('These are all 2 rows').waitFor()
   await isFineEverywhere(page, 'preview')
   await worker.stop()
@@ -76,7 +75,7 @@ test('an owner follows an import from its address to its tasks, without loading 
   await page.getByText('1,234 rows read, about 1 minute left').or(page.getByText('seconds left')).waitFor()
   await isFineEverywhere(page, 'running')
   await rowsOf(site, `update task_import set state = 'waiting'`)
-  work({ app: site.app, after: (end) => atEnd.after(end) })
+  work(site)
   await page.getByText('2 tasks added').waitFor()
   await isFineEverywhere(page, 'done')
 

@@ -4,6 +4,7 @@ import { startTestApp } from '../support/app.ts'
 import { publishedProject, rowsOf } from '../support/builders.ts'
 import { startChromium } from '../support/chromium.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
+import { openAsOwner } from '../support/owner-page.ts'
 import { waitForReplica } from '../support/servers.ts'
 
 const ending = untilFileEnds()
@@ -47,14 +48,8 @@ test('names and descriptions of one long word leave every page as wide as a phon
     ...['/account/keys', `/account/${owner.name}/resetapikey`, `${own}resetsecretkey`, '/help/api'],
     ...[...workbench, 'tasks/taskpresentereditor', 'update'].map((path) => own + path),
   ]
-  const context = await browser.newContext({ viewport: { width: 360, height: 740 } })
-  t.after(() => context.close())
-  const page = await context.newPage()
-  await page.goto(`${site.url}/account/signin`)
-  await page.getByLabel('E-mail').fill(owner.email)
-  await page.getByLabel('Password').fill(owner.password)
-  await page.getByRole('main').getByRole('button', { name: 'Sign in' }).click()
-  await page.waitForURL(`${site.url}/`)
+  const viewport = { width: 360, height: 740 }
+  const page = await openAsOwner(t, { site, browser, owner }, '/', { viewport })
   for (const path of paths) {
     const response = await page.goto(site.url + path)
     assert.equal(response?.status(), 200, path)

@@ -21,7 +21,7 @@ let path: string
 
 before(async () => {
   ;[site, browser] = await Promise.all([startTestApp(ending), startChromium(ending)])
-  work({ app: site.app, after: (end) => ending.after(end) })
+  work(site)
   owner = await site.user()
   const { shortName } = await draftProject(site, owner, { tasks: 0 })
   path = `/project/${shortName}`

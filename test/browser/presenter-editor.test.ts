@@ -5,10 +5,11 @@ import AxeBuilder from '@axe-core/playwright'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import type { Presenter } from '../../src/domain/presenters/presenter-service.ts'
 import { startTestApp } from '../support/app.ts'
-import type { TestApp, TestUser } from '../support/app.ts'
+import type { TestApp } from '../support/app.ts'
 import { rowsOf } from '../support/builders.ts'
 import { startChromium } from '../support/chromium.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
+import { openAsOwner } from '../support/owner-page.ts'
 import { buildPresenterProject } from '../support/presenter-project.ts'
 import type { PresenterProject } from '../support/presenter-project.ts'
 import { waitForReplica } from '../support/servers.ts'
@@ -39,30 +40,17 @@ interface Editor extends PresenterProject {
   refused: string[]
 }
 
-async function signedIn(context: BrowserContext, owner: TestUser, path: string): Promise<Page> {
-  const page = await context.newPage()
-  page.setDefaultTimeout(30_000)
-  await page.goto(`${site.url}/account/signin?next=${path}`)
-  await page.getByLabel('E-mail').fill(owner.email)
-  await page.getByLabel('Password').fill(owner.password)
-  await page.getByRole('main').getByRole('button', { name: 'Sign in' }).click()
-  await page.waitForURL(`${site.url}${path}`)
-  return page
-}
-
 async function openEditor(t: TestContext, options: { javaScriptEnabled?: boolean } = {}): Promise<Editor> {
   const presenter: Presenter = { kind: 'code', code: '<p>First</p>\n', tutorial: null }
   const infos = ['one', 'two', 'three'].map((word) => ({ word }))
   const built = await buildPresenterProject(site, presenter, infos)
-  const context = await browser.newContext(options)
-  t.after(() => context.close())
   const path = `/project/${built.project.shortName}/tasks/taskpresentereditor/code`
-  const page = await signedIn(context, built.owner, path)
+  const page = await openAsOwner(t, { site, browser, owner: built.owner }, path, options)
   const refused: string[] = []
   page.on('console', (message) => {
     if (/Content Security Policy/i.test(message.text())) refused.push(message.text())
   })
-  return { ...built, page, context, path, refused }
+  return { ...built, page, context: page.context(), path, refused }
 }
 
 const codeOf = (page: Page) => page.getByRole('textbox', { name: 'HTML and script' })
@@ -276,6 +264,12 @@ test('by keyboard alone one gets into the editor and out of it', async (t) => {
   assert.equal(await codeOf(page).evaluate('document.activeElement.matches(".code-field")'), false)
 })
 
+/** Colours and width do not meet: the other two pairs would find the same. */
+const LOOKS = [
+  { colorScheme: 'light', width: 360 },
+  { colorScheme: 'dark', width: 1280 },
+] as const
+
 test('the pages around the editor have no accessibility problems, light or dark, wide or narrow', async (t) => {
   const { page, path, owner, project, version } = await openEditor(t)
   await write(page, `<p id="a"><b id="a">\n<script>\npybossa.run('other')\n</script>`)
@@ -292,17 +286,11 @@ test('the pages around the editor have no accessibility problems, light or dark,
   ]
   for (const address of addresses) {
     await page.goto(site.url + address)
-    for (const colorScheme of ['light', 'dark'] as const) {
-      for (const width of [360, 1280]) {
-        await page.emulateMedia({ colorScheme })
-        await page.setViewportSize({ width, height: 800 })
-        await assertAccessible(page)
-        assert.equal(
-          await page.evaluate('document.documentElement.scrollWidth'),
-          width,
-          `${address} ${width}`,
-        )
-      }
+    for (const { colorScheme, width } of LOOKS) {
+      await page.emulateMedia({ colorScheme })
+      await page.setViewportSize({ width, height: 800 })
+      await assertAccessible(page)
+      assert.equal(await page.evaluate('document.documentElement.scrollWidth'), width, `${address} ${width}`)
     }
   }
 })

@@ -7,6 +7,7 @@ import type { TestApp, TestUser } from '../support/app.ts'
 import { publishedProject, rowsOf } from '../support/builders.ts'
 import { startChromium } from '../support/chromium.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
+import { openAsOwner } from '../support/owner-page.ts'
 import { waitForReplica } from '../support/servers.ts'
 
 const ending = untilFileEnds()
@@ -17,17 +18,9 @@ before(async () => {
   ;[site, browser] = await Promise.all([startTestApp(ending), startChromium(ending)])
 })
 
-async function signedIn(t: TestContext, user: TestUser, path: string): Promise<Page> {
-  const context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'] })
-  t.after(() => context.close())
-  const page = await context.newPage()
-  page.setDefaultTimeout(30_000)
-  await page.goto(`${site.url}/account/signin?next=${path}`)
-  await page.getByLabel('E-mail').fill(user.email)
-  await page.getByLabel('Password').fill(user.password)
-  await page.getByRole('main').getByRole('button', { name: 'Sign in' }).click()
-  await page.waitForURL(`${site.url}${path}`)
-  return page
+function signedIn(t: TestContext, owner: TestUser, path: string): Promise<Page> {
+  const permissions = ['clipboard-read', 'clipboard-write']
+  return openAsOwner(t, { site, browser, owner }, path, { permissions })
 }
 
 test('a new API key is copied by a press', async (t) => {

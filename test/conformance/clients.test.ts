@@ -247,7 +247,7 @@ command('enki loads 250 tasks with 750 task runs, from the site and from exporte
   const roomy = await startTestApp(ending, { RATE_LIMIT: '3000/10' })
   const person = await roomy.user('owner')
   const project = await answeredProject(roomy, person, { tasks: 250, runs: 3 })
-  const { stop } = work({ ...roomy, ...ending })
+  const { stop } = work(roomy)
   const files: string[] = []
   for (const noun of ['task', 'task_run'] as const) {
     const path = join(folder, `${project.shortName}_${noun}.json`)

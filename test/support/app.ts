@@ -18,6 +18,7 @@ import { apiOperations } from '../../src/web/api/api-routes.ts'
 import { openApiDocument } from '../../src/web/api/openapi.ts'
 import { createServer } from '../../src/web/server.ts'
 import { compareWith } from './api-document.ts'
+import { lastFirst } from './file-ending.ts'
 import { noteRouteUse, noteRoutes } from './route-log.ts'
 import { assetsFolder, createTestDatabase, testRedis } from './servers.ts'
 import type { Ending } from './servers.ts'
@@ -25,11 +26,14 @@ import type { Ending } from './servers.ts'
 export interface TestUser extends User {
   password: string
   apiKey: string
+  /** Who signed in has these: made without the work that checking a password is meant to be. */
+  cookies: readonly { name: string; value: string }[]
   /** Requests with this person's session cookie. */
   http: TestAgent
 }
 
-export interface TestApp {
+/** What is added to its end comes before its own: work on it stops while it still has its database. */
+export interface TestApp extends Ending {
   readonly app: App
   /** Requests of somebody without cookies or key. */
   readonly http: TestAgent
@@ -46,12 +50,10 @@ export interface TestApp {
  * a port that the system chose. Everything ends with the test.
  */
 export async function startTestApp(t: Ending, settings: Record<string, string> = {}): Promise<TestApp> {
-  // First, because these run in the order in which they are registered: connections end before their database does.
-  let close = () => Promise.resolve()
-  t.after(() => close())
+  const inOrder = lastFirst(t)
   const [database, redis, data] = await Promise.all([
-    createTestDatabase(t),
-    testRedis(t),
+    createTestDatabase(inOrder),
+    testRedis(inOrder),
     mkdtemp(join(tmpdir(), 'manyhands-test-')),
   ])
   const listener = createHttpServer()
@@ -74,7 +76,7 @@ export async function startTestApp(t: Ending, settings: Record<string, string> =
     ...settings,
   }
   const app = await createApp(loadConfig(env), 'test', jobs)
-  const compare = compareWith(openApiDocument(apiOperations(app), app.config.site))
+  const compare = compareWith(() => openApiDocument(apiOperations(app), app.config.site))
   const unlike: string[] = []
   const server = await createServer(app, {
     onRoute(answered) {
@@ -86,16 +88,23 @@ export async function startTestApp(t: Ending, settings: Record<string, string> =
   noteRoutes(server.routes)
   listener.on('request', (request, response) => void server.callback(request, response))
 
-  close = async () => {
+  inOrder.after(async () => {
     listener.closeAllConnections()
     await new Promise((resolve) => listener.close(resolve))
     await app.close()
     await rm(data, { recursive: true, force: true })
     assert.deepEqual(unlike, [], 'Answers of the API are not as its document says')
-  }
+  })
 
   const url = env.SITE_URL
-  return { app, http: supertest.agent(listener), url, env, user: (name) => newUser(app, listener, name) }
+  return {
+    ...inOrder,
+    app,
+    http: supertest.agent(listener),
+    url,
+    env,
+    user: (name) => newUser(app, listener, name),
+  }
 }
 
 async function listen(server: HttpServer): Promise<number> {
@@ -111,9 +120,16 @@ async function newUser(
   const password = 'four plain test words'
   const email = `${name}@example.org`
   const form = { fullName: `Test ${name}`, name, email, password }
-  const { user } = await registerUser(app.database.open({ writes: true }), form)
-  const apiKey = await createApiKey(app.database.open({ writes: true }), user, 'tests')
+  const { user, sessionId } = await registerUser(app.database.open({ writes: true }), form)
+  const db = app.database.open({ writes: true })
+  const apiKey = await createApiKey(db, user, 'tests')
+  const cookies = [{ name: 'session', value: await app.sealer.seal('session', { sid: sessionId }, 86_400) }]
+  const position = await db.position()
+  if (position !== undefined) {
+    const value = app.sealer.sign('position', `${position}@${Math.floor(Date.now() / 1000)}`)
+    cookies.push({ name: 'position', value })
+  }
   const http = supertest.agent(listener)
-  await http.post('/account/signin').type('form').send({ email, password }).expect(302)
-  return { ...user, password, apiKey, http }
+  for (const cookie of cookies) http.jar.setCookie(`${cookie.name}=${cookie.value}`, '127.0.0.1', '/')
+  return { ...user, password, apiKey, cookies, http }
 }

@@ -58,7 +58,10 @@ export async function contribute(
   const built = await buildPresenterProject(site, options.presenter ?? BIRDS, infos)
   const context = await browser.newContext(options.context)
   t.after(() => context.close())
-  if (options.by) await signIn(context, options.siteUrl ?? site.url, options.by)
+  if (options.by)
+    await context.addCookies(
+      options.by.cookies.map((cookie) => ({ ...cookie, url: options.siteUrl ?? site.url })),
+    )
   await options.prepare?.(context)
   const page = await context.newPage()
   page.setDefaultTimeout(30_000)
@@ -79,12 +82,6 @@ export async function contribute(
     },
     choice: (name) => frame.getByRole('button', { name }),
   }
-}
-
-/** Makes the browser profile that of somebody with an account. */
-async function signIn(context: BrowserContext, url: string, user: TestUser): Promise<void> {
-  const { email, password } = user
-  await context.request.post(`${url}/account/signin`, { form: { email, password }, maxRedirects: 0 })
 }
 
 /** The script of a presenter that waits for a press on Yes. */

@@ -94,7 +94,7 @@ test('fifty contributors at once leave exactly the wanted task runs on every tas
   const site = await startTestApp(t)
   const owner = await site.user()
   const { id, secret } = await publishedProject(owner, async () => {
-    const worker = work({ app: site.app, after: (end) => t.after(end) })
+    const worker = work(site)
     await eventually(
       async () => (await rowsOf(site, `select 1 from task_import where state = 'done'`)).length > 0,
     )

@@ -14,12 +14,9 @@ let isRefusing = true
 const smtp = await startSmtp(ending, ({ to }) => {
   if (isRefusing && to === 'ada@example.org') throw new SmtpRefusal(550, 'Nobody of that name <b>here</b>')
 })
-// Before the site's end, which comes first of those that it adds.
-let stopWork = () => Promise.resolve()
-ending.after(() => stopWork())
 const site = await startTestApp(ending, { MAIL_URL: smtp.url, LOG_LEVEL: 'silent' })
 const admin = await site.user()
-stopWork = work({ app: site.app, after: () => undefined }).stop
+work(site)
 
 const failures = () =>
   rowsOf<{ id: number }>(

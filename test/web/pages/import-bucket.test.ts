@@ -13,7 +13,7 @@ const atEnd = untilFileEnds()
 const s3 = await startS3(atEnd)
 const skip = s3 ? false : S3_HINT
 const site = await startTestApp(atEnd, { PRIVATE_ADDRESSES: '127.0.0.1' })
-work({ app: site.app, after: (end) => atEnd.after(end) })
+work(site)
 const owner = await site.user()
 
 /** A bucket that nobody may list without keys, and the form that lists it. */

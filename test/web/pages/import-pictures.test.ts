@@ -23,7 +23,7 @@ import { sendWhole } from '../../support/tus.ts'
 
 const atEnd = untilFileEnds()
 const site = await startTestApp(atEnd, { IMPORT_MB_MAX: '8' })
-work({ app: site.app, after: (end) => atEnd.after(end) })
+work(site)
 const owner = await site.user()
 
 const openDb = () => site.app.database.open({ writes: true })

@@ -9,14 +9,13 @@ import { eventually, work } from '../../support/jobs.ts'
 import { startRowsSite } from '../../support/rows-site.ts'
 import { waitForReplica } from '../../support/servers.ts'
 
-const atEnd = untilFileEnds()
 const elsewhere = await startRowsSite(untilFileEnds())
 const site = await startTestApp(untilFileEnds(), {
   IMPORT_MB_MAX: '5',
   PRIVATE_ADDRESSES: '127.0.0.1',
   GOOGLE_SHEETS_URL: elsewhere.url,
 })
-work({ app: site.app, after: (end) => atEnd.after(end) })
+work(site)
 const owner = await site.user()
 const stranger = await site.user()
 

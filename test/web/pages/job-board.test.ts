@@ -4,6 +4,7 @@ import { jobs } from '../../../jobs/index.ts'
 import { startTestApp } from '../../support/app.ts'
 import { startChromium } from '../../support/chromium.ts'
 import { untilFileEnds } from '../../support/file-ending.ts'
+import { openAsOwner } from '../../support/owner-page.ts'
 
 const BOARD = '/admin/jobs/board/'
 const ending = untilFileEnds()
@@ -33,14 +34,8 @@ test('the job board is for admins, and only to look at', async () => {
 })
 
 test('the job board shows itself under a policy with inline styles, and fetches nothing from elsewhere', async (t) => {
-  const browser = await startChromium(t)
-  const context = await browser.newContext()
-  const page = await context.newPage()
-  await page.goto(`${site.url}/account/signin`)
-  await page.getByLabel('E-mail').fill(admin.email)
-  await page.getByLabel('Password').fill(admin.password)
-  await page.getByRole('main').getByRole('button', { name: 'Sign in' }).click()
-  await page.waitForURL(`${site.url}/`)
+  const browser = await startChromium(ending)
+  const page = await openAsOwner(t, { site, browser, owner: admin }, '/')
   const complaints: string[] = []
   const elsewhere: string[] = []
   page.on('console', (message) => {

@@ -19,12 +19,9 @@ import { eventually, work } from '../../support/jobs.ts'
 import { waitForReplica } from '../../support/servers.ts'
 
 const end = untilFileEnds()
-// First, because these run in the order in which they are registered.
-let stopWork = () => Promise.resolve()
-end.after(() => stopWork())
 const site = await startTestApp(end)
 const owner = await site.user()
-stopWork = work({ app: site.app, after: () => undefined }).stop
+work(site)
 
 /** Lets a job run as its schedule would. */
 async function run(...names: JobName[]): Promise<void> {

@@ -215,7 +215,7 @@ test('49. Loading page by page as enki does finds 250 tasks and 750 task runs', 
 })
 
 test('50. The exported files hold the same tasks and task runs as plain lists', async () => {
-  const { stop } = work({ ...site, ...ending })
+  const { stop } = work(site)
   const tasks = JSON.parse(await exportedJson(site, owner, answered, 'task')) as Body[]
   const runs = JSON.parse(await exportedJson(site, owner, answered, 'task_run')) as Body[]
   await stop()
