@@ -15,9 +15,12 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { createTestDatabase, testRedis } from '../support/servers.ts'
+import { assetsFolder, createTestDatabase, testRedis } from '../support/servers.ts'
 import { freePort, runningProcesses, startProgram } from '../support/started-site.ts'
 import type { StartedProgram } from '../support/started-site.ts'
+
+/** Built for all tests: only the first start builds them for itself. */
+const BUILT = { ASSETS_DIR: await assetsFolder() }
 
 const ALL = ['postgres', 'redis-cache/process', 'redis-queue/process', 'scheduler', 'web', 'web-2', 'worker']
 
@@ -144,7 +147,12 @@ test('settings that cannot work are refused in a line that names them', async (t
     [{ DATA_DIR: join(dataDir, 'a-file/below') }, /ENOTDIR|not a directory/],
   ]
   for (const [env, message] of cases) {
-    const program = start(t, { DATA_DIR: join(dataDir, 'data'), PORT: String(await freePort()), ...env })
+    const program = start(t, {
+      ...BUILT,
+      DATA_DIR: join(dataDir, 'data'),
+      PORT: String(await freePort()),
+      ...env,
+    })
     assert.equal(await program.ends(), 1)
     assert.match(program.output(), message)
     assert.ok(!program.output().includes('    at '), 'no stack')
@@ -157,6 +165,7 @@ test('the same command runs on servers that are there already', { timeout: 60_00
   const dataDir = newDataDir(t)
   const port = await freePort()
   const program = start(t, {
+    ...BUILT,
     DATA_DIR: dataDir,
     PORT: String(port),
     DATABASE_WRITE_URL: database.writeUrl,
@@ -178,6 +187,7 @@ test(
   async (t) => {
     const [database, redis] = await Promise.all([createTestDatabase(t), testRedis(t)])
     const program = start(t, {
+      ...BUILT,
       DATA_DIR: newDataDir(t),
       PORT: String(await freePort()),
       DATABASE_WRITE_URL: database.writeUrl,
@@ -196,6 +206,7 @@ test('for development a changed source starts the web process anew', { timeout: 
   const dataDir = newDataDir(t)
   const port = await freePort()
   const env = {
+    ...BUILT,
     RATE_LIMIT: 'off',
     DATA_DIR: dataDir,
     PORT: String(port),
