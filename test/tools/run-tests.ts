@@ -15,6 +15,11 @@ import type { Counts, CountsOfFiles } from './test-counts.ts'
 
 /** Ends a test that hangs, in milliseconds; `test/support/file-limit.ts` ends its file. */
 const TEST_TIMEOUT_MS = 480_000
+/**
+ * What Node compiled, for the next file's process: most of a file's start is the same modules again. What is compiled to be
+ * measured counts its branches, so each kind of run has its own.
+ */
+const COMPILED = 'node_modules/.cache/compiled'
 const CHECKS_AT_ONCE = 2
 /** Three on two cores: test files wait for servers and browsers much of their time. */
 const TEST_FILES_AT_ONCE = 3
@@ -83,6 +88,7 @@ async function runTests(args: readonly string[], env: NodeJS.ProcessEnv = {}): P
   const isWhole = args.length === 0
   const files = args.some((arg) => !arg.startsWith('-')) ? [] : allTestFiles()
   mkdirSync(CACHE, { recursive: true })
+  const compiled = env['NODE_V8_COVERAGE'] === undefined ? COMPILED : `${COMPILED}-to-measure`
   const countsFile = `${CACHE}/counts-${process.pid}.json`
   const status = await runProgram(
     [
@@ -99,7 +105,7 @@ async function runTests(args: readonly string[], env: NodeJS.ProcessEnv = {}): P
       ...args,
       ...files,
     ],
-    { env },
+    { env: { NODE_COMPILE_CACHE: resolve(compiled), ...env } },
   )
   const counts = readCounts(countsFile)
   const { passed, failed, skipped } = sumOfCounts(Object.values(counts))
