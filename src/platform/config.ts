@@ -83,6 +83,10 @@ const Variables = z.object({
       z.string().regex(/^[1-9]\d*\/[1-9]\d*$/, 'is "off" or "mails/seconds", e.g. 30/3600'),
     ])
     .default('30/3600'),
+  MAIL_REFUSED_DOMAINS: z
+    .string()
+    .regex(/^[\w.-]+([\s,]+[\w.-]+)*$/, 'is a list such as "throwaway.example, spam.example"')
+    .optional(),
   RATE_LIMIT: z
     .union([
       z.literal('off'),
@@ -198,6 +202,8 @@ export interface Config {
     readonly bouncesUrl: string | undefined
     /** So many mails to one address; undefined lifts the limit. */
     readonly limit: RateLimit | undefined
+    /** In small letters: addresses there, and below, get no account and no mail. */
+    readonly refusedDomains: readonly string[]
   }
   /** Undefined lifts the limits. */
   readonly rateLimit: RateLimits | undefined
@@ -286,6 +292,7 @@ export function loadConfig(env: Environment): Config {
       bouncesTo: v.MAIL_BOUNCES_TO,
       bouncesUrl: v.MAIL_BOUNCES_URL,
       limit: v.MAIL_LIMIT === 'off' ? undefined : oneLimit(v.MAIL_LIMIT),
+      refusedDomains: v.MAIL_REFUSED_DOMAINS?.toLowerCase().split(/[\s,]+/) ?? [],
     },
     rateLimit: rateLimit(v.RATE_LIMIT),
     uploads: {

@@ -219,9 +219,13 @@ test('a notice is not sent to who does not want it, also when they say so while 
   assert.equal(received.length, 1)
 })
 
-test('one person gets so many mails and no more, the others wait', async (t) => {
+test('one person gets so many mails and no more, the others wait; a domain that is refused gets none', async (t) => {
   const { url, received } = await startSmtp(t)
-  const job = await startJobApp(t, { MAIL_URL: url, MAIL_LIMIT: '2/3600' })
+  const job = await startJobApp(t, {
+    MAIL_URL: url,
+    MAIL_LIMIT: '2/3600',
+    MAIL_REFUSED_DOMAINS: 'spam.example',
+  })
   await job.sql(
     `insert into mail (recipient, subject, text_body, html_body, sent)
      select r, 's', 't', 'h', now() - a from (values ('ADA@example.org', interval '50 min'),
@@ -229,6 +233,7 @@ test('one person gets so many mails and no more, the others wait', async (t) => 
        ('bob@example.org', interval '20 min')) as v (r, a)`,
   )
   await queue(job)
+  await queue(job, { to: 'eve@spam.example' })
   await queue(job, { to: 'bob@example.org' })
   work(job)
   const waiting = await eventually(async () => {
@@ -239,6 +244,13 @@ test('one person gets so many mails and no more, the others wait', async (t) => 
     return row
   })
   await eventually(() => received.length > 0)
+  const refused = await eventually(async () => {
+    const [row] = await job.sql(
+      `select error from mail where recipient = 'eve@spam.example' and error is not null`,
+    )
+    return row
+  })
+  assert.match(String(refused['error']), /addresses of this provider/)
   assert.deepEqual(
     received.map(({ to }) => to),
     ['bob@example.org'],

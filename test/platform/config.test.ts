@@ -60,6 +60,7 @@ test('every setting reaches its part', (t) => {
     MAIL_BOUNCES_TO: 'bounces@hands.example',
     MAIL_BOUNCES_URL: 'imaps://a:b@mail.example/INBOX',
     MAIL_LIMIT: 'off',
+    MAIL_REFUSED_DOMAINS: 'Throwaway.example, spam.example',
     INACTIVE_ACCOUNT_DAYS: '730',
     MAIL_EVENTS_SECRET: 'sixteen characters',
     MAILGUN_SIGNING_KEY: 'key',
@@ -95,6 +96,7 @@ test('every setting reaches its part', (t) => {
   assert.deepEqual([config.secrets.mailEvents, config.secrets.mailgun], ['sixteen characters', 'key'])
   assert.equal(config.mail.bouncesUrl, 'imaps://a:b@mail.example/INBOX')
   assert.deepEqual([config.mail.limit, config.mail.bouncesTo], [undefined, 'bounces@hands.example'])
+  assert.deepEqual(config.mail.refusedDomains, ['throwaway.example', 'spam.example'])
   assert.equal(config.accounts.inactiveDays, 730)
   assert.deepEqual(
     config.jobs.only,

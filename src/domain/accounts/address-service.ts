@@ -18,7 +18,8 @@ type Change = z.infer<typeof Change>
 /**
  * Asks for another address: a link goes to the new one, to be opened by whoever is signed in, and the old one is told.
  *
- * @throws InvalidError for a wrong password, and for an address that is none, is theirs or is somebody else's.
+ * @throws InvalidError for a wrong password, and for an address that is none, is refused here, is theirs or is
+ *   somebody else's.
  */
 export async function askForAddress(
   app: MailApp,
@@ -27,7 +28,7 @@ export async function askForAddress(
   viewer: User,
 ): Promise<void> {
   const user = await provePassword(db, viewer, password)
-  const to = parseEmail(email)
+  const to = parseEmail(email, app.config.mail.refusedDomains)
   if (to.toLowerCase() === user.email.toLowerCase()) throw refused('This is your address already.')
   if (await findByEmail(db, to)) throw taken()
   const change: Change = { userId: user.id, from: user.email, to, password: fingerprint(user.passwordHash) }

@@ -1,4 +1,5 @@
 import { messageOf } from '../../lib/errors.ts'
+import { isOfDomain } from '../../lib/mail-domain.ts'
 import type { App } from '../../platform/app.ts'
 import { PermanentError, PostponeError } from '../../platform/job.ts'
 import type { JobRun } from '../../platform/job.ts'
@@ -75,11 +76,17 @@ async function noteOutcome(tx: Tx, mail: Mail, { isSent, reply }: Outcome): Prom
 async function look(app: DeliveryApp, db: Db, mailId: number) {
   const mail = await findMail(db, mailId)
   if (!mail) return { mail, obstacle: undefined, waitSeconds: 0 }
-  return { mail, obstacle: await obstacleTo(db, mail), waitSeconds: await secondsToWait(app, db, mail) }
+  return { mail, obstacle: await obstacleTo(app, db, mail), waitSeconds: await secondsToWait(app, db, mail) }
 }
 
 /** Why a mail is not to be sent at all. Whoever called a notice spam may still need a new password. */
-async function obstacleTo(db: Db, { recipient, kind, userId }: Mail): Promise<string | undefined> {
+async function obstacleTo(
+  { config }: DeliveryApp,
+  db: Db,
+  { recipient, kind, userId }: Mail,
+): Promise<string | undefined> {
+  if (isOfDomain(recipient, config.mail.refusedDomains))
+    return 'Nothing is sent to addresses of this provider'
   const suppression = await findSuppression(db, recipient)
   if (suppression && (suppression.cause === 'bounce' || kind !== null))
     return `Nothing is sent to this address: ${suppression.detail}`

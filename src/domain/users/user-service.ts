@@ -3,6 +3,7 @@ import { hash, verify } from '@node-rs/argon2'
 import { z } from 'zod'
 import { InvalidError, NotFoundError } from '../../lib/errors.ts'
 import { fieldErrors } from '../../lib/field-errors.ts'
+import { isOfDomain } from '../../lib/mail-domain.ts'
 import type { Identity, RequestDb } from '../../platform/database.ts'
 import { violatedUnique } from '../../platform/postgres.ts'
 import type { Tx } from '../../platform/postgres.ts'
@@ -90,15 +91,25 @@ const RESERVED_NAMES = new Set([
  * Creates an account and signs it in.
  *
  * @param options.also what else is to happen if, and only if, the account is made.
+ * @param options.refusedDomains of addresses that get no account.
  * @throws InvalidError with a message per field, also when the name or address is taken.
  */
 export async function registerUser(
   db: RequestDb,
   form: unknown,
-  { userAgent, also }: { userAgent?: string; also?: (tx: Tx, user: User) => Promise<void> } = {},
+  {
+    userAgent,
+    also,
+    refusedDomains = [],
+  }: {
+    userAgent?: string
+    also?: (tx: Tx, user: User) => Promise<void>
+    refusedDomains?: readonly string[]
+  } = {},
 ): Promise<SignedIn> {
   const parsed = Registration.safeParse(form)
   if (!parsed.success) throw new InvalidError('Some fields need another look.', fieldErrors(parsed.error))
+  refuseDomain(parsed.data.email, refusedDomains)
   const { password, ...rest } = parsed.data
   checkUserName(rest.name)
   const passwordHash = await hash(password, ARGON2)
@@ -123,12 +134,25 @@ export async function registerUser(
   }
 }
 
-/** An e-mail address as it was typed. @throws InvalidError for the field `email` when it is none. */
-export function parseEmail(text: string): string {
+/**
+ * An e-mail address as it was typed.
+ *
+ * @throws InvalidError for the field `email` when it is none, or of a domain that is refused.
+ */
+export function parseEmail(text: string, refusedDomains: readonly string[]): string {
   const parsed = Email.safeParse(text.trim())
-  if (parsed.success) return parsed.data
-  const message = parsed.error.issues[0]?.message ?? ''
-  throw new InvalidError(message, { email: message })
+  if (!parsed.success) throw badEmail(parsed.error.issues[0]?.message ?? '')
+  refuseDomain(parsed.data, refusedDomains)
+  return parsed.data
+}
+
+function refuseDomain(email: string, domains: readonly string[]): void {
+  if (isOfDomain(email, domains))
+    throw badEmail('Addresses of this provider are not taken here. Use another one.')
+}
+
+function badEmail(message: string): InvalidError {
+  return new InvalidError(message, { email: message })
 }
 
 /** @throws InvalidError for a name that is one of the site's own addresses. */

@@ -81,6 +81,7 @@ export function accountRoutes(app: App, views: Views): Router<RequestState> {
       const registered = await registerUser(ctx.state.db, form, {
         userAgent: ctx.get('User-Agent'),
         also: (tx, user) => sendWelcome(app, tx, user),
+        refusedDomains: app.config.mail.refusedDomains,
       })
       const next = safeNext(values['next'])
       if (next === '') leaveFlash(ctx, app, 'welcome', { name: registered.user.fullName })

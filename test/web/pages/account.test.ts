@@ -7,7 +7,7 @@ import { rowsOf } from '../../support/builders.ts'
 import { untilFileEnds } from '../../support/file-ending.ts'
 import { waitForReplica } from '../../support/servers.ts'
 
-const site = await startTestApp(untilFileEnds())
+const site = await startTestApp(untilFileEnds(), { MAIL_REFUSED_DOMAINS: 'spam.example' })
 const password = 'four plain test words'
 
 function newPerson() {
@@ -58,6 +58,7 @@ test('a form that is refused keeps what was typed, except the password, and says
     [{ name: 'signin' }, /taken|has this/i],
     [{ name: 'a b' }, /no blanks/],
     [{ email: 'nobody' }, /Enter an e-mail address/],
+    [{ email: 'ada@mail.Spam.example' }, /Addresses of this provider are not taken/],
     [{ password: 'short' }, /at least 8 characters/],
     [{ fullName: '' }, /Enter your name/],
   ]
