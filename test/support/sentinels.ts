@@ -82,10 +82,11 @@ export async function startRedisGroup(): Promise<RedisGroup> {
   await untilKnown(ports)
 
   const sentinel = ports[0] ?? 0
-  const masterPort = async () => {
-    const [, port] = (await askOnce(sentinel, ['sentinel', 'get-master-addr-by-name', MASTER])) as string[]
-    return Number(port)
-  }
+  const masterPort = () =>
+    until('the address of the master', 10_000, async () => {
+      const [, port] = (await askOnce(sentinel, ['sentinel', 'get-master-addr-by-name', MASTER])) as string[]
+      return Number(port)
+    })
   const present = async () => {
     const port = await masterPort()
     const node = nodes.find((one) => one.port === port)
@@ -103,7 +104,7 @@ export async function startRedisGroup(): Promise<RedisGroup> {
     queue: { REDIS_QUEUE_SENTINELS: addresses, REDIS_QUEUE_MASTER: MASTER },
     cache: { REDIS_CACHE_SENTINELS: addresses, REDIS_CACHE_MASTER: MASTER },
     async wipe() {
-      await askOnce(await masterPort(), ['flushall'])
+      await until('an emptied master', 10_000, async () => askOnce(await masterPort(), ['flushall']))
     },
     async repair() {
       for (const node of nodes) {
