@@ -12,6 +12,9 @@ export interface LargeSize {
   readonly person: number
 }
 
+/** Millions of rows take a replica their time. */
+const REPLAY_MS = 600_000
+
 /** What is filled with rows without number. */
 const FILLED = ['task', 'task_sched', 'task_run', 'result']
 
@@ -39,7 +42,7 @@ export async function fillProjects(
     for (const { made } of indexes) await client.query(made)
     await client.query('vacuum analyze')
   })
-  await waitForReplica()
+  await waitForReplica(REPLAY_MS)
 }
 
 async function fill(client: pg.Client, projectId: number, { tasks, runs, person }: LargeSize): Promise<void> {

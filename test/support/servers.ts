@@ -198,14 +198,14 @@ export async function createTestDatabase(t: Ending): Promise<TestDatabase> {
 }
 
 /** Waits until the replica shows everything that the primary has committed by now. */
-export async function waitForReplica(): Promise<void> {
+export async function waitForReplica(milliseconds = 10_000): Promise<void> {
   const { primary, replica } = await addresses()
   const position = await asSuperuser(primary, 'postgres', async (client) => {
     const { rows } = await client.query<{ lsn: string }>('select pg_current_wal_flush_lsn()::text as lsn')
     return rows[0]?.lsn
   })
   await asSuperuser(replica, 'postgres', async (client) => {
-    for (let waited = 0; waited < 10_000; waited += 10) {
+    for (let waited = 0; waited < milliseconds; waited += 10) {
       const { rows } = await client.query<{ ready: boolean }>(
         'select pg_last_wal_replay_lsn() >= $1::pg_lsn as ready',
         [position],
