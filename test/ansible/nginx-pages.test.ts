@@ -194,7 +194,8 @@ test('every page says how long it holds: what is for all is kept by nginx, and a
         .replace(':shortName', project.shortName)
         .replace(':taskId', String(project.taskIds[0]))
         .replace(':name', owner.name)
-        .replace(/[:*]\w+/, '1'),
+        .replace(':category', 'thinking')
+        .replace(/[:*]\w+/g, '1'),
     )
   const cookies = await cookiesOf(owner)
   const kinds: Record<string, number> = {}

@@ -29,7 +29,8 @@ export interface CrowdResult {
 /** Where people go, of so many hundred. */
 const VISITS: readonly (readonly [share: number, path: (shortName: string) => string])[] = [
   [30, () => '/'],
-  [20, () => '/project/'],
+  [10, () => '/project/'],
+  [10, () => '/project/category/thinking/'],
   [30, (shortName) => `/project/${shortName}/`],
   [10, (shortName) => `/project/${shortName}/stats`],
   [5, () => '/stats/'],
