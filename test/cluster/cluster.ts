@@ -1,16 +1,26 @@
 import { hosts } from './hosts.ts'
+import { proveDeploy } from './prove-deploy.ts'
 import { proveHa } from './prove-ha.ts'
 import { proveSingle } from './prove-single.ts'
 
 /**
- * `npm run cluster -- COMMAND`: Debian hosts on this machine. `single` proves the single profile on one of them, `ha`
- * the other one on several; every other command is one of hosts.sh.
+ * `npm run cluster -- COMMAND`: Debian hosts on this machine, on which a command of PROOFS proves a part of what Ansible
+ * sets up; every other command is one of hosts.sh.
  */
-const [command, ...args] = process.argv.slice(2)
+const PROOFS: Readonly<Record<string, (args: string[]) => Promise<number>>> = {
+  /** The single profile, on one host. */
+  single: proveSingle,
+  /** The other profile, on several, which are lost in turn. */
+  ha: proveHa,
+  /** Good and bad releases are merged while people use a host. */
+  deploy: proveDeploy,
+}
+
+const [command = '', ...args] = process.argv.slice(2)
 
 try {
-  if (command === 'single') process.exitCode = await proveSingle(args)
-  else if (command === 'ha') process.exitCode = await proveHa(args)
+  const prove = PROOFS[command]
+  if (prove) process.exitCode = await prove(args)
   else await hosts(process.argv.slice(2))
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
