@@ -108,8 +108,9 @@ async function prove(): Promise<void> {
   async function merge(title: string, files: Record<string, string>): Promise<Deploy> {
     const sha = github.commit(title, files)
     github.check(sha, 'success')
+    const id = (store.list(1)[0]?.id ?? 0) + 1
     await wake()
-    return ended((store.list(1)[0]?.id ?? 0) + 1)
+    return ended(id)
   }
   const seconds = (id: number, from: string, to: string) => {
     const at = (state: string) => store.events(id).find((event) => event.state === state)?.at ?? NaN
