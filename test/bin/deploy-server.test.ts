@@ -53,7 +53,11 @@ test('a server that is killed in any state knows the truth when it is back, and 
   }
 
   github.failing.push({ line: /compare/, status: 500 })
-  const slow = playbooks({ deploy: waitFor(file('deploy')), verify: waitFor(file('verify')) })
+  const slow = playbooks({
+    deploy: waitFor(file('deploy')),
+    verify: waitFor(file('verify')),
+    rollback: waitFor(file('rollback')),
+  })
   const first = github.commit('First', slow)
   await push()
   await until(1, 'received')
@@ -80,8 +84,10 @@ test('a server that is killed in any state knows the truth when it is back, and 
   github.git('checkout', '--quiet', second)
   // What it goes back by is the first release's own playbook.
   await push()
-  await until(2, 'rolled_back')
+  await until(2, 'rolling_back')
   await killAndStart()
+  open('rollback')
+  await until(2, 'rolled_back')
   const third = github.commit('Third', playbooks())
   github.git('branch', '--force', 'master', third)
   github.check(third, 'success')

@@ -20,17 +20,18 @@ export async function proveDeploy(args: readonly string[]): Promise<number> {
     await packRelease()
     await hosts(['up', 'site'])
     const site = await makeSite('single')
+    const [, address = ''] = /^Host site\n {2}HostName (\S+)$/m.exec(await hosts(['ssh-config'])) ?? []
     // The load comes from one address, with one key.
     const settings = {
       nginx_unlimited: ['0.0.0.0/0'],
       site_settings: { RATE_LIMIT: 'off' },
       site_web_processes: 2,
+      ansible_host: address,
     }
     writeFileSync(join(site, 'group_vars/all/load.yml'), stringify(settings))
     await provision(site)
     const authority = join(site, 'authority.crt')
     writeFileSync(authority, await hosts(['exec', 'site', 'cat', '/etc/manyhands/tls/authority.crt']))
-    const [, address = ''] = /^Host site\n {2}HostName (\S+)$/m.exec(await hosts(['ssh-config'])) ?? []
     await hosts(
       ['net', process.execPath, 'test/cluster/deploy-releases.ts', address, DOMAIN, authority, site],
       { PROVED_COMMIT: execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).trim() },
