@@ -2,6 +2,8 @@ import { hosts } from './hosts.ts'
 import { proveDeploy } from './prove-deploy.ts'
 import { proveHa } from './prove-ha.ts'
 import { proveSingle } from './prove-single.ts'
+import { proveSites } from './prove-sites.ts'
+import { proveSpread } from './prove-spread.ts'
 
 /**
  * `npm run cluster -- COMMAND`: Debian hosts on this machine, on which a command of PROOFS proves a part of what Ansible
@@ -12,6 +14,10 @@ const PROOFS: Readonly<Record<string, (args: string[]) => Promise<number>>> = {
   single: proveSingle,
   /** The other profile, on several, which are lost in turn. */
   ha: proveHa,
+  /** What that one has besides its databases. */
+  spread: proveSpread,
+  /** Two sites with the single profile, side by side. */
+  sites: proveSites,
   /** Good and bad releases are merged while people use a host. */
   deploy: proveDeploy,
 }

@@ -193,7 +193,7 @@ boot() {
       status=0
       systemd-nspawn --quiet --boot --register=no --keep-unit --machine="$HOST" --directory="$DISK/root" \
         --network-namespace-path="$NETWORK" --capability=CAP_NET_ADMIN,CAP_NET_RAW --link-journal=no \
-        --resolv-conf=off --timezone=off --bind-ro="$REPO:/srv/packages" || status=$?
+        --resolv-conf=off --timezone=off --bind=/dev/fuse --bind-ro="$REPO:/srv/packages" || status=$?
     done' </dev/null >"$STATE/$host.console" 2>&1 &
   echo "$! $(birth_of $!)" >"$STATE/$host.process"
 }

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parse, stringify } from 'yaml'
 
@@ -18,12 +20,14 @@ export const siteFolder = join(state, 'site')
 interface Inventory {
   all: {
     hosts: Record<string, Record<string, unknown> | null>
-    children: Record<string, { hosts: Record<string, unknown> | null }>
+    children: Record<string, { hosts?: Record<string, unknown> | null } | undefined>
   }
 }
 
 /** What a site on these hosts has otherwise than its profile. */
 export interface SiteChanges {
+  /** Where its folder is to be, when not at `siteFolder`. */
+  readonly folder?: string
   /** Of the profile's hosts, only these. */
   readonly hosts?: readonly string[]
   /** Beside them these, each in a group. */
@@ -81,25 +85,55 @@ async function runScript(
   throw new Error(`${basename(path)} ${args.slice(0, 3).join(' ')} ended with ${status ?? 'a signal'}`)
 }
 
-/** A site's folder for these hosts: the profile's inventory, reached by ssh, with secrets of its own. */
+/**
+ * A site's folder for these hosts: the profile's inventory, reached by ssh, with secrets of its own.
+ *
+ * @param profile a folder of ansible/inventories, or of this one
+ */
 export async function makeSite(profile: string, changes: SiteChanges = {}): Promise<string> {
-  const from = join(root, 'ansible/inventories', profile)
-  const folder = siteFolder
+  const { folder = siteFolder } = changes
+  const from = ['ansible/inventories', 'test/cluster']
+    .map((parent) => join(root, parent, profile))
+    .find((path) => existsSync(path))
+  if (from === undefined) throw new Error(`There is no profile ${profile}`)
   mkdirSync(join(folder, 'group_vars'), { recursive: true })
   cpSync(join(from, 'group_vars'), join(folder, 'group_vars'), {
     recursive: true,
     filter: (path) => !path.endsWith('vault.yml'),
   })
   writeFileSync(join(folder, 'group_vars/all/changes.yml'), stringify(changes.settings ?? {}))
-  const inventory = parse(readFileSync(join(from, 'hosts.yml'), 'utf8')) as Inventory
-  writeFileSync(join(folder, 'hosts.yml'), stringify(await placed(inventory, changes)))
-  writeFileSync(join(folder, 'ssh_config'), await ask(['ssh-config']))
+  const inventory = readInventory(from)
+  await writeInventory(folder, await placed(inventory, changes))
   await hosts(['net', join(root, 'ansible/scripts/make-secrets'), folder])
   return folder
 }
 
+/** Changes which hosts a site has, as somebody does who edits its inventory. */
+export async function changeInventory(site: string, change: (inventory: Inventory) => void): Promise<void> {
+  const inventory = readInventory(site)
+  change(inventory)
+  await writeInventory(site, await placed(inventory))
+}
+
+/** The hosts of a group, as the inventory names them. */
+export function hostsOf(site: string, group: string): string[] {
+  return Object.keys(readInventory(site).all.children[group]?.hosts ?? {})
+}
+
+function readInventory(folder: string): Inventory {
+  return parse(readFileSync(join(folder, 'hosts.yml'), 'utf8')) as Inventory
+}
+
+async function writeInventory(folder: string, inventory: Inventory): Promise<void> {
+  writeFileSync(join(folder, 'hosts.yml'), stringify(inventory))
+  writeFileSync(join(folder, 'ssh_config'), await ask(['ssh-config']))
+}
+
 /** The inventory with these hosts' addresses, and without the hosts that are not to be. */
-async function placed(inventory: Inventory, { hosts: only, joined = {} }: SiteChanges): Promise<Inventory> {
+async function placed(
+  inventory: Inventory,
+  { hosts: only, joined = {} }: SiteChanges = {},
+): Promise<Inventory> {
   const addresses = await hostAddresses()
   const { all } = inventory
   for (const [host, group] of Object.entries(joined)) {
@@ -109,7 +143,7 @@ async function placed(inventory: Inventory, { hosts: only, joined = {} }: SiteCh
   }
   const isWanted = ([name]: [string, unknown]) => only?.includes(name) ?? true
   for (const group of Object.values(all.children))
-    group.hosts = Object.fromEntries(Object.entries(group.hosts ?? {}).filter(isWanted))
+    if (group) group.hosts = Object.fromEntries(Object.entries(group.hosts ?? {}).filter(isWanted))
   const wanted = Object.entries(all.hosts).filter(isWanted)
   all.hosts = Object.fromEntries(
     wanted.map(([name, variables]) => {
@@ -143,11 +177,60 @@ export async function provision(site: string, args: readonly string[] = []): Pro
   return [...said.matchAll(/ changed=(\d+) /g)].reduce((sum, [, count]) => sum + Number(count), 0)
 }
 
-/** Goes through a host's nginx as its visitors do. */
-export async function useSite(host: string, domain: string, site: string): Promise<void> {
-  const authority = join(site, 'authority.crt')
-  writeFileSync(authority, await ask(['exec', host, 'cat', '/etc/manyhands/tls/authority.crt']))
+/** The address at which a site on several hosts is reached, whichever of them serves. */
+export const floatingAddress = `${NETWORK}.100`
+
+export async function addressOf(host: string): Promise<string> {
   const address = (await hostAddresses()).get(host)
   if (address === undefined) throw new Error(`There is no host ${host}`)
-  await hosts(['net', process.execPath, join(root, 'test/cluster/use-site.ts'), address, domain, authority])
+  return address
+}
+
+/** Goes through a host's nginx as its visitors do. */
+export async function useSite(host: string, domain: string, site: string): Promise<void> {
+  const authority = await readAuthority(host, site)
+  await runOnNetwork('use-site.ts', [await addressOf(host), domain, authority])
+}
+
+/** Runs a program of this folder on the hosts' network to its end. */
+export async function runOnNetwork(name: string, args: readonly string[]): Promise<void> {
+  await hosts(['net', process.execPath, join(root, 'test/cluster', name), ...args])
+}
+
+/** Leaves the certificate of a site's own authority in its folder. @returns the file. */
+export async function readAuthority(host: string, site: string): Promise<string> {
+  const file = join(site, 'authority.crt')
+  writeFileSync(file, await ask(['exec', host, 'cat', '/etc/manyhands/tls/authority.crt']))
+  return file
+}
+
+/** A program of this folder that runs on the hosts' network until it is told to stop, and then says what it saw. */
+export interface Watching {
+  stop(): Promise<string>
+}
+
+export async function startOnNetwork(name: string, args: readonly string[]): Promise<Watching> {
+  const child = spawn('bash', [script, 'net', process.execPath, join(root, 'test/cluster', name), ...args], {
+    cwd: root,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  running.add(child)
+  const lines: string[] = []
+  const started = Promise.withResolvers<void>()
+  const output = createInterface(child.stdout).on('line', (line) => {
+    lines.push(line)
+    started.resolve()
+  })
+  const closed = once(output, 'close').finally(() => {
+    running.delete(child)
+    started.resolve()
+  })
+  await started.promise
+  return {
+    async stop() {
+      child.stdin.end()
+      await closed
+      return lines.at(-1) ?? ''
+    },
+  }
 }

@@ -2,9 +2,20 @@ import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { databaseDrills } from './drill-databases.ts'
+import { appDrills } from './drills-app.ts'
+import { runDrills } from './drills.ts'
 import { HaSite, Load } from './ha-site.ts'
 import type { Drill, Kind } from './ha-site.ts'
-import { NETWORK, hosts, makeSite, packRelease, provision, siteFolder, useSite } from './hosts.ts'
+import {
+  NETWORK,
+  hosts,
+  makeSite,
+  packRelease,
+  provision,
+  readAuthority,
+  siteFolder,
+  useSite,
+} from './hosts.ts'
 import { steps } from './steps.ts'
 
 /** The site's name in the profile's inventory. */
@@ -44,7 +55,8 @@ export async function proveHa(args: readonly string[]): Promise<number> {
       DRILLS.filter(({ name }) => name.includes(flags.only)),
     )
     for (const row of rows) console.log(row.text)
-    return rows.every(({ isKept }) => isKept) ? 0 : 1
+    const broken = names.includes('app2') ? await drillOthers(site, names, flags.only) : 0
+    return broken === 0 && rows.every(({ isKept }) => isKept) ? 0 : 1
   } finally {
     if (!flags.keep) await hosts(['down'])
     print()
@@ -81,6 +93,18 @@ async function provisioned(
   })
   await step('Use the site', () => useSite('app1', DOMAIN, site))
   return site
+}
+
+/** Runs the drills that need no load of answers. @returns how many promises were broken. */
+async function drillOthers(folder: string, names: readonly string[], only: string): Promise<number> {
+  const site = new HaSite(folder, names)
+  const authority = await readAuthority('app1', folder)
+  const chosen = appDrills.filter(({ name }) => name.includes(only))
+  return runDrills(chosen, {
+    ...{ folder, domain: DOMAIN, authority },
+    primary: () => site.primary(),
+    sql: (query) => site.query(query),
+  })
 }
 
 interface Row {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { openProject } from './owner.ts'
 import { Visitor } from './visit.ts'
 
 /**
@@ -17,27 +18,11 @@ const PATIENCE = 60
 const home = await someone.get('/')
 assert.match(home.body, /<main/)
 
-await someone.send('/account/register', {
-  fullName: 'Ada of the cluster',
-  name: `ada-${tag}`,
-  email: `ada-${tag}@example.org`,
-  password: `long enough ${tag}`,
-})
-const keys = await someone.send('/account/keys', { keyName: 'cluster' }, 200)
-const key = /<pre id="new-key"[^>]*>([^<]+)</.exec(keys.body)?.[1] ?? ''
-assert.ok(key, 'an API key is shown')
-
-await someone.send('/project/new', {
-  name: `Birds ${tag}`,
-  shortName: `birds${tag}`,
-  description: 'Which bird?',
-})
+const { key, projectId } = await openProject(someone, tag)
 const drafted = await someone.sendParts(`/project/birds${tag}/tasks/import`, {
   text: 'picture\n1.jpg\n2.jpg\n3.jpg\n',
 })
 await someone.send(String(drafted.headers['location']), {})
-const [project] = listed((await someone.get(`/api/project?short_name=birds${tag}&api_key=${key}`)).body)
-const projectId = Number(project?.['id'])
 await until('three tasks', async () => {
   const { body } = await someone.get(`/api/task?project_id=${projectId}&api_key=${key}`)
   return listed(body).length === 3

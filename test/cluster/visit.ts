@@ -28,6 +28,7 @@ interface Asked {
 
 const PATIENCE_MS = 60_000
 const BOUNDARY = 'part-of-a-form'
+const MULTIPART = `multipart/form-data; boundary=${BOUNDARY}`
 
 /** Somebody with a browser's cookies. */
 export class Visitor {
@@ -51,16 +52,21 @@ export class Visitor {
 
   /** Sends a form as one does that may carry files. */
   async sendParts(path: string, form: Form): Promise<Answer> {
-    const parts = Object.entries(form).map(
-      ([name, value]) =>
-        `--${BOUNDARY}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
-    )
     return this.#ask(path, {
       method: 'POST',
       status: 302,
-      body: `${parts.join('')}--${BOUNDARY}--\r\n`,
-      type: `multipart/form-data; boundary=${BOUNDARY}`,
+      body: `${partsOf(form)}--${BOUNDARY}--\r\n`,
+      type: MULTIPART,
     })
+  }
+
+  /** Sends a file with a form to the API. */
+  async postFile(path: string, form: Form, content: Buffer): Promise<Answer> {
+    const file = 'Content-Disposition: form-data; name="file"; filename="noise.js"'
+    const type = 'Content-Type: text/javascript'
+    const end = `--${BOUNDARY}--\r\n`
+    const body = `${partsOf(form)}--${BOUNDARY}\r\n${file}\r\n${type}\r\n\r\n${content.toString()}\r\n${end}`
+    return this.#ask(path, { method: 'POST', status: 200, body, type: MULTIPART })
   }
 
   async post(path: string, value: unknown, headers: Record<string, string> = {}): Promise<Answer> {
@@ -117,4 +123,13 @@ export class Visitor {
       if (name !== undefined && value !== undefined) this.#cookies.set(name, value)
     }
   }
+}
+
+function partsOf(form: Form): string {
+  return Object.entries(form)
+    .map(
+      ([name, value]) =>
+        `--${BOUNDARY}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
+    )
+    .join('')
 }

@@ -1,0 +1,247 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { said, underLoad } from './drills.ts'
+import type { Drill, DrilledSite, LoadResult, Measured } from './drills.ts'
+import {
+  addressOf,
+  changeInventory,
+  floatingAddress,
+  hosts,
+  hostsOf,
+  provision,
+  runOnNetwork,
+} from './hosts.ts'
+
+const SETTLE_MS = 3_000
+const WATCH_MS = 15_000
+const SECOND = 1_000
+
+/** The rows of the failure matrix that are no database's, and what is done with hosts while the site is used. */
+export const appDrills: readonly Drill[] = [
+  {
+    name: 'A file that came through another host',
+    promise: 'read byte for byte',
+    run: shareFiles,
+  },
+  {
+    name: 'Host of the Redis masters lost',
+    promise: 'jobs flow again within 6 s; none lost',
+    run: loseRedis,
+  },
+  {
+    name: 'Application host lost',
+    promise: 'no failed GET beyond 5 s',
+    run: loseApplicationHost,
+  },
+  {
+    name: 'Load balancer lost',
+    promise: 'the address moves within 4 s',
+    run: loseBalancer,
+  },
+  {
+    name: 'Application host added',
+    promise: 'traffic within 10 minutes; no failed request',
+    run: addHost,
+  },
+  {
+    name: 'Application host removed',
+    promise: 'within 10 minutes; no failed request',
+    run: removeHost,
+  },
+]
+
+async function shareFiles(site: DrilledSite): Promise<Measured> {
+  const [one = '', other = ''] = await Promise.all(hostsOf(site.folder, 'app').map(addressOf))
+  await runOnNetwork('share-file.ts', [one, other, site.domain, site.authority])
+  await runOnNetwork('share-file.ts', [other, one, site.domain, site.authority])
+  return { text: '20 files, 10 through each host, were the same through the other', isKept: true }
+}
+
+/** So many jobs a second are asked for. */
+const JOBS_PER_SECOND = 5
+const JOBS = 150
+/** What a lost master took along is handed over again after a minute. */
+const JOBS_PATIENCE_S = 120
+
+async function loseRedis(site: DrilledSite): Promise<Measured> {
+  const lost = await masterBesidePrimary(site)
+  const tag = `drill-${Date.now()}`
+  const asking = site.sql(`do $$ begin for n in 1..${JOBS} loop
+      insert into outbox (job, payload, request_id) values ('leaderboard', '{}', '${tag}');
+      commit;
+      perform pg_sleep(${1 / JOBS_PER_SECOND});
+    end loop; end $$`)
+  await sleep(2 * SETTLE_MS)
+  await hosts(['kill', lost])
+  await asking
+  const count = `select count(*) from outbox where request_id = '${tag}' and done is null`
+  for (let left = JOBS_PATIENCE_S; left > 0 && (await site.sql(count)) !== '0'; left -= 1) await sleep(SECOND)
+  const [undone = '', gap = ''] = (
+    await site.sql(`select count(*) filter (where done is null), round(max(extract(epoch from gap)), 1)
+                      from (select done, done - lag(done) over (order by done) as gap
+                              from outbox where request_id = '${tag}') as ordered`)
+  ).split('|')
+  await hosts(['start', lost])
+  await untilTrue('both replicas follow the new master', async () => {
+    const master = await redisMaster(site)
+    return (await askRedis(master, 'info replication')).includes('connected_slaves:2')
+  })
+  return {
+    text: `${JOBS} jobs, at most ${gap} s between two that were done, ${undone} lost`,
+    isKept: Number(gap) <= 6 && undone === '0',
+  }
+}
+
+/** The sentinels end one failover before they begin another. */
+const FAILOVER_MS = 35_000
+
+/** The host of the masters, once it is not that of the databases' primary: what its loss costs is measured elsewhere. */
+async function masterBesidePrimary(site: DrilledSite): Promise<string> {
+  const primary = await site.primary()
+  for (let tries = 0; tries < 5; tries += 1) {
+    const master = await redisMaster(site)
+    if (master !== primary) return master
+    for (const name of ['queue', 'cache']) await askRedis(master, `sentinel failover ${name}`)
+    await sleep(FAILOVER_MS)
+  }
+  throw new Error(`The masters stay on ${primary}, where the primary is`)
+}
+
+async function loseApplicationHost(site: DrilledSite): Promise<Measured> {
+  const holder = await holderOf(site)
+  const lost = hostsOf(site.folder, 'app').find((host) => host !== holder) ?? ''
+  let lostAt = 0
+  const load = await underLoad(site, async () => {
+    await sleep(SETTLE_MS)
+    lostAt = Date.now()
+    await hosts(['kill', lost])
+    await sleep(WATCH_MS)
+  })
+  await bringBack(lost)
+  const late = load.failures.filter(({ at }) => at > lostAt + 5 * SECOND).length
+  return { text: `${summary(load)}, ${late} of them later than 5 s`, isKept: late === 0 }
+}
+
+async function loseBalancer(site: DrilledSite): Promise<Measured> {
+  const lost = await holderOf(site)
+  const load = await underLoad(site, async () => {
+    await sleep(SETTLE_MS)
+    await hosts(['kill', lost])
+    await sleep(WATCH_MS)
+  })
+  const next = await holderOf(site, lost)
+  await bringBack(lost)
+  return {
+    text: `from ${lost} to ${next}: ${summary(load)}`,
+    isKept: load.longestGapMs <= 4 * SECOND,
+  }
+}
+
+const NEWCOMER = 'app3'
+
+async function addHost(site: DrilledSite): Promise<Measured> {
+  await hosts(['up', NEWCOMER])
+  await changeInventory(site.folder, ({ all }) => {
+    all.hosts[NEWCOMER] = {}
+    all.children['app'] = { hosts: { ...all.children['app']?.hosts, [NEWCOMER]: {} } }
+  })
+  const began = Date.now()
+  const load = await underLoad(site, async () => {
+    await provision(site.folder)
+    await sleep(SETTLE_MS)
+  })
+  const seconds = Math.round((Date.now() - began) / SECOND)
+  const sent = await requestsOf(await holderOf(site), NEWCOMER)
+  return {
+    text: `after ${seconds} s it had served ${sent} requests: ${summary(load)}`,
+    isKept: load.failures.length === 0 && sent > 0 && seconds <= 600,
+  }
+}
+
+async function removeHost(site: DrilledSite): Promise<Measured> {
+  await changeInventory(site.folder, ({ all }) => {
+    const { [NEWCOMER]: leaving, ...staying } = all.children['app']?.hosts ?? {}
+    all.children['app'] = { hosts: staying }
+    all.children['leaving'] = { hosts: { [NEWCOMER]: leaving ?? {} } }
+  })
+  const began = Date.now()
+  let seconds = 0
+  const load = await underLoad(site, async () => {
+    await provision(site.folder)
+    seconds = Math.round((Date.now() - began) / SECOND)
+    await hosts(['kill', NEWCOMER])
+    await sleep(SETTLE_MS)
+  })
+  await changeInventory(site.folder, ({ all }) => {
+    const { [NEWCOMER]: _gone, ...staying } = all.hosts
+    all.hosts = staying
+    all.children['leaving'] = { hosts: {} }
+  })
+  return {
+    text: `${seconds} s, and then its power cut: ${summary(load)}`,
+    isKept: load.failures.length === 0 && seconds <= 600,
+  }
+}
+
+function summary({ requests, failures, longestGapMs }: LoadResult): string {
+  for (const failure of failures.slice(0, 20)) console.log(JSON.stringify(failure))
+  return `${failures.length} of ${requests} requests failed, at most ${(longestGapMs / SECOND).toFixed(1)} s without a page`
+}
+
+/** The host that has the floating address. */
+async function holderOf(site: DrilledSite, butNot = ''): Promise<string> {
+  const candidates = hostsOf(site.folder, 'app').filter((host) => host !== butNot)
+  for (const host of candidates)
+    if ((await said(host, 'ip -4 -o addr')).includes(` ${floatingAddress}/`)) return host
+  throw new Error(`None of ${candidates.join(', ')} has the floating address`)
+}
+
+/** The host of the queue's master, which is the cache's at first. */
+async function redisMaster(site: DrilledSite): Promise<string> {
+  const redis = hostsOf(site.folder, 'redis')
+  const addresses = await Promise.all(redis.map(addressOf))
+  for (const sentinel of redis) {
+    const named = await askRedis(sentinel, 'sentinel get-master-addr-by-name queue').catch(() => '')
+    const master = redis[addresses.indexOf(named.split('\n')[0] ?? '')]
+    if (master !== undefined) return master
+  }
+  throw new Error('No sentinel knows a master')
+}
+
+/** Asks a host's sentinel, or its queue. */
+async function askRedis(host: string, command: string): Promise<string> {
+  const address = await addressOf(host)
+  if (command.startsWith('sentinel')) return said(host, `redis-cli -h ${address} -p 26379 --raw ${command}`)
+  const password = '$(sed -n \'s/^requirepass "\\?\\([^"]*\\)"\\?$/\\1/p\' /etc/redis/redis-queue.conf)'
+  return said(host, `REDISCLI_AUTH="${password}" redis-cli -h ${address} -p 6380 --raw ${command}`)
+}
+
+async function bringBack(host: string): Promise<void> {
+  await hosts(['start', host])
+  const ready = `exec 3<>/dev/tcp/${await addressOf(host)}/3001 && printf 'GET /readyz HTTP/1.0\\r\\n\\r\\n' >&3 && head -1 <&3`
+  await untilTrue(`${host} serves again`, async () =>
+    (await said(host, ready).catch(() => '')).includes(' 200 '),
+  )
+  // Those in front of it hear of it within a second or two.
+  await sleep(SETTLE_MS)
+}
+
+/** How many requests HAProxy on a host has sent to the web processes of another. */
+async function requestsOf(host: string, other: string): Promise<number> {
+  const csv = await said(
+    host,
+    `exec 3<>/dev/tcp/127.0.0.1/8404 && printf 'GET /;csv HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3`,
+  )
+  return csv
+    .split('\n')
+    .filter((line) => line.startsWith(`web,${other}-`))
+    .reduce((sum, line) => sum + Number(line.split(',')[7]), 0)
+}
+
+const PATIENCE_S = 120
+
+async function untilTrue(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  for (let left = PATIENCE_S; !(await isSo()); left -= 1) {
+    if (left === 0) throw new Error(`It did not come to this within two minutes: ${what}`)
+    await sleep(SECOND)
+  }
+}
