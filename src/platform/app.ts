@@ -47,7 +47,7 @@ export interface App {
  * @param policies payload schemas and attempts of all jobs (from the catalogue in jobs/, which src may not import).
  */
 export async function createApp(config: Config, name: string, policies: JobPolicies): Promise<App> {
-  const log = createLogger(name, config.log.level)
+  const log = createLogger(name, config.log.level, config.log.bufferBytes)
   const { prefix } = config.redis
   const producer = createRedis(config.redis.queue, 'producer', log)
   const [cache] = await Promise.all([

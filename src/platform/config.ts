@@ -122,6 +122,7 @@ const Variables = z.object({
   S3_PATH_STYLE: flag.optional(),
   ASSETS_DIR: text.optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  LOG_BUFFER_MB: z.coerce.number().int().min(0).max(100).default(0),
   TEMPLATES_WATCH: flag.default(false),
 })
 
@@ -231,7 +232,7 @@ export interface Config {
     readonly port: number | undefined
   }
   readonly folders: { readonly data: string; readonly files: string; readonly assets: string }
-  readonly log: { readonly level: string }
+  readonly log: { readonly level: string; readonly bufferBytes: number }
   readonly templates: { readonly watch: boolean }
 }
 
@@ -311,7 +312,7 @@ export function loadConfig(env: Environment): Config {
       files: resolve(v.FILES_DIR ?? `${data}/files`),
       assets: resolve(v.ASSETS_DIR ?? `${data}/assets`),
     },
-    log: { level: v.LOG_LEVEL },
+    log: { level: v.LOG_LEVEL, bufferBytes: v.LOG_BUFFER_MB * 1_048_576 },
     templates: { watch: v.TEMPLATES_WATCH },
   }
 }

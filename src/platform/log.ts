@@ -1,5 +1,5 @@
 import { pino } from 'pino'
-import type { Logger } from 'pino'
+import type { DestinationStream, Logger } from 'pino'
 import { currentRequestId } from './request-context.ts'
 
 export type { Logger } from 'pino'
@@ -8,18 +8,56 @@ export type { Logger } from 'pino'
  * The process's logger: JSON lines on standard output, each with the id of the request or job it belongs to.
  *
  * @param name which process: web, worker, scheduler …
+ * @param bufferBytes so much may wait while whoever takes the lines takes none, and what comes then is dropped; with 0
+ *   the process waits instead.
  */
-export function createLogger(name: string, level: string): Logger {
-  return pino({
-    name,
-    level,
-    mixin() {
-      const requestId = currentRequestId()
-      return requestId === undefined ? {} : { requestId }
+export function createLogger(name: string, level: string, bufferBytes = 0): Logger {
+  const target = createTarget(bufferBytes)
+  const log = pino(
+    {
+      name,
+      level,
+      mixin() {
+        const requestId = currentRequestId()
+        return requestId === undefined ? {} : { requestId }
+      },
+      serializers: { err: plainError },
+      redact: ['*.password', '*.apiKey', '*.authorization', '*.cookie'],
     },
-    serializers: { err: plainError },
-    redact: ['*.password', '*.apiKey', '*.authorization', '*.cookie'],
+    target.stream,
+  )
+  target.onTakenAgain((dropped) => {
+    log.warn({ dropped }, 'log lines dropped: nobody took them')
   })
+  return log
+}
+
+interface Target {
+  readonly stream: DestinationStream
+  /** @param listener told how many lines were dropped, once lines are taken again. */
+  onTakenAgain(listener: (dropped: number) => void): void
+}
+
+/** Standard output. A full disk behind it is no reason to end, nor a pipe that nobody reads one to wait. */
+function createTarget(bufferBytes: number): Target {
+  const stream = pino.destination({ dest: 1, sync: bufferBytes === 0, maxLength: bufferBytes })
+  let dropped = 0
+  stream.on('drop', () => {
+    dropped += 1
+  })
+  // There is nowhere to tell it; the next line is another attempt.
+  stream.on('error', () => undefined)
+  return {
+    stream,
+    onTakenAgain(listener) {
+      stream.on('drain', () => {
+        if (dropped === 0) return
+        const lost = dropped
+        dropped = 0
+        listener(lost)
+      })
+    },
+  }
 }
 
 interface PlainError {
