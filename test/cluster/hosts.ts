@@ -171,6 +171,8 @@ export async function provision(site: string, args: readonly string[] = []): Pro
     ],
     {
       ANSIBLE_CONFIG: join(root, 'ansible/ansible.cfg'),
+      // A machine with much else to do is slow, not broken.
+      ANSIBLE_TIMEOUT: '60',
       ANSIBLE_SSH_ARGS: `-F ${join(site, 'ssh_config')}`,
     },
   )
