@@ -21,6 +21,7 @@ import { uploadedFiles } from '../http/uploads.ts'
 import { createViews } from '../http/views.ts'
 import type { App } from '../platform/app.ts'
 import { apiOperations, apiRoutes } from './api/api-routes.ts'
+import { isApi } from './api/address.ts'
 import { apiErrors } from './api/errors.ts'
 import { counted, openToAll } from './api/front.ts'
 import { oldNames } from './api/old-names.ts'
@@ -95,7 +96,8 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
   koa.use(apiErrors(app, countRequest))
   koa.use(identify(app, directory(app)))
   koa.use(counted(countRequest))
-  koa.use(api.routes())
+  // A router holds each of its routes against the path: only what is below /api is worth that.
+  koa.use(belowApi(api.routes()))
   koa.use(refuseForeignWrites)
   koa.use(refuseForgedTokens(app.sealer))
   koa.use(resumableUploads(app))
@@ -141,6 +143,12 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
       })
     },
   }
+}
+
+type Routes = ReturnType<ReturnType<typeof apiRoutes>['routes']>
+
+function belowApi(routes: Routes) {
+  return (ctx: Parameters<Routes>[0], next: Koa.Next) => (isApi(ctx.path) ? routes(ctx, next) : next())
 }
 
 /**
