@@ -1,4 +1,4 @@
-import { createAnnotator } from './annotations.ts'
+import { createStatementReader } from './webannotation-parts.ts'
 import type { ExportPlan, Exporter } from './exporter.ts'
 import { taskRows, writeJsonList } from './task-rows.ts'
 import type { RunRow } from './task-rows.ts'
@@ -8,7 +8,7 @@ const CONTEXT = ['http://www.w3.org/ns/anno.jsonld', 'http://iiif.io/api/present
 
 /**
  * What people wrote down and marked as one page of Web Annotations (w3.org/TR/annotation-model), as IIIF's viewers read
- * them: `<short_name>_annotations.json`. Its parts are described in `annotations.ts`.
+ * them: `<short_name>_annotations.json`. Its parts are described in `webannotation-parts.ts`.
  */
 export const webannotationExporter: Exporter = {
   wantsColumns: false,
@@ -46,12 +46,12 @@ function pageHead({ about: { project, licence } }: ExportPlan): string {
 }
 
 async function* itemsOf({ rows, about }: ExportPlan) {
-  const annotationsOf = createAnnotator(about)
+  const statementsOf = createStatementReader(about)
   const { origin } = new URL(about.project.url)
   for await (const task of taskRows(rows)) {
     for (const run of task.task_run) {
       const id = `${origin}/api/taskrun/${run.id}`
-      const { whole, parts } = annotationsOf(task, run)
+      const { whole, parts } = statementsOf(task, run)
       const kept = { type: 'Annotation', ...originOf(run, origin) }
       yield* whole.map((said) => ({ id, ...kept, ...said }))
       yield* parts.map((said, index) => ({ id: `${id}#${index + 1}`, ...kept, ...said }))

@@ -25,7 +25,7 @@ const Document = z.object({
   pages: z.array(z.unknown()).optional(),
 })
 
-interface Annotation {
+interface Statement {
   readonly motivation: string
   readonly body?: object
   readonly target: Target
@@ -34,18 +34,18 @@ interface Annotation {
 type Target = string | object
 
 /** What one person said about a task: about it as a whole, and about parts of it. */
-interface Annotations {
-  readonly whole: readonly Annotation[]
-  readonly parts: readonly Annotation[]
+interface Statements {
+  readonly whole: readonly Statement[]
+  readonly parts: readonly Statement[]
 }
 
 /** Reads annotations out of what the templates' tools store; what is of no such shape gives none. */
-export function createAnnotator(about: ExportDescription) {
+export function createStatementReader(about: ExportDescription) {
   const mediaOf = createMediaFinder(about)
   const columnOf = createColumnFinder(about)
   const { origin } = new URL(about.project.url)
 
-  return function annotationsOf(task: TaskRow, run: RunRow): Annotations {
+  return function statementsOf(task: TaskRow, run: RunRow): Statements {
     const medium = mediaOf(task)
     const column = columnOf(task)
     return {
@@ -69,7 +69,7 @@ function canvasOf({ info }: TaskRow): Target | undefined {
 }
 
 /** A text about the canvas that a task from a IIIF manifest names, else about the picture. */
-function transcription({ info }: RunRow, target: Target | undefined): Annotation[] {
+function transcription({ info }: RunRow, target: Target | undefined): Statement[] {
   const read = Transcribed.safeParse(info)
   if (!read.success || target === undefined) return []
   const { text } = read.data
@@ -81,7 +81,7 @@ function textBody(value: string, purpose?: string) {
 }
 
 /** Marks are always about the picture, whose pixels they count. */
-function marks({ info }: RunRow, picture: string | undefined): Annotation[] {
+function marks({ info }: RunRow, picture: string | undefined): Statement[] {
   if (picture === undefined) return []
   return (regionsOf(info)?.regions ?? []).map((region) => ({
     motivation: region.label === undefined ? 'highlighting' : 'tagging',
@@ -116,7 +116,7 @@ function passages(
   { id, info: shown }: TaskRow,
   { info }: RunRow,
   { origin, column }: { origin: string; column: string },
-): Annotation[] {
+): Statement[] {
   const read = Passages.safeParse(info)
   if (!read.success) return []
   const text = memberOf(shown, column)
@@ -140,10 +140,10 @@ const AROUND_CHARS = 32
 function passageSelector({ start, end, text: exact }: z.infer<typeof Passage>, text: Json | undefined) {
   const quote = { type: 'TextQuoteSelector', exact }
   if (typeof text !== 'string' || text.slice(start, end) !== exact) return quote
-  const [before, after] = [[...text.slice(0, start)], [...text.slice(end)]]
+  const [before, after] = [Array.from(text.slice(0, start)), Array.from(text.slice(end))]
   const prefix = before.slice(-AROUND_CHARS).join('')
   const suffix = after.slice(0, AROUND_CHARS).join('')
-  const position = { start: before.length, end: before.length + [...exact].length }
+  const position = { start: before.length, end: before.length + Array.from(exact).length }
   return [
     { ...quote, prefix, suffix },
     { type: 'TextPositionSelector', ...position },
@@ -156,7 +156,7 @@ function pointerPart(key: string): string {
 }
 
 /** What was chosen for a PDF document, and the texts of its pages. */
-function document({ info }: RunRow, address: string | undefined): Annotation[] {
+function document({ info }: RunRow, address: string | undefined): Statement[] {
   const read = Document.safeParse(info)
   if (!read.success || address === undefined) return []
   const { answer = [], pages = [] } = read.data
@@ -171,7 +171,7 @@ function document({ info }: RunRow, address: string | undefined): Annotation[] {
   ]
 }
 
-function writtenPage({ page, text }: z.infer<typeof WrittenPage>, source: object): Annotation {
+function writtenPage({ page, text }: z.infer<typeof WrittenPage>, source: object): Statement {
   const selector = {
     type: 'FragmentSelector',
     conformsTo: 'http://tools.ietf.org/rfc/rfc3778',
