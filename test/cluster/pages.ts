@@ -21,11 +21,10 @@ const open = new Set<Promise<void>>()
 let requests = 0
 let lastSuccess = performance.timeOrigin + performance.now()
 let longestGapMs = 0
-let ended = false
 
-process.stdin.once('end', () => (ended = true)).resume()
+process.stdin.resume()
 console.log('asking')
-while (!ended) {
+while (!process.stdin.readableEnded) {
   const one = ask(PATHS[requests % PATHS.length] ?? '/')
   requests += 1
   open.add(one)
