@@ -101,7 +101,10 @@ export async function makeSite(profile: string, changes: SiteChanges = {}): Prom
     recursive: true,
     filter: (path) => !path.endsWith('vault.yml'),
   })
-  writeFileSync(join(folder, 'group_vars/all/changes.yml'), stringify(changes.settings ?? {}))
+  writeFileSync(
+    join(folder, 'group_vars/all/changes.yml'),
+    stringify(changes.settings ?? {}, { version: '1.1' }),
+  )
   const inventory = readInventory(from)
   await writeInventory(folder, await placed(inventory, changes))
   await hosts(['net', join(root, 'ansible/scripts/make-secrets'), folder])
@@ -125,7 +128,7 @@ function readInventory(folder: string): Inventory {
 }
 
 async function writeInventory(folder: string, inventory: Inventory): Promise<void> {
-  writeFileSync(join(folder, 'hosts.yml'), stringify(inventory))
+  writeFileSync(join(folder, 'hosts.yml'), stringify(inventory, { version: '1.1' }))
   writeFileSync(join(folder, 'ssh_config'), await ask(['ssh-config']))
 }
 

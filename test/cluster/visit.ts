@@ -40,8 +40,8 @@ export class Visitor {
   }
 
   /** @throws Error with what was said instead when the status is another one. */
-  async get(path: string, status = 200): Promise<Answer> {
-    return this.#ask(path, { method: 'GET', status })
+  async get(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    return this.#ask(path, { method: 'GET', status: 200, headers })
   }
 
   /** Sends a form, as a page of the site does. */
