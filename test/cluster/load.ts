@@ -76,7 +76,7 @@ async function write(): Promise<void> {
       const path = `/api/project/${projectId}/newtask?external_uid=${mark}&api_key=${key}`
       return (JSON.parse((await visitor().get(path, { Authorization: `Bearer ${token}` })).body) as { id?: number }).id
     })
-    if (taskId === undefined) throw new Error('There are no more tasks')
+    if (taskId === undefined) continue
     const run = { project_id: projectId, task_id: taskId, info: mark, external_uid: mark }
     await repeatUntilYes('write', mark, () =>
       visitor().post(`/api/taskrun?external_uid=${mark}&api_key=${key}`, run, {
@@ -103,7 +103,8 @@ async function repeatUntilYes<T>(kind: string, mark: string, work: () => Promise
   for (;;) {
     const outcome = await noted(kind, mark, work)
     if (outcome.isYes) return outcome.value
-    if (isOver()) return undefined
+    // Who asked in the last moment of a primary may have been forgotten with it, and takes another task.
+    if (isOver() || outcome.isRefused) return undefined
     await sleep(PAUSE_MS)
   }
 }
@@ -112,7 +113,7 @@ async function noted<T>(
   kind: string,
   mark: string,
   work: () => Promise<T>,
-): Promise<{ isYes: true; value: T } | { isYes: false }> {
+): Promise<{ isYes: true; value: T } | { isYes: false; isRefused: boolean }> {
   const sent = Date.now()
   const line = (isYes: boolean, why?: string) => {
     const entry = { kind, mark, sent, ended: Date.now(), isYes, why }
@@ -124,6 +125,6 @@ async function noted<T>(
     return { isYes: true, value }
   } catch (error) {
     line(false, error instanceof Error ? error.message.slice(0, 200) : String(error))
-    return { isYes: false }
+    return { isYes: false, isRefused: error instanceof Error && error.message.includes(' answered with 403') }
   }
 }
