@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
-import { AxeBuilder } from '@axe-core/playwright'
 import type { Browser, Page } from 'playwright-core'
 import { startTestApp } from '../support/app.ts'
 import type { TestApp } from '../support/app.ts'
@@ -11,6 +10,7 @@ import { work } from '../support/jobs.ts'
 import { openAsOwner } from '../support/owner-page.ts'
 import { startRowsSite } from '../support/rows-site.ts'
 import type { RowsSite } from '../support/rows-site.ts'
+import { faultsOf } from '../support/template-session.ts'
 
 const ending = untilFileEnds()
 let elsewhere: RowsSite
@@ -34,12 +34,7 @@ async function isFineEverywhere(page: Page, name: string): Promise<void> {
     await page.setViewportSize({ width, height: 900 })
     // Without motion, which would be caught half way.
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-    const { violations } = await new AxeBuilder({ page }).analyze()
-    assert.deepEqual(
-      violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join()}`),
-      [],
-      name,
-    )
+    assert.deepEqual(await faultsOf(page), [], name)
     assert.ok(
       await page.evaluate('document.documentElement.scrollWidth <= innerWidth'),
       `${name} at ${width}`,

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
-import { AxeBuilder } from '@axe-core/playwright'
 import type { Browser, Page } from 'playwright-core'
 import sharp from 'sharp'
 import { startTestApp } from '../support/app.ts'
@@ -12,6 +11,7 @@ import { work } from '../support/jobs.ts'
 import { makeZip } from '../support/make-zip.ts'
 import { openAsOwner } from '../support/owner-page.ts'
 import { pictureOf } from '../support/pictures.ts'
+import { faultsOf } from '../support/template-session.ts'
 
 const ending = untilFileEnds()
 let site: TestApp
@@ -33,9 +33,7 @@ const LOOKS = [
 ] as const
 
 async function isFine(page: Page, name: string): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze()
-  const faults = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join()}`)
-  assert.deepEqual(faults, [], name)
+  assert.deepEqual(await faultsOf(page), [], name)
   assert.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), name)
   const folder = process.env['SHOTS']
   const { width = 0 } = page.viewportSize() ?? {}

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import type { TestContext } from 'node:test'
-import AxeBuilder from '@axe-core/playwright'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import type { Presenter } from '../../src/domain/presenters/presenter-service.ts'
 import { startTestApp } from '../support/app.ts'
@@ -13,6 +12,7 @@ import { openAsOwner } from '../support/owner-page.ts'
 import { buildPresenterProject } from '../support/presenter-project.ts'
 import type { PresenterProject } from '../support/presenter-project.ts'
 import { waitForReplica } from '../support/servers.ts'
+import { hasNoFaults } from '../support/template-session.ts'
 
 const ending = untilFileEnds()
 let site: TestApp
@@ -65,14 +65,6 @@ async function saved(page: Page): Promise<void> {
   await page.locator('#draft-state[data-state="saved"]').waitFor()
 }
 
-async function assertAccessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze()
-  assert.deepEqual(
-    violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`),
-    [],
-  )
-}
-
 test('what an owner types is saved by itself, checked, and there after a reload', async (t) => {
   const { page, refused, project } = await openEditor(t)
   await write(page, `<p>Mine</p>\n<script>\npybossa.run('other')\n</script>`)
@@ -104,17 +96,17 @@ test('an owner publishes, compares with the version before, and brings it back',
   await page.getByRole('button', { name: 'Publish this version' }).click()
   await page.getByRole('heading', { name: 'Versions of the presenter' }).waitFor()
   await page.getByRole('cell', { name: 'Better' }).waitFor()
-  await assertAccessible(page)
+  await hasNoFaults(page)
   await page.getByRole('button', { name: 'Compare' }).click()
   const comparison = page.locator('.code-comparison')
   await comparison.getByText('First').waitFor()
   await comparison.getByText('Second').waitFor()
-  await assertAccessible(page)
+  await hasNoFaults(page)
   // Where there is no room for two columns the lines stand one below the other.
   await page.setViewportSize({ width: 360, height: 740 })
   await page.reload()
   await page.locator('del', { hasText: 'First' }).waitFor()
-  await assertAccessible(page)
+  await hasNoFaults(page)
   await page.setViewportSize({ width: 1280, height: 740 })
   await page.goBack()
   await page.getByRole('button', { name: /^Bring back/ }).click()
@@ -236,7 +228,7 @@ test('two windows with one draft lose nothing: the later one compares and choose
   await other.getByText('changed in another window').waitFor()
   await other.getByRole('button', { name: 'Show what differs' }).click()
   await other.locator('.code-comparison').getByText('From here').waitFor()
-  await assertAccessible(other)
+  await hasNoFaults(other)
   await other.getByRole('button', { name: 'Keep my text' }).click()
   await saved(other)
   await write(page, '<p>Again from here</p>')
@@ -289,7 +281,7 @@ test('the pages around the editor have no accessibility problems, light or dark,
     for (const { colorScheme, width } of LOOKS) {
       await page.emulateMedia({ colorScheme })
       await page.setViewportSize({ width, height: 800 })
-      await assertAccessible(page)
+      await hasNoFaults(page)
       assert.equal(await page.evaluate('document.documentElement.scrollWidth'), width, `${address} ${width}`)
     }
   }
@@ -318,7 +310,7 @@ test('a field guide is opened beside the task and closed again, by mouse and by 
   const heading = page.getByRole('heading', { name: 'Wings' })
   await page.getByRole('button', { name: 'Field guide' }).click()
   await heading.waitFor()
-  await assertAccessible(page)
+  await hasNoFaults(page)
   await page.keyboard.press('Escape')
   await heading.waitFor({ state: 'hidden' })
   await page.keyboard.press('Enter')
