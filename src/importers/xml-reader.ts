@@ -54,7 +54,8 @@ export async function* readXml<Made>(
     const text = decoder.decode(chunk, { stream: true })
     unfinished += text.length
     parser.write(text)
-    if (unfinished > PART_LENGTH_MAX) throw new InvalidError('Its XML holds a tag or note that is far too long.')
+    if (unfinished > PART_LENGTH_MAX)
+      throw new InvalidError('Its XML holds a tag or note that is far too long.')
     yield take()
   }
   parser.end(decoder.decode())

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import type { SpawnSyncReturns } from 'node:child_process'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -201,13 +202,13 @@ test('Prometheus understands the rules, and raises each alert in its case and no
     ['check', 'rules', ...files],
     ['test', 'rules', 'soon.yml', 'late.yml'],
   ]) {
-    const { status, stdout, stderr } = spawnSync(promtool.command, args, {
+    const run: SpawnSyncReturns<string> = spawnSync(promtool.command, args, {
       cwd: folder,
       env: promtool.env,
       encoding: 'utf8',
       timeout: 60_000,
     })
-    assert.equal(status, 0, stdout + stderr)
+    assert.equal(run.status, 0, run.stdout + run.stderr)
   }
 })
 

@@ -1,4 +1,5 @@
 import { hosts } from './hosts.ts'
+import { proveAlerts } from './prove-alerts.ts'
 import { proveDeploy } from './prove-deploy.ts'
 import { proveHa } from './prove-ha.ts'
 import { proveSingle } from './prove-single.ts'
@@ -18,6 +19,8 @@ const PROOFS: Readonly<Record<string, (args: string[]) => Promise<number>>> = {
   spread: proveSpread,
   /** Two sites with the single profile, side by side. */
   sites: proveSites,
+  /** Troubles that one host can have, and who hears of them. */
+  alerts: proveAlerts,
   /** Good and bad releases are merged while people use a host. */
   deploy: proveDeploy,
 }

@@ -59,7 +59,8 @@ async function makeProject(): Promise<{ projectId: number; key: string; token: s
   const bought = await owner.get(`/api/auth/project/load${tag}/token`, { Authorization: secret })
   for (let tries = 0; tries < 120; tries += 1) {
     const tasks = await owner.get(`/api/task?project_id=${id}&limit=1&offset=${TASKS - 1}&api_key=${made}`)
-    if ((JSON.parse(tasks.body) as unknown[]).length === 1) return { projectId: id, key: made, token: bought.body }
+    if ((JSON.parse(tasks.body) as unknown[]).length === 1)
+      return { projectId: id, key: made, token: bought.body }
     await sleep(1_000)
   }
   throw new Error('The tasks were not imported within two minutes')
@@ -74,7 +75,9 @@ async function write(): Promise<void> {
     const mark = randomUUID()
     const taskId = await repeatUntilYes('task', mark, async () => {
       const path = `/api/project/${projectId}/newtask?external_uid=${mark}&api_key=${key}`
-      return (JSON.parse((await visitor().get(path, { Authorization: `Bearer ${token}` })).body) as { id?: number }).id
+      return (
+        JSON.parse((await visitor().get(path, { Authorization: `Bearer ${token}` })).body) as { id?: number }
+      ).id
     })
     if (taskId === undefined) continue
     const run = { project_id: projectId, task_id: taskId, info: mark, external_uid: mark }
