@@ -148,7 +148,8 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
 type Routes = ReturnType<ReturnType<typeof apiRoutes>['routes']>
 
 function belowApi(routes: Routes) {
-  return (ctx: Parameters<Routes>[0], next: Koa.Next) => (isApi(ctx.path) ? routes(ctx, next) : next())
+  return (ctx: Parameters<Routes>[0], next: Koa.Next): Promise<unknown> =>
+    isApi(ctx.path) ? Promise.resolve(routes(ctx, next)) : next()
 }
 
 /**

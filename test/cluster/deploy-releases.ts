@@ -166,11 +166,9 @@ async function prove(): Promise<void> {
   ])
   for (const failure of rolling.failures.slice(0, 5)) console.log(failure)
 
-  let { files } = { files: {} as Record<string, string> }
   for (const [title, reason, spoilt] of BAD) {
     // Each begins at what is good.
-    files = { [WEB]: web, ...spoilt }
-    const { id, state, reason: why } = await merge(title, files)
+    const { id, state, reason: why } = await merge(title, { [WEB]: web, ...spoilt })
     github.git('rm', '--quiet', '--ignore-unmatch', 'src/migrations/9999-wrong.sql')
     const isBack = state === 'rolled_back' && reason.test(why) && (await use.release()) === first
     const took = seconds(id, 'rolling_back', 'rolled_back')

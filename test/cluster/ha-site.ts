@@ -145,12 +145,14 @@ export class Load {
     load.#ended = hosts([
       ...['net', process.execPath, program, '--address', address, '--domain', domain, '--folder', folder],
     ]).then((said) => said)
-    let failure: unknown
-    load.#ended.catch((error: unknown) => (failure = error))
+    let failure: Error | undefined
+    load.#ended.catch((error: unknown) => {
+      failure = new Error('The load ended early', { cause: error })
+    })
     while (
       !['read', 'write'].every((kind) => load.entries().some((entry) => entry.isYes && entry.kind === kind))
     ) {
-      if (failure !== undefined) throw failure
+      if (failure) throw failure
       await sleep(500)
     }
     const project = await site.query('select max(id) from project')

@@ -221,14 +221,14 @@ export async function startOnNetwork(name: string, args: readonly string[]): Pro
   })
   running.add(child)
   const lines: string[] = []
-  const started = Promise.withResolvers<void>()
+  const started = Promise.withResolvers<boolean>()
   const output = createInterface(child.stdout).on('line', (line) => {
     lines.push(line)
-    started.resolve()
+    started.resolve(true)
   })
   const closed = once(output, 'close').finally(() => {
     running.delete(child)
-    started.resolve()
+    started.resolve(false)
   })
   await started.promise
   return {

@@ -56,16 +56,17 @@ export function loadedTasks(bridge: BridgeClient, load: Hook) {
     current = { id, skip }
     const loadedTask = loading.get(id) ?? loaded(task)
     loading.delete(id)
-    let isSlow = false
     const timer = setTimeout(() => {
-      isSlow = true
       tellShown(bridge, { id })
       notify(bridge, 'slow', true)
+      void outcome.then(() => {
+        notify(bridge, 'slow', false)
+      })
     }, LOADING_MS)
-    const outcome = await Promise.race([loadedTask.then((given) => ({ id, task: given, skipped })), skipped])
+    const outcome = Promise.race([loadedTask.then((given) => ({ id, task: given, skipped })), skipped])
+    const found = await outcome
     clearTimeout(timer)
-    if (isSlow) notify(bridge, 'slow', false)
-    return outcome
+    return found
   }
 
   return {
