@@ -162,7 +162,7 @@ pybossa.run('x')
   ]) {
     await errors.filter({ hasText: text }).first().waitFor()
   }
-  await page.locator('#status-line[data-type="error"]').waitFor()
+  await page.locator('#status-line', { hasText: 'Something in this task does not work' }).waitFor()
   await page.frameLocator('#presenter-frame').getByRole('button', { name: 'Save' }).click()
   await page.getByText('Preview: this answer is not saved').waitFor()
   assert.deepEqual(await stored(), [])
