@@ -2,6 +2,7 @@ import { appendFileSync, createWriteStream, readFileSync, renameSync, rmSync, wr
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { finished } from 'node:stream/promises'
+import { faultIn, playIn } from '../lib/ansible-lines.ts'
 import { messageOf } from '../lib/errors.ts'
 import { createRedaction } from '../lib/redaction.ts'
 import type { DeploySettings } from '../platform/deploy-config.ts'
@@ -38,16 +39,24 @@ export async function runPlaybook(
   function hear(line: string): void {
     const safe = redact(line)
     log.write(`${safe}\n`)
-    const step = /^PLAY \[(.+)\] \**$/.exec(safe)?.[1]
+    const step = playIn(safe)
     if (step !== undefined) {
       said.step = `${step}: `
       appendFileSync(join(folder, 'steps.log'), `${step}\n`)
-    } else if (/^(?:fatal|error)\b/i.test(safe)) said.fault ||= faultOf(safe)
+    }
+    said.fault ||= faultIn(safe) ?? ''
     said.last = safe.trim() || said.last
   }
 
   async function run(command: readonly [string, ...string[]], more: NodeJS.ProcessEnv = {}): Promise<void> {
-    const status = await runLogged({ command, cwd, env: { ...passed, ...more }, signal, inherited: lock, hear })
+    const status = await runLogged({
+      command,
+      cwd,
+      env: { ...passed, ...more },
+      signal,
+      inherited: lock,
+      hear,
+    })
     if (signal.aborted) throw new Error(`It took longer than ${settings.runMs / 1000} s and was ended.`)
     if (status !== '0') throw new Error(said.fault || said.last || `${command[0]} ended with ${status}.`)
   }
@@ -78,11 +87,4 @@ export async function runPlaybook(
   // Whole or not at all, and last of all.
   writeFileSync(join(folder, 'result.new'), JSON.stringify(result))
   renameSync(join(folder, 'result.new'), join(folder, 'result.json'))
-}
-
-/** Ansible's own words about a host that failed, without what else the line holds; any other line as it is. */
-function faultOf(line: string): string {
-  const [, host, message] = /^fatal: \[(.+?)\]: .*"msg": ("(?:[^"\\]|\\.)*")/.exec(line) ?? []
-  if (message === undefined) return line
-  return `${host}: ${message.slice(1, -1).replaceAll('\\n', ' ').replaceAll('\\"', '"')}`
 }
