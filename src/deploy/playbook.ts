@@ -49,14 +49,8 @@ export async function runPlaybook(
   }
 
   async function run(command: readonly [string, ...string[]], more: NodeJS.ProcessEnv = {}): Promise<void> {
-    const status = await runLogged({
-      command,
-      cwd,
-      env: { ...passed, ...more },
-      signal,
-      inherited: lock,
-      hear,
-    })
+    const settled = { cwd, env: { ...passed, ...more }, signal, inherited: lock, hear }
+    const status = await runLogged({ command, ...settled })
     if (signal.aborted) throw new Error(`It took longer than ${settings.runMs / 1000} s and was ended.`)
     if (status !== '0') throw new Error(said.fault || said.last || `${command[0]} ended with ${status}.`)
   }
