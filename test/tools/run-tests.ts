@@ -9,8 +9,9 @@ import { sumOfCounts } from './test-counts.ts'
 import type { Counts, CountsOfFiles } from './test-counts.ts'
 
 /**
- * `npm test`: the static checks, all tests, and what these must have covered. With arguments (files, or options of
- * Node's test runner) only tests are run, and coverage is not measured. The last line counts tests and checks.
+ * `npm test`: the static checks, all tests, and that these asked for every route. With arguments (files, or options of
+ * Node's test runner) only tests are run. The last line counts tests and checks. With COVERAGE=1, as every night, what the
+ * tests must have covered is measured as well, which makes them a fifth slower, and browsers more.
  */
 
 /** Ends a test that hangs, in milliseconds; `test/support/file-limit.ts` ends its file. */
@@ -26,11 +27,16 @@ const TEST_FILES_AT_ONCE = 3
 /** When more files fail, something is broken, and a second run would only take its time. */
 const UNSTEADY_FILES_MAX = 4
 
+const measuresCoverage = process.env['COVERAGE'] === '1'
 const AFTER_TESTS: readonly Step[] = [
-  {
-    name: 'coverage',
-    command: ['node', '--disable-warning=ExperimentalWarning', 'test/tools/check-coverage.ts'],
-  },
+  ...(measuresCoverage
+    ? [
+        {
+          name: 'coverage',
+          command: ['node', '--disable-warning=ExperimentalWarning', 'test/tools/check-coverage.ts'],
+        } as const,
+      ]
+    : []),
   { name: 'routes', command: ['node', 'test/tools/check-routes.ts'] },
 ]
 
@@ -49,8 +55,10 @@ async function runAll(): Promise<Counts> {
   mkdirSync(COVERAGE, { recursive: true })
   const started = performance.now()
   const tests = await runTwice({
-    NODE_V8_COVERAGE: resolve(NODE_COVERAGE),
-    MANYHANDS_BROWSER_COVERAGE: resolve(BROWSER_COVERAGE),
+    ...(measuresCoverage && {
+      NODE_V8_COVERAGE: resolve(NODE_COVERAGE),
+      MANYHANDS_BROWSER_COVERAGE: resolve(BROWSER_COVERAGE),
+    }),
     MANYHANDS_ROUTE_LOG: resolve(ROUTE_LOG),
   })
   const seconds = (performance.now() - started) / 1000
