@@ -66,7 +66,7 @@ export async function startHaproxy(t: Ending, settings: HaproxySettings): Promis
     haproxy_log: 'stdout format raw',
     haproxy_database_address: address,
     haproxy_web_address: address,
-    haproxy_stats_address: address,
+    haproxy_stats_addresses: [address],
     haproxy_databases: settings.databases ?? [],
     haproxy_web_servers: settings.webServers ?? [],
     ...settings.values,
