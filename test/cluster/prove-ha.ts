@@ -73,7 +73,7 @@ function changes(names: readonly string[]) {
       site_settings: { RATE_LIMIT: 'off' },
       // Hosts of a cluster see the memory of the whole machine.
       postgres_memory_mb: 1024,
-      app_web_processes: 1,
+      site_web_processes: 1,
       nginx_unlimited: [`${NETWORK}.0/24`],
     },
   }
