@@ -15,7 +15,15 @@ const web = [{ name: 'web-1', address: '10.0.0.3', port: 3001 }]
 /** Each template, with values that lead through every branch. */
 const CASES: readonly (readonly [role: string, template: string, values: TemplateValues])[] = [
   ['haproxy', 'haproxy.cfg.j2', {}],
-  ['haproxy', 'haproxy.cfg.j2', { haproxy_databases: databases, haproxy_web_servers: web }],
+  [
+    'haproxy',
+    'haproxy.cfg.j2',
+    {
+      haproxy_databases: databases,
+      haproxy_web_servers: web,
+      haproxy_stats_addresses: ['127.0.0.1', '10.0.0.1'],
+    },
+  ],
   [
     'haproxy',
     'haproxy.cfg.j2',
