@@ -9,6 +9,7 @@ import {
   rename,
   rm,
   stat,
+  utimes,
   writeFile,
 } from 'node:fs/promises'
 import { basename, dirname, extname, join, relative, resolve } from 'node:path'
@@ -276,7 +277,14 @@ async function removeOldBuilds(folder: string): Promise<void> {
   const builds = join(folder, 'builds')
   const hashes = (await readdir(builds)).filter((name) => /^[0-9a-f]{64}$/.test(name))
   const times = await Promise.all(
-    hashes.map(async (hash) => ({ hash, at: (await stat(join(builds, hash))).mtimeMs })),
+    hashes.map(async (hash) => {
+      // Another process may remove it meanwhile.
+      const at = await stat(join(builds, hash)).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => 0,
+      )
+      return { hash, at }
+    }),
   )
   const order = times.sort((one, other) => other.at - one.at).map(({ hash }) => hash)
   const filesOf = async (some: string[]) =>
@@ -284,11 +292,19 @@ async function removeOldBuilds(folder: string): Promise<void> {
   const old = order.slice(BUILDS_KEPT)
   const kept = new Set(await filesOf(order.slice(0, BUILDS_KEPT)))
   const gone = (await filesOf(old)).filter((name) => !kept.has(name))
-  await Promise.all(
-    [...gone, ...old.map((hash) => join('builds', hash))].map((name) =>
-      rm(join(folder, name), { force: true }),
-    ),
-  )
+  const remove = (names: string[]) =>
+    Promise.all(names.map((name) => rm(join(folder, name), { force: true })))
+  // A note that is there promises its files.
+  await remove(old.map((hash) => join('builds', hash)))
+  await remove(gone)
+}
+
+/** Another process may remove the files of an old build meanwhile. */
+async function readIfThere(path: string): Promise<Buffer | undefined> {
+  return readFile(path).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  })
 }
 
 /** Of what is built, and of the packages that it is built with. */
@@ -304,12 +320,17 @@ async function sourcesHash(): Promise<string> {
 
 /**
  * Reads what `buildAssets` made into memory: pages refer to what was built from this release's sources, or else last.
- * Files of other builds are served as well.
+ * Files of other builds are served as well. Its own build counts as wanted just now: one to which a site was taken back
+ * outlives those of the releases that failed since.
  *
  * @throws Error when nothing was built there.
  */
 export async function loadAssets(folder: string): Promise<Assets> {
-  const own = await findBuild(folder, await sourcesHash())
+  const hash = await sourcesHash()
+  const own = await findBuild(folder, hash)
+  const now = new Date()
+  // Who may only read there serves them as well.
+  if (own) await utimes(join(folder, 'builds', hash), now, now).catch(() => undefined)
   const manifest =
     own?.manifest ??
     (JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as Record<string, string>)
@@ -320,7 +341,7 @@ export async function loadAssets(folder: string): Promise<Assets> {
     await Promise.all(
       names
         .filter((name) => name !== 'manifest.json')
-        .map(async (name) => [name, await readFile(join(folder, name))] as const),
+        .map(async (name) => [name, await readIfThere(join(folder, name))] as const),
     ),
   )
   const encodings = [

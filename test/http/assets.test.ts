@@ -82,6 +82,9 @@ test('builds at once leave one whole folder; files of four builds before stay an
   )
   assert.ok(now.find(assets.stamped('site.js') ?? '', none), 'what a build that stays has too')
   assert.deepEqual(await readdir(dirname(outDir)), ['assets'])
+  await utimes(join(builds, own), 1, 1)
+  await loadAssets(outDir)
+  assert.ok((await stat(join(builds, own))).mtimeMs > 10_000, 'what is served is wanted')
   assert.equal((await stat(outDir)).mode & 0o777, 0o755, 'another account, such as nginx’s, reads it')
 })
 
