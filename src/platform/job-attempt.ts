@@ -131,7 +131,7 @@ async function noteFailure(attempt: Attempt, error: unknown): Promise<void> {
   } else if (stopping.aborted) {
     await tryAgain(attempt, error, { seconds: 0, countsAttempt: false })
   } else if (error instanceof PostponeError) {
-    await tryAgain(attempt, error, { seconds: error.seconds, countsAttempt: false })
+    await tryAgain(attempt, error, { seconds: error.seconds, countsAttempt: false, isHeld: error.isHeld })
   } else if (error instanceof PermanentError || row.attempts >= job.attempts) {
     await giveUp(attempt, error)
   } else {
@@ -143,7 +143,7 @@ async function noteFailure(attempt: Attempt, error: unknown): Promise<void> {
 async function tryAgain(
   { openDb, outboxId, hold, log }: Attempt,
   error: unknown,
-  { seconds, countsAttempt }: { seconds: number; countsAttempt: boolean },
+  { seconds, countsAttempt, isHeld = false }: { seconds: number; countsAttempt: boolean; isHeld?: boolean },
 ): Promise<never> {
   log.warn({ err: error, seconds, countsAttempt }, 'job will be tried again')
   const run = {
@@ -151,6 +151,7 @@ async function tryAgain(
     error: messageOf(error),
     repeatSeconds: seconds + REPEAT_SECONDS,
     countsAttempt,
+    isHeld,
   }
   await openDb().call((primary) => giveRowBack(primary, outboxId, run), { silent: true })
   throw new RetryLater(messageOf(error), seconds)

@@ -59,10 +59,17 @@ export class PermanentError extends Error {
 /** What the job needs is away: it is tried again after these seconds, and this attempt does not count. */
 export class PostponeError extends Error {
   readonly seconds: number
+  /** Nothing is away, its time has not come: until then it does not count as waiting. */
+  readonly isHeld: boolean
 
-  constructor(message: string, seconds: number, options?: ErrorOptions) {
+  constructor(
+    message: string,
+    seconds: number,
+    { isHeld = false, ...options }: ErrorOptions & { isHeld?: boolean } = {},
+  ) {
     super(message, options)
     this.name = 'PostponeError'
     this.seconds = seconds
+    this.isHeld = isHeld
   }
 }

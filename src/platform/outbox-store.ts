@@ -135,11 +135,21 @@ export async function keepRow(primary: Db, id: number, hold: Hold): Promise<bool
   return numUpdatedRows > 0n
 }
 
-/** Gives a row back to be run again; it is not begun by the relay for `repeatSeconds`. */
+/**
+ * Gives a row back to be run again; it is not begun by the relay for `repeatSeconds`.
+ *
+ * @param run.isHeld it does not wait for anybody until then: see `readJobFigures`.
+ */
 export async function giveRowBack(
   primary: Db,
   id: number,
-  run: { holder: string; error: string | null; repeatSeconds: number; countsAttempt: boolean },
+  run: {
+    holder: string
+    error: string | null
+    repeatSeconds: number
+    countsAttempt: boolean
+    isHeld: boolean
+  },
 ): Promise<void> {
   await primary
     .updateTable('outbox')
@@ -148,6 +158,7 @@ export async function giveRowBack(
       held_until: null,
       not_before: inSeconds(run.repeatSeconds),
       error: run.error,
+      enqueued: run.isHeld ? null : sql`coalesce(enqueued, now())`,
       ...(run.countsAttempt ? {} : { attempts: sql`attempts - 1` }),
     })
     .where('id', '=', id)

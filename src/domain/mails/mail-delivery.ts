@@ -42,7 +42,8 @@ export async function deliverMail(
     await run.commit((tx) => markNotSent(tx, mailId, obstacle))
     return
   }
-  if (waitSeconds > 0) throw new PostponeError('Its reader has got many mails just now', waitSeconds)
+  if (waitSeconds > 0)
+    throw new PostponeError('Its reader has got many mails just now', waitSeconds, { isHeld: true })
   await inTurn(app.mailer, async () => {
     const outcome = await send(app, mail)
     await run.commit((tx) => noteOutcome(tx, mail, outcome))
