@@ -45,8 +45,20 @@ function createTarget(bufferBytes: number): Target {
   stream.on('drop', () => {
     dropped += 1
   })
+  let isFailing = false
+  // What flushes at the end of the process would try until it succeeds. The descriptor stays open.
+  const giveUp = () => {
+    stream.destroy()
+  }
   // There is nowhere to tell it; the next line is another attempt.
-  stream.on('error', () => undefined)
+  stream.on('error', () => {
+    if (!isFailing && bufferBytes > 0) process.prependListener('exit', giveUp)
+    isFailing = true
+  })
+  stream.on('write', () => {
+    if (isFailing) process.off('exit', giveUp)
+    isFailing = false
+  })
   return {
     stream,
     onTakenAgain(listener) {

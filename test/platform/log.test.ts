@@ -41,10 +41,13 @@ test('a process whose lines nobody takes goes on, and says how many were dropped
 })
 
 for (const bufferBytes of [0, BUFFER])
-  test(`a disk that is full ends no process, with a buffer of ${bufferBytes} bytes`, async (t) => {
+  test(`a disk that is full ends no process and keeps none from ending, with a buffer of ${bufferBytes} bytes`, async (t) => {
     const full = openSync('/dev/full', 'w')
     t.after(() => {
       closeSync(full)
     })
-    await isThrough(startTalker(t, full, bufferBytes))
+    const child = startTalker(t, full, bufferBytes)
+    await isThrough(child)
+    child.kill('SIGTERM')
+    assert.deepEqual(await once(child, 'exit'), [0, null])
   })

@@ -8,6 +8,7 @@ for (let n = 0; n < Number(lines); n += 1) {
   log.info({ n }, 'x'.repeat(1_000))
   await setImmediate()
 }
+process.on('SIGTERM', () => process.exit())
 process.stderr.write('through')
 // What is read from now on is taken again: whoever started this ends it.
 process.stdin.once('data', () => {
