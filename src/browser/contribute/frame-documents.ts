@@ -20,6 +20,10 @@ export interface FrameDocuments {
 export function followDocuments(mayGreetNext: boolean): FrameDocuments {
   let isGreeted = false
   let hasLoaded = false
+  /** The one that went had loaded, which the page has yet to hear. */
+  let isLoadOwed = false
+  /** What was heard may as well have been the load of the one before: that of the one greeted may be still to come. */
+  let isLoadDoubtful = false
   let isLeaving = false
   /** Somebody said hello although one is greeted: the document that will have loaded next. */
   let hasNextSpoken = false
@@ -34,6 +38,7 @@ export function followDocuments(mayGreetNext: boolean): FrameDocuments {
   }
 
   function nextHasLoaded(): FrameStep {
+    if (hasNextSpoken && !hasLoaded && !isLeaving) isLoadDoubtful = true
     hasLoaded = true
     if (hasNextSpoken) return welcome()
     if (!mayGreetNext) return 'left'
@@ -48,13 +53,27 @@ export function followDocuments(mayGreetNext: boolean): FrameDocuments {
       return undefined
     },
     load() {
+      if (isLoadOwed) {
+        isLoadOwed = false
+        hasLoaded = true
+        return undefined
+      }
+      if (isLoadDoubtful && !hasNextSpoken && !isLeaving) {
+        // Of the one greeted, or of the next one: who speaks now is greeted.
+        isNextAwaited = true
+        return undefined
+      }
       if (hasNextSpoken || hasLoaded || isLeaving) return nextHasLoaded()
       hasLoaded = true
       return isGreeted ? undefined : 'expect'
     },
     leaving(hadLoaded) {
+      if (hadLoaded && !hasLoaded) {
+        isLoadOwed = true
+        return undefined
+      }
       // It never loaded, so what did was the next one.
-      if (hasLoaded && !hadLoaded) return nextHasLoaded()
+      if (hasLoaded && !hadLoaded && !isLoadDoubtful) return nextHasLoaded()
       isLeaving = true
       return undefined
     },

@@ -62,6 +62,39 @@ for (const hadLoaded of [true, false]) {
   })
 }
 
+/** Both have loaded, and of the first one that is heard late. */
+const LATE: readonly (readonly Event[])[] = [
+  ['leaving', 'load', 'hello', 'load'],
+  ['leaving', 'load', 'load', 'hello'],
+  ['leaving', 'hello', 'load', 'load'],
+  ['hello', 'leaving', 'load', 'load'],
+  ['hello', 'load', 'leaving', 'load'],
+  ['hello', 'load', 'load'],
+]
+
+for (const order of LATE)
+  test(`a load that is heard late is not that of the next one: ${order.join(', ')}`, () => {
+    const documents = greeted(true, false)
+    const isLoadLast = order.join().endsWith('load,load')
+    assert.deepEqual(
+      stepsOf(documents, order, true).filter((step) => isLoadLast || step !== 'expect next'),
+      ['welcome'],
+    )
+    for (const after of ORDERS) {
+      const steps = stepsOf(documents, after, true)
+      assert.deepEqual(
+        steps.filter((step) => step !== 'expect next'),
+        ['welcome'],
+      )
+    }
+  })
+
+test('where the frame has one address a load that is heard late is none of the next', () => {
+  const documents = greeted(false, false)
+  assert.deepEqual(stepsOf(documents, ['leaving', 'load'], true), [])
+  assert.deepEqual(stepsOf(documents, ['load'], true), ['left'])
+})
+
 test('a second hello of the same document changes nothing', () => {
   const documents = greeted(true, true)
   assert.equal(documents.hello(), undefined)
