@@ -56,17 +56,18 @@ export function loadedTasks(bridge: BridgeClient, load: Hook) {
     current = { id, skip }
     const loadedTask = loading.get(id) ?? loaded(task)
     loading.delete(id)
+    let isSlow = false
     const timer = setTimeout(() => {
+      isSlow = true
       tellShown(bridge, { id })
       notify(bridge, 'slow', true)
-      void outcome.then(() => {
-        notify(bridge, 'slow', false)
-      })
     }, LOADING_MS)
-    const outcome = Promise.race([loadedTask.then((given) => ({ id, task: given, skipped })), skipped])
-    const found = await outcome
-    clearTimeout(timer)
-    return found
+    try {
+      return await Promise.race([loadedTask.then((given) => ({ id, task: given, skipped })), skipped])
+    } finally {
+      clearTimeout(timer)
+      if (isSlow) notify(bridge, 'slow', false)
+    }
   }
 
   return {
