@@ -22,11 +22,14 @@ export function createRequestFigures(): RequestFigures {
   return {
     async middleware(ctx, next) {
       const began = performance.now()
+      let hasThrown = true
       try {
         await next()
+        hasThrown = false
       } finally {
         const group = requestGroup(ctx.method, ctx.path)
-        const answered = group && { group, status: ctx.status, ms: performance.now() - began }
+        const status = hasThrown ? 500 : ctx.status
+        const answered = group && { group, status, ms: performance.now() - began }
         if (answered) for (const tell of listeners) tell(answered)
       }
     },
@@ -41,7 +44,7 @@ const PATTERNS: readonly (readonly [RegExp, RequestGroup | undefined])[] = [
   [/^\/api\/project\/[^/]+\/newtask\/?$/, 'newtask'],
   [/^\/api\//, 'api'],
   [/^\/(?:static|uploads|files|demo)\//, 'files'],
-  [/^\/project\/[^/]+\/(?:newtask|task\/\d+)\/?$/, 'contribute'],
+  [/^(?:\/presenter-frame)?\/project\/[^/]+\/(?:newtask|task\/\d+)\/?$/, 'contribute'],
 ]
 
 /** @returns the group of a request; undefined for those by which a process is watched. */

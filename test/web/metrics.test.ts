@@ -93,6 +93,7 @@ test('requests are counted by groups of routes, and those by which a process is 
     ['POST', '/api/taskrun', 'taskrun'],
     ['GET', '/api/taskrun', 'api'],
     ['GET', '/project/birds/task/7', 'contribute'],
+    ['GET', '/presenter-frame/project/birds/newtask', 'contribute'],
     ['GET', '/static/site.css', 'files'],
     ['GET', '/project/birds/', 'pages'],
     ['GET', '/readyz', undefined],
