@@ -41,10 +41,10 @@ export function adminIncidentRoutes(app: App, views: Views): Router<RequestState
   router.post('/:id/notes', async (ctx) => {
     const { db, viewer } = ctx.state
     const id = pathId(ctx, 'id')
-    const { note = '', over } = await readForm(ctx)
+    const { note = '', over = '' } = await readForm(ctx)
     await orShowAgain(
       ctx,
-      { [`note-${id}`]: note },
+      { [`note-${id}`]: note, [`over-${id}`]: over },
       ({ values, errors: { body, ...errors } }) =>
         list(ctx, { values, errors: body === undefined ? errors : { ...errors, [`note-${id}`]: body } }),
       async () => {
