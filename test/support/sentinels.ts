@@ -194,7 +194,7 @@ function redisConf(port: number, folder: string, ...more: string[]): string {
 
 /** Sentinels give a failover up after ten seconds, and one that stalled in the middle of it does nothing for thirty. */
 const FAILOVER_MS = 45_000
-const FAILOVERS_MAX = 3
+const FAILOVERS_MAX = 2
 
 /**
  * Waits until a sentinel would change the master if it was asked: it has not stalled (then it only looks on, in "tilt"), the
