@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { AxeBuilder } from '@axe-core/playwright'
 import { startTestApp } from '../support/app.ts'
 import { rowsOf } from '../support/builders.ts'
 import { startChromium } from '../support/chromium.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
 import { openAsOwner } from '../support/owner-page.ts'
 import { waitForReplica } from '../support/servers.ts'
+import { faultsOf } from '../support/template-session.ts'
 
 const ending = untilFileEnds()
 const site = await startTestApp(ending)
@@ -43,11 +43,7 @@ test('the status page and the incidents behind it fit every screen and every rea
     ] as const) {
       await page.setViewportSize({ width, height: 900 })
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-      const { violations } = await new AxeBuilder({ page }).analyze()
-      assert.deepEqual(
-        violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join()}`),
-        [],
-      )
+      assert.deepEqual(await faultsOf(page), [])
       assert.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), `${path} ${width}`)
       const folder = process.env['SHOTS']
       if (folder !== undefined)
