@@ -192,7 +192,7 @@ async function openBucket(
 const PACE = { leastMs: 120_000, bytesPerMs: 128 }
 
 /** Owners whose exports this process is bringing: each one at a time, so that slow buckets of one leave room for others. */
-const served = new Set<number>()
+const servedOwners = new WeakMap<App['files'], Set<number>>()
 /** Until an export of an owner who is served already comes again. */
 const TURN_SECONDS = 20
 
@@ -218,6 +218,8 @@ export async function deliverExport(
     return
   }
   const { ownerId } = await getProjectById(run.openDb(), record.projectId)
+  const served = servedOwners.get(app.files) ?? new Set()
+  servedOwners.set(app.files, served)
   if (served.has(ownerId)) throw new PostponeError('Another export of this owner is on its way', TURN_SECONDS)
   served.add(ownerId)
   try {
