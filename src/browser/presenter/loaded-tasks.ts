@@ -56,9 +56,9 @@ export function loadedTasks(bridge: BridgeClient, load: Hook) {
     current = { id, skip }
     const loadedTask = loading.get(id) ?? loaded(task)
     loading.delete(id)
-    let isSlow = false
+    const slow = { isTold: false }
     const timer = setTimeout(() => {
-      isSlow = true
+      slow.isTold = true
       tellShown(bridge, { id })
       notify(bridge, 'slow', true)
     }, LOADING_MS)
@@ -66,7 +66,7 @@ export function loadedTasks(bridge: BridgeClient, load: Hook) {
       return await Promise.race([loadedTask.then((given) => ({ id, task: given, skipped })), skipped])
     } finally {
       clearTimeout(timer)
-      if (isSlow) notify(bridge, 'slow', false)
+      if (slow.isTold) notify(bridge, 'slow', false)
     }
   }
 
