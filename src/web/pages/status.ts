@@ -6,7 +6,7 @@ import type { View, Views } from '../../http/views.ts'
 import type { App } from '../../platform/app.ts'
 
 /** Who looks at it in trouble does so again and again: the database is asked this often, in seconds. */
-const KEPT = { name: 'status', version: 1, freshSeconds: 10, staleSeconds: 20 }
+const KEPT = { name: 'status', version: 2, freshSeconds: 10, staleSeconds: 20 }
 
 /** How the site is and was, for everybody; by it people tell whether the trouble is theirs. */
 export function statusRoutes(app: App, views: Views): Router<RequestState> {
@@ -25,14 +25,14 @@ export function statusRoutes(app: App, views: Views): Router<RequestState> {
   return router
 }
 
-function statusView({ state, components, incidents }: SiteStatus): View {
+function statusView({ state, components, incidents, asOf }: SiteStatus): View {
   return {
     state,
     components: components.map(componentView),
     incidents,
     open: incidents.filter(({ ended }) => ended === null),
     past: incidents.filter(({ ended }) => ended !== null),
-    asOf: new Date().toISOString(),
+    asOf,
   }
 }
 

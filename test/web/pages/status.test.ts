@@ -45,17 +45,20 @@ test('admins tell of trouble and how it went on, and everybody reads it and how 
   await admin.http.post('/admin/incidents').type('form').send(form).expect(302)
   const { text: list } = await admin.http.get('/admin/incidents').expect(200)
   const [, id] = /\/admin\/incidents\/(\d+)\/notes/.exec(list) ?? []
-  assert.match(
-    (await admin.http.post(`/admin/incidents/${id}/notes`).type('form').send({ note: ' ' }).expect(422)).text,
-    /Write what people should know\./,
-  )
+  const { text: again } = await admin.http
+    .post(`/admin/incidents/${id}/notes`)
+    .type('form')
+    .send({ note: ' ', over: 'on' })
+    .expect(422)
+  assert.match(again, /Write what people should know\./)
+  assert.match(again, /name="over" type="checkbox" value="on" checked/)
   await admin.http
     .post(`/admin/incidents/${id}/notes`)
     .type('form')
     .send({ note: 'Done.', over: 'on' })
     .expect(302)
   await admin.http.post('/admin/incidents/999/notes').type('form').send({ note: 'x' }).expect(404)
-  const minutes = [4, 3, 2].map((n) => ({
+  const minutes = [4, 3, 2, 1].map((n) => ({
     minute: ago(n),
     component: 'pages' as const,
     nGood: 10,
