@@ -1,5 +1,5 @@
 import { jobs } from '../../jobs/index.ts'
-import { createMinuteBook } from '../domain/status/status-service.ts'
+import { createMinuteBook, writeLastMinutes } from '../domain/status/status-service.ts'
 import { createApp } from '../platform/app.ts'
 import { loadConfig } from '../platform/config.ts'
 import { startLoop } from '../platform/loop.ts'
@@ -27,7 +27,7 @@ await runProcess('web', async () => {
   return async () => {
     await server.close()
     await noting.stop()
-    await minutes.write(openDb, true)
+    await writeLastMinutes(minutes, openDb, app.log)
     await app.close()
   }
 })

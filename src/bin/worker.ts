@@ -1,6 +1,11 @@
 import { jobs } from '../../jobs/index.ts'
 import { SWEEP_BATCH, paceLeases, sweepLeases } from '../domain/assignment/assignment-service.ts'
-import { createMinuteBook, siteFigures, workState } from '../domain/status/status-service.ts'
+import {
+  createMinuteBook,
+  siteFigures,
+  workState,
+  writeLastMinutes,
+} from '../domain/status/status-service.ts'
 import { FOLD_BATCH, createTotalFolder } from '../domain/totals/total-service.ts'
 import { createApp } from '../platform/app.ts'
 import { loadConfig } from '../platform/config.ts'
@@ -43,7 +48,7 @@ await runProcess('worker', async () => {
   return async () => {
     await Promise.all(loops.map((loop) => loop.stop()))
     await runner.stop(JOBS_END_MS)
-    await minutes.write(openDb, true)
+    await writeLastMinutes(minutes, openDb, app.log)
     await listener.close()
     await app.close()
   }

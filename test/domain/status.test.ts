@@ -2,7 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { budgetOf, reckonDays } from '../../src/domain/status/availability.ts'
 import { addMinutes } from '../../src/domain/status/minute-repository.ts'
-import { createMinuteBook, foldStatusMinutes, getStatus } from '../../src/domain/status/status-service.ts'
+import {
+  createMinuteBook,
+  foldStatusMinutes,
+  getStatus,
+  writeLastMinutes,
+} from '../../src/domain/status/status-service.ts'
 import { startTestApp } from '../support/app.ts'
 import { rowsOf } from '../support/builders.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
@@ -142,4 +147,16 @@ test('days that are over are kept in one row each, and old ones are forgotten', 
     { component: 'pages', n_minutes: 1440, n_bad: 44 },
   ])
   assert.deepEqual(await rowsOf(site, 'select component from status_minute'), [{ component: 'pages' }])
+})
+
+test('a process ends although its last minutes cannot be written', async () => {
+  const book = createMinuteBook(['pages'])
+  const told: unknown[] = []
+  const log = { warn: ({ err }: { err: unknown }) => told.push(String(err)) }
+  const away = () => {
+    throw new Error('away')
+  }
+  await writeLastMinutes(book, away, log)
+  await writeLastMinutes({ ...book, write: () => new Promise(() => undefined) }, openDb, log, 1)
+  assert.deepEqual(told, ['Error: away', 'Error: Not written within 1 ms'])
 })

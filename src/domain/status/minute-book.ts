@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { RequestDb } from '../../platform/database.ts'
+import type { Logger } from '../../platform/log.ts'
 import type { Component } from './availability.ts'
 import { addMinutes } from './minute-repository.ts'
 import type { SeenMinute } from './minute-repository.ts'
@@ -12,6 +14,30 @@ export interface MinuteBook {
   note(component: Component, isGood: boolean): void
   /** Writes the minutes that are over; the others too when the process ends. What could not be written waits. */
   write(openDb: () => RequestDb, isEnd?: boolean): Promise<void>
+}
+
+/** The end of a process waits no longer for its last minutes, in milliseconds. */
+const LAST_MS = 2_000
+
+/** Writes what a process that ends has seen; without its database that is lost, and the process ends all the same. */
+export async function writeLastMinutes(
+  minutes: MinuteBook,
+  openDb: () => RequestDb,
+  log: Pick<Logger, 'warn'>,
+  withinMs = LAST_MS,
+): Promise<void> {
+  const late = new AbortController()
+  const tooLate = sleep(withinMs, undefined, { signal: late.signal }).then(() => {
+    throw new Error(`Not written within ${withinMs} ms`)
+  })
+  try {
+    await Promise.race([minutes.write(openDb, true), tooLate])
+  } catch (error) {
+    log.warn({ err: error }, 'last minutes not written')
+  } finally {
+    tooLate.catch(() => undefined)
+    late.abort()
+  }
 }
 
 /**

@@ -14,7 +14,7 @@ import {
 } from './minute-repository.ts'
 
 export type { Component } from './availability.ts'
-export { createMinuteBook } from './minute-book.ts'
+export { createMinuteBook, writeLastMinutes } from './minute-book.ts'
 
 /** Days whose budget is told, and that are kept. */
 const WINDOWS = [30, 90] as const
@@ -44,6 +44,8 @@ export interface SiteStatus {
   readonly components: readonly ComponentStatus[]
   /** Latest first. */
   readonly incidents: readonly Incident[]
+  /** When it was made. */
+  readonly asOf: string
 }
 
 /** How the site is and was. From a replica while the primary is away. */
@@ -64,7 +66,8 @@ export async function getStatus(db: RequestDb): Promise<SiteStatus> {
       days: days.slice(-SHOWN_DAYS).map(({ day, nBad }) => ({ day, minutesBad: nBad })),
     }
   })
-  return { state: worst(components.map(({ state }) => state)), components, incidents }
+  const asOf = new Date().toISOString()
+  return { state: worst(components.map(({ state }) => state)), components, incidents, asOf }
 }
 
 /** What is known of the site when its database tells nothing. */
@@ -75,7 +78,7 @@ export function unknownStatus(): SiteStatus {
     budgets: [],
     days: [],
   }))
-  return { state: 'down', components, incidents: [] }
+  return { state: 'down', components, incidents: [], asOf: new Date().toISOString() }
 }
 
 function stateOf(latest: { nSeen: number; nBad: number } | undefined, isWatched: boolean): ComponentState {
