@@ -70,6 +70,7 @@ test('every setting reaches its part', (t) => {
     WORKER_JOBS: 'send-mail:12, clean-up',
     REDIS_CACHE_READ_URL: 'redis://127.0.0.1:6390',
     METRICS_TOKEN: 'a token of some length',
+    METRICS_PORT: '9464',
     FILES_DIR: '/srv/files',
     ASSETS_DIR: '/srv/assets',
   })
@@ -106,7 +107,7 @@ test('every setting reaches its part', (t) => {
     ]),
   )
   assert.deepEqual(config.redis.cacheReads, { kind: 'address', url: 'redis://127.0.0.1:6390' })
-  assert.deepEqual(config.metrics, { token: 'a token of some length', isOpenToLoopback: false })
+  assert.deepEqual(config.metrics, { token: 'a token of some length', isOpenToLoopback: false, port: 9464 })
   assert.deepEqual(config.uploads, {
     extensions: ['png', 'webp'],
     bytesMax: 2_097_152,
