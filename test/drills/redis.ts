@@ -162,6 +162,7 @@ async function drill(): Promise<void> {
     )
     return left?.n === 0
   }, DRAIN_MS).catch(() => false)
+  if (!isDone) console.table(await rowsOf(site, LEFT))
   await processes.stop()
   const broken = await brokenExports(site, disk)
   const received = smtp.received.map(({ messageId }) => messageId)
