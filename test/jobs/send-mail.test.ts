@@ -277,6 +277,7 @@ test('while the mail server is away a mail waits without losing attempts, for th
   assert.deepEqual([waiting['attempts'], waiting['later']], [0, true])
   assert.match(String(waiting['error']), /ECONNREFUSED/)
   await job.sql(`update outbox set created = now() - interval '1 hour'`)
+  await waitForReplica()
   assert.equal((await workState(job.app.queue)).mail, false)
 
   await job.sql(`update mail set created = now() - interval '73 hours'`)
