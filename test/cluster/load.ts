@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { openProject } from './owner.ts'
 import { Visitor } from './visit.ts'
 
 /**
@@ -38,25 +39,14 @@ await Promise.all([
 async function makeProject(): Promise<{ projectId: number; key: string; token: string }> {
   const owner = new Visitor({ address, domain, authority })
   const tag = randomUUID().slice(0, 8)
-  await owner.send('/account/register', {
-    fullName: 'Owner of the load',
-    name: `load-${tag}`,
-    email: `load-${tag}@example.org`,
-    password: `long enough ${tag}`,
-  })
-  const keys = await owner.send('/account/keys', { keyName: 'load' }, 200)
-  const made = /<pre id="new-key"[^>]*>([^<]+)</.exec(keys.body)?.[1] ?? ''
-  await owner.send('/project/new', { name: `Load ${tag}`, shortName: `load${tag}`, description: 'Which?' })
+  const { key: made, projectId: id } = await openProject(owner, tag)
   const rows = Array.from({ length: TASKS }, (_, n) => `${n}.jpg`).join('\n')
-  const drafted = await owner.sendParts(`/project/load${tag}/tasks/import`, { text: `picture\n${rows}\n` })
+  const drafted = await owner.sendParts(`/project/birds${tag}/tasks/import`, { text: `picture\n${rows}\n` })
   await owner.send(String(drafted.headers['location']), {})
-  const { body } = await owner.get(`/api/project?short_name=load${tag}&api_key=${made}`)
-  const [project] = JSON.parse(body) as { id: number }[]
-  const id = project?.id ?? 0
   // Many people answer, whom another site speaks for.
   const shown = await owner.get(`/api/project/${id}?api_key=${made}`)
   const { secret_key: secret } = JSON.parse(shown.body) as { secret_key: string }
-  const bought = await owner.get(`/api/auth/project/load${tag}/token`, { Authorization: secret })
+  const bought = await owner.get(`/api/auth/project/birds${tag}/token`, { Authorization: secret })
   for (let tries = 0; tries < 120; tries += 1) {
     const tasks = await owner.get(`/api/task?project_id=${id}&limit=1&offset=${TASKS - 1}&api_key=${made}`)
     if ((JSON.parse(tasks.body) as unknown[]).length === 1)
