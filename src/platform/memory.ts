@@ -72,8 +72,13 @@ interface Kept<T> {
   value: T
 }
 
-/** Who began to make a value this long ago has died, in milliseconds. */
-const MAKING_MS = 60_000
+/**
+ * Whoever makes a value says so again and again; after so many milliseconds of silence it is another's to make. Its
+ * maker has died, or could not tell that it had ended, since the cache servers failed over meanwhile.
+ */
+const MAKING_MS = 2_000
+/** For how long another's making is waited for, in milliseconds. */
+const WAIT_MS = 60_000
 /** How often, in milliseconds, those look who wait for another process. */
 const LOOK_MS = 50
 const OWN_MAX = 1_000
@@ -139,11 +144,16 @@ export function createMemory(cache: Cache, prefix: string, log: Logger): Memory 
   async function makeForAll<T>(making: Making<T>, of: string, token: string): Promise<T> {
     const { name, kind, make, marks } = making
     const lock = makingOf(name, of)
+    const stillMaking = setInterval(
+      () => void cache.ask((redis) => redis.pexpire(lock, MAKING_MS)),
+      MAKING_MS / 4,
+    )
     let value: T | undefined
     try {
       value = await make(positionIn(of))
       return value
     } finally {
+      clearInterval(stillMaking)
       if (value === undefined) {
         await cache.ask((redis) => redis.eval(LEAVE, 1, lock, token))
       } else {
@@ -166,7 +176,7 @@ export function createMemory(cache: Cache, prefix: string, log: Logger): Memory 
 
   /** Another process makes the value; undefined when it has died of that, or there is none to keep. */
   async function untilMade<T>(making: Making<T>, of: string): Promise<T | undefined> {
-    for (let waited = 0; waited < MAKING_MS; waited += LOOK_MS) {
+    for (let waited = 0; waited < WAIT_MS; waited += LOOK_MS) {
       await sleep(LOOK_MS)
       const lock = makingOf(making.name, of)
       const isMaking = (await cache.ask((redis) => redis.exists(lock))) === 1

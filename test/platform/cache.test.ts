@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { findRedis, startRedis } from '../../src/bin/local/redis.ts'
 import { createCache } from '../../src/platform/cache.ts'
 import { createLogger } from '../../src/platform/log.ts'
@@ -112,6 +113,41 @@ test('all who ask at the same time, in all processes, wait for one making', asyn
   const asked = memories.flatMap((memory) => [1, 2, 3].map(() => memory.get(FIGURE, 'x', make)))
   assert.deepEqual(new Set((await Promise.all(asked)).map(({ mine }) => mine)), new Set([1]))
   assert.equal(made, 1)
+})
+
+test('who loses the cache servers while making a value holds up nobody afterwards', async (t) => {
+  const server = await ownServer(t)
+  const open = () => createCache({ kind: 'address', url: server.url }, log)
+  const caches = await Promise.all([open(), open()])
+  t.after(() => Promise.all(caches.map((cache) => cache.close())))
+  const answers = async () => {
+    const replies = await Promise.all(caches.map((cache) => cache.ask((redis) => redis.ping())))
+    return replies.every((reply) => reply === 'PONG')
+  }
+  const [first, second] = caches.map((cache) => createMemory(cache, 'held', log))
+  await first?.get(FIGURE, 'a', async () => {
+    process.kill(server.pid, 'SIGSTOP')
+    while (await answers()) await sleep(20)
+    return { by: 'first' }
+  })
+  process.kill(server.pid, 'SIGCONT')
+  while (!(await answers())) await sleep(20)
+
+  const patience = new AbortController()
+  const value = await Promise.race([
+    second?.get(FIGURE, 'a', () => Promise.resolve({ by: 'second' })),
+    sleep(20_000, { by: 'nobody in time' }, { signal: patience.signal }),
+  ])
+  patience.abort()
+  assert.deepEqual(value, { by: 'second' })
+})
+
+test('a making that takes long stays with who began it', async (t) => {
+  const [first, second] = await sharedMemories(t, 2)
+  const began = first?.get(FIGURE, 'long', () => sleep(5_000, { by: 'first' }))
+  await sleep(100)
+  const waited = second?.get(FIGURE, 'long', () => Promise.resolve({ by: 'second' }))
+  assert.deepEqual(await Promise.all([began, waited]), [{ by: 'first' }, { by: 'first' }])
 })
 
 test('an old value is given out while one of those who ask makes a new one', async (t) => {
