@@ -101,8 +101,10 @@ function titleOf({ people: count, thinkSeconds, seconds }: CrowdWishes): string 
 }
 
 async function crowdLines(wishes: CrowdWishes, isJudged: boolean): Promise<Line[]> {
-  const clock = startClock(chain.processes)
-  const result = await runCrowd(chain, { id: chain.projects.birds.id, shortName: 'birds' }, wishes)
+  let clock = startClock(chain.processes)
+  const result = await runCrowd(chain, { id: chain.projects.birds.id, shortName: 'birds' }, wishes, () => {
+    clock = startClock(chain.processes)
+  })
   const cpu = [...clock()].map(
     ([name, seconds]) => `${name} ${((seconds / result.requests) * 1_000).toFixed(2)}`,
   )

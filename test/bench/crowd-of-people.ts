@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createSecureContext } from 'node:tls'
 import { Client } from 'undici'
 import type { Dispatcher } from 'undici'
 import { percentile } from './report.ts'
@@ -8,7 +9,7 @@ export interface CrowdWishes {
   readonly people: number
   /** On average, between two requests of a person. */
   readonly thinkSeconds: number
-  /** Measured; before that everybody has come, one after the other, within the time of one thought. */
+  /** Measured; before that everybody has come, one after the other, within the time of a thought, or more slowly. */
   readonly seconds: number
   /** Of all people; the others look around. */
   readonly contributing: number
@@ -43,17 +44,30 @@ const BROWSER = {
 }
 const SCRIPT = { accept: 'application/json' }
 
+/** So that processes which have just begun are warm when it counts. */
+const COME_SECONDS_MIN = 20
+/** What measures agrees on keys with so many a second and still has time for its requests. */
+const COME_PER_SECOND = 60
+
 type Request = (
   options: Omit<Dispatcher.RequestOptions, 'origin'>,
 ) => Promise<{ text: string; cookie: string }>
 type Think = () => Promise<unknown>
 
-/** People with a connection each, who do something and think, until the time is over. */
+/**
+ * People with a connection each, who do something and think, until the time is over.
+ *
+ * @param onBegin called when what they ask begins to count.
+ */
 export async function runCrowd(
   site: { url: string; ca: string },
   project: { id: number; shortName: string },
   { people, thinkSeconds, seconds, contributing }: CrowdWishes,
+  onBegin = () => undefined as unknown,
 ): Promise<CrowdResult> {
+  // One for all: to make it takes longer than to agree on keys.
+  const secureContext = createSecureContext({ ca: site.ca })
+  const comeSeconds = Math.max(thinkSeconds, COME_SECONDS_MIN, people / COME_PER_SECOND)
   const times: number[] = []
   const errors = new Map<string, number>()
   const over = new AbortController()
@@ -83,9 +97,14 @@ export async function runCrowd(
   async function person(n: number): Promise<void> {
     const think: Think = () =>
       sleep(thinkSeconds * (0.5 + Math.random()) * 1_000, undefined, { signal: over.signal })
-    const client = new Client(site.url, { connect: { ca: site.ca }, keepAliveTimeout: 60_000 })
+    const client = new Client(site.url, {
+      connect: { secureContext },
+      keepAliveTimeout: 60_000,
+      // Its second version takes what measures several times the processor time.
+      allowH2: false,
+    })
     try {
-      await sleep((n / people) * thinkSeconds * 1_000, undefined, { signal: over.signal })
+      await sleep((n / people) * comeSeconds * 1_000, undefined, { signal: over.signal })
       const turn = n % 100 < contributing * 100 ? contributor(project) : visitor(project)
       for (;;) await turn(asking(client), think)
     } catch (error) {
@@ -96,10 +115,11 @@ export async function runCrowd(
   }
 
   const all = Promise.all(Array.from({ length: people }, (_, n) => person(n)))
-  await sleep(thinkSeconds * 1_000)
+  await sleep(comeSeconds * 1_000)
   const delay = monitorEventLoopDelay({ resolution: 10 })
   delay.enable()
   isMeasured = true
+  onBegin()
   const began = performance.now()
   await sleep(seconds * 1_000)
   const minutes = (performance.now() - began) / 60_000

@@ -1,14 +1,15 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client } from 'undici'
+import { runProgram } from '../../src/bin/local/run-program.ts'
+import { findProgram } from '../support/debian-program.ts'
+import type { DebianProgram } from '../support/debian-program.ts'
 import { startClock } from './process-times.ts'
 import { judged, judgedSpread, percentile, spread } from './report.ts'
 import type { Line } from './report.ts'
 import type { SiteChain } from './site-chain.ts'
 
-const CONNECTIONS = 16
-/** Requests under way on each: what asks is to wait as little as possible. */
-const PIPELINED = 10
+const CONNECTIONS = 64
 const HEADERS = { accept: 'text/html', 'accept-encoding': 'gzip' }
 
 interface Rate {
@@ -18,6 +19,12 @@ interface Rate {
 
 /** A page from nginx's cache beside a file of the same size from its disk, in turns. */
 export async function keptPageFigures(chain: SiteChain, rounds: number, seconds: number): Promise<Line[]> {
+  const wrk = await findProgram({
+    name: 'wrk',
+    tellsVersionBy: '--version',
+    packages: ['wrk', 'libluajit-5.1-2'],
+    folder: 'usr/bin',
+  })
   const bytes = await bytesOf(chain, '/project/')
   const name = 'as-large-as-a-page.css'
   const file = join(String(chain.servers.env['ASSETS_DIR']), name)
@@ -25,8 +32,8 @@ export async function keptPageFigures(chain: SiteChain, rounds: number, seconds:
   try {
     const rates: { page: Rate; file: Rate }[] = []
     for (let round = 0; round <= rounds; round += 1) {
-      const page = await rateOf(chain, '/project/', seconds)
-      rates.push({ page, file: await rateOf(chain, `/static/${name}`, seconds) })
+      const page = await rateOf(chain, wrk, '/project/', seconds)
+      rates.push({ page, file: await rateOf(chain, wrk, `/static/${name}`, seconds) })
     }
     // The first one warms up.
     return linesOf(bytes, rates.slice(1))
@@ -64,28 +71,24 @@ async function bytesOf({ url, ca }: SiteChain, path: string): Promise<number> {
   return byteLength
 }
 
-/** As many requests as there is time for. */
-async function rateOf({ url, ca, processes }: SiteChain, path: string, seconds: number): Promise<Rate> {
-  const nginx = new Map([['nginx', processes.get('nginx') ?? []]])
-  const end = performance.now() + seconds * 1_000
-  const elapsed = startClock(nginx)
-  const began = performance.now()
-  let requests = 0
-  async function ask(client: Client): Promise<void> {
-    while (performance.now() < end) {
-      const { statusCode, body } = await client.request({ method: 'GET', path, headers: HEADERS })
-      await body.dump()
-      if (statusCode !== 200) throw new Error(`${path} was answered ${statusCode}`)
-      requests += 1
-    }
-  }
-  const clients = Array.from(
-    { length: CONNECTIONS },
-    () => new Client(url, { connect: { ca }, pipelining: PIPELINED }),
+/** As many requests as there is time for; wrk takes next to none of the processors, which nginx is to have. */
+async function rateOf(chain: SiteChain, wrk: DebianProgram, path: string, seconds: number): Promise<Rate> {
+  const elapsed = startClock(new Map([['nginx', chain.processes.get('nginx') ?? []]]))
+  const said = await runProgram(
+    wrk.command,
+    [
+      '--threads=1',
+      `--connections=${CONNECTIONS}`,
+      `--duration=${seconds}s`,
+      ...Object.entries(HEADERS).map(([name, value]) => `--header=${name}: ${value}`),
+      chain.url + path,
+    ],
+    { env: wrk.env },
   )
-  await Promise.all(clients.flatMap((client) => Array.from({ length: PIPELINED }, () => ask(client))))
-  const took = (performance.now() - began) / 1_000
   const cpu = elapsed().get('nginx') ?? 0
-  await Promise.all(clients.map((client) => client.close()))
-  return { perSecond: requests / took, cpuMs: (cpu / requests) * 1_000 }
+  const [, requests] = /^ +(\d+) requests in /m.exec(said) ?? []
+  const [, perSecond] = /^Requests\/sec: +([\d.]+)$/m.exec(said) ?? []
+  if (requests === undefined || perSecond === undefined || /Non-2xx|Socket errors/.test(said))
+    throw new Error(`${path} was not always answered:\n${said}`)
+  return { perSecond: Number(perSecond), cpuMs: (cpu / Number(requests)) * 1_000 }
 }
