@@ -218,6 +218,14 @@ export function createQueue({ database, redis, prefix, policies, log }: QueuePar
     }
   }
 
+  /** Hands over what waited for the servers, which would wait for the next sweep as well otherwise. */
+  async function relayAfterAbsence(): Promise<void> {
+    await relaying?.catch(() => undefined)
+    if (!isClosed) await relay()
+  }
+  const onReady = () => void relayAfterAbsence()
+  redis.on('ready', onReady)
+
   return {
     async enqueue(tx, job, payload, options = {}) {
       if (options.unlessUnfinished) {
@@ -253,6 +261,7 @@ export function createQueue({ database, redis, prefix, policies, log }: QueuePar
     queues: () => Object.keys(policies).map(queueFor),
     async close() {
       isClosed = true
+      redis.off('ready', onReady)
       await relaying?.catch(() => undefined)
       // A queue whose server is away never closes by itself.
       await endsWithin(Promise.allSettled([...queues.values()].map((queue) => queue.close())), CLOSE_MS)

@@ -183,3 +183,17 @@ test('while the queue servers are away jobs wait, and a process that started wit
   await untilJobsEnd(job, 15_000)
   assert.deepEqual(seen, [1])
 })
+
+test('queue servers that are back are given what waited at once, before the next sweep', async (t) => {
+  const redis = await startOwnRedis()
+  const job = await startJobApp(t, {}, redis)
+  await redis.stop()
+  await enqueueMails(job, [1])
+  assert.equal(await job.app.queue.relay(), 0)
+
+  await redis.start()
+  await eventually(async () => {
+    const [row] = await job.sql('select enqueued is not null as "isSent" from outbox')
+    return row?.['isSent'] === true
+  }, 5_000)
+})
