@@ -28,7 +28,8 @@ export function createRedis(endpoint: RedisEndpoint, use: RedisUse, log: Logger)
     ...BY_USE[use],
     ...addressOf(endpoint),
     connectTimeout: 1_000,
-    disconnectTimeout: 500,
+    // A host that is gone never closes its side: whoever waits for that finds the new master later.
+    disconnectTimeout: 100,
     retryStrategy: (times) => Math.min(500, 50 * 2 ** Math.min(times, 4)) + Math.random() * 50,
     // A master that was demoted answers READONLY: reconnect, and send the command again.
     reconnectOnError: (error) => (/^(READONLY|UNBLOCKED)/.test(error.message) ? 2 : false),
