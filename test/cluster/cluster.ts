@@ -4,6 +4,7 @@ import { proveDeploy } from './prove-deploy.ts'
 import { proveHa } from './prove-ha.ts'
 import { proveSingle } from './prove-single.ts'
 import { proveSites } from './prove-sites.ts'
+import { proveSpeed } from './prove-speed.ts'
 import { proveSpread } from './prove-spread.ts'
 
 /**
@@ -15,6 +16,8 @@ const PROOFS: Readonly<Record<string, (args: string[]) => Promise<number>>> = {
   single: proveSingle,
   /** The other profile, on several, which are lost in turn. */
   ha: proveHa,
+  /** How fast both are, beside each other. */
+  speed: proveSpeed,
   /** What that one has besides its databases. */
   spread: proveSpread,
   /** Two sites with the single profile, side by side. */

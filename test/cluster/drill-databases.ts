@@ -3,26 +3,25 @@ import type { Drill, HaSite } from './ha-site.ts'
 
 let lost = ''
 
-async function cutPower(host: string): Promise<void> {
+async function cutPower(host: string): Promise<number> {
   lost = host
+  const began = Date.now()
   await hosts(['kill', host])
+  return began
 }
 
 const bringBack = () => hosts(['start', lost])
 
 /** Stops PostgreSQL at once, as a crash does. */
-async function killPostmaster(site: HaSite): Promise<void> {
-  await site.run(
-    await site.primary(),
-    'sh',
-    '-c',
-    'kill -9 $(head -1 /var/lib/postgresql/15/main/postmaster.pid)',
-  )
+async function killPostmaster(site: HaSite): Promise<number> {
+  const kill = 'kill -9 $(head -1 /var/lib/postgresql/15/main/postmaster.pid)'
+  return ran(site, await site.primary(), 'sh', '-c', kill)
 }
 
-async function switchOver(site: HaSite): Promise<void> {
+async function switchOver(site: HaSite): Promise<number> {
   const [primary, candidate] = [await site.primary(), await site.synchronous()]
-  await site.run(
+  return ran(
+    site,
     primary,
     ...['patronictl', '-c', '/etc/patroni/config.yml', 'switchover', '--force'],
     ...['--master', primary, '--candidate', candidate],
@@ -30,12 +29,21 @@ async function switchOver(site: HaSite): Promise<void> {
 }
 
 /** The members of etcd that are stopped: of those that are not on the primary. */
-async function etcd(site: HaSite, deed: 'stop' | 'start', count: number): Promise<void> {
+async function etcd(site: HaSite, deed: 'stop' | 'start', count: number): Promise<number> {
   const primary = await site.primary().catch(() => '')
   if (deed === 'stop') stopped = site.databases.filter((name) => name !== primary).slice(0, count)
+  const began = Date.now()
   for (const host of stopped) await site.run(host, 'systemctl', deed, '--no-block', 'etcd')
+  return began
 }
 let stopped: readonly string[] = []
+
+/** Runs a command in a host. @returns when it began. */
+async function ran(site: HaSite, host: string, ...command: string[]): Promise<number> {
+  const began = Date.now()
+  await site.run(host, ...command)
+  return began
+}
 
 /** What befalls databases. */
 export const databaseDrills: readonly Drill[] = [
@@ -56,7 +64,7 @@ export const databaseDrills: readonly Drill[] = [
   {
     name: 'pooler of the primary killed',
     promised: { write: 3, read: 3 },
-    fault: async (site) => site.run(await site.primary(), 'systemctl', 'kill', '-s', 'KILL', 'pgbouncer'),
+    fault: async (site) => ran(site, await site.primary(), 'systemctl', 'kill', '-s', 'KILL', 'pgbouncer'),
   },
   {
     name: 'one etcd of three stopped',
@@ -71,3 +79,11 @@ export const databaseDrills: readonly Drill[] = [
     mend: (site) => etcd(site, 'start', 2),
   },
 ]
+
+/** The host that keeps backups and figures, which serves nobody. */
+export const backupHostDrill: Drill = {
+  name: 'host of backups and figures lost',
+  promised: { write: 2, read: 2 },
+  fault: () => cutPower('mon1'),
+  mend: bringBack,
+}

@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { StringDecoder } from 'node:string_decoder'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { ask, hostAddresses, hosts } from './hosts.ts'
+import { ask, floatingAddress, hosts } from './hosts.ts'
 
 /** A member of Patroni's cluster, as `patronictl` lists it. */
 interface Member {
@@ -16,8 +17,8 @@ export interface Drill {
   readonly name: string
   /** So long after it the last request of this kind may fail, or the first one wait. */
   readonly promised: Readonly<Partial<Record<Kind, number>>>
-  /** Breaks something. */
-  fault(site: HaSite): Promise<unknown>
+  /** Breaks something. @returns when it began to, in milliseconds since 1970. */
+  fault(site: HaSite): Promise<number>
   /** Brings it back. */
   mend?(site: HaSite): Promise<unknown>
 }
@@ -31,9 +32,12 @@ interface Entry {
   readonly sent: number
   readonly ended: number
   readonly isYes: boolean
+  /** What went wrong otherwise. */
+  readonly why?: string
 }
 
 const HEALTHY_TRIES = 120
+const FAILURES_SHOWN = 8
 
 /** A provisioned site of the ha profile. */
 export class HaSite {
@@ -123,14 +127,20 @@ export class HaSite {
 /** People who use a site while it is drilled, and a ledger of everything that it said to them. */
 export class Load {
   readonly #folder: string
+  readonly #book: number
+  readonly #entries: Entry[] = []
+  readonly #decoder = new StringDecoder()
+  #read = 0
+  #rest = ''
   #projectId = 0
   #ended: Promise<unknown> = Promise.resolve()
 
   private constructor(folder: string) {
     this.#folder = folder
+    this.#book = openSync(join(folder, 'load.jsonl'), 'a+')
   }
 
-  /** Starts it and waits until it reads and writes. */
+  /** Starts it, at the floating address, and waits until it reads and writes. */
   static async start(site: HaSite, host: string, domain: string): Promise<Load> {
     const folder = join(site.folder, 'load')
     rmSync(folder, { recursive: true, force: true })
@@ -139,12 +149,10 @@ export class Load {
       join(folder, 'authority.crt'),
       await site.run(host, 'cat', '/etc/manyhands/tls/authority.crt'),
     )
-    const address = (await hostAddresses()).get(host) ?? ''
     const load = new Load(folder)
     const program = fileURLToPath(new URL('load.ts', import.meta.url))
-    load.#ended = hosts([
-      ...['net', process.execPath, program, '--address', address, '--domain', domain, '--folder', folder],
-    ]).then((said) => said)
+    const flags = ['--address', floatingAddress, '--domain', domain, '--folder', folder]
+    load.#ended = hosts(['net', process.execPath, program, ...flags])
     let failure: Error | undefined
     load.#ended.catch((error: unknown) => {
       failure = new Error('The load ended early', { cause: error })
@@ -161,10 +169,15 @@ export class Load {
   }
 
   entries(): readonly Entry[] {
-    const file = join(this.#folder, 'load.jsonl')
-    if (!existsSync(file)) return []
-    const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1)
-    return lines.map((line) => JSON.parse(line) as Entry)
+    const block = Buffer.alloc(1 << 20)
+    for (let length = -1; length !== 0;) {
+      length = readSync(this.#book, block, 0, block.length, this.#read)
+      this.#read += length
+      const lines = (this.#rest + this.#decoder.write(block.subarray(0, length))).split('\n')
+      this.#rest = lines.pop() ?? ''
+      for (const line of lines) this.#entries.push(JSON.parse(line) as Entry)
+    }
+    return this.#entries
   }
 
   async stop(): Promise<void> {
@@ -195,6 +208,22 @@ export class Load {
     const lastFailed = Math.max(since, ...after.filter(({ isYes }) => !isYes).map(({ sent }) => sent))
     const back = after.filter(({ isYes, sent }) => isYes && sent >= lastFailed).map(({ ended }) => ended)
     return (Math.min(...back) - since) / 1000
+  }
+
+  /** The last requests of a kind that failed after a moment, to be read by somebody. */
+  failures(kind: Kind, since: number): string {
+    const kinds = kind === 'write' ? ['write', 'task'] : [kind]
+    const failed = this.entries().filter(
+      (entry) => kinds.includes(entry.kind) && entry.ended >= since && !entry.isYes,
+    )
+    const seconds = (milliseconds: number) => `${(milliseconds / 1000).toFixed(1)} s`
+    return failed
+      .slice(-FAILURES_SHOWN)
+      .map(
+        ({ kind: what, sent, ended, why }) =>
+          `  ${what} sent after ${seconds(sent - since)}, which took ${seconds(ended - sent)}: ${why ?? ''}`,
+      )
+      .join('\n')
   }
 
   /** Each answer with when it was first sent and when it was acknowledged, by tabs, as the restore drill wants them. */

@@ -197,9 +197,9 @@ export async function useSite(host: string, domain: string, site: string): Promi
   await runOnNetwork('use-site.ts', [await addressOf(host), domain, authority])
 }
 
-/** Runs a program of this folder on the hosts' network to its end. */
-export async function runOnNetwork(name: string, args: readonly string[]): Promise<void> {
-  await hosts(['net', process.execPath, join(root, 'test/cluster', name), ...args])
+/** Runs a program of this folder on the hosts' network to its end, and gives what it says. */
+export async function runOnNetwork(name: string, args: readonly string[]): Promise<string> {
+  return hosts(['net', process.execPath, join(root, 'test/cluster', name), ...args])
 }
 
 /** Leaves the certificate of a site's own authority in its folder. @returns the file. */

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
+import { loadavg } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { databaseDrills } from './drill-databases.ts'
+import { backupHostDrill, databaseDrills } from './drill-databases.ts'
 import { appDrills } from './drills-app.ts'
-import { runDrills } from './drills.ts'
+import type { Measured } from './drills.ts'
 import { HaSite, Load } from './ha-site.ts'
 import type { Drill, Kind } from './ha-site.ts'
 import {
@@ -19,13 +20,11 @@ import {
 import { steps } from './steps.ts'
 
 /** The site's name in the profile's inventory. */
-const DOMAIN = 'manyhands.example'
-const ALL_HOSTS = 'db1,db2,db3,app1,app2,mon1'
+export const DOMAIN = 'manyhands.example'
+export const ALL_HOSTS = ['db1', 'db2', 'db3', 'app1', 'app2', 'mon1']
 
 /** Hosts that the profile leaves out, and their groups: boot them by naming them. */
 const MORE = { off1: 'offsite', ana1: 'analytics' }
-
-const DRILLS: readonly Drill[] = [...databaseDrills]
 
 /**
  * Brings bare Debian hosts to a working site with the ha profile, breaks its parts one after the other under load, and
@@ -39,7 +38,7 @@ export async function proveHa(args: readonly string[]): Promise<number> {
   const { values: flags } = parseArgs({
     args: [...args],
     options: {
-      hosts: { type: 'string', default: ALL_HOSTS },
+      hosts: { type: 'string', default: ALL_HOSTS.join() },
       only: { type: 'string', default: '' },
       on: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
@@ -49,14 +48,11 @@ export async function proveHa(args: readonly string[]): Promise<number> {
   const { step, print } = steps()
   await hosts(['check'])
   try {
-    const site = flags.on ? siteFolder : await provisioned(names, step)
-    const rows = await drilled(
-      new HaSite(site, names),
-      DRILLS.filter(({ name }) => name.includes(flags.only)),
-    )
-    for (const row of rows) console.log(row.text)
-    const broken = names.includes('app2') ? await drillOthers(site, names, flags.only) : 0
-    return broken === 0 && rows.every(({ isKept }) => isKept) ? 0 : 1
+    const site = flags.on ? siteFolder : await provisionHa(names, step)
+    const rows = await drilled(site, names, flags.only)
+    console.log()
+    for (const { text, isKept } of rows) console.log(`${isKept ? 'kept  ' : 'BROKEN'}  ${text}`)
+    return rows.every(({ isKept }) => isKept) ? 0 : 1
   } finally {
     if (!flags.keep) await hosts(['down'])
     print()
@@ -79,7 +75,8 @@ function changes(names: readonly string[]) {
   }
 }
 
-async function provisioned(
+/** Brings bare hosts to a site of the ha profile, and looks whether it stays as it is. @returns its folder. */
+export async function provisionHa(
   names: readonly string[],
   step: ReturnType<typeof steps>['step'],
 ): Promise<string> {
@@ -91,75 +88,85 @@ async function provisioned(
   await step('Provision again', async () => {
     assert.equal(await provision(site), 0, 'a second run changes nothing')
   })
+  await step('Check mode', async () => {
+    assert.equal(await provision(site, ['--check', '--diff']), 0, 'check mode finds nothing to change')
+  })
   await step('Use the site', () => useSite('app1', DOMAIN, site))
   return site
 }
 
-/** Runs the drills that need no load of answers. @returns how many promises were broken. */
-async function drillOthers(folder: string, names: readonly string[], only: string): Promise<number> {
-  const site = new HaSite(folder, names)
-  const authority = await readAuthority('app1', folder)
-  const chosen = appDrills.filter(({ name }) => name.includes(only))
-  return runDrills(chosen, {
-    ...{ folder, domain: DOMAIN, authority },
-    primary: () => site.primary(),
-    sql: (query) => site.query(query),
-  })
-}
+const RESTORE = { name: 'Restore to a chosen second' }
 
+/** A part of the failure matrix: what was broken, and what came of it. */
 interface Row {
   readonly text: string
   readonly isKept: boolean
 }
 
-/** Runs the drills one after the other under load. */
-async function drilled(site: HaSite, drills: readonly Drill[]): Promise<Row[]> {
+/** Breaks one thing after the other while people read and answer, and looks after each for what they were told. */
+async function drilled(folder: string, names: readonly string[], only: string): Promise<Row[]> {
+  const site = new HaSite(folder, names)
   await site.healthy()
   const load = await Load.start(site, 'app1', DOMAIN)
   const rows: Row[] = []
-  for (const drill of drills) {
-    console.log(`\n### ${drill.name}`)
-    const began = Date.now()
-    await drill.fault(site)
-    await load.settled(began)
-    const felt = (Object.entries(drill.promised) as [Kind, number][]).map(([kind, promised]) => ({
-      kind,
-      promised,
-      measured: load.outage(kind, began),
-    }))
-    await drill.mend?.(site)
+  const isChosen = ({ name }: { readonly name: string }) => name.includes(only)
+  async function row(name: string, run: () => Promise<Measured>): Promise<void> {
+    console.log(`\n### ${name}`)
+    const busy = loadavg()[0] ?? 0
+    const { text, isKept } = await run().catch(failed)
     await site.healthy()
-    const answers = await load.check(site)
-    const row = rowOf(drill.name, felt, answers)
-    console.log(row.text)
-    rows.push(row)
+    const { acknowledged, lost, doubled } = await load.check(site)
+    const told = `${acknowledged} answers, ${lost} lost, ${doubled} doubled`
+    rows.push({
+      text: `${name.padEnd(40)} ${text}; ${told}; machine's load ${busy.toFixed(0)}`,
+      isKept: isKept && lost === 0 && doubled === 0,
+    })
+    console.log(rows.at(-1)?.text)
   }
-  if (site.names.includes('mon1')) await restored(site, load)
+
+  const all = [...databaseDrills, ...(names.includes('mon1') ? [backupHostDrill] : [])]
+  for (const drill of all.filter(isChosen)) await row(drill.name, () => felt(drill, site, load))
+  if (names.includes('mon1') && isChosen(RESTORE)) await row(RESTORE.name, () => restored(site, load))
+  if (names.includes('app2')) {
+    const others = {
+      ...{ folder, domain: DOMAIN, authority: await readAuthority('app1', folder) },
+      primary: () => site.primary(),
+      sql: (query: string) => site.query(query),
+    }
+    for (const drill of appDrills.filter(isChosen))
+      await row(`${drill.name} (${drill.promise})`, () => drill.run(others))
+  }
   await load.stop()
-  rows.push(rowOf('all of them, after the load', [], await load.check(site)))
+  await row('All of it, after the load', () => Promise.resolve({ text: 'is over', isKept: true }))
   return rows
 }
 
-/** Restores to a second within the load, and compares answer by answer. @throws Error when one is missing or too early. */
-async function restored(site: HaSite, load: Load): Promise<void> {
-  const moment = new Date().toISOString()
-  console.log(`\n### Restore to ${moment}`)
-  await sleep(5_000)
-  await site.put('mon1', '/tmp/answers.tsv', load.ledger())
-  await hosts(['exec', 'mon1', 'manyhands-restore-drill', moment, '/tmp/answers.tsv'])
+/** The rows after one that failed are of use, too. */
+function failed(error: unknown): Measured {
+  return { text: error instanceof Error ? error.message : String(error), isKept: false }
 }
 
-function rowOf(
-  name: string,
-  felt: readonly { kind: Kind; promised: number; measured: number }[],
-  answers: { acknowledged: number; lost: number; doubled: number },
-): Row {
-  const times = felt.map(
-    ({ kind, promised, measured }) => `${kind}s ${measured.toFixed(1).padStart(5)} s of ${promised} s`,
-  )
-  const { acknowledged, lost, doubled } = answers
-  return {
-    text: `${name.padEnd(32)} ${times.join(', ').padEnd(46)} ${acknowledged} answers, ${lost} lost, ${doubled} doubled`,
-    isKept: lost === 0 && doubled === 0 && felt.every(({ promised, measured }) => measured <= promised),
-  }
+/** Breaks something that reads or writes feel, and measures for how long. */
+async function felt(drill: Drill, site: HaSite, load: Load): Promise<Measured> {
+  const began = await drill.fault(site)
+  await load.settled(began)
+  const times = (Object.entries(drill.promised) as [Kind, number][]).map(([kind, promised]) => {
+    const measured = load.outage(kind, began)
+    const isKept = measured <= promised
+    if (!isKept) console.log(load.failures(kind, began))
+    return { isKept, text: `${kind}s ${measured.toFixed(1)} s of ${promised} s` }
+  })
+  await drill.mend?.(site)
+  return { text: times.map(({ text }) => text).join(', '), isKept: times.every(({ isKept }) => isKept) }
+}
+
+/** Restores to a second within the load, and compares answer by answer. @throws Error when one is missing or too early. */
+async function restored(site: HaSite, load: Load): Promise<Measured> {
+  const moment = new Date().toISOString()
+  await sleep(5_000)
+  await site.put('mon1', '/tmp/answers.tsv', load.ledger())
+  const began = performance.now()
+  await hosts(['exec', 'mon1', 'manyhands-restore-drill', moment, '/tmp/answers.tsv'])
+  const seconds = ((performance.now() - began) / 1000).toFixed(0)
+  return { text: `to ${moment} in ${seconds} s, as the ledger has it, answer by answer`, isKept: true }
 }
