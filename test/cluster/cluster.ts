@@ -2,6 +2,7 @@ import { hosts } from './hosts.ts'
 import { proveAlerts } from './prove-alerts.ts'
 import { proveDeploy } from './prove-deploy.ts'
 import { proveHa } from './prove-ha.ts'
+import { provePlaces } from './prove-places.ts'
 import { proveSingle } from './prove-single.ts'
 import { proveSites } from './prove-sites.ts'
 import { proveSpeed } from './prove-speed.ts'
@@ -16,6 +17,8 @@ const PROOFS: Readonly<Record<string, (args: string[]) => Promise<number>>> = {
   single: proveSingle,
   /** The other profile, on several, which are lost in turn. */
   ha: proveHa,
+  /** A standby at another place and a replica for analytics, and the loss of the place. */
+  places: provePlaces,
   /** How fast both are, beside each other. */
   speed: proveSpeed,
   /** What that one has besides its databases. */

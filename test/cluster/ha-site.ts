@@ -240,10 +240,15 @@ export class Load {
       .join('')
   }
 
-  /** Acknowledged answers that are not there, and answers that are there twice. */
-  async check(site: HaSite): Promise<{ acknowledged: number; lost: number; doubled: number }> {
-    const marks = this.entries().filter(({ kind, isYes }) => kind === 'write' && isYes)
-    const said = await site.query(
+  /** Answers acknowledged before a moment that are not in a database, and answers that are there twice. */
+  async check(
+    database: Pick<HaSite, 'query'>,
+    before = Infinity,
+  ): Promise<{ acknowledged: number; lost: number; doubled: number }> {
+    const marks = this.entries().filter(
+      ({ kind, isYes, ended }) => kind === 'write' && isYes && ended < before,
+    )
+    const said = await database.query(
       `select info #>> '{}', count(*) from task_run where project_id = ${this.#projectId} group by 1`,
     )
     const stored = new Map(said.split('\n').map((line) => [line.split('|')[0], Number(line.split('|')[1])]))
