@@ -43,6 +43,7 @@ const requests = (labels: string) => `manyhands_http_request_seconds_count{${lab
 const bucket = (le: string) => `manyhands_http_request_seconds_bucket{group="pages",le="${le}"}`
 const reads = (route: string) => `manyhands_database_reads_total{route="${route}"}`
 const disk = (what: string) => `node_filesystem_${what}_bytes{host="a",mountpoint="/",fstype="ext4"}`
+const replicaServer = 'haproxy_server_status{proxy="replicas",server="b",state="UP"}'
 const redisMaster = 'redis_instance_info{role="master",store="queue"}'
 
 /** One above a limit and one below it. */
@@ -82,17 +83,27 @@ const CASES: Readonly<Record<string, Case>> = {
   CertificateExpires: gauge('probe_ssl_earliest_cert_expiry{target="/"}', 13 * DAY, 15 * DAY),
   DatabaseAway: gauge('manyhands_database_primary_up{job="worker"}', 0, 1),
   PrimaryCount: {
-    raised: { 'patroni_primary{host="a"}': '1x60', 'patroni_primary{host="b"}': '1x60' },
+    // None of them says anything.
+    raised: { 'up{job="patroni",host="a"}': '0x60', 'up{job="patroni",host="b"}': '0x60' },
     quiet: { 'patroni_primary{host="a"}': '1x60', 'patroni_primary{host="b"}': '0x60' },
   },
   ReplicationLag: gauge('manyhands_database_replica_lag_seconds', 31, 29),
-  NoSyncStandby: gauge('manyhands_pg_sync_standbys{host="a"}', 0, 1),
+  NoSyncStandby: {
+    // There was one, and Patroni's primary waits for it no longer.
+    raised: { 'patroni_sync_standby{host="a"}': '0x60', 'patroni_sync_standby{host="b"}': '1x30 0x30' },
+    quiet: { 'patroni_sync_standby{host="a"}': '0x60', 'manyhands_pg_sync_standbys{host="a"}': '1x60' },
+  },
   ReadsOnPrimary: {
-    raised: { [reads('primary: no replica')]: '0+60x60', [reads('replica')]: '0+40x60' },
+    raised: {
+      [reads('primary: no replica')]: '0+60x60',
+      [reads('replica')]: '0+40x60',
+      [replicaServer]: '1x60',
+    },
     quiet: {
       [reads('primary: no replica')]: '0+40x60',
       [reads('replica')]: '0+60x60',
       [reads('primary: must be true')]: '0+900x60',
+      [replicaServer]: '1x60',
     },
   },
   PoolerWaiting: gauge('pgbouncer_pool_waiting_clients{host="a"}', 1, 0),

@@ -1,0 +1,17 @@
+import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { startUse } from './use-steadily.ts'
+
+/**
+ * Uses a site steadily until its standard input ends. Each line of it is answered with a line: what became of the
+ * requests since the one before, as JSON. So is its end.
+ *
+ *   node test/cluster/use-until-told.ts ADDRESS DOMAIN AUTHORITY-FILE
+ */
+const [address = '', domain = '', authorityFile = ''] = process.argv.slice(2)
+
+const use = await startUse({ address, domain, authority: readFileSync(authorityFile, 'utf8') })
+console.log('using')
+for await (const _line of createInterface(process.stdin)) console.log(JSON.stringify(await use.count()))
+await use.stop()
+console.log(JSON.stringify(await use.count()))
