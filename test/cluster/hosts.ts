@@ -101,10 +101,8 @@ export async function makeSite(profile: string, changes: SiteChanges = {}): Prom
     recursive: true,
     filter: (path) => !path.endsWith('vault.yml'),
   })
-  writeFileSync(
-    join(folder, 'group_vars/all/changes.yml'),
-    stringify(changes.settings ?? {}, { version: '1.1' }),
-  )
+  // Ansible reads them by their names: after the profile's main.yml.
+  writeFileSync(join(folder, 'group_vars/all/own.yml'), stringify(changes.settings ?? {}, { version: '1.1' }))
   const inventory = readInventory(from)
   await writeInventory(folder, await placed(inventory, changes))
   await hosts(['net', join(root, 'ansible/scripts/make-secrets'), folder])

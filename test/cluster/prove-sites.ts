@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { stringify } from 'yaml'
 import { changeInventory, hosts, makeSite, packRelease, provision, siteFolder, useSite } from './hosts.ts'
 import { said } from './drills.ts'
 
@@ -17,9 +15,12 @@ export async function proveSites(args: readonly string[]): Promise<number> {
   await hosts(['check'])
   try {
     await packRelease()
+    await hosts(['base'])
     await hosts(['up', ...SITES])
     const folders = await Promise.all(SITES.map(makeOne))
     await Promise.all(folders.map((folder) => provision(folder)))
+    const changed = await Promise.all(folders.map((folder) => provision(folder)))
+    assert.deepEqual(changed, [0, 0], 'a second run changes nothing')
     for (const [n, name] of SITES.entries()) await useSite(name, `${name}.example`, folders[n] ?? '')
     const secrets = await Promise.all(SITES.map((name) => said(name, 'cat /etc/manyhands/app-keys.json')))
     assert.equal(new Set(secrets).size, SITES.length, 'each site has keys of its own')
@@ -33,17 +34,18 @@ export async function proveSites(args: readonly string[]): Promise<number> {
 }
 
 async function makeOne(name: string): Promise<string> {
-  const folder = await makeSite('single', { folder: join(dirname(siteFolder), name) })
+  const folder = await makeSite('single', {
+    folder: join(dirname(siteFolder), name),
+    settings: {
+      site_domain: `${name}.example`,
+      site_name: name,
+      site_presenter_host: `presenters.${name}.example`,
+    },
+  })
   await changeInventory(folder, ({ all }) => {
     all.hosts = { [name]: all.hosts['site'] ?? {} }
     for (const group of Object.values(all.children))
-      if (group?.hosts) group.hosts = { [name]: group.hosts['site'] ?? {} }
+      if (group?.hosts && 'site' in group.hosts) group.hosts = { [name]: group.hosts['site'] }
   })
-  const own = {
-    site_domain: `${name}.example`,
-    site_name: name,
-    site_presenter_host: `presenters.${name}.example`,
-  }
-  writeFileSync(join(folder, 'group_vars/all/own.yml'), stringify(own))
   return folder
 }
