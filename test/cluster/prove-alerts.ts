@@ -37,8 +37,8 @@ interface Scene {
   readonly watching: string
   readonly serving: string
   readonly settings: Readonly<Record<string, unknown>>
-  /** Whether people use it meanwhile. */
-  readonly isUsed: boolean
+  /** Whether somebody reads there what he wrote. */
+  readonly isRead: boolean
   readonly troubles: readonly Trouble[]
 }
 
@@ -50,7 +50,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
     watching: 'site',
     serving: 'site',
     settings: { prometheus_probe_address: '127.0.0.1' },
-    isUsed: false,
+    isRead: false,
     troubles: TROUBLES_OF_ONE,
   },
   copies: {
@@ -68,7 +68,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
       postgres_memory_mb: 1024,
       prometheus_probe_address: `${NETWORK}.100`,
     },
-    isUsed: true,
+    isRead: true,
     troubles: TROUBLES_OF_COPIES,
   },
 }
@@ -152,23 +152,20 @@ async function play(scene: Scene, isRunning: boolean): Promise<Outcome[]> {
   const folder = mkdtempSync(join(tmpdir(), 'mh-alarm-'))
   const received = join(folder, 'received')
   const outcomes: Outcome[] = []
-  const ends: (() => unknown)[] = [
-    () => {
-      rmSync(folder, { recursive: true, force: true })
-    },
-  ]
+  const ends: (() => unknown)[] = []
+  ends.push(() => {
+    rmSync(folder, { recursive: true, force: true })
+  })
   try {
     if (!isRunning) await provisioned(scene)
     ends.push(await startReceiver(received))
     if (!isRunning) await ask(['exec', scene.watching, 'bash', '-c', HASTE])
-    if (scene.isUsed) {
+    if (scene.isRead) {
       const authority = await readAuthority(scene.serving, siteFolder)
-      const use = await startOnNetwork('use-until-told.ts', [
-        await addressOf(scene.serving),
-        DOMAIN,
-        authority,
+      const reader = await startOnNetwork('read-own.ts', [
+        ...[await addressOf(scene.serving), DOMAIN, authority],
       ])
-      ends.push(() => use.stop())
+      ends.push(() => reader.stop())
     }
     for (const trouble of scene.troubles) outcomes.push(...(await cause(scene, trouble, received)))
   } finally {
