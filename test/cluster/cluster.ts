@@ -1,6 +1,7 @@
 import { hosts } from './hosts.ts'
 import { proveAlerts } from './prove-alerts.ts'
 import { proveDeploy } from './prove-deploy.ts'
+import { proveGrow } from './prove-grow.ts'
 import { proveHa } from './prove-ha.ts'
 import { provePlaces } from './prove-places.ts'
 import { proveSingle } from './prove-single.ts'
@@ -23,6 +24,8 @@ const PROOFS: Readonly<Record<string, (args: string[]) => Promise<number>>> = {
   speed: proveSpeed,
   /** What that one has besides its databases. */
   spread: proveSpread,
+  /** Hosts and copies of the database are added and removed while people use the site. */
+  grow: proveGrow,
   /** Two sites with the single profile, side by side. */
   sites: proveSites,
   /** Troubles that one host can have, and who hears of them. */

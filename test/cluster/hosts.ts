@@ -209,6 +209,8 @@ export async function readAuthority(host: string, site: string): Promise<string>
 
 /** A program of this folder that runs on the hosts' network until it is told to stop, and then says what it saw. */
 export interface Watching {
+  /** What it says to a line of its input, where it reads any. */
+  ask(): Promise<string>
   stop(): Promise<string>
 }
 
@@ -230,6 +232,12 @@ export async function startOnNetwork(name: string, args: readonly string[]): Pro
   })
   await started.promise
   return {
+    async ask() {
+      const answer = once(output, 'line')
+      child.stdin.write('\n')
+      const [line] = (await answer) as [string]
+      return line
+    },
     async stop() {
       child.stdin.end()
       await closed

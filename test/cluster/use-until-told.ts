@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { startUse } from './use-steadily.ts'
@@ -11,7 +12,11 @@ import { startUse } from './use-steadily.ts'
 const [address = '', domain = '', authorityFile = ''] = process.argv.slice(2)
 
 const use = await startUse({ address, domain, authority: readFileSync(authorityFile, 'utf8') })
+const tell = async () => {
+  console.log(JSON.stringify(await use.count()))
+}
+const input = createInterface(process.stdin).on('line', () => void tell())
 console.log('using')
-for await (const _line of createInterface(process.stdin)) console.log(JSON.stringify(await use.count()))
+await once(input, 'close')
 await use.stop()
-console.log(JSON.stringify(await use.count()))
+await tell()
