@@ -184,7 +184,9 @@ async function provisioned(scene: Scene): Promise<void> {
     settings: {
       ...scene.settings,
       site_monitoring_memory_mb: 0,
-      prometheus_interval: '3s',
+      // A process without a connection waits five seconds for one before it tells its figures.
+      prometheus_interval: '7s',
+      exporters_pooler_seconds: 5,
       prometheus_quiet_minutes: 1,
       prometheus_usual_count: 0,
       alertmanager_chat_url: `${receiver}/chat`,
