@@ -18,6 +18,9 @@ interface Parts {
 /** A message that was tried so often is left out: what comes after it is worth more. */
 const TRIES_MAX: Record<Receiver, number> = { github: 20, chat: 3 }
 
+/** What stands before the reason as long as a release is being taken back. */
+const GOING_BACK = /^Going back to \w{7}: /
+
 /** How long a round waits for GitHub or the chat; what takes longer goes on beside the next rounds. */
 const WAIT_MS_MAX = 1_000
 
@@ -177,8 +180,9 @@ export function createDeployer(parts: Parts) {
       store.move(deploy, 'verifying', 'All hosts run it. Looking at the site from outside.')
     else if (state === 'verifying') store.move(deploy, 'success', `${sha.slice(0, 7)} is what the site runs.`)
     else {
-      const why = store.events(id).find((event) => event.state === 'rolling_back')?.text
-      store.move(deploy, 'rolled_back', `Taken back. ${why}`)
+      const why = store.events(id).find((event) => event.state === 'rolling_back')?.text ?? ''
+      // The reason at once: GitHub shows the beginning only.
+      store.move(deploy, 'rolled_back', `Taken back: ${why.replace(GOING_BACK, '')}`)
     }
   }
 

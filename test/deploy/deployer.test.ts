@@ -233,8 +233,9 @@ test('a release that fails is taken back, and why is said everywhere', async (t)
   const deploy = store.find(2)
   assert.equal(deploy?.state, 'rolled_back')
   const [good = '', bad = ''] = shas
-  const why = `Going back to ${good.slice(0, 7)}: Hosts: app2: The "version" is not the one expected`
-  assert.equal(deploy.reason, `Taken back. ${why}`)
+  const reason = 'Hosts: app2: The "version" is not the one expected'
+  const why = `Going back to ${good.slice(0, 7)}: ${reason}`
+  assert.equal(deploy.reason, `Taken back: ${reason}`)
   assert.ok(store.events(2).some(({ state, text }) => state === 'rolling_back' && text === why))
   assert.ok(github.statuses.some(({ description }) => description === why))
   assert.ok(chat.messages.some(({ text }) => text.includes(why)))
