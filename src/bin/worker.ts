@@ -27,8 +27,6 @@ await runProcess('worker', async () => {
   const openDb = () => app.database.open({ writes: true })
   const totals = createTotalFolder(app)
   const minutes = createMinuteBook(['exports', 'mail'])
-  const metrics = createMetrics(app, { figures: siteFigures, catalogue: jobs })
-  const listener = await listenForMetrics(app, metrics)
   async function noteMinutes() {
     const { exports, mail } = await workState(app.queue)
     minutes.note('exports', exports)
@@ -44,6 +42,8 @@ await runProcess('worker', async () => {
     startLoop('pace leases', PACE_MS, () => paceLeases(openDb()).then(() => false), app.log),
     startLoop('note minutes', LOOK_MS, noteMinutes, app.log),
   ]
+  // Last of all: who is asked here for its release is at work.
+  const listener = await listenForMetrics(app, createMetrics(app, { figures: siteFigures, catalogue: jobs }))
   app.log.info({ jobs: config.jobs.only ? Object.fromEntries(config.jobs.only) : 'all' }, 'worker takes jobs')
   return async () => {
     await Promise.all(loops.map((loop) => loop.stop()))

@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { App } from './app.ts'
 import type { Metrics } from './metrics.ts'
+import { runningRelease } from './release.ts'
 
 /** Who asks for figures: the Authorization header and the address. */
 interface Asking {
@@ -28,21 +29,29 @@ export interface MetricsListener {
   close(): Promise<void>
 }
 
-/** GET /metrics on a port of its own, for processes that serve nothing else: when METRICS_PORT is set. */
+/**
+ * For processes that serve nothing else, when METRICS_PORT is set: GET /metrics on a port of its own, and GET /healthz, by
+ * which whoever has started one sees that it lives and of which release it is.
+ */
 export async function listenForMetrics(
   app: Pick<App, 'config' | 'log'>,
   metrics: Metrics,
 ): Promise<MetricsListener> {
   const { port } = app.config.metrics
   if (port === undefined) return { port, close: () => Promise.resolve() }
+  const health = JSON.stringify({ status: 'alive', release: runningRelease() })
   const server = createServer((request, response) => {
+    if (request.url === '/healthz') {
+      response.writeHead(200, { 'Content-Type': 'application/json' }).end(health)
+      return
+    }
     const refusal =
       request.url === '/metrics'
         ? refusalOfMetrics(app.config.metrics, {
             authorization: request.headers.authorization ?? '',
             address: request.socket.remoteAddress ?? '',
           })
-        : { status: 404, text: 'There are only /metrics here.' }
+        : { status: 404, text: 'There are only /metrics and /healthz here.' }
     if (refusal) {
       response.writeHead(refusal.status, { 'Content-Type': 'text/plain' }).end(refusal.text)
       return

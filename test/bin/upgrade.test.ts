@@ -49,7 +49,8 @@ if (process.argv[2] === 'build') {
 }
 `
 
-const processes = (restart: readonly string[], at?: string) => JSON.stringify([{ restart, at }])
+const processes = (restart: readonly string[], at?: string, hasPages?: boolean) =>
+  JSON.stringify([{ restart, at, hasPages }])
 
 /** A host with a database, a root for releases, and a service that is restarted by a script. */
 async function startHost(t: TestContext) {
@@ -121,9 +122,9 @@ async function startHost(t: TestContext) {
     /** Packs a release with further migrations. */
     pack(
       migrations: Record<string, string> = {},
-      { status = 200, lateMs = 0 } = {},
+      { status = 200, lateMs = 0, start = '' } = {},
     ): { archive: string; release: string } {
-      write('src/site.cjs', SITE.replace('STATUS', String(status)).replace('LATE_MS', String(lateMs)))
+      write('src/site.cjs', start + SITE.replace('STATUS', String(status)).replace('LATE_MS', String(lateMs)))
       write('src/migrations/README', 'Further ones than the database of a test has.')
       for (const [name, sql] of Object.entries(migrations)) write(`src/migrations/${name}`, sql)
       git('add', '.')
@@ -286,6 +287,24 @@ test('a host switches to a release that is there, restarts what does not run it,
   await assert.rejects(to('0'.repeat(40)), /no such release/i)
   assert.equal(host.current(), first.release)
   assert.throws(() => to('main'), /Name one release/)
+})
+
+test('of a process without pages only its release is asked, and one that does not come is taken back', async (t) => {
+  const host = await startHost(t)
+  const bring = (archive: string, env: Record<string, string> = {}) =>
+    upgradeCommand.run([archive, '--root', host.root], { ...host.env, ...env })
+  const restart = ['/bin/sh', join(host.root, 'restart.sh')]
+  const worker = { UPGRADE_PROCESSES: processes(restart, host.env.SITE_URL, false) }
+  const first = host.pack({}, { status: 500 })
+  assert.equal(await bring(first.archive, worker), 0)
+  assert.equal(await bring(first.archive, worker), 0)
+  assert.equal(host.restarts(), 1, 'it runs what it should')
+
+  const said = t.mock.method(console, 'error', () => undefined)
+  const dead = host.pack({}, { start: 'throw new Error("not today")' })
+  assert.equal(await bring(dead.archive, { ...worker, UPGRADE_VERIFY_SECONDS: '1' }), 1)
+  assert.match(String(said.mock.calls[0]?.arguments[0]), /did not answer with it in 1 s: .*This host runs/)
+  assert.deepEqual([host.current(), (await host.answers()).release], [first.release, first.release])
 })
 
 test('five releases are kept with their packages, and the same commit is packed into the same bytes, once', async (t) => {

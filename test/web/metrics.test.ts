@@ -117,6 +117,7 @@ test('a process that serves nothing else tells its figures on a port of its own'
     fetch(url + path, { headers: { authorization } })
   assert.equal((await ask('/metrics', 'Bearer no')).status, 403)
   assert.equal((await ask('/')).status, 404)
+  assert.deepEqual(await (await ask('/healthz', '')).json(), { status: 'alive' })
   const text = await (await ask('/metrics')).text()
   const figure = (name: string) => Number(text.split(`\n${name} `)[1]?.split('\n')[0])
   assert.ok(figure('manyhands_schedule_overdue_seconds{schedule="site-statistics"}') < 3_700)

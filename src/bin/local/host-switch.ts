@@ -18,6 +18,8 @@ const Processes = z
       restart: Program,
       /** Where it answers, when it does. */
       at: z.url({ protocol: /^https?$/ }).optional(),
+      /** Whether it has a home page there. */
+      hasPages: z.boolean().default(true),
     }),
   )
   .min(1)
@@ -64,14 +66,14 @@ async function runs(at: string | undefined, release: string): Promise<boolean> {
 }
 
 async function start(
-  { restart: [program, ...parameters], at }: Settings['UPGRADE_PROCESSES'][number],
+  { restart: [program, ...parameters], at, hasPages }: Settings['UPGRADE_PROCESSES'][number],
   release: string,
   settings: Settings,
 ): Promise<void> {
   await runProgram(program, parameters)
   if (at !== undefined) {
     await untilReady(at, release, settings.UPGRADE_VERIFY_SECONDS)
-    await mustServe(at, settings.UPGRADE_SLOW_MS)
+    if (hasPages) await mustServe(at, settings.UPGRADE_SLOW_MS)
   }
 }
 
