@@ -58,7 +58,7 @@ const Variables = z.object({
   DEPLOY_SECRET_FILES: list.default([]),
   DEPLOY_RUN_SECONDS: seconds.default(20 * 60),
   DEPLOY_CHECKS_SECONDS: seconds.default(30 * 60),
-  DEPLOY_POLL_SECONDS: seconds.default(5),
+  DEPLOY_POLL_SECONDS: seconds.default(1),
   DEPLOY_LOOK_SECONDS: seconds.default(600),
   TRUST_PROXY: z.enum(['on', 'off']).default('off'),
   LOG_LEVEL: text.default('info'),
