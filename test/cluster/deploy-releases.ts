@@ -1,49 +1,36 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { request } from 'node:https'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { OPEN_STATES, openDeployStore } from '../../src/platform/deploy-store.ts'
-import type { Deploy } from '../../src/platform/deploy-store.ts'
-import { deployScene, recorded, webhookHeaders } from '../support/deploy-server.ts'
-import { freePort, startProgram } from '../support/started-site.ts'
+import { stringify } from 'yaml'
+import { PASSWORD, deployScene, recorded, webhookHeaders } from '../support/deploy-server.ts'
+import { REPOSITORY } from '../support/github.ts'
+import { freePort } from '../support/started-site.ts'
+import { NETWORK, addressOf, ask, hosts, hostsOf, provision, readAuthority } from './hosts.ts'
+import { BAD_RELEASES, goodRelease } from './releases.ts'
 import { startUse } from './use-steadily.ts'
+import { Visitor } from './visit.ts'
 
 /**
- * Runs a deploy server on the hosts' network, with an HTTP server that speaks GitHub's API, and merges releases that are
- * made of this checkout's last commit.
+ * Speaks GitHub's API and is a chat on the hosts' network, provisions a site with a deploy server that knows both, and
+ * merges releases that are made of this checkout's last commit. All that is measured is what GitHub, the chat, operators
+ * and visitors see.
  *
- *   node test/cluster/deploy-releases.ts ADDRESS DOMAIN AUTHORITY-FILE SITE-FOLDER
+ *   node test/cluster/deploy-releases.ts SITE-FOLDER
  */
-const [address = '', domain = '', authorityFile = '', site = ''] = process.argv.slice(2)
+const [site = ''] = process.argv.slice(2)
+const DOMAIN = 'manyhands.example'
+const DEPLOY_DOMAIN = `deploy.${DOMAIN}`
+const SERVER = 'deploy'
+const SERVER_FOLDER = '/var/lib/manyhands-deploy'
+const OUTSIDE = `${NETWORK}.1`
 const DEPLOY_SECONDS_MAX = 180
 const ROLLBACK_SECONDS_MAX = 60
-
-/** Answers every page late or with an error, and says of itself that it is well. */
-const spoiling = (what: string) => `
-import { Server } from 'node:http'
-import type { IncomingMessage, ServerResponse } from 'node:http'
-const emit = Server.prototype.emit
-Server.prototype.emit = function (name: string, ...rest: unknown[]): boolean {
-  const [request, response] = rest as [IncomingMessage, ServerResponse]
-  const go = () => Reflect.apply(emit, this, [name, ...rest]) as boolean
-  if (name !== 'request' || /^\\/(healthz|readyz)/.test(request.url ?? '')) return go()
-  ${what}
-}
-`
-const WEB = 'src/bin/web.ts'
-const web = readFileSync(WEB, 'utf8')
-const spoiled = (what: string) => ({
-  'src/bin/spoil.ts': spoiling(what),
-  [WEB]: `import './spoil.ts'\n${web}`,
-})
-
-/** What is wrong with a release, by what stands in its reason. */
-const BAD: [title: string, reason: RegExp, files: Record<string, string>][] = [
-  ['One that does not start', /did not answer with it/, { [WEB]: `throw new Error('not today')\n${web}` }],
-  ['One that answers 500', /answers 500/, spoiled("response.writeHead(500).end('no')\n  return true")],
-  ['A failing migration', /9999-wrong\.sql failed/, { 'src/migrations/9999-wrong.sql': 'create table;\n' }],
-  ['A slow one', /takes \d+ ms/, spoiled('setTimeout(go, 4_000)\n  return true')],
-]
+const PATIENCE_MS = 15 * 60_000
+/** At GitHub nothing comes after these. */
+const ENDS = new Set(['success', 'failure', 'error', 'inactive'])
 
 const ends: (() => unknown)[] = []
 const measured: [what: string, value: string, limit: string, isGood: boolean][] = []
@@ -58,129 +45,232 @@ try {
 if (measured.some(([, , , isGood]) => !isGood)) process.exitCode = 1
 
 async function prove(): Promise<void> {
-  const port = await freePort()
   const scene = await deployScene(
     { after: (end: () => unknown) => void ends.push(end) },
-    {
-      DEPLOY_PORT: String(port),
-      DEPLOY_COMMAND: JSON.stringify([
-        ...['ansible-playbook', '-i', site, '--vault-password-file', join(site, '.vault-password')],
-        ...['--extra-vars', `site_releases_folder=${process.cwd()}/.data/releases`],
-      ]),
-      ANSIBLE_CONFIG: 'ansible/ansible.cfg',
-      ANSIBLE_SSH_ARGS: `-F ${join(site, 'ssh_config')}`,
-      LOG_LEVEL: 'warn',
-    },
+    {},
+    { host: OUTSIDE },
   )
-  const { github, chat, folder, env } = scene
-  github.git('fetch', '--quiet', process.cwd(), process.env['PROVED_COMMIT'] ?? 'HEAD')
+  const { github, chat } = scene
+  github.git('fetch', '--quiet', process.cwd(), 'HEAD')
   github.git('reset', '--quiet', '--hard', 'FETCH_HEAD')
   const first = github.git('rev-parse', 'HEAD')
-  github.check(first, 'success')
-  const server = startProgram('src/bin/deploy-server.ts', [], { ...env, LOG_LEVEL: 'info' })
-  ends.push(() => server.child.kill('SIGKILL'))
-  await server.prints('deploy server is listening')
-  const store = openDeployStore(join(folder, 'server/deploys.db'), (text) => text)
-  ends.push(() => {
-    store.close()
-  })
+  await settle(scene)
+  await provision(site)
+  assert.equal(await provision(site, ['--tags', 'deploy_server']), 0, 'a second run changes nothing')
+  await bringPackages(first)
+  const [app = ''] = hostsOf(site, 'app')
+  const authority = readFileSync(await readAuthority(app, site), 'utf8')
+  const server = await addressOf(SERVER)
+  const operator = new Visitor({ address: server, domain: DEPLOY_DOMAIN, authority })
+  await operator.send('/account/signin', { name: 'olga', password: PASSWORD, next: '/' })
 
-  async function ended(id: number): Promise<Deploy> {
+  async function webhook(body: string, headers: Record<string, string>): Promise<number> {
+    const { promise, resolve, reject } = Promise.withResolvers<number>()
+    const call = request({
+      ...{ host: server, servername: DEPLOY_DOMAIN, ca: authority, path: '/webhooks/github', method: 'POST' },
+      headers: { ...headers, Host: DEPLOY_DOMAIN, 'Content-Length': Buffer.byteLength(body) },
+    })
+    call.on('error', reject).once('response', (response) => {
+      response.resume()
+      resolve(response.statusCode ?? 0)
+    })
+    call.end(body)
+    return promise
+  }
+  const push = JSON.stringify({ ...recorded('push'), ref: `refs/heads/${REPOSITORY.branch}` })
+  async function wake(): Promise<void> {
+    assert.equal(await webhook(push, webhookHeaders('push', push)), 202)
+  }
+
+  /** What was told of a deploy once it has ended. @param known how many deployments there were before it was asked for */
+  async function ended(sha: string, known: number) {
+    const until = Date.now() + PATIENCE_MS
     for (;;) {
-      const deploy = store.find(id)
-      if (deploy && !OPEN_STATES.has(deploy.state)) {
-        const all = () => [...store.untold('github'), ...store.untold('chat')]
-        while (all().length > 0) await sleep(100)
-        console.log(`deploy ${id}: ${deploy.state}: ${deploy.reason}`)
-        for (const { at, state, text } of store.events(id))
-          console.log(`  ${new Date(at).toISOString().slice(11, 19)} ${state}: ${text}`)
-        return deploy
-      }
+      const deployment = github.deployments.slice(known).find((one) => one.sha === sha)
+      const told = github.statuses.filter((status) => status.deployment === deployment?.id)
+      const id = (deployment?.payload as { deploy?: number } | undefined)?.deploy ?? 0
+      const messages = chat.messages.filter(({ text }) => text.includes(` deploy ${id} `))
+      const last = told.at(-1)
+      if (last && ENDS.has(last.state) && messages.length >= told.length) return { id, told, last, messages }
+      if (Date.now() > until)
+        throw new Error(`${sha} does not end. ${JSON.stringify(told)}\n${await journal()}`)
       await sleep(100)
     }
   }
-  async function wake(): Promise<void> {
-    const body = JSON.stringify({ ...recorded('push'), ref: 'refs/heads/master' })
-    const address = `http://127.0.0.1:${port}/webhooks/github`
-    const { status } = await fetch(address, { method: 'POST', headers: webhookHeaders('push', body), body })
-    assert.equal(status, 202)
+  type Ended = Awaited<ReturnType<typeof ended>>
+
+  async function show({ id, told }: Ended, isGood: boolean): Promise<void> {
+    for (const { at, state, description } of told)
+      console.log(`  ${new Date(at).toISOString().slice(11, 19)} ${state}: ${description}`)
+    if (!isGood) console.log((await operator.get(`/deploys/${id}/log`)).body.slice(-6_000))
   }
-  async function merge(title: string, files: Record<string, string>): Promise<Deploy> {
+
+  /** Merges a commit whose checks are green, and waits for what becomes of it. */
+  async function merge(title: string, files: Readonly<Record<string, string>>) {
     const sha = github.commit(title, files)
     github.check(sha, 'success')
-    const id = (store.list(1)[0]?.id ?? 0) + 1
+    const known = github.deployments.length
+    const at = Date.now()
+    console.log(`${title}: ${sha.slice(0, 7)}`)
     await wake()
-    return ended(id)
+    return { sha, at, ...(await ended(sha, known)) }
   }
-  const seconds = (id: number, from: string, to: string) => {
-    const at = (state: string) => store.events(id).find((event) => event.state === state)?.at ?? NaN
-    return (at(to) - at(from)) / 1000
-  }
-  const time = (what: string, value: number, limit: number) =>
+  const time = (what: string, milliseconds: number, limit: number) => {
+    const value = milliseconds / 1000
     measured.push([what, `${value.toFixed(1)} s`, `at most ${limit} s`, value <= limit])
+  }
+  const must = (what: string, value: number | string, limit: string, isGood: boolean) => {
+    measured.push([what, String(value), limit, isGood])
+  }
+  /** Whether both receivers were told the same, all of it and in order. */
+  function mustBeTold({ told, messages }: Ended): void {
+    const order = [...new Set(told.map(({ state }) => state))].join()
+    must('  statuses, in order', told.length, order, order === 'pending,queued,in_progress,success')
+    const isWhole =
+      messages.length === told.length &&
+      told.every(({ description }, index) => messages[index]?.text.includes(description.slice(0, 100)))
+    must('  messages of the chat', messages.length, 'the same', isWhole)
+  }
 
-  const [already, use] = await Promise.all([
-    ended(1),
-    startUse({ address, domain, authority: readFileSync(authorityFile, 'utf8') }),
-  ])
-  assert.equal(already.state, 'success', 'what runs already')
-
-  const version = JSON.stringify({
-    ...(JSON.parse(readFileSync('package.json', 'utf8')) as object),
-    version: '0.1.1',
-  })
-  const good = await merge('A good one', { 'package.json': version })
-  assert.equal(good.state, 'success')
-  assert.equal(await use.release(), good.sha)
-  time('From the merge to the site running it', seconds(good.id, 'received', 'success'), DEPLOY_SECONDS_MAX)
-  const told = github.statesOf(Number(good.githubId))
-  const order = [...new Set(told)].join()
-  measured.push([
-    'Statuses, in order',
-    String(told.length),
-    order,
-    order === 'pending,queued,in_progress,success',
-  ])
-  const messages = chat.messages.filter(({ text }) => text.includes(good.sha.slice(0, 7)))
-  const isWhole = messages.length === store.events(good.id).length
-  measured.push(['Messages of the chat', String(messages.length), 'one for each event', isWhole])
-
-  github.deploy(first, { task: 'rollback' })
+  github.check(first, 'success')
   await wake()
-  const back = await ended(good.id + 1)
-  assert.equal(back.state, 'success')
-  assert.equal(await use.release(), first)
-  time(
-    'From the decision to the release before',
-    seconds(back.id, 'received', 'verifying'),
-    ROLLBACK_SECONDS_MAX,
-  )
-  const rolling = await use.count()
-  measured.push(['Requests while rolling there and back', String(rolling.answered), '', rolling.answered > 0])
-  measured.push(['  failed', String(rolling.failures.length), 'none', rolling.failures.length === 0])
-  measured.push([
-    '  task runs that were taken and are lost',
-    String(rolling.lost),
-    'none',
-    rolling.lost === 0,
-  ])
-  for (const failure of rolling.failures.slice(0, 5)) console.log(failure)
+  const already = await ended(first, 0)
+  await show(already, already.last.state === 'success')
+  assert.equal(already.last.state, 'success', 'what runs already')
+  await refuseForgeries()
 
-  for (const [title, reason, spoilt] of BAD) {
-    // Each begins at what is good.
-    const { id, state, reason: why } = await merge(title, { [WEB]: web, ...spoilt })
+  const addresses = await Promise.all(hostsOf(site, 'app').map(addressOf))
+  const use = await startUse({ addresses, domain: DOMAIN, authority, outside: OUTSIDE })
+  await sleep(10_000)
+  await countUse('Before anything is deployed', true)
+
+  const good = await merge('A good one', goodRelease())
+  await show(good, good.last.state === 'success')
+  assert.equal(good.last.state, 'success')
+  assert.equal(await use.release(), good.sha)
+  time('From the merge to all hosts answering with it', good.last.at - good.at, DEPLOY_SECONDS_MAX)
+  mustBeTold(good)
+  await countUse('While it was deployed', true)
+
+  const known = github.deployments.length
+  const decided = Date.now()
+  await operator.send(`/deploys/${already.id}/roll-back`, {})
+  const back = await ended(first, known)
+  await show(back, back.last.state === 'success')
+  assert.equal(back.last.state, 'success')
+  assert.equal(await use.release(), first)
+  time('From the decision to the release before', back.last.at - decided, ROLLBACK_SECONDS_MAX)
+  mustBeTold(back)
+  await countUse('While it was rolled back', true)
+
+  for (const { title, reason, files } of Object.values(BAD_RELEASES)) {
+    const bad = await merge(title, files)
     github.git('rm', '--quiet', '--ignore-unmatch', 'src/migrations/9999-wrong.sql')
-    const isBack = state === 'rolled_back' && reason.test(why) && (await use.release()) === first
-    const took = seconds(id, 'rolling_back', 'rolled_back')
-    measured.push([`${title}: taken back`, `${took.toFixed(1)} s`, 'by itself, with its reason', isBack])
-    const { answered, failures, lost } = await use.count()
-    measured.push([
-      `  requests answered, failed meanwhile`,
-      `${answered}, ${failures.length}`,
-      '',
-      answered > 0,
-    ])
-    measured.push(['  task runs lost', String(lost), 'none', lost === 0])
+    const page = (await operator.get(`/deploys/${bad.id}`)).body
+    const isBack = bad.last.state === 'failure' && (await use.release()) === first
+    const isToldAt = { status: bad.last.description, chat: bad.messages.at(-1)?.text ?? '', page }
+    const silent = Object.entries(isToldAt).filter(([, text]) => !reason.test(text))
+    await show(bad, isBack && silent.length === 0)
+    const since = bad.told.find(({ description }) => description.startsWith('Going back'))?.at ?? NaN
+    time(`${title}: taken back`, bad.last.at - since, ROLLBACK_SECONDS_MAX)
+    const where = silent.map(([place]) => place).join() || 'status, chat, page'
+    must('  by itself, with its reason', where, 'told in all three', isBack && silent.length === 0)
+    await countUse('  meanwhile', false)
   }
   await use.stop()
+
+  /** What became of the requests, task runs and jobs since it was last asked. */
+  async function countUse(what: string, isGood: boolean): Promise<void> {
+    const { answered, failures, lost, jobsLost, perSecond } = await use.count()
+    must(`${what}: requests`, `${answered}`, `${perSecond.toFixed(0)} per second`, answered > 0)
+    must(
+      '  failed',
+      failures.length,
+      isGood ? 'none' : 'never all',
+      isGood ? failures.length === 0 : failures.length < answered / 10,
+    )
+    must('  task runs, jobs that are lost', `${lost}, ${jobsLost}`, 'none', lost === 0 && jobsLost === 0)
+    for (const failure of failures.slice(0, 5)) console.log(`  ${failure}`)
+  }
+
+  /** What is none of GitHub's, or came before, deploys nothing. */
+  async function refuseForgeries(): Promise<void> {
+    const known = github.deployments.length
+    const replayed = webhookHeaders('push', push)
+    assert.equal(await webhook(push, replayed), 202)
+    await sleep(5_000)
+    github.commit('Nobody has said so yet', {})
+    const { 'X-Hub-Signature-256': _, ...unsigned } = webhookHeaders('push', push)
+    const statuses = [
+      await webhook(push, replayed),
+      await webhook(push, unsigned),
+      await webhook(push, webhookHeaders('push', push, { secret: 'some other secret of the same length' })),
+      await webhook(push.slice(0, -9), webhookHeaders('push', push)),
+      await webhook(' '.repeat(1.5 * 1024 * 1024), unsigned),
+      await webhook(' '.repeat(3 * 1024 * 1024), unsigned),
+    ]
+    assert.deepEqual(statuses, [202, 401, 401, 401, 413, 413])
+    await sleep(5_000)
+    assert.equal(github.deployments.length, known)
+    github.git('reset', '--quiet', '--hard', first)
+    must('Forged, cut off, huge and replayed webhooks', statuses.join(), 'none acts', true)
+  }
+}
+
+/** The settings of the deploy server, as an operator writes them into the site's folder. */
+async function settle({ github, chat, env, folder }: Awaited<ReturnType<typeof deployScene>>): Promise<void> {
+  const port = await freePort()
+  const daemon = spawn(
+    'git',
+    [
+      'daemon',
+      '--reuseaddr',
+      '--export-all',
+      `--listen=${OUTSIDE}`,
+      `--port=${port}`,
+      `--base-path=${folder}`,
+    ],
+    { stdio: 'inherit' },
+  )
+  ends.push(() => daemon.kill())
+  const addresses = await Promise.all(hostsOf(site, 'app').map(addressOf))
+  const [, key = ''] = /IdentityFile (\S+)/.exec(await ask(['ssh-config'])) ?? []
+  const settings = {
+    deploy_server_domain: DEPLOY_DOMAIN,
+    deploy_server_repository: REPOSITORY.name,
+    deploy_server_repository_id: REPOSITORY.id,
+    deploy_server_checks: ['ci'],
+    deploy_server_known_hosts: execFileSync('ssh-keyscan', ['-t', 'ed25519', ...addresses], {
+      encoding: 'utf8',
+    }),
+    deploy_server_settings: {
+      DEPLOY_BRANCH: REPOSITORY.branch,
+      DEPLOY_GITHUB_API: github.url,
+      DEPLOY_GIT_URL: `git://${OUTSIDE}:${port}/repository`,
+    },
+    vault_deploy_github_token: env['DEPLOY_GITHUB_TOKEN'],
+    vault_deploy_webhook_secrets: env['DEPLOY_WEBHOOK_SECRETS']?.split(','),
+    vault_deploy_operators: JSON.parse(env['DEPLOY_OPERATORS'] ?? '') as unknown,
+    vault_deploy_ssh_key: readFileSync(key, 'utf8'),
+    vault_deploy_chat_url: chat.url,
+  }
+  writeFileSync(join(site, 'group_vars/all/deploy.yml'), stringify(settings, { version: '1.1' }))
+}
+
+/** The deploy server has no way out to npm's registry: it gets what was packed here. */
+async function bringPackages(release: string): Promise<void> {
+  const folder = '.data/releases'
+  const sums = readFileSync(join(folder, `release-${release}.sha256`), 'utf8')
+  const files = [...sums.matchAll(/ {2}(\S+)$/gm)].map(([, name]) => join(folder, name ?? ''))
+  const to = `${SERVER_FOLDER}/packed`
+  await ask(['exec', SERVER, 'mkdir', '-p', to])
+  await hosts([
+    ...['net', 'scp', '-q', '-F', join(site, 'ssh_config'), ...files],
+    ...[join(folder, `release-${release}.sha256`), `${SERVER}:${to}/`],
+  ])
+  await ask(['exec', SERVER, 'chown', '-R', 'manyhands-deploy:', to])
+}
+
+function journal(): Promise<string> {
+  return ask(['exec', SERVER, 'journalctl', '-u', 'manyhands-deploy', '-n', '60', '--no-pager'])
 }

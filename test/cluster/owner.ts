@@ -7,8 +7,8 @@ export interface Owner {
   readonly projectId: number
 }
 
-/** Registers and makes a project, through the pages that people have for it. @param tag what is in all names */
-export async function openProject(someone: Visitor, tag: string): Promise<Owner> {
+/** Registers, through the pages that people have for it. @returns a key for the API @param tag what is in all names */
+export async function register(someone: Visitor, tag: string): Promise<string> {
   await someone.send('/account/register', {
     fullName: 'Ada of the cluster',
     name: `ada-${tag}`,
@@ -18,6 +18,12 @@ export async function openProject(someone: Visitor, tag: string): Promise<Owner>
   const keys = await someone.send('/account/keys', { keyName: 'cluster' }, 200)
   const key = /<pre id="new-key"[^>]*>([^<]+)</.exec(keys.body)?.[1] ?? ''
   assert.ok(key, 'an API key is shown')
+  return key
+}
+
+/** Registers and makes a project, through the pages that people have for it. @param tag what is in all names */
+export async function openProject(someone: Visitor, tag: string): Promise<Owner> {
+  const key = await register(someone, tag)
   await someone.send('/project/new', {
     name: `Birds ${tag}`,
     shortName: `birds${tag}`,

@@ -36,7 +36,7 @@ class FakeChat {
   ]
   url = ''
 
-  static async start(t: Ending): Promise<FakeChat> {
+  static async start(t: Ending, host: string): Promise<FakeChat> {
     const chat = new FakeChat()
     const server = createServer((request, response) => {
       void json(request).then((message) => {
@@ -44,8 +44,8 @@ class FakeChat {
         response.writeHead(status).end(body)
       })
     })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    chat.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/services/chat-secret`
+    await new Promise<void>((resolve) => server.listen(0, host, resolve))
+    chat.url = `http://${host}:${(server.address() as AddressInfo).port}/services/chat-secret`
     t.after(() => {
       server.closeAllConnections()
       server.close()
@@ -54,15 +54,23 @@ class FakeChat {
   }
 }
 
-/** A folder, GitHub, a chat, and the settings of a deploy server that uses them. */
-export async function deployScene(t: Ending, settings: Record<string, string> = {}) {
+/**
+ * A folder, GitHub, a chat, and the settings of a deploy server that uses them.
+ *
+ * @param host the address at which GitHub and the chat listen
+ */
+export async function deployScene(
+  t: Ending,
+  settings: Record<string, string> = {},
+  { host = '127.0.0.1' } = {},
+) {
   const folder = mkdtempSync(join(tmpdir(), 'manyhands-deploy-'))
   t.after(() => {
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
   })
   const [github, chat] = await Promise.all([
-    FakeGitHub.start(t, join(folder, 'repository')),
-    FakeChat.start(t),
+    FakeGitHub.start(t, join(folder, 'repository'), host),
+    FakeChat.start(t, host),
   ])
   const vault = join(folder, 'vault-password')
   const env: Record<string, string> = {

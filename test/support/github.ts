@@ -22,6 +22,8 @@ interface Deployment {
 }
 
 interface Status {
+  /** When it came, in milliseconds since 1970. */
+  at: number
   deployment: number
   state: string
   description: string
@@ -56,14 +58,15 @@ export class FakeGitHub {
     this.folder = folder
   }
 
-  static async start(t: Ending, folder: string): Promise<FakeGitHub> {
+  /** @param host the address at which it listens */
+  static async start(t: Ending, folder: string, host = '127.0.0.1'): Promise<FakeGitHub> {
     const github = new FakeGitHub(folder)
     mkdirSync(folder, { recursive: true })
     github.git('init', '--quiet', `--initial-branch=${REPOSITORY.branch}`)
     github.git('config', 'uploadpack.allowAnySHA1InWant', 'true')
     const server = createServer((request, response) => void github.answer(request, response))
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    github.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    await new Promise<void>((resolve) => server.listen(0, host, resolve))
+    github.url = `http://${host}:${(server.address() as AddressInfo).port}`
     t.after(() => {
       server.closeAllConnections()
       server.close()
@@ -221,6 +224,7 @@ export class FakeGitHub {
 
   private status(deployment: number, { state, description, log_url: log }: Record<string, unknown>): Answer {
     this.statuses.push({
+      at: Date.now(),
       deployment,
       state: String(state),
       description: String(description),
