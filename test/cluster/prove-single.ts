@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { hosts, makeSite, packRelease, provision, useSite } from './hosts.ts'
 import { steps } from './steps.ts'
+import { upgradeHost } from './upgrade-host.ts'
 
 /** The site's name in the profile's inventory. */
 const DOMAIN = 'manyhands.example'
 
 /**
- * Brings a bare Debian host to a working site with the single profile, uses it and restores its backup, and prints how
- * long each step took.
+ * Brings a bare Debian host to a working site with the single profile, uses it, restores its backup and upgrades it to
+ * good and bad releases, and prints how long each step took.
  *
  * @param args `--keep` leaves the host running.
  * @returns the exit status.
@@ -29,6 +30,7 @@ export async function proveSingle(args: readonly string[]): Promise<number> {
     })
     await step('Use the site', () => useSite('site', DOMAIN, site))
     await step('Restore drill', () => hosts(['exec', 'site', 'manyhands-restore-drill']))
+    await step('Upgrade, and back', () => upgradeHost('site', site))
   } finally {
     if (!args.includes('--keep')) await hosts(['down'])
     print()
