@@ -37,7 +37,8 @@ const VISITS: readonly (readonly [share: number, path: (shortName: string) => st
   [5, () => '/stats/'],
   [5, () => '/leaderboard/'],
 ]
-const BROWSER = {
+/** What a browser says of itself. */
+export const BROWSER = {
   accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
   'accept-encoding': 'gzip, deflate, br',
   'accept-language': 'en-GB,en;q=0.5',
@@ -138,12 +139,17 @@ export async function runCrowd(
   }
 }
 
+/** Where somebody who looks around goes next. */
+export function nextPage(shortName: string): string {
+  let place = Math.random() * 100
+  const [, path] = VISITS.find(([share]) => (place -= share) < 0) ?? VISITS[0] ?? [0, () => '/']
+  return path(shortName)
+}
+
 /** Somebody who looks around. */
 function visitor({ shortName }: { shortName: string }) {
   return async (ask: Request, think: Think): Promise<void> => {
-    let place = Math.random() * 100
-    const [, path] = VISITS.find(([share]) => (place -= share) < 0) ?? VISITS[0] ?? [0, () => '/']
-    await ask({ method: 'GET', path: path(shortName), headers: BROWSER })
+    await ask({ method: 'GET', path: nextPage(shortName), headers: BROWSER })
     await think()
   }
 }

@@ -165,10 +165,16 @@ export async function hostAddresses(): Promise<ReadonlyMap<string, string>> {
 
 /** Runs site.yml and gives how many tasks changed something. */
 export async function provision(site: string, args: readonly string[] = []): Promise<number> {
-  const said = await hosts(
+  const said = await runPlaybook('site.yml', site, args)
+  return [...said.matchAll(/ changed=(\d+) /g)].reduce((sum, [, count]) => sum + Number(count), 0)
+}
+
+/** Runs a playbook of ansible/ and gives what it says. @throws Error when it fails. */
+export function runPlaybook(name: string, site: string, args: readonly string[]): Promise<string> {
+  return hosts(
     [
       ...['net', 'ansible-playbook', '-i', site, '--vault-password-file', join(site, '.vault-password')],
-      ...[join(root, 'ansible/site.yml'), ...args],
+      ...[join(root, 'ansible', name), ...args],
     ],
     {
       ANSIBLE_CONFIG: join(root, 'ansible/ansible.cfg'),
@@ -177,7 +183,6 @@ export async function provision(site: string, args: readonly string[] = []): Pro
       ANSIBLE_SSH_ARGS: `-F ${join(site, 'ssh_config')}`,
     },
   )
-  return [...said.matchAll(/ changed=(\d+) /g)].reduce((sum, [, count]) => sum + Number(count), 0)
 }
 
 /** The address at which a site on several hosts is reached, whichever of them serves. */
@@ -230,7 +235,7 @@ export async function startOnNetwork(name: string, args: readonly string[]): Pro
     running.delete(child)
     started.resolve(false)
   })
-  await started.promise
+  if (!(await started.promise)) throw new Error(`${name} ended before it began`)
   return {
     async ask() {
       const answer = once(output, 'line')

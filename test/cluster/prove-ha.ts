@@ -59,7 +59,8 @@ export async function proveHa(args: readonly string[]): Promise<number> {
   }
 }
 
-function changes(names: readonly string[]) {
+/** What a site of the profile has otherwise on these hosts. */
+export function changes(names: readonly string[]) {
   return {
     hosts: names,
     joined: Object.fromEntries(Object.entries(MORE).filter(([name]) => names.includes(name))),

@@ -1,5 +1,5 @@
 import { request } from 'node:https'
-import { text } from 'node:stream/consumers'
+import { buffer } from 'node:stream/consumers'
 
 /** A site as its visitors have it: through nginx, by its name, with a certificate of its own authority. */
 export interface VisitedSite {
@@ -14,6 +14,7 @@ interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly body: string
+  readonly bytes: Buffer
 }
 
 type Form = Readonly<Record<string, string>>
@@ -105,8 +106,13 @@ export class Visitor {
       call.on('timeout', () => call.destroy(new Error(`${path} was not answered in time`)))
       call.on('error', reject)
       call.on('response', (response) => {
-        text(response).then((said) => {
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: said })
+        buffer(response).then((bytes) => {
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            body: bytes.toString(),
+            bytes,
+          })
         }, reject)
       })
       call.end(body)
