@@ -12,7 +12,7 @@ const config: KnipConfig = {
     'src/browser/presenter/tools/*.ts',
     'test/**/*.test.ts',
     'test/{bench,drills}/*.ts',
-    'test/cluster/{cluster,use-site,use-steadily,pages,share-file,deploy-releases}.ts',
+    'test/cluster/{cluster,use-site,use-steadily,pages,share-file,deploy-releases,rush-load}.ts',
     'test/support/{global-setup,file-limit,ticking-scheduler}.ts',
     'test/tools/{run-tests,run-nightly,run-checks,write-queries,check-*,complete-lockfile,test-reporter,test-counts,eslint.config,knip.config}.ts',
   ],
