@@ -1,6 +1,5 @@
-import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { startTestApp } from '../support/app.ts'
 import type { TestApp } from '../support/app.ts'
 import { draftProject, rowsOf } from '../support/builders.ts'
@@ -10,7 +9,7 @@ import { work } from '../support/jobs.ts'
 import { openAsOwner } from '../support/owner-page.ts'
 import { startRowsSite } from '../support/rows-site.ts'
 import type { RowsSite } from '../support/rows-site.ts'
-import { faultsOf } from '../support/template-session.ts'
+import { isFineEverywhere } from '../support/template-session.ts'
 
 const ending = untilFileEnds()
 let elsewhere: RowsSite
@@ -24,26 +23,6 @@ before(async () => {
     startChromium(ending),
   ])
 })
-
-/** No fault that axe finds, and nothing behind the edge, on a telephone and a desk, in light and dark. */
-async function isFineEverywhere(page: Page, name: string): Promise<void> {
-  for (const [width, colorScheme] of [
-    [360, 'light'],
-    [1280, 'dark'],
-  ] as const) {
-    await page.setViewportSize({ width, height: 900 })
-    // Without motion, which would be caught half way.
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-    assert.deepEqual(await faultsOf(page), [], name)
-    assert.ok(
-      await page.evaluate('document.documentElement.scrollWidth <= innerWidth'),
-      `${name} at ${width}`,
-    )
-    const folder = process.env['SHOTS']
-    if (folder !== undefined)
-      await page.screenshot({ path: `${folder}/${name}-${width}.png`, fullPage: true })
-  }
-}
 
 test('an owner follows an import from its address to its tasks, without loading a page anew', async (t) => {
   const owner = await site.user()

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import sharp from 'sharp'
 import { startTestApp } from '../support/app.ts'
 import type { TestApp, TestUser } from '../support/app.ts'
@@ -11,7 +11,7 @@ import { work } from '../support/jobs.ts'
 import { makeZip } from '../support/make-zip.ts'
 import { openAsOwner } from '../support/owner-page.ts'
 import { pictureOf } from '../support/pictures.ts'
-import { faultsOf } from '../support/template-session.ts'
+import { isFine } from '../support/template-session.ts'
 
 const ending = untilFileEnds()
 let site: TestApp
@@ -31,14 +31,6 @@ const LOOKS = [
   { viewport: { width: 360, height: 740 }, colorScheme: 'light' },
   { viewport: { width: 1280, height: 900 }, colorScheme: 'dark' },
 ] as const
-
-async function isFine(page: Page, name: string): Promise<void> {
-  assert.deepEqual(await faultsOf(page), [], name)
-  assert.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), name)
-  const folder = process.env['SHOTS']
-  const { width = 0 } = page.viewportSize() ?? {}
-  if (folder !== undefined) await page.screenshot({ path: `${folder}/${name}-${width}.png`, fullPage: true })
-}
 
 const photo = () =>
   sharp({ create: { width: 1200, height: 900, channels: 3, background: 'teal' } })

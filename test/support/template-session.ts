@@ -114,8 +114,31 @@ export async function hasNoFaults(page: Page, { without }: { without?: string } 
   assert.deepEqual(await faultsOf(page, without), [])
 }
 
+/** Fails for what axe finds on a page, and for what is behind its edge. Drawn into the folder `SHOTS`, where that is set. */
+export async function isFine(page: Page, name: string): Promise<void> {
+  await hasNoFaults(page)
+  const { width = 0 } = page.viewportSize() ?? {}
+  const isWide = await page.evaluate('document.documentElement.scrollWidth > innerWidth')
+  assert.equal(isWide, false, `${name} is wider than ${width} pixels`)
+  const folder = process.env['SHOTS']
+  if (folder !== undefined) await page.screenshot({ path: `${folder}/${name}-${width}.png`, fullPage: true })
+}
+
+/** The same on a telephone and a desk, in light and dark. */
+export async function isFineEverywhere(page: Page, name: string): Promise<void> {
+  for (const [width, colorScheme] of [
+    [360, 'light'],
+    [1280, 'dark'],
+  ] as const) {
+    await page.setViewportSize({ width, height: 900 })
+    // Without motion, which would be caught half way.
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+    await isFine(page, name)
+  }
+}
+
 /** What axe finds on a page and in its frames, by its rule. */
-export async function faultsOf(page: Page, without?: string): Promise<string[]> {
+async function faultsOf(page: Page, without?: string): Promise<string[]> {
   // Only what frames of other sites say is put together on a page of its own, which takes as long as the looking.
   const whole = new AxeBuilder({ page }).setLegacyMode(page.frames().length === 1)
   const { violations } = await (without === undefined ? whole : whole.exclude(without)).analyze()
