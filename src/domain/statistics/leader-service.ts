@@ -1,5 +1,6 @@
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
+import { PEOPLE } from '../users/user-service.ts'
 import { LEADERS, PERIODS, findRank, findRanked, listLeaders } from './leader-repository.ts'
 import type { Leader, Period } from './leader-repository.ts'
 
@@ -56,6 +57,6 @@ export async function getOwnRank(
       const neighbours = rank > SHOWN ? await db.read((reader) => listLeaders(reader, period, ranks)) : []
       return { rank, neighbours }
     },
-    [LEADERS],
+    [LEADERS, PEOPLE],
   )
 }

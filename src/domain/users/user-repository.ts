@@ -1,6 +1,10 @@
 import { sql } from 'kysely'
+import { noteChanged } from '../../platform/changes.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
 import type { JsonObject } from '../../platform/schema.ts'
+
+/** What remembered values are made of that show what people are called, or their pictures. */
+export const PEOPLE = 'people'
 
 export interface User {
   id: number
@@ -106,6 +110,9 @@ export interface UserChanges {
   info?: JsonObject
 }
 
+/** What of an account others see. */
+const SHOWN: readonly (keyof UserChanges)[] = ['name', 'fullName', 'privacyMode']
+
 export async function updateUserColumns(tx: Tx, id: number, changes: UserChanges): Promise<void> {
   const columns = {
     name: changes.name,
@@ -120,10 +127,12 @@ export async function updateUserColumns(tx: Tx, id: number, changes: UserChanges
     .set({ ...set, updated: sql`now()` })
     .where('id', '=', id)
     .execute()
+  if (SHOWN.some((name) => changes[name] !== undefined)) noteChanged(tx, PEOPLE)
 }
 
 export async function updateAvatar(tx: Tx, id: number, avatarUrl: string | null): Promise<void> {
   await tx.updateTable('user_account').set({ avatar_url: avatarUrl }).where('id', '=', id).execute()
+  noteChanged(tx, PEOPLE)
 }
 
 export async function findAvatar(db: Db, id: number): Promise<string | null> {

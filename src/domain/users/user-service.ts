@@ -31,6 +31,7 @@ import {
 } from './user-repository.ts'
 import type { ApiKey, User } from './user-repository.ts'
 
+export { PEOPLE } from './user-repository.ts'
 export type { ApiKey, User } from './user-repository.ts'
 
 /** Argon2id as OWASP recommends it: 19 MiB, two passes, one lane. */

@@ -18,7 +18,7 @@ import {
 } from '../../domain/projects/project-service.ts'
 import type { Project, ProjectTotals, ProjectWithTotals } from '../../domain/projects/project-service.ts'
 import { parseWebhook } from '../../domain/webhooks/webhook-service.ts'
-import { getAvatar, getUserById } from '../../domain/users/user-service.ts'
+import { PEOPLE, getAvatar, getUserById } from '../../domain/users/user-service.ts'
 import { leaveFlash } from '../../http/flash.ts'
 import { readForm } from '../../http/form.ts'
 import { requireViewer } from '../../http/guards.ts'
@@ -111,7 +111,7 @@ export function projectRoutes(app: App, views: Views, readyPages: ReadyPages): R
     const page = await readyPages({
       name: 'project',
       key: shortName,
-      of: [projectThing(shortName)],
+      of: [projectThing(shortName), PEOPLE],
       async make(db) {
         const project = await findPublishedProject(db, shortName)
         if (!project) return undefined

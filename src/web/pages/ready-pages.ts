@@ -30,7 +30,7 @@ export interface ReadyPageOrder {
 /** Gives out pages rendered ahead: asked for again and again, they cost the database nothing. */
 export type ReadyPages = (order: ReadyPageOrder) => Promise<ReadyPage | undefined>
 
-/** A change that nobody is told of (a person's new name) shows after this time, and to who first looks after both. */
+/** A change that nobody notes shows after this time, and to who first looks after both. */
 const FRESH_SECONDS = 60
 const STALE_SECONDS = 600
 

@@ -10,6 +10,7 @@ import {
 } from '../../domain/statistics/graph-service.ts'
 import { LEADERS, PERIODS, getOwnRank, isPeriod, listFirst } from '../../domain/statistics/leader-service.ts'
 import type { Leader, Period } from '../../domain/statistics/leader-service.ts'
+import { PEOPLE } from '../../domain/users/user-service.ts'
 import type { Context, RequestState } from '../../http/state.ts'
 import type { View, Views } from '../../http/views.ts'
 import { NotFoundError } from '../../lib/errors.ts'
@@ -31,7 +32,7 @@ export function statisticsRoutes(app: App, views: Views, readyPages: ReadyPages)
     const page = await readyPages({
       name: 'project-stats',
       key: shortName,
-      of: [projectThing(shortName), ACTIVITY],
+      of: [projectThing(shortName), ACTIVITY, PEOPLE],
       async make(db) {
         const project = await findPublishedProject(db, shortName)
         return project && { template: 'pages/projects/stats.html', view: await projectGraphs(db, project) }
@@ -49,7 +50,7 @@ export function statisticsRoutes(app: App, views: Views, readyPages: ReadyPages)
     const page = await readyPages({
       name: 'site-stats',
       key: 'all',
-      of: [ACTIVITY, SITE_DAYS, LEADERS],
+      of: [ACTIVITY, SITE_DAYS, LEADERS, PEOPLE],
       async make(db) {
         const { busyProjects, ...graphs } = await getSiteGraphs(db, GRAPH_DAYS)
         const busy = busyProjects.map((project) => ({ ...project, url: projectUrl(project) }))
@@ -76,7 +77,7 @@ export function statisticsRoutes(app: App, views: Views, readyPages: ReadyPages)
     const page = await readyPages({
       name: 'leaderboard',
       key: period,
-      of: [LEADERS],
+      of: [LEADERS, PEOPLE],
       make: async (db) => ({ template: LEADERBOARD, view: await leaders(db, period) }),
     })
     if (!page) return

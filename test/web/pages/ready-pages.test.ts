@@ -89,6 +89,35 @@ test('what an owner changes is shown to everybody by the next request, on every 
   for (const path of paths) await site.http.get(path).expect(200, new RegExp(`Other ${shortName}`))
 })
 
+test('a person’s new name, and their wish for privacy, are shown by the next request, on every page', async () => {
+  const named = await site.user()
+  const { id, shortName } = await publishedProject(site, named)
+  await rowsOf(site, 'update user_account set privacy_mode = false where id = $1', [named.id])
+  await rowsOf(
+    site,
+    `with c as (insert into contributor (kind, user_id) values ('user', $2) returning id),
+          a as (insert into activity (project_id, hour, contributor_id, n_runs)
+                select $1, date_trunc('hour', now()), id, 3 from c)
+     insert into leader (period, rank, user_id, n_runs) values ('all', 1, $2, 3), ('day', 1, $2, 3)`,
+    [id, named.id],
+  )
+  await rowsOf(site, 'insert into project_counted values ($1, now())', [id])
+  await waitForReplica()
+  const paths = [`/project/${shortName}/`, `/project/${shortName}/stats`, '/stats/', '/leaderboard/']
+  const put = async (changes: object) =>
+    site.http.put(`/api/user/${named.id}`).query({ api_key: named.apiKey }).send(changes).expect(200)
+  for (const path of paths) await site.http.get(path).expect(200, new RegExp(named.name))
+  await put({ fullname: 'Grace Hopper' })
+  for (const path of paths) await site.http.get(path).expect(200, /Grace Hopper/)
+  // Of a project its owner is always named.
+  const [, ...shownToAll] = paths
+  await put({ privacy_mode: true })
+  for (const path of shownToAll) {
+    const { text } = await site.http.get(path).expect(200)
+    assert.ok(!text.includes('Grace Hopper'), path)
+  }
+})
+
 test('a renamed address leads nowhere at once, and a deleted project too', async () => {
   const { id, shortName } = await publishedProject(site, owner)
   await site.http.get(`/project/${shortName}/`).expect(200)
