@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { removeExpiredAccountExports } from '../src/domain/accounts/export-service.ts'
 import { forgetOldRequests } from '../src/domain/assignment/assignment-service.ts'
 import { forgetOldVersions, removeExpiredExports } from '../src/domain/exports/export-service.ts'
+import { forgetOldFaults } from '../src/domain/faults/fault-service.ts'
 import { removeUnneededRows } from '../src/domain/imports/import-service.ts'
 import { forgetOldMails } from '../src/domain/mails/mail-service.ts'
 import { foldStatusMinutes } from '../src/domain/status/status-service.ts'
@@ -44,6 +45,7 @@ export const cleanUp: Job<'clean-up'> = {
       sessions: () => forgetOldSessions(openDb()),
       mails: () => forgetOldMails(openDb),
       jobs: () => forgetEndedJobs(openDb),
+      faults: () => forgetOldFaults(openDb),
       statusMinutes: () => foldStatusMinutes(openDb),
       resumableUploads: () => app.resumable.removeOld(openDb(), ABANDONED_MS),
       unfinishedFiles: () => app.files.removeUnfinished(ABANDONED_MS),

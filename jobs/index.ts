@@ -24,6 +24,7 @@ import { sendMail } from './send-mail.ts'
 import { sendNewsletterJob } from './send-newsletter.ts'
 import { siteStatistics } from './site-statistics.ts'
 import { tellFailuresJob } from './tell-failures.ts'
+import { tellFaultsJob } from './tell-faults.ts'
 import { tellQuietProjectsJob } from './tell-quiet-projects.ts'
 import { warnInactiveAccounts } from './warn-inactive-accounts.ts'
 
@@ -54,6 +55,7 @@ export const jobs = {
   'send-newsletter': sendNewsletterJob,
   'site-statistics': siteStatistics,
   'tell-failures': tellFailuresJob,
+  'tell-faults': tellFaultsJob,
   'tell-quiet-projects': tellQuietProjectsJob,
   'warn-inactive-accounts': warnInactiveAccounts,
 } satisfies JobCatalogue

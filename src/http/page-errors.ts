@@ -6,6 +6,7 @@ import type { ErrorKind } from '../lib/errors.ts'
 import { readTyped } from './form.ts'
 import type { TypedForm } from './form.ts'
 import type { Context, Handler } from './state.ts'
+import { tellUnforeseen } from './unforeseen.ts'
 import { wantsJson } from './wants-json.ts'
 
 // A new ErrorKind does not compile until it has a status here.
@@ -69,6 +70,7 @@ export function shownError(app: Pick<App, 'log'>, error: unknown, ctx: Context):
     }
   }
   app.log.error({ err: error, method: ctx.method, path: ctx.path }, 'unhandled error')
+  tellUnforeseen(ctx, error)
   return { status: 500, message: 'Something went wrong on our side. It has been noted.' }
 }
 

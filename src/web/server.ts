@@ -7,6 +7,8 @@ import { answerBrokenRequest } from '../http/broken-request.ts'
 import { finalSlash } from '../http/final-slash.ts'
 import { identify } from '../http/identify.ts'
 import { pageErrors } from '../http/page-errors.ts'
+import { onUnforeseen } from '../http/unforeseen.ts'
+import type { Unforeseen } from '../http/unforeseen.ts'
 import { rateLimit } from '../http/rate-limit.ts'
 import { createRequestFigures } from '../http/request-figures.ts'
 import type { AnsweredRequest } from '../http/request-figures.ts'
@@ -54,6 +56,8 @@ export interface ServerOptions {
   onRoute?: (answered: Answered) => void
   /** Told of each request, whatever it came to. */
   onRequest?: (answered: AnsweredRequest) => void
+  /** Told of each error that nobody had foreseen. */
+  onUnforeseen?: (told: Unforeseen) => void
 }
 
 /** Builds the web application: every path of the site, its API and its presenter hosts. */
@@ -105,6 +109,7 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
   koa.use(pages.routes())
   koa.use(finalSlash(pages))
   koa.use(pages.allowedMethods())
+  if (options.onUnforeseen) onUnforeseen(koa, options.onUnforeseen)
   koa.on('error', (error: Error) => {
     // A client that went away in mid-answer is no trouble of ours.
     app.log.debug({ err: error }, 'response not finished')
