@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { removeExpiredAccountExports } from '../src/domain/accounts/export-service.ts'
+import { forgetOldCodes } from '../src/domain/accounts/sign-in-code-service.ts'
 import { forgetOldRequests } from '../src/domain/assignment/assignment-service.ts'
 import { forgetOldVersions, removeExpiredExports } from '../src/domain/exports/export-service.ts'
 import { forgetOldFaults } from '../src/domain/faults/fault-service.ts'
@@ -43,6 +44,7 @@ export const cleanUp: Job<'clean-up'> = {
       accountExports: () => removeExpiredAccountExports(app, openDb),
       requests: () => forgetOldRequests(openDb),
       sessions: () => forgetOldSessions(openDb()),
+      signInCodes: () => forgetOldCodes(openDb()),
       mails: () => forgetOldMails(openDb),
       jobs: () => forgetEndedJobs(openDb),
       faults: () => forgetOldFaults(openDb),

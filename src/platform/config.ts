@@ -77,6 +77,7 @@ const Variables = z.object({
     .optional(),
   MAIL_EVENTS_SECRET: text.min(16, 'has at least 16 characters').optional(),
   MAILGUN_SIGNING_KEY: text.optional(),
+  SIGN_IN_CODES: flag.default(false),
   MAIL_LIMIT: z
     .union([
       z.literal('off'),
@@ -220,7 +221,11 @@ export interface Config {
   /** Private addresses or networks that addresses given by people may lead to all the same. */
   readonly web: { readonly privateAddresses: readonly string[] }
   /** Days without a visit after which people are warned that their accounts will be deleted; undefined keeps them. */
-  readonly accounts: { readonly inactiveDays: number | undefined }
+  readonly accounts: {
+    readonly inactiveDays: number | undefined
+    /** Who signs in by a password is asked for a code from their mail as well. */
+    readonly hasSignInCodes: boolean
+  }
   /** The bucket that files are kept in instead of a folder. */
   readonly s3: S3Settings | undefined
   /** The jobs that a worker takes, each with how many run at once, where that is not the job's own; undefined for all. */
@@ -303,7 +308,7 @@ export function loadConfig(env: Environment): Config {
     },
     imports: { bytesMax: v.IMPORT_MB_MAX * 1024 * 1024, googleUrl: v.GOOGLE_SHEETS_URL },
     web: { privateAddresses: v.PRIVATE_ADDRESSES?.split(/[\s,]+/) ?? [] },
-    accounts: { inactiveDays: v.INACTIVE_ACCOUNT_DAYS },
+    accounts: { inactiveDays: v.INACTIVE_ACCOUNT_DAYS, hasSignInCodes: hasSignInCodes(v) },
     s3: s3Settings(v),
     jobs: { only: v.WORKER_JOBS === undefined ? undefined : workerJobs(v.WORKER_JOBS) },
     metrics: { token: v.METRICS_TOKEN, isOpenToLoopback: v.METRICS_LOOPBACK, port: v.METRICS_PORT },
@@ -372,6 +377,13 @@ function redisEndpoint(name: 'CACHE' | 'QUEUE', env: Environment): RedisEndpoint
       `These settings are missing or wrong:\n  REDIS_${name}_URL or REDIS_${name}_SENTINELS: required`,
     )
   return { kind: 'address', url }
+}
+
+/** Where no mail leaves, its reader would have to sign in to read the code. */
+function hasSignInCodes({ SIGN_IN_CODES: isOn, MAIL_URL: url }: z.output<typeof Variables>): boolean {
+  if (isOn && url === undefined)
+    throw new Error('These settings are missing or wrong:\n  SIGN_IN_CODES: needs MAIL_URL')
+  return isOn
 }
 
 /** Nothing without a bucket; with one, what it needs. */

@@ -33,7 +33,7 @@ test('what is needed is enough; the rest has defaults', () => {
   assert.equal(config.mail.smtpUrl, undefined)
   assert.deepEqual(config.mail.limit, { requests: 30, seconds: 3_600 })
   assert.equal(config.jobs.only, undefined)
-  assert.equal(config.accounts.inactiveDays, undefined)
+  assert.deepEqual(config.accounts, { inactiveDays: undefined, hasSignInCodes: false })
 })
 
 test('every setting reaches its part', (t) => {
@@ -61,6 +61,7 @@ test('every setting reaches its part', (t) => {
     MAIL_BOUNCES_URL: 'imaps://a:b@mail.example/INBOX',
     MAIL_LIMIT: 'off',
     MAIL_REFUSED_DOMAINS: 'Throwaway.example, spam.example',
+    SIGN_IN_CODES: 'on',
     INACTIVE_ACCOUNT_DAYS: '730',
     MAIL_EVENTS_SECRET: 'sixteen characters',
     MAILGUN_SIGNING_KEY: 'key',
@@ -98,7 +99,7 @@ test('every setting reaches its part', (t) => {
   assert.equal(config.mail.bouncesUrl, 'imaps://a:b@mail.example/INBOX')
   assert.deepEqual([config.mail.limit, config.mail.bouncesTo], [undefined, 'bounces@hands.example'])
   assert.deepEqual(config.mail.refusedDomains, ['throwaway.example', 'spam.example'])
-  assert.equal(config.accounts.inactiveDays, 730)
+  assert.deepEqual(config.accounts, { inactiveDays: 730, hasSignInCodes: true })
   assert.deepEqual(
     config.jobs.only,
     new Map([
@@ -177,6 +178,7 @@ test('everything that is missing or wrong is named at once', () => {
   )
   const wrong: [Record<string, string>, RegExp][] = [
     [{ PORT: '70000' }, /PORT/],
+    [{ SIGN_IN_CODES: 'on' }, /SIGN_IN_CODES: needs MAIL_URL/],
     [{ RATE_LIMIT: 'often' }, /RATE_LIMIT: is "off" or "requests\/seconds"/],
     [{ TRUST_PROXY: 'yes' }, /TRUST_PROXY/],
     [{ DATABASE_WRITE_URL: 'nonsense' }, /DATABASE_WRITE_URL: is no address of a PostgreSQL server/],

@@ -106,6 +106,7 @@ export async function anonymise(tx: Tx, userId: number, email: string): Promise<
      where fav_user_ids is not null and fav_user_ids @> array[${userId}]::bigint[]`.execute(tx)
   for (const table of [
     'session',
+    'sign_in_code',
     'api_key',
     'mail_choice',
     'presenter_draft',

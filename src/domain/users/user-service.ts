@@ -171,15 +171,14 @@ export function nameTaken(): InvalidError {
 let decoy: Promise<string> | undefined
 
 /**
- * Signs in by e-mail and password.
+ * Whose e-mail and password these are.
  *
  * @throws InvalidError, the same for an unknown address and a wrong password.
  */
-export async function signIn(
+export async function checkCredentials(
   db: RequestDb,
   credentials: { email: string; password: string },
-  userAgent?: string,
-): Promise<SignedIn> {
+): Promise<User> {
   const found = await db.readPrimary((primary) => findUserByEmail(primary, credentials.email.trim()))
   decoy ??= hash(randomToken(), ARGON2)
   const isRight = await verify(found?.passwordHash ?? (await decoy), credentials.password)
@@ -188,13 +187,26 @@ export async function signIn(
       password: 'This address and password do not go together. Check both.',
     })
   }
-  const sessionId = randomUUID()
-  await db.write(async (tx) => {
-    await insertSession(tx, { id: sessionId, userId: found.id, userAgent })
-    await noteSeen(tx, found.id)
-  })
   const { passwordHash: _, ...user } = found
-  return { user, sessionId }
+  return user
+}
+
+/** Signs in by e-mail and password. @throws as `checkCredentials`. */
+export async function signIn(
+  db: RequestDb,
+  credentials: { email: string; password: string },
+  userAgent?: string,
+): Promise<SignedIn> {
+  const user = await checkCredentials(db, credentials)
+  return db.write(async (tx) => ({ user, sessionId: await beginSession(tx, user, userAgent) }))
+}
+
+/** Begins a session of somebody who has proved who they are; its id. */
+export async function beginSession(tx: Tx, user: { id: number }, userAgent?: string): Promise<string> {
+  const sessionId = randomUUID()
+  await insertSession(tx, { id: sessionId, userId: user.id, userAgent })
+  await noteSeen(tx, user.id)
+  return sessionId
 }
 
 /**
@@ -214,14 +226,11 @@ export async function replacePassword(
   if (!parsed.success)
     throw new InvalidError('Choose another password.', { password: parsed.error.issues[0]?.message ?? '' })
   const passwordHash = await hash(parsed.data, ARGON2)
-  const sessionId = randomUUID()
   return db.write(async (tx) => {
     if (!(await updatePassword(tx, user.id, { before, after: passwordHash }))) return undefined
     await revokeSessions(tx, user.id)
     await revokeApiKeys(tx, user.id)
-    await insertSession(tx, { id: sessionId, userId: user.id, userAgent })
-    await noteSeen(tx, user.id)
-    return { user, sessionId }
+    return { user, sessionId: await beginSession(tx, user, userAgent) }
   })
 }
 

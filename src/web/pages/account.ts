@@ -1,8 +1,15 @@
 import { Router } from '@koa/router'
 import { getAccountState } from '../../domain/accounts/deletion-service.ts'
 import { sendWelcome } from '../../domain/accounts/recovery-service.ts'
+import { sendSignInCode } from '../../domain/accounts/sign-in-code-service.ts'
 import { listOwnedProjects } from '../../domain/projects/project-service.ts'
-import { getAvatar, registerUser, signIn, signOut } from '../../domain/users/user-service.ts'
+import {
+  checkCredentials,
+  getAvatar,
+  registerUser,
+  signIn,
+  signOut,
+} from '../../domain/users/user-service.ts'
 import type { User } from '../../domain/users/user-service.ts'
 import { InvalidError } from '../../lib/errors.ts'
 import type { FieldErrors } from '../../lib/errors.ts'
@@ -17,17 +24,14 @@ import type { App } from '../../platform/app.ts'
 import { orShowAgain } from './form-view.ts'
 import type { FormView } from './form-view.ts'
 import { projectCard } from './project-card.ts'
+import { safeNext } from './safe-next.ts'
+import { codePageOf } from './sign-in-code.ts'
 
 /** For one account and one address; a whole class signs up from behind one address. */
 const TRIES_PER_ACCOUNT = { requests: 20, seconds: 900 }
 const TRIES_PER_ADDRESS = { requests: 100, seconds: 900 }
 
 const UNCONFIRMED = 'The two passwords are not the same.'
-
-/** Where people want to go after signing in: a path of this site, never another site; empty when they did not say. */
-function safeNext(next: unknown): string {
-  return typeof next === 'string' && /^\/(?![/\\])/.test(next) ? next : ''
-}
 
 /** A form under our names: scripts that were written for PyBossa send its own. */
 function accountForm({
@@ -103,11 +107,14 @@ export function accountRoutes(app: App, views: Views): Router<RequestState> {
       await tryFromAddress(ctx.ip)
       // From this address only: nobody can shut somebody else out.
       await tryAccount(`${ctx.ip} ${email.trim().toLowerCase()}`)
-      await welcome(
-        ctx,
-        await signIn(ctx.state.db, { email, password }, ctx.get('User-Agent')),
-        safeNext(values['next']) || '/',
-      )
+      const next = safeNext(values['next'])
+      if (app.config.accounts.hasSignInCodes) {
+        const user = await checkCredentials(ctx.state.db, { email, password })
+        ctx.redirect(codePageOf(await sendSignInCode(app, ctx.state.db, user), next))
+        return
+      }
+      const signedIn = await signIn(ctx.state.db, { email, password }, ctx.get('User-Agent'))
+      await welcome(ctx, signedIn, next || '/')
     })
   })
 

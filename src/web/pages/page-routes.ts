@@ -35,6 +35,7 @@ import { projectRoutes } from './projects.ts'
 import { createReadyPages } from './ready-pages.ts'
 import { recoveryRoutes } from './recovery.ts'
 import { ruleRoutes } from './rules.ts'
+import { signInCodeRoutes } from './sign-in-code.ts'
 import { siteRoutes } from './site.ts'
 import { statisticsRoutes } from './statistics.ts'
 import { statusRoutes } from './status.ts'
@@ -51,6 +52,7 @@ export function pageRoutes(app: App, views: Views, document: ApiDocument): Route
     apiHelpRoutes(app, views, document),
     accountRoutes(app, views),
     recoveryRoutes(app, views),
+    signInCodeRoutes(app, views),
     addressRoutes(app, views),
     keyRoutes(app, views),
     mailEventRoutes(app),

@@ -1,0 +1,78 @@
+import { sql } from 'kysely'
+import type { Db, Tx } from '../../platform/postgres.ts'
+
+/** How long and how often a code may be tried. */
+export interface CodeLimits {
+  readonly minutes: number
+  readonly tries: number
+}
+
+const isOpen = ({ minutes, tries }: CodeLimits) =>
+  sql<boolean>`used is null and n_tries < ${tries} and created > now() - make_interval(mins => ${minutes})`
+
+/** Codes that somebody has asked for within an hour and not used; nobody else counts or makes theirs until the end of `tx`. */
+export async function countUnused(tx: Tx, userId: number): Promise<number> {
+  await sql`select from user_account where id = ${userId} for update`.execute(tx)
+  const { count } = await tx
+    .selectFrom('sign_in_code')
+    .select((select) => select.fn.countAll<number>().as('count'))
+    .where('user_id', '=', userId)
+    .where('used', 'is', null)
+    .where('created', '>', sql<string>`now() - interval '1 hour'`)
+    .executeTakeFirstOrThrow()
+  return count
+}
+
+export async function insertCode(tx: Tx, code: { id: string; userId: number; hash: Buffer }): Promise<void> {
+  await tx
+    .insertInto('sign_in_code')
+    .values({ id: code.id, user_id: code.userId, code_hash: code.hash })
+    .execute()
+}
+
+/** Whether a code can still be tried. */
+export async function isCodeOpen(db: Db, id: string, limits: CodeLimits): Promise<boolean> {
+  const row = await db
+    .selectFrom('sign_in_code')
+    .select('id')
+    .where('id', '=', id)
+    .where(isOpen(limits))
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** Takes one of the tries of a code; undefined when there is none left. The row is this transaction's from then on. */
+export async function takeTry(
+  tx: Tx,
+  id: string,
+  limits: CodeLimits,
+): Promise<{ userId: number; hash: Buffer; triesLeft: number } | undefined> {
+  return tx
+    .updateTable('sign_in_code')
+    .set({ n_tries: sql`n_tries + 1` })
+    .where('id', '=', id)
+    .where(isOpen(limits))
+    .returning([
+      'user_id as userId',
+      'code_hash as hash',
+      sql<number>`${limits.tries}::int - n_tries`.as('triesLeft'),
+    ])
+    .executeTakeFirst()
+}
+
+export async function markUsed(tx: Tx, id: string): Promise<void> {
+  await tx
+    .updateTable('sign_in_code')
+    .set({ used: sql`now()` })
+    .where('id', '=', id)
+    .execute()
+}
+
+/** Removes codes that were asked for more than a day ago; how many. */
+export async function deleteOldCodes(db: Db): Promise<number> {
+  const { numDeletedRows } = await db
+    .deleteFrom('sign_in_code')
+    .where('created', '<', sql<string>`now() - interval '1 day'`)
+    .executeTakeFirst()
+  return Number(numDeletedRows)
+}
