@@ -8,6 +8,7 @@ import { deliverExportJob } from './deliver-export.ts'
 import { deliverWebhookJob } from './deliver-webhook.ts'
 import { exportAccount } from './export-account.ts'
 import { drawPictureJob } from './draw-picture.ts'
+import { drawTaskPicturesJob } from './draw-task-pictures.ts'
 import { exportProject } from './export-project.ts'
 import { importTasks } from './import-tasks.ts'
 import { inviteBackJob } from './invite-back.ts'
@@ -39,6 +40,7 @@ export const jobs = {
   'deliver-webhook': deliverWebhookJob,
   'export-account': exportAccount,
   'draw-picture': drawPictureJob,
+  'draw-task-pictures': drawTaskPicturesJob,
   'export-project': exportProject,
   'import-tasks': importTasks,
   'invite-back': inviteBackJob,

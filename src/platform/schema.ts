@@ -164,6 +164,17 @@ export interface ExportSubscription {
   what: string
 }
 
+export interface Fault {
+  fingerprint: string
+  last_seen: Generated<string>
+  n_untold: number
+  name: string
+  place: string
+  request_id: string | null
+  told: string | null
+  trace: string
+}
+
 export interface FieldGuide {
   markdown: string
   project_id: number
@@ -473,6 +484,15 @@ export interface Session {
   user_id: number
 }
 
+export interface SignInCode {
+  code_hash: Buffer
+  created: Generated<string>
+  id: string
+  n_tries: Generated<number>
+  used: string | null
+  user_id: number
+}
+
 export interface SiteDay {
   day: Timestamp
   n_anonymous: number
@@ -639,6 +659,7 @@ export interface DB {
   contributor_project: ContributorProject
   export_bucket: ExportBucket
   export_subscription: ExportSubscription
+  fault: Fault
   field_guide: FieldGuide
   helping_material: HelpingMaterial
   import_schedule: ImportSchedule
@@ -666,6 +687,7 @@ export interface DB {
   row_version: RowVersion
   schedule_slot: ScheduleSlot
   session: Session
+  sign_in_code: SignInCode
   site_day: SiteDay
   status_day: StatusDay
   status_minute: StatusMinute

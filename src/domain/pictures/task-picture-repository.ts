@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Db, Tx } from '../../platform/postgres.ts'
-import type { Upload } from '../uploads/upload-service.ts'
+import type { AttachedUpload, Upload } from '../uploads/upload-service.ts'
 
 /** Where a picture of a project's tasks is kept, if it is. */
 export async function findTaskPicture(
@@ -83,4 +83,31 @@ export async function attachTaskPictures(
     update upload u set noun = 'task_picture', object_id = made.id, import_id = null, sha256 = null
       from made join given using (sha256) where u.id = given.id and u.sha256 = given.sha256`.execute(tx)
   return numAffectedRows === BigInt(uploads.size)
+}
+
+/** Pictures of a project's tasks of which nothing was drawn, after one of them. */
+export async function listUndrawn(
+  db: Db,
+  projectId: number,
+  { afterId, limit }: { afterId: number; limit: number },
+): Promise<AttachedUpload[]> {
+  const { rows } = await sql<AttachedUpload>`
+    select u.id, u.container, u.file_name as "fileName", u.drawn, u.noun, u.object_id as "objectId", u.crop
+      from task_picture p join upload u on u.noun = 'task_picture' and u.object_id = p.id
+     where p.project_id = ${projectId} and p.id > ${afterId} and u.drawn = '{}'
+     order by p.id limit ${limit}`.execute(db)
+  return rows
+}
+
+/** What was drawn of a project's pictures, by the names of their files. */
+export async function listTaskDrawn(
+  db: Db,
+  container: string,
+  fileNames: readonly string[],
+): Promise<{ fileName: string; drawn: string[] }[]> {
+  const { rows } = await sql<{ fileName: string; drawn: string[] }>`
+    select file_name as "fileName", drawn from upload
+     where noun = 'task_picture' and file_name = any(${fileNames}::text[]) and container = ${container}
+       and drawn <> '{}'`.execute(db)
+  return rows
 }

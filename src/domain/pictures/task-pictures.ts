@@ -36,7 +36,7 @@ export interface TaskPictures {
 }
 
 export function createTaskPictures(
-  app: Pick<App, 'config' | 'files' | 'log'>,
+  app: Pick<App, 'config' | 'files' | 'log' | 'queue'>,
   openDb: () => RequestDb,
   { projectId, importId }: { projectId: number; importId: number },
 ): TaskPictures {
@@ -44,7 +44,7 @@ export function createTaskPictures(
 
   async function keepAnew({ path, name, extension, sha256 }: SentPicture): Promise<Upload> {
     const file = { name, extension, content: createReadStream(path) }
-    const upload = await keepUpload(app, openDb(), `project_${projectId}`, file)
+    const upload = await keepUpload(app, openDb(), containerOf(projectId), file)
     await openDb().call((primary) => markKept(primary, upload, { importId, sha256 }), { silent: true })
     return upload
   }
@@ -59,7 +59,10 @@ export function createTaskPictures(
       kept.set(sha256, upload)
       return mediaUrlOf(app, upload)
     },
-    attach: (tx) => attachTaskPictures(tx, projectId, kept),
+    async attach(tx) {
+      if (kept.size > 0) await app.queue.enqueue(tx, 'draw-task-pictures', { projectId, afterId: 0 })
+      return attachTaskPictures(tx, projectId, kept)
+    },
     async forget() {
       const left = await openDb().readPrimary((primary) => listKept(primary, importId))
       for (const upload of left) await forgetUpload(app, openDb(), upload)
@@ -76,6 +79,11 @@ export async function foreseenAddress(
 ): Promise<string> {
   const known = await findKept(db, projectId, sha256)
   return known ? mediaUrlOf(app, known) : sha256
+}
+
+/** With whose files the pictures of a project's tasks are kept. */
+export function containerOf(projectId: number): string {
+  return `project_${projectId}`
 }
 
 async function findKept(db: RequestDb, projectId: number, sha256: string) {

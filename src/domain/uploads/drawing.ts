@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { drawnName } from '../../lib/drawn-picture.ts'
 import type { App } from '../../platform/app.ts'
+import type { RequestDb } from '../../platform/database.ts'
 import { PermanentError } from '../../platform/job.ts'
 import type { JobRun } from '../../platform/job.ts'
 import type { Tx } from '../../platform/postgres.ts'
@@ -29,20 +30,52 @@ export async function drawUpload(
   tell: (tx: Tx, upload: AttachedUpload, url: string) => Promise<void>,
 ): Promise<void> {
   const upload = await run.openDb().readPrimary((primary) => findAttached(primary, uploadId))
-  const size = upload && SIZES[upload.noun]
-  if (!upload || !size) return
-  const sizes = [size, { ...size, width: 2 * size.width, height: 2 * size.height }]
-  const nameOf = (one: Size) => drawnName(upload.fileName, one, partOf(upload.crop))
-  const names = sizes.map(nameOf)
-  await withScratch(app.config, (folder) => drawAll(app, upload, { sizes, nameOf, folder }))
-  const isKept = await run.commit(async (tx) => {
-    const kept = await updateDrawn(tx, upload, names)
-    const [fileName = ''] = names
-    if (kept) await tell(tx, upload, mediaUrlOf(app, { ...upload, fileName }))
-    return kept
-  })
+  if (!upload) return
+  await drawAndNote(app, upload, (note) =>
+    run.commit(async (tx) => {
+      const isKept = await note(tx)
+      const [fileName = ''] = namesOf(upload)
+      if (isKept) await tell(tx, upload, mediaUrlOf(app, { ...upload, fileName }))
+      return isKept
+    }),
+  )
+}
+
+/** Draws the same of one of many uploads, noted by itself. @throws PermanentError for a picture that cannot be drawn. */
+export async function drawOneOfMany(
+  app: Pick<App, 'config' | 'files'>,
+  openDb: () => RequestDb,
+  upload: AttachedUpload,
+): Promise<void> {
+  await drawAndNote(app, upload, (note) => openDb().write(note))
+}
+
+/** @param commit runs `note` in a transaction: whether the upload still belongs to the same thing. */
+async function drawAndNote(
+  app: Pick<App, 'config' | 'files'>,
+  upload: AttachedUpload,
+  commit: (note: (tx: Tx) => Promise<boolean>) => Promise<boolean>,
+): Promise<void> {
+  const names = namesOf(upload)
+  if (names.length === 0) return
+  await withScratch(app.config, (folder) => drawAll(app, upload, folder))
+  const isKept = await commit((tx) => updateDrawn(tx, upload, names))
   const unused = isKept ? upload.drawn.filter((name) => !names.includes(name)) : names
   for (const fileName of unused) await app.files.remove(keyOf({ ...upload, fileName }))
+}
+
+/** The shape in which pages show an upload, and the same twice as large; none when they do not. */
+function shapesOf({ noun }: AttachedUpload): Shape[] {
+  const shape = SIZES[noun]
+  return shape ? [shape, { ...shape, width: 2 * shape.width, height: 2 * shape.height }] : []
+}
+
+function nameOf(upload: AttachedUpload, size: Size): string {
+  return drawnName(upload.fileName, size, partOf(upload.crop))
+}
+
+function namesOf(upload: AttachedUpload): string[] {
+  return shapesOf(upload).map((shape) => nameOf(upload, shape))
 }
 
 /** A part in a name: whoever keeps the picture of another part has another address. */
@@ -50,17 +83,13 @@ function partOf(crop: Crop | null): string {
   return crop ? `-${crop.map((share) => Math.round(10_000 * share)).join('_')}` : ''
 }
 
-async function drawAll(
-  app: Pick<App, 'files'>,
-  upload: AttachedUpload,
-  { sizes, nameOf, folder }: { sizes: readonly Shape[]; nameOf: (size: Size) => string; folder: string },
-): Promise<void> {
+async function drawAll(app: Pick<App, 'files'>, upload: AttachedUpload, folder: string): Promise<void> {
   const original = join(folder, 'original')
   await pipeline(app.files.read(keyOf(upload)), createWriteStream(original))
-  for (const size of sizes) {
-    const drawn = join(folder, `${size.width}`)
-    await draw(original, size, upload.crop, drawn)
-    await app.files.put(keyOf({ ...upload, fileName: nameOf(size) }), createReadStream(drawn))
+  for (const shape of shapesOf(upload)) {
+    const drawn = join(folder, `${shape.width}`)
+    await draw(original, shape, upload.crop, drawn)
+    await app.files.put(keyOf({ ...upload, fileName: nameOf(upload, shape) }), createReadStream(drawn))
   }
 }
 

@@ -17,6 +17,7 @@ export const SIZES: Partial<Record<UploadNoun, Shape>> = {
   project: { width: 640, height: 360, fit: 'cover' },
   user_account: { width: 96, height: 96, fit: 'cover' },
   helping_material: { width: 120, height: 90, fit: 'contain' },
+  task_picture: { width: 120, height: 90, fit: 'contain' },
 }
 
 /** Whether something is drawn of an upload that belongs to this. */

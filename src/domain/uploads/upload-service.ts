@@ -23,7 +23,7 @@ import {
 } from './upload-repository.ts'
 import type { Upload, UploadNoun, UploadOwner } from './upload-repository.ts'
 
-export type { Upload } from './upload-repository.ts'
+export type { AttachedUpload, Upload } from './upload-repository.ts'
 
 /** A file that somebody sends, on this machine for the moment. */
 export interface NewFile {

@@ -1,10 +1,12 @@
 import { Router } from '@koa/router'
+import { taskThumbnails } from '../../domain/pictures/task-thumbnails.ts'
+import type { TaskThumbnail } from '../../domain/pictures/task-thumbnails.ts'
 import { listArrivingRuns, listTaskRuns } from '../../domain/task-runs/task-run-service.ts'
 import type { TaskRun } from '../../domain/task-runs/task-run-service.ts'
 import { countProjectTasks, getTask, listTasks } from '../../domain/tasks/task-service.ts'
-import type { TaskFilter } from '../../domain/tasks/task-service.ts'
+import type { TaskFilter, TaskProgress } from '../../domain/tasks/task-service.ts'
 import { pathId, queryNumber } from '../../http/request-values.ts'
-import type { RequestState } from '../../http/state.ts'
+import type { Context, RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
 import { NotFoundError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
@@ -20,7 +22,7 @@ const FILTERS: { name: TaskFilter; label: string }[] = [
 ]
 
 /** The owner's view of tasks and of answers as they arrive. */
-export function taskRoutes(_app: App, views: Views): Router<RequestState> {
+export function taskRoutes(app: App, views: Views): Router<RequestState> {
   const router = new Router<RequestState>({ prefix: '/project/:shortName' })
 
   router.get('/tasks/browse', async (ctx) => {
@@ -34,6 +36,7 @@ export function taskRoutes(_app: App, views: Views): Router<RequestState> {
     ])
     const shown = page.slice(0, PER_PAGE)
     const last = shown.at(-1)
+    const thumbnailOf = await thumbnailsOf(app, ctx, shown)
     views.render(ctx, 'pages/tasks/browse.html', {
       project: projectCard(owned),
       filters: FILTERS.map(({ name, label }) => ({
@@ -43,7 +46,11 @@ export function taskRoutes(_app: App, views: Views): Router<RequestState> {
         url: name === 'all' ? url : `${url}?show=${name}`,
         isCurrent: name === filter,
       })),
-      tasks: shown.map((task) => ({ ...task, summary: summaryOf(task.info) })),
+      tasks: shown.map((task) => ({
+        ...task,
+        summary: summaryOf(task.info),
+        thumbnail: thumbnailOf(task),
+      })),
       nextUrl: page.length > PER_PAGE && last ? `${url}?show=${filter}&after=${last.id}` : null,
     })
   })
@@ -54,7 +61,13 @@ export function taskRoutes(_app: App, views: Views): Router<RequestState> {
     const task = await getTask(ctx.state.db, taskId)
     if (task.projectId !== owned.project.id) throw new NotFoundError('task', taskId)
     const runs = await listTaskRuns(ctx.state.db, task.id)
-    views.render(ctx, 'pages/tasks/show.html', { project: projectCard(owned), task, runs: runs.map(runView) })
+    const thumbnailOf = await thumbnailsOf(app, ctx, [task])
+    views.render(ctx, 'pages/tasks/show.html', {
+      project: projectCard(owned),
+      task,
+      thumbnail: thumbnailOf(task),
+      runs: runs.map(runView),
+    })
   })
 
   router.get('/answers', async (ctx) => {
@@ -72,6 +85,25 @@ export function taskRoutes(_app: App, views: Views): Router<RequestState> {
   })
 
   return router
+}
+
+/** The address of the picture that a task is about, under the key that imports give it. */
+function pictureUrlOf(info: unknown): string | undefined {
+  const url = typeof info === 'object' && info !== null && 'url' in info ? info.url : undefined
+  return typeof url === 'string' ? url : undefined
+}
+
+type Pictured = Pick<TaskProgress, 'projectId' | 'info'>
+
+/** What was drawn of the pictures of a project's tasks. */
+async function thumbnailsOf(
+  app: Pick<App, 'config'>,
+  ctx: Context,
+  tasks: readonly Pictured[],
+): Promise<(task: Pictured) => TaskThumbnail | undefined> {
+  const urls = tasks.flatMap(({ info }) => pictureUrlOf(info) ?? [])
+  const thumbnails = await taskThumbnails(app, ctx.state.db, tasks[0]?.projectId ?? 0, urls)
+  return ({ info }) => thumbnails.get(pictureUrlOf(info) ?? '')
 }
 
 /** Who answered, as far as the owner may know. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import sharp from 'sharp'
 import { importTasks } from '../../../jobs/import-tasks.ts'
 import { beginAdding } from '../../../src/domain/imports/import-repository.ts'
 import { beginImport } from '../../../src/domain/imports/import-work.ts'
@@ -269,15 +270,87 @@ test('a run that is to stop keeps no further picture, and the next one only thos
   assert.deepEqual([(await uploadsOf(id)).length, (await infosOf(id)).length], [2, 2])
 })
 
+/** The pictures that the list of a project's tasks shows. */
+async function listed(shortName: string): Promise<{ src: string; large: string }[]> {
+  const { text } = await owner.http.get(`/project/${shortName}/tasks/browse`).expect(200)
+  const found = text.matchAll(/<img src="([^"]+)" srcset="\S+ 1x, (\S+) 2x" width="80" height="60" alt=""/g)
+  return [...found].map(([, src = '', large = '']) => ({ src, large }))
+}
+
+const sizeOf = async (url: string) => {
+  const { body } = await site.http.get(new URL(url).pathname).responseType('blob').expect(200)
+  const { width, height, format } = await sharp(body as Buffer).metadata()
+  return { width, height, format }
+}
+
+test('owners see the pictures of their tasks in small, and of no other project’s', async () => {
+  const { id, shortName } = await draftProject(site, owner, { tasks: 0 })
+  const zip = await makeZip({ 'robin.jpg': pictureOf('jpeg'), 'wren.png': pictureOf('png') })
+  assert.equal(await confirm(await preview(shortName, zip)), 'done')
+  const [robin] = await eventually(async () => {
+    await waitForReplica()
+    const found = await listed(shortName)
+    return found.length === 2 && found
+  })
+  assert.ok(robin)
+  const [{ url } = { url: '' }] = await infosOf(id)
+  assert.equal(robin.src, url.replace(/\.jpg$/, '.120x90.webp'))
+  assert.deepEqual(await sizeOf(robin.src), { width: 120, height: 90, format: 'webp' })
+  assert.deepEqual(await sizeOf(robin.large), { width: 240, height: 180, format: 'webp' })
+  const [task] = await rowsOf<{ id: number }>(site, 'select min(id) as id from task where project_id = $1', [
+    id,
+  ])
+  const page = await owner.http.get(`/project/${shortName}/tasks/${task?.id}`).expect(200)
+  assert.ok(page.text.includes(`<a href="${url}"><img src="${robin.src}"`))
+
+  const other = await draftProject(site, owner, { tasks: 0 })
+  for (const info of [{ url }, { url: 'no address' }, 'words', { url: 7 }]) {
+    const body = { project_id: other.id, info }
+    await owner.http.post('/api/task').query({ api_key: owner.apiKey }).send(body).expect(200)
+  }
+  await waitForReplica()
+  assert.deepEqual(await listed(other.shortName), [])
+})
+
+test('very many pictures are drawn in turns, and one that cannot be drawn keeps nothing else', async () => {
+  const { id, shortName } = await draftProject(site, owner, { tasks: 0 })
+  const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const
+  const whole = await sharp({ create: { width: 90, height: 90, channels: 3, background: 'teal', noise } })
+    .png()
+    .toBuffer()
+  const many = Array.from({ length: 52 }, (_, n) => [`${n}.png`, pictureOf('png')] as const)
+  const broken = { '7-broken.png': whole.subarray(0, whole.length / 2) }
+  const draft = await preview(shortName, await makeZip({ ...Object.fromEntries(many), ...broken }))
+  assert.equal(await confirm(draft), 'done')
+  const counts = `select count(*)::int as n, count(*) filter (where drawn <> '{}')::int as drawn from upload where container = $1`
+  const jobs = `select payload->>'afterId' <> '0' as "isNext", attempts from outbox
+                 where job = 'draw-task-pictures' and done is not null and payload->>'projectId' = $1 order by id`
+  const ended = await eventually(async () => {
+    const rows = await rowsOf(site, jobs, [id])
+    return rows.length === 2 && rows
+  })
+  assert.deepEqual(ended, [
+    { isNext: false, attempts: 1 },
+    { isNext: true, attempts: 1 },
+  ])
+  assert.deepEqual(await rowsOf(site, counts, [`project_${id}`]), [{ n: 53, drawn: 52 }])
+})
+
 test('pictures go with their project', async () => {
   const { id, shortName } = await draftProject(site, owner, { tasks: 0 })
   const draft = await preview(shortName, await makeZip({ 'a.jpg': pictureOf('jpeg') }))
   assert.equal(await confirm(draft), 'done')
   const [{ url } = { url: '' }] = await infosOf(id)
+  const [drawn] = await eventually(async () => {
+    await waitForReplica()
+    const found = await listed(shortName)
+    return found.length === 1 && found
+  })
   await cleanUp()
   await site.http.get(new URL(url).pathname).expect(200)
   await deleteProject(openDb(), owner, await getProjectById(openDb(), id))
   await cleanUp()
-  await site.http.get(new URL(url).pathname).expect(404)
+  for (const gone of [url, drawn?.src, drawn?.large])
+    await site.http.get(new URL(gone ?? '').pathname).expect(404)
   assert.deepEqual(await uploadsOf(id), [])
 })
