@@ -19,6 +19,7 @@ import { rebuildExports } from './rebuild-exports.ts'
 import { readBouncesJob } from './read-bounces.ts'
 import { reorderTasks } from './reorder-tasks.ts'
 import { reportWeekJob } from './report-week.ts'
+import { retryFailuresJob } from './retry-failures.ts'
 import { runSubscriptions } from './run-subscriptions.ts'
 import { sendBulkMail } from './send-bulk-mail.ts'
 import { sendMail } from './send-mail.ts'
@@ -51,6 +52,7 @@ export const jobs = {
   'read-bounces': readBouncesJob,
   'reorder-tasks': reorderTasks,
   'report-week': reportWeekJob,
+  'retry-failures': retryFailuresJob,
   'run-subscriptions': runSubscriptions,
   'send-bulk-mail': sendBulkMail,
   'send-mail': sendMail,

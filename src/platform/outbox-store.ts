@@ -227,6 +227,36 @@ export async function listFailedJobs(db: Db, limit: number): Promise<FailedJob[]
     .execute()
 }
 
+/** How many there are of each job, most first. */
+export async function countFailedJobs(db: Db): Promise<{ job: string; count: number }[]> {
+  return db
+    .selectFrom('outbox')
+    .select(['job', (select) => select.fn.countAll<number>().as('count')])
+    .where(isOpenFailure)
+    .groupBy('job')
+    .orderBy('count', 'desc')
+    .orderBy('job')
+    .execute()
+}
+
+/** The ids of one job's failures, after one of them. */
+export async function listFailedIds(
+  db: Db,
+  job: string,
+  { afterId, limit }: { afterId: number; limit: number },
+): Promise<number[]> {
+  const rows = await db
+    .selectFrom('outbox')
+    .select('id')
+    .where(isOpenFailure)
+    .where('job', '=', job)
+    .where('id', '>', afterId)
+    .orderBy('id')
+    .limit(limit)
+    .execute()
+  return rows.map(({ id }) => id)
+}
+
 /** Failures of one job that admins have not heard of lately. */
 export interface UntoldFailures {
   job: string
@@ -273,6 +303,17 @@ export async function reviveJob(tx: Tx, id: number): Promise<void> {
     .set({ failed: null, error: null, told: null, holder: null, attempts: 0, not_before: sql`now()` })
     .where('id', '=', id)
     .execute()
+}
+
+/** Takes all failures of one job off the list; how many. */
+export async function dismissJobs(tx: Tx, job: string): Promise<number> {
+  const { numUpdatedRows } = await tx
+    .updateTable('outbox')
+    .set({ dismissed: sql`now()` })
+    .where(isOpenFailure)
+    .where('job', '=', job)
+    .executeTakeFirst()
+  return Number(numUpdatedRows)
 }
 
 export async function dismissJob(tx: Tx, id: number): Promise<void> {

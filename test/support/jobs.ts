@@ -172,7 +172,7 @@ export async function untilJobsEnd({ sql }: JobApp, milliseconds = 30_000): Prom
 /** Lets the only job that failed for good begin anew, as an admin does. */
 export async function retryOnlyFailure({ app, db }: JobApp): Promise<void> {
   const admin = { id: 0, isAdmin: true }
-  const failures = await listFailures(db(), admin)
+  const { latest: failures } = await listFailures(db(), admin)
   for (const { id } of failures) await retryFailure(app, db(), admin, id)
   if (failures.length !== 1) throw new Error(`${failures.length} jobs had failed`)
 }

@@ -1,7 +1,16 @@
-import { NotFoundError } from '../../lib/errors.ts'
+import { AppError, NotFoundError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
-import { dismissJob, listFailedJobs, lockFailedJob, takeUntoldFailures } from '../../platform/outbox-store.ts'
+import type { JobRun } from '../../platform/job.ts'
+import {
+  countFailedJobs,
+  dismissJob,
+  dismissJobs,
+  listFailedIds,
+  listFailedJobs,
+  lockFailedJob,
+  takeUntoldFailures,
+} from '../../platform/outbox-store.ts'
 import type { FailedJob } from '../../platform/outbox-store.ts'
 import type { Tx } from '../../platform/postgres.ts'
 import type { JobName } from '../../platform/queue.ts'
@@ -14,10 +23,21 @@ type Admin = { readonly isAdmin: boolean } | undefined
 
 const LISTED_MAX = 200
 
-/** The latest jobs that failed for good and were not dismissed. @throws UnauthenticatedError, ForbiddenError */
-export async function listFailures(db: RequestDb, viewer: Admin): Promise<FailedJob[]> {
+/** The jobs that failed for good and were not dismissed. */
+export interface Failures {
+  readonly latest: readonly FailedJob[]
+  /** All of them, by job. */
+  readonly counts: readonly { readonly job: string; readonly count: number }[]
+}
+
+/** @throws UnauthenticatedError or ForbiddenError for others than admins. */
+export async function listFailures(db: RequestDb, viewer: Admin): Promise<Failures> {
   mustBeAdmin(viewer)
-  return db.readPrimary((primary) => listFailedJobs(primary, LISTED_MAX))
+  const [latest, counts] = await Promise.all([
+    db.readPrimary((primary) => listFailedJobs(primary, LISTED_MAX)),
+    db.readPrimary(countFailedJobs),
+  ])
+  return { latest, counts }
 }
 
 /**
@@ -34,6 +54,59 @@ export async function retryFailure(
   id: number,
 ): Promise<FailedJob> {
   return forFailure(db, viewer, id, (tx, failure) => app.queue.revive(tx, failure))
+}
+
+/** Has all failures of one job begin anew, by a job of its own: there may be very many. @throws as `listFailures`. */
+export async function retryFailures(
+  app: Pick<App, 'queue'>,
+  db: RequestDb,
+  viewer: Admin,
+  job: string,
+): Promise<void> {
+  mustBeAdmin(viewer)
+  await db.write((tx) => app.queue.enqueue(tx, 'retry-failures', { job }, { unlessUnfinished: true }))
+}
+
+const RETRY_BATCH = 500
+
+/** Lets all failures of one job begin anew, but those that were asked for again since; how many. */
+export async function reviveFailures(
+  app: Pick<App, 'queue'>,
+  { openDb, signal }: Pick<JobRun, 'openDb' | 'signal'>,
+  job: string,
+): Promise<number> {
+  let revived = 0
+  for (let ids = [0]; ids.length > 0;) {
+    const afterId = ids.at(-1) ?? 0
+    ids = await openDb().readPrimary((primary) =>
+      listFailedIds(primary, job, { afterId, limit: RETRY_BATCH }),
+    )
+    for (const id of ids) {
+      signal.throwIfAborted()
+      if (await reviveOne(app, openDb(), id)) revived += 1
+    }
+  }
+  return revived
+}
+
+/** Whether it began anew; each by itself, so that one that may not keeps no other. */
+async function reviveOne(app: Pick<App, 'queue'>, db: RequestDb, id: number): Promise<boolean> {
+  try {
+    return await db.write(async (tx) => {
+      const failure = await lockFailedJob(tx, id)
+      if (failure) await app.queue.revive(tx, failure)
+      return failure !== undefined
+    })
+  } catch (error) {
+    if (error instanceof AppError && error.kind === 'conflict') return false
+    throw error
+  }
+}
+
+/** Takes all failures of one job off the list; how many. @throws as `listFailures`. */
+export async function dismissFailures(db: RequestDb, viewer: Admin, job: string): Promise<number> {
+  mustBeAdmin(viewer)
+  return db.write((tx) => dismissJobs(tx, job))
 }
 
 /** Takes a failed job off the list. @throws as `retryFailure`, but for the conflict. */

@@ -1,6 +1,13 @@
 import { Router } from '@koa/router'
-import { dismissFailure, listFailures, retryFailure } from '../../domain/failures/failure-service.ts'
+import {
+  dismissFailure,
+  dismissFailures,
+  listFailures,
+  retryFailure,
+  retryFailures,
+} from '../../domain/failures/failure-service.ts'
 import { leaveFlash } from '../../http/flash.ts'
+import { readForm } from '../../http/form.ts'
 import { pathId } from '../../http/request-values.ts'
 import type { RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
@@ -11,10 +18,26 @@ export function adminJobRoutes(app: App, views: Views): Router<RequestState> {
   const router = new Router<RequestState>({ prefix: '/admin/jobs' })
 
   router.get('/', async (ctx) => {
-    const failures = await listFailures(ctx.state.db, ctx.state.viewer)
+    const { latest, counts } = await listFailures(ctx.state.db, ctx.state.viewer)
     views.render(ctx, 'pages/admin/jobs.html', {
-      failures: failures.map((failure) => ({ ...failure, payload: JSON.stringify(failure.payload) })),
+      counts,
+      total: counts.reduce((sum, { count }) => sum + count, 0),
+      failures: latest.map((failure) => ({ ...failure, payload: JSON.stringify(failure.payload) })),
     })
+  })
+
+  router.post('/retry', async (ctx) => {
+    const { job = '' } = await readForm(ctx)
+    await retryFailures(app, ctx.state.db, ctx.state.viewer, job)
+    leaveFlash(ctx, app, 'jobs-retried', { job })
+    ctx.redirect('/admin/jobs')
+  })
+
+  router.post('/dismiss', async (ctx) => {
+    const { job = '' } = await readForm(ctx)
+    const count = await dismissFailures(ctx.state.db, ctx.state.viewer, job)
+    leaveFlash(ctx, app, 'jobs-dismissed', { job, count: String(count) })
+    ctx.redirect('/admin/jobs')
   })
 
   router.post('/:id/retry', async (ctx) => {

@@ -60,6 +60,34 @@ test('a dismissed job is off the list and stays where it is', async () => {
   await admin.http.post(`/admin/jobs/${id}/retry`).expect(404)
 })
 
+test('all failures of a job begin anew with one press, or are dismissed; other jobs stay', async () => {
+  for (let n = 0; n < 3; n += 1) await failedMail()
+  await eventually(async () => (await failures()).length === 3)
+  await rowsOf(
+    site,
+    `insert into outbox (job, payload, attempts, failed, error)
+     select 'export-project', '{"exportId": 999}', 3, now(), 'x' from generate_series(1, 250)`,
+  )
+  const page = await admin.http.get('/admin/jobs').expect(200, /The latest 200 of 253/)
+  assert.match(page.text, /<strong>send-mail<\/strong> failed 3 times/)
+  assert.match(page.text, /<strong>export-project<\/strong> failed 250 times/)
+
+  isRefusing = false
+  const before = smtp.received.length
+  await admin.http.post('/admin/jobs/retry').type('form').send({ job: 'send-mail' }).expect(302)
+  await admin.http.get('/admin/jobs').expect(200, /All failures of “send-mail” begin anew/)
+  await eventually(async () => (await failures()).length === 250)
+  await eventually(() => smtp.received.length === before + 3)
+
+  await failedMail()
+  await eventually(async () => (await failures()).length === 251)
+  await admin.http.post('/admin/jobs/dismiss').type('form').send({ job: 'export-project' }).expect(302)
+  await admin.http.get('/admin/jobs').expect(200, /250 failures of “export-project” are off the list/)
+  assert.equal((await failures()).length, 1)
+  await admin.http.post('/admin/jobs/dismiss').type('form').send({ job: 'send-mail' }).expect(302)
+  assert.deepEqual(await failures(), [])
+})
+
 test('a failed export is made after all, unless its owner has asked for it again', async () => {
   const owner = await site.user()
   const { id: projectId } = await draftProject(site, owner)
@@ -104,6 +132,8 @@ test('nobody else sees or touches failed jobs', async () => {
   await somebody.http.get('/admin/jobs').expect(403)
   await somebody.http.post(`/admin/jobs/${id}/retry`).expect(403)
   await somebody.http.post(`/admin/jobs/${id}/dismiss`).expect(403)
+  await somebody.http.post('/admin/jobs/retry').type('form').send({ job: 'send-mail' }).expect(403)
+  await somebody.http.post('/admin/jobs/dismiss').type('form').send({ job: 'send-mail' }).expect(403)
   await site.http.get('/admin/jobs').expect(302)
   assert.deepEqual(await failures(), [{ id }])
 })
