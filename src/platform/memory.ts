@@ -96,6 +96,9 @@ const KEEP = `if redis.call('get', KEYS[2]) ~= ARGV[1] then return 0 end
   redis.call('set', KEYS[1], ARGV[2], 'PX', ARGV[3])
   return 1`
 
+/** Keeps a making, unless it is somebody else's by now. */
+const HOLD = `if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('pexpire', KEYS[1], ARGV[2]) end`
+
 /** Lets go of a making, unless it is somebody else's by now. */
 const LEAVE = `if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end`
 
@@ -144,10 +147,12 @@ export function createMemory(cache: Cache, prefix: string, log: Logger): Memory 
   async function makeForAll<T>(making: Making<T>, of: string, token: string): Promise<T> {
     const { name, kind, make, marks } = making
     const lock = makingOf(name, of)
-    const stillMaking = setInterval(
-      () => void cache.ask((redis) => redis.pexpire(lock, MAKING_MS)),
-      MAKING_MS / 4,
-    )
+    const began = Date.now()
+    const stillMaking = setInterval(() => {
+      // One that never ends is another's to try.
+      if (Date.now() - began > WAIT_MS) clearInterval(stillMaking)
+      else void cache.ask((redis) => redis.eval(HOLD, 1, lock, token, MAKING_MS))
+    }, MAKING_MS / 4).unref()
     let value: T | undefined
     try {
       value = await make(positionIn(of))
