@@ -105,5 +105,23 @@ for (const look of LOOKS) {
     await page.getByRole('button', { name: 'Discard this list' }).click()
     await page.getByText('The list was discarded').waitFor()
     await isFine(page, 'import-discarded')
+
+    await page.goto(`${site.url}${path}/tasks/import`)
+    const photos = await makeZip({
+      [`river-${viewport.width}.jpg`]: await photo(),
+      'wren.png': pictureOf('png'),
+    })
+    await page
+      .getByLabel('File', { exact: true })
+      .setInputFiles({ name: 'photos.zip', mimeType: 'application/zip', buffer: photos })
+    await page.getByRole('button', { name: 'Preview' }).click()
+    await page.getByRole('button', { name: /^Add \d task/ }).click()
+    await page.getByRole('link', { name: 'See the tasks' }).waitFor()
+    await page.goto(`${site.url}${path}/tasks/browse`)
+    while ((await page.locator('.pictured img').count()) < 2) await page.reload()
+    await isFine(page, 'tasks-pictured')
+    await page.getByRole('table').getByRole('link').first().click()
+    await page.getByRole('link', { name: 'See the whole picture' }).waitFor()
+    await isFine(page, 'task-pictured')
   })
 }
