@@ -13,6 +13,7 @@ import { startJobs } from '../platform/job-runner.ts'
 import { startLoop } from '../platform/loop.ts'
 import { createMetrics } from '../platform/metrics.ts'
 import { listenForMetrics } from '../platform/metrics-listener.ts'
+import { runningRelease } from '../platform/release.ts'
 import { runProcess } from './local/run-process.ts'
 
 /** How long running jobs may take to end after a signal, in milliseconds. */
@@ -43,7 +44,8 @@ await runProcess('worker', async () => {
     startLoop('note minutes', LOOK_MS, noteMinutes, app.log),
   ]
   // Last of all: who is asked here for its release is at work.
-  const listener = await listenForMetrics(app, createMetrics(app, { figures: siteFigures, catalogue: jobs }))
+  const metrics = createMetrics(app, { figures: siteFigures, catalogue: jobs })
+  const listener = await listenForMetrics(app, metrics, runningRelease())
   app.log.info({ jobs: config.jobs.only ? Object.fromEntries(config.jobs.only) : 'all' }, 'worker takes jobs')
   return async () => {
     await Promise.all(loops.map((loop) => loop.stop()))

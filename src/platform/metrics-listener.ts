@@ -3,7 +3,6 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { App } from './app.ts'
 import type { Metrics } from './metrics.ts'
-import { runningRelease } from './release.ts'
 
 /** Who asks for figures: the Authorization header and the address. */
 interface Asking {
@@ -32,14 +31,17 @@ export interface MetricsListener {
 /**
  * For processes that serve nothing else, when METRICS_PORT is set: GET /metrics on a port of its own, and GET /healthz, by
  * which whoever has started one sees that it lives and of which release it is.
+ *
+ * @param release undefined in a checkout.
  */
 export async function listenForMetrics(
   app: Pick<App, 'config' | 'log'>,
   metrics: Metrics,
+  release: string | undefined,
 ): Promise<MetricsListener> {
   const { port } = app.config.metrics
   if (port === undefined) return { port, close: () => Promise.resolve() }
-  const health = JSON.stringify({ status: 'alive', release: runningRelease() })
+  const health = JSON.stringify({ status: 'alive', release })
   const server = createServer((request, response) => {
     if (request.url === '/healthz') {
       response.writeHead(200, { 'Content-Type': 'application/json' }).end(health)

@@ -111,13 +111,14 @@ test('a process that serves nothing else tells its figures on a port of its own'
   await waitForReplica()
   const { app } = site
   const config = { ...app.config, metrics: { token: TOKEN, isOpenToLoopback: false, port: 0 } }
-  const listener = await listenForMetrics({ config, log: app.log }, createMetrics(app, { catalogue: jobs }))
+  const metrics = createMetrics(app, { catalogue: jobs })
+  const listener = await listenForMetrics({ config, log: app.log }, metrics, 'the release')
   const url = `http://127.0.0.1:${listener.port}`
   const ask = (path: string, authorization = `Bearer ${TOKEN}`) =>
     fetch(url + path, { headers: { authorization } })
   assert.equal((await ask('/metrics', 'Bearer no')).status, 403)
   assert.equal((await ask('/')).status, 404)
-  assert.deepEqual(await (await ask('/healthz', '')).json(), { status: 'alive' })
+  assert.deepEqual(await (await ask('/healthz', '')).json(), { status: 'alive', release: 'the release' })
   const text = await (await ask('/metrics')).text()
   const figure = (name: string) => Number(text.split(`\n${name} `)[1]?.split('\n')[0])
   assert.ok(figure('manyhands_schedule_overdue_seconds{schedule="site-statistics"}') < 3_700)
@@ -126,7 +127,7 @@ test('a process that serves nothing else tells its figures on a port of its own'
   assert.ok(figure('nodejs_eventloop_lag_p99_seconds') >= 0)
   await listener.close()
   const off = { ...app.config, metrics: { ...config.metrics, port: undefined } }
-  const none = await listenForMetrics({ config: off, log: app.log }, createMetrics(app))
+  const none = await listenForMetrics({ config: off, log: app.log }, createMetrics(app), undefined)
   assert.equal(none.port, undefined)
   await none.close()
 })
