@@ -28,9 +28,9 @@ const PROOFS: Readonly<Record<string, (args: string[]) => Promise<number>>> = {
   grow: proveGrow,
   /** Two sites with the single profile, side by side. */
   sites: proveSites,
-  /** Troubles that one host can have, and who hears of them. */
+  /** Troubles that hosts can have, and who hears of them. */
   alerts: proveAlerts,
-  /** Good and bad releases are merged while people use a host. */
+  /** Good and bad releases are merged while people use two hosts, and a third deploys them. */
   deploy: proveDeploy,
 }
 
