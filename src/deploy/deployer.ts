@@ -180,7 +180,7 @@ export function createDeployer(parts: Parts) {
       store.move(deploy, 'verifying', 'All hosts run it. Looking at the site from outside.')
     else if (state === 'verifying') store.move(deploy, 'success', `${sha.slice(0, 7)} is what the site runs.`)
     else {
-      const why = store.events(id).find((event) => event.state === 'rolling_back')?.text ?? ''
+      const why = store.saidOf(id, 'rolling_back')
       // The reason at once: GitHub shows the beginning only.
       store.move(deploy, 'rolled_back', `Taken back: ${why.replace(GOING_BACK, '')}`)
     }

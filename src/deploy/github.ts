@@ -103,7 +103,7 @@ export function createGitHub({ github, repository, environment, checks, url }: D
   async function verdictOn(sha: string): Promise<Verdict> {
     const both = await Promise.all([runsOn(sha), statusesOn(sha)])
     const said = checks.flatMap((name) => {
-      const found = both.flatMap((verdicts) => (verdicts.has(name) ? [verdicts.get(name) ?? null] : []))
+      const found = both.map((verdicts) => verdicts.get(name)).filter((verdict) => verdict !== undefined)
       return (found.length === 0 ? [null] : found).map((verdict) => ({ name, verdict }))
     })
     const red = said.find(({ verdict }) => verdict !== null && !GREEN.has(verdict))

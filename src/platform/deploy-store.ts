@@ -124,6 +124,13 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
     active: () => first(all<Deploy>(`select * from deploy where state in ${listed(ACTIVE)}`)),
     events: (deployId: number) =>
       all<DeployEvent>('select * from event where deployId = ? order by id', deployId),
+    /** What was said when a deploy came into a state. */
+    saidOf(id: number, state: DeployState): string {
+      const sql = 'select * from event where deployId = ? and state = ? order by id limit 1'
+      const [event] = all<DeployEvent>(sql, id, state)
+      if (!event) throw new Error(`Deploy ${id} was never ${state}.`)
+      return event.text
+    },
     hasSha: (sha: string) =>
       first(all('select 1 from deploy where sha = ? and kind = ?', sha, 'deploy')) !== undefined,
     hasGithubId: (id: number) => first(all('select 1 from deploy where githubId = ?', id)) !== undefined,
