@@ -7,16 +7,13 @@ import type { RunOrder, RunResult, Runs } from './runs.ts'
 import type { DeploySettings } from '../platform/deploy-config.ts'
 
 interface Parts {
-  settings: Pick<DeploySettings, 'checksMs' | 'lookMs' | 'repository'>
+  settings: Pick<DeploySettings, 'againMs' | 'checksMs' | 'lookMs' | 'repository'>
   store: DeployStore
   github: GitHub
   chat: Chat
   runs: Runs
   log: Logger
 }
-
-/** A message that was tried so often is left out: what comes after it is worth more. */
-const TRIES_MAX: Record<Receiver, number> = { github: 20, chat: 3 }
 
 /** What stands before the reason as long as a release is being taken back. */
 const GOING_BACK = /^Going back to \w{7}: /
@@ -35,6 +32,8 @@ export function createDeployer(parts: Parts) {
   /** What GitHub or the chat is asked or told just now, by name: each once at a time. */
   const beside = new Map<string, Promise<void>>()
   let begun: Promise<void>[] = []
+  /** When what came to nothing is done again, by name: GitHub counts what it is asked. */
+  const again = new Map<string, number>()
 
   /** One thing that fails, such as GitHub, keeps no other from being done. */
   async function attempt(what: string, work: () => Promise<void> | void): Promise<void> {
@@ -42,12 +41,13 @@ export function createDeployer(parts: Parts) {
       await work()
     } catch (error) {
       log.warn({ err: error, what }, 'deploy round failed in part')
+      again.set(what, Date.now() + settings.againMs)
     }
   }
 
   /** Does something that keeps no deploy from going on, however long it takes. */
   function aside(what: string, work: () => Promise<void>): void {
-    if (beside.has(what)) return
+    if (beside.has(what) || Date.now() < (again.get(what) ?? 0)) return
     const ended = attempt(what, work).finally(() => beside.delete(what))
     beside.set(what, ended)
     begun.push(ended)
@@ -123,8 +123,9 @@ export function createDeployer(parts: Parts) {
     const verdict = isLate(deploy)
       ? { failed: `The required checks were not green in ${limit}.` }
       : await github.checks(sha)
-    if (verdict === 'green') enqueue(deploy, 'The required checks are green.')
-    else if (verdict !== 'pending') store.move(deploy, 'failed', verdict.failed)
+    if (verdict === 'pending') again.set(`checks ${deploy.id}`, Date.now() + settings.againMs)
+    else if (verdict === 'green') enqueue(deploy, 'The required checks are green.')
+    else store.move(deploy, 'failed', verdict.failed)
   }
 
   function enqueue(deploy: Deploy, why: string): void {
@@ -209,9 +210,8 @@ export function createDeployer(parts: Parts) {
         if (!(await send(event.deploy, event))) return
         store.told(receiver, event.id)
       } catch (error) {
-        log.warn({ err: error, receiver, event: event.id }, 'not told')
-        if (store.notTold(receiver, event.id) < TRIES_MAX[receiver]) return
-        store.told(receiver, event.id)
+        if (!store.notTold(receiver, event.id)) throw error
+        log.warn({ err: error, receiver, event: event.id }, 'never told')
       }
     }
   }
@@ -254,6 +254,7 @@ export function createDeployer(parts: Parts) {
     /** Something has happened at GitHub: the next round looks, and the one after it, for GitHub itself may be behind. */
     wake(): void {
       looks = 2
+      for (const { id } of store.open()) again.delete(`checks ${id}`)
     },
   }
 }

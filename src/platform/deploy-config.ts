@@ -59,6 +59,7 @@ const Variables = z.object({
   DEPLOY_RUN_SECONDS: seconds.default(20 * 60),
   DEPLOY_CHECKS_SECONDS: seconds.default(30 * 60),
   DEPLOY_POLL_SECONDS: seconds.default(1),
+  DEPLOY_AGAIN_SECONDS: seconds.default(10),
   DEPLOY_LOOK_SECONDS: seconds.default(600),
   TRUST_PROXY: z.enum(['on', 'off']).default('off'),
   LOG_LEVEL: text.default('info'),
@@ -97,6 +98,7 @@ export function loadDeploySettings(env: Readonly<Record<string, string | undefin
     runMs: v.DEPLOY_RUN_SECONDS * 1000,
     checksMs: v.DEPLOY_CHECKS_SECONDS * 1000,
     pollMs: v.DEPLOY_POLL_SECONDS * 1000,
+    againMs: v.DEPLOY_AGAIN_SECONDS * 1000,
     lookMs: v.DEPLOY_LOOK_SECONDS * 1000,
     logLevel: v.LOG_LEVEL,
     /** Whatever must never be read in a log, a status or a message. */

@@ -46,6 +46,9 @@ export interface DeployEvent {
 
 export type Receiver = 'github' | 'chat'
 
+/** A message that was tried so often is left out: what comes after it is worth more. */
+const TRIES_MAX: Record<Receiver, number> = { github: 20, chat: 3 }
+
 const SCHEMA = `
   pragma journal_mode = wal;
   pragma synchronous = full;
@@ -204,10 +207,11 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
     told(receiver: Receiver, id: number): void {
       run(`update event set ${receiver}Tries = null where id = ?`, id)
     },
-    /** @returns how often it has been tried in vain. */
-    notTold(receiver: Receiver, id: number): number {
-      const sql = `update event set ${receiver}Tries = ${receiver}Tries + 1 where id = ? returning ${receiver}Tries as tries`
-      return first(all<{ tries: number }>(sql, id))?.tries ?? 0
+    /** @returns whether it has been tried so often in vain that it is left out. */
+    notTold(receiver: Receiver, id: number): boolean {
+      const tries = `${receiver}Tries`
+      const sql = `update event set ${tries} = iif(${tries} + 1 < ?, ${tries} + 1, null) where id = ? returning ${tries} as tries`
+      return first(all<{ tries: number | null }>(sql, TRIES_MAX[receiver], id))?.tries === null
     },
 
     /** @returns false for a delivery that came before. */

@@ -450,11 +450,36 @@ test('a chat that fails, and a GitHub that is away for a while, keep no deploy f
 
   github.failing.length = 0
   chat.answer = () => [200, 'ok']
-  while ([...store.untold('github'), ...store.untold('chat')].length > 0) await deployer.round()
+  while ([...store.untold('github'), ...store.untold('chat')].length > 0) {
+    await deployer.round()
+    await sleep(10)
+  }
 
   assert.equal(github.statesOf(Number(githubId)).at(-1), 'success')
   assert.ok(chat.messages.at(-1)?.text.includes('is what the site runs'))
   assert.equal(chat.messages.at(-1)?.thread_ts, undefined, 'a chat that names no message has no threads')
+})
+
+test('GitHub is not asked for checks, nor is what was not taken said anew, each round', async (t) => {
+  const scene = await deployScene(t, { DEPLOY_AGAIN_SECONDS: '600' })
+  const { github, chat } = scene
+  const sha = github.commit('One', playbooks())
+  github.check(sha, null)
+  github.failing.push({ line: /statuses/, status: 503 })
+  chat.answer = () => [503, 'no']
+  const { until, deployer, store } = deployParts(t, scene)
+  await until(1, 'checks')
+  for (let round = 0; round < 30; round += 1) await deployer.round()
+  await deployer.settled()
+  const asked = (line: RegExp) => github.requests.filter((request) => line.test(request.line)).length
+  assert.deepEqual([asked(/check-runs/), asked(/statuses/), chat.messages.length], [1, 1, 1])
+
+  github.check(sha, 'success')
+  deployer.wake()
+  await until(1, 'success')
+  assert.deepEqual([asked(/check-runs/), asked(/statuses/), chat.messages.length], [2, 1, 1])
+  const events = store.events(1).length
+  assert.deepEqual([[...store.untold('github')].length, [...store.untold('chat')].length], [events, events])
 })
 
 test('without a chat nobody is told there; what GitHub never takes is left out', async (t) => {
@@ -466,8 +491,10 @@ test('without a chat nobody is told there; what GitHub never takes is left out',
   const { until, store, deployer } = deployParts(t, scene)
   await until(1, 'success')
 
-  for (let round = 0; round < 400 && [...store.untold('github')].length > 0; round += 1)
+  for (let round = 0; round < 1_000 && [...store.untold('github')].length > 0; round += 1) {
     await deployer.round()
+    await sleep(10)
+  }
 
   assert.deepEqual([...store.untold('github')], [])
   assert.deepEqual(chat.messages, [])

@@ -89,6 +89,7 @@ export async function deployScene(
     DEPLOY_OPERATORS: JSON.stringify({ olga: hashSync(PASSWORD) }),
     DEPLOY_CHAT_URL: chat.url,
     DEPLOY_POLL_SECONDS: '0.05',
+    DEPLOY_AGAIN_SECONDS: '0.01',
     LOG_LEVEL: 'silent',
     ...settings,
   }
