@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { said } from './drills.ts'
 import {
+  NETWORK,
   addressOf,
   changeInventory,
   floatingAddress,
@@ -43,6 +44,7 @@ interface Count {
   readonly answered: number
   readonly failures: readonly string[]
   readonly lost: number
+  readonly jobsLost: number
 }
 
 interface Row {
@@ -75,7 +77,7 @@ export async function proveGrow(args: readonly string[]): Promise<number> {
     if (!flags.running) await provisioned()
     await hosts(['up', ...newcomers.map(({ host }) => host)])
     const use = await startOnNetwork('use-until-told.ts', [
-      ...[floatingAddress, DOMAIN, await readAuthority('app1', siteFolder)],
+      ...[floatingAddress, DOMAIN, await readAuthority('app1', siteFolder), `${NETWORK}.1`],
     ])
     for (const newcomer of newcomers) {
       rows.push(await added(newcomer, use))
@@ -85,9 +87,9 @@ export async function proveGrow(args: readonly string[]): Promise<number> {
   } finally {
     if (!flags.keep) await hosts(['down'])
     for (const { what, seconds, count, isKept } of rows) {
-      const { answered, failures, lost } = count
+      const { answered, failures, lost, jobsLost } = count
       console.log(
-        `${isKept ? ' ' : '!'} ${what.padEnd(26)} ${seconds.padEnd(42)} ${failures.length} of ${answered + failures.length} requests failed, ${lost} answers lost`,
+        `${isKept ? ' ' : '!'} ${what.padEnd(26)} ${seconds.padEnd(42)} ${failures.length} of ${answered + failures.length} requests failed, ${lost} answers and ${jobsLost} jobs lost`,
       )
     }
   }
@@ -102,8 +104,8 @@ async function provisioned(): Promise<void> {
     hosts: HOSTS,
     settings: {
       site_floating_address: `${floatingAddress}/24`,
-      // All who use it come from one address.
-      site_settings: { RATE_LIMIT: 'off' },
+      // All who use it come from one address, and what takes the site's webhooks is on the hosts' own network.
+      site_settings: { RATE_LIMIT: 'off', PRIVATE_ADDRESSES: '10.0.0.0/8' },
       nginx_unlimited: ['0.0.0.0/0'],
       // Hosts of a cluster see the memory of the whole machine.
       postgres_memory_mb: 1024,
@@ -180,8 +182,8 @@ async function countOf(use: Watching): Promise<Count> {
   return count
 }
 
-function isWhole({ answered, failures, lost }: Count): boolean {
-  return answered > 0 && failures.length === 0 && lost === 0
+function isWhole({ answered, failures, lost, jobsLost }: Count): boolean {
+  return answered > 0 && failures.length === 0 && lost === 0 && jobsLost === 0
 }
 
 /** How many requests or connections the HAProxys of the lasting application hosts have led to a server. */
