@@ -156,7 +156,7 @@ async function placed(
 }
 
 /** The address of each host that was booted. */
-export async function hostAddresses(): Promise<ReadonlyMap<string, string>> {
+async function hostAddresses(): Promise<ReadonlyMap<string, string>> {
   const said = await ask(['ssh-config'])
   return new Map(
     [...said.matchAll(/^Host (\S+)\n {2}HostName (\S+)$/gm)].map(([, host, at]) => [host ?? '', at ?? '']),

@@ -12,7 +12,7 @@ const config: KnipConfig = {
     'src/browser/presenter/tools/*.ts',
     'test/**/*.test.ts',
     'test/{bench,drills}/*.ts',
-    'test/cluster/{cluster,use-site,use-steadily,pages,share-file,deploy-releases,rush-load}.ts',
+    'test/cluster/{cluster,use-site,use-until-told,pages,share-file,deploy-releases,rush-load,speed,read-own}.ts',
     'test/support/{global-setup,file-limit,ticking-scheduler}.ts',
     'test/tools/{run-tests,run-nightly,run-checks,write-queries,check-*,complete-lockfile,test-reporter,test-counts,eslint.config,knip.config}.ts',
   ],
@@ -26,8 +26,8 @@ const config: KnipConfig = {
     'kysely-codegen',
     'typescript-native',
   ],
-  // A program of every Debian host (util-linux).
-  ignoreBinaries: ['flock'],
+  // Programs of Debian hosts (util-linux, openssh-client).
+  ignoreBinaries: ['flock', 'ssh-keyscan'],
   // The public shapes of a module are named even where only the module uses them today.
   ignoreExportsUsedInFile: { interface: true, type: true },
   includeEntryExports: false,

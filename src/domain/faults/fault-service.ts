@@ -4,7 +4,6 @@ import { tellAdmins } from '../notices/admin-notices.ts'
 import { deleteOldFaults, takeUntold } from './fault-repository.ts'
 
 export { createFaultBook } from './fault-book.ts'
-export type { FaultBook } from './fault-book.ts'
 
 /** Whoever has read of an error knows of it for a while; a site that fails everywhere fills nobody's mailbox. */
 const PAUSE = { kindHours: 6, minutes: 60 }
