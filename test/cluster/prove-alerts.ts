@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { parse } from 'yaml'
+import { chosen } from './chosen.ts'
 import {
   NETWORK,
   addressOf,
@@ -110,25 +111,32 @@ export async function proveAlerts(args: readonly string[]): Promise<number> {
   const { values: flags } = parseArgs({
     args: [...args],
     options: {
-      on: { type: 'string' },
+      on: { type: 'string', default: '' },
       only: { type: 'string', default: '' },
       keep: { type: 'boolean', default: false },
       running: { type: 'boolean', default: false },
     },
   })
-  const scenes = Object.entries(SCENES).filter(([name]) => flags.on === undefined || name === flags.on)
+  const all = Object.entries(SCENES).map(([name, scene]) => ({ name, ...scene }))
+  const scenes = chosen(all, flags.on)
+  const troubles = chosen(
+    scenes.flatMap((scene) => scene.troubles),
+    flags.only,
+  )
   const outcomes: Outcome[] = []
   await hosts(['check'])
-  for (const [, scene] of scenes) {
-    const troubles = scene.troubles.filter(({ name }) => name.includes(flags.only))
+  for (const scene of scenes) {
+    const its = scene.troubles.filter((trouble) => troubles.includes(trouble))
+    // No hosts for nothing.
+    if (its.length === 0) continue
     try {
-      outcomes.push(...(await play({ ...scene, troubles }, flags.running)))
+      outcomes.push(...(await play({ ...scene, troubles: its }, flags.running)))
     } finally {
       if (!flags.keep) await hosts(['down'])
       print(outcomes)
     }
   }
-  const isWhole = flags.on === undefined && flags.only === ''
+  const isWhole = flags.on === '' && flags.only === ''
   const forgotten = isWhole
     ? [...severities().keys()].filter((name) => !outcomes.some(({ alert }) => alert === name))
     : []

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { chosen } from './chosen.ts'
 import { said } from './drills.ts'
 import {
   NETWORK,
@@ -26,7 +27,7 @@ const SECOND = 1_000
 
 /** A host that comes and goes by its line in a group of the inventory. */
 interface Newcomer {
-  readonly what: string
+  readonly name: string
   readonly host: string
   readonly group: string
   /** How much of the site's traffic it has had, whatever is counted. */
@@ -34,9 +35,9 @@ interface Newcomer {
 }
 
 const NEWCOMERS: readonly Newcomer[] = [
-  { what: 'Application host', host: 'app3', group: 'app', traffic: () => sentTo('web', 'app3-') },
-  { what: 'Worker host', host: 'work1', group: 'workers', traffic: () => jobsOf('work1') },
-  { what: 'Replica', host: 'db3', group: 'databases', traffic: () => sentTo('replicas', 'db3') },
+  { name: 'Application host', host: 'app3', group: 'app', traffic: () => sentTo('web', 'app3-') },
+  { name: 'Worker host', host: 'work1', group: 'workers', traffic: () => jobsOf('work1') },
+  { name: 'Replica', host: 'db3', group: 'databases', traffic: () => sentTo('replicas', 'db3') },
 ]
 
 /** What became of the requests of use-until-told.ts. */
@@ -70,7 +71,7 @@ export async function proveGrow(args: readonly string[]): Promise<number> {
       running: { type: 'boolean', default: false },
     },
   })
-  const newcomers = NEWCOMERS.filter(({ what }) => what.includes(flags.only))
+  const newcomers = chosen(NEWCOMERS, flags.only)
   const rows: Row[] = []
   await hosts(['check'])
   try {
@@ -117,8 +118,8 @@ async function provisioned(): Promise<void> {
   await useSite('app1', DOMAIN, site)
 }
 
-async function added({ what, host, group, traffic }: Newcomer, use: Watching): Promise<Row> {
-  console.log(`\n### ${what} added`)
+async function added({ name, host, group, traffic }: Newcomer, use: Watching): Promise<Row> {
+  console.log(`\n### ${name} added`)
   await changeInventory(siteFolder, ({ all }) => {
     all.hosts[host] = {}
     const entry = all.children[group]
@@ -140,15 +141,15 @@ async function added({ what, host, group, traffic }: Newcomer, use: Watching): P
   const ended = await run
   const count = await countOf(use)
   return {
-    what: `${what} added`,
+    what: `${name} added`,
     seconds: `traffic after ${first ?? 'more than 600'} s, a run of ${ended} s`,
     count,
     isKept: first !== undefined && ended <= SECONDS_MAX && isWhole(count),
   }
 }
 
-async function removed({ what, host, group }: Newcomer, use: Watching): Promise<Row> {
-  console.log(`\n### ${what} removed`)
+async function removed({ name, host, group }: Newcomer, use: Watching): Promise<Row> {
+  console.log(`\n### ${name} removed`)
   await changeInventory(siteFolder, ({ all }) => {
     const entry = all.children[group]
     const { [host]: _leaving, ...staying } = entry?.hosts ?? {}
@@ -167,7 +168,7 @@ async function removed({ what, host, group }: Newcomer, use: Watching): Promise<
     all.children['leaving'] = { hosts: {} }
   })
   return {
-    what: `${what} removed`,
+    what: `${name} removed`,
     seconds: `after ${seconds} s, and then its power cut`,
     count,
     isKept: seconds <= SECONDS_MAX && isWhole(count),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { chosen } from './chosen.ts'
 import { appDrills } from './drills-app.ts'
 import { runDrills, said } from './drills.ts'
 import {
@@ -25,13 +26,13 @@ const DOMAIN = 'manyhands.example'
 export async function proveSpread(args: readonly string[]): Promise<number> {
   await hosts(['check'])
   try {
+    const words = args.filter((arg) => !arg.startsWith('--'))
+    const drills = words.reduce((some, word) => chosen(some, word), appDrills)
     await packRelease()
     const site = args.includes('--drills') ? siteFolder : await provisioned()
     const [app = ''] = hostsOf(site, 'app')
     const [database = ''] = hostsOf(site, 'databases')
-    const words = args.filter((arg) => !arg.startsWith('--'))
-    const chosen = appDrills.filter(({ name }) => words.every((word) => name.includes(word)))
-    return await runDrills(chosen, {
+    return await runDrills(drills, {
       folder: site,
       domain: DOMAIN,
       authority: await readAuthority(app, site),
