@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { StringDecoder } from 'node:string_decoder'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { ask, floatingAddress, hosts } from './hosts.ts'
+import type { DrilledSite } from './drills.ts'
+import { ask, floatingAddress, hosts, readAuthority } from './hosts.ts'
 
 /** A member of Patroni's cluster, as `patronictl` lists it. */
 interface Member {
@@ -101,6 +102,15 @@ export class HaSite {
       '-c',
       sql,
     )
+  }
+
+  /** The site as the drills of its application hosts want it. */
+  async drilled(domain: string): Promise<DrilledSite> {
+    return {
+      ...{ folder: this.folder, domain, authority: await readAuthority('app1', this.folder) },
+      primary: () => this.primary(),
+      sql: (query) => this.query(query),
+    }
   }
 
   /** Puts a file on a host. */

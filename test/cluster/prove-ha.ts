@@ -7,16 +7,7 @@ import { appDrills } from './drills-app.ts'
 import type { Measured } from './drills.ts'
 import { HaSite, Load } from './ha-site.ts'
 import type { Drill, Kind } from './ha-site.ts'
-import {
-  NETWORK,
-  hosts,
-  makeSite,
-  packRelease,
-  provision,
-  readAuthority,
-  siteFolder,
-  useSite,
-} from './hosts.ts'
+import { NETWORK, hosts, makeSite, packRelease, provision, siteFolder, useSite } from './hosts.ts'
 import { steps } from './steps.ts'
 
 /** The site's name in the profile's inventory. */
@@ -129,11 +120,7 @@ async function drilled(folder: string, names: readonly string[], only: string): 
   for (const drill of all.filter(isChosen)) await row(drill.name, () => felt(drill, site, load))
   if (names.includes('mon1') && isChosen(RESTORE)) await row(RESTORE.name, () => restored(site, load))
   if (names.includes('app2')) {
-    const others = {
-      ...{ folder, domain: DOMAIN, authority: await readAuthority('app1', folder) },
-      primary: () => site.primary(),
-      sql: (query: string) => site.query(query),
-    }
+    const others = await site.drilled(DOMAIN)
     for (const drill of appDrills.filter(isChosen))
       await row(`${drill.name} (${drill.promise})`, () => drill.run(others))
   }

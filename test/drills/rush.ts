@@ -10,7 +10,7 @@ import { appDrills } from '../cluster/drills-app.ts'
 import type { Measured } from '../cluster/drills.ts'
 import { HaSite } from '../cluster/ha-site.ts'
 import * as cluster from '../cluster/hosts.ts'
-import { changes } from '../cluster/prove-ha.ts'
+import { ALL_HOSTS, DOMAIN, changes } from '../cluster/prove-ha.ts'
 import type { RushResult, RushWishes } from '../cluster/rush-load.ts'
 
 /**
@@ -25,7 +25,7 @@ const { values: flags } = parseArgs({
   options: {
     ...{ rate: { type: 'string' }, people: { type: 'string' }, rows: { type: 'string' } },
     ...{ minutes: { type: 'string' }, short: { type: 'boolean', default: false } },
-    hosts: { type: 'string', default: 'db1,db2,db3,app1,app2,mon1' },
+    hosts: { type: 'string', default: ALL_HOSTS.join() },
     ...{ on: { type: 'boolean', default: false }, keep: { type: 'boolean', default: false } },
   },
 })
@@ -39,7 +39,6 @@ const size = {
 }
 /** At these shares of the time, or when the one before has ended. */
 const BEGINS = { deploy: 0.3, loss: 0.6 }
-const DOMAIN = 'manyhands.example'
 const names = flags.hosts.split(',')
 
 await cluster.hosts(['check'])
@@ -66,9 +65,10 @@ async function provisioned(): Promise<string> {
   await cluster.hosts(['base'])
   await cluster.packRelease()
   await cluster.hosts(['up', ...names])
+  const made = changes(names)
   // Files want three hosts, of which one keeps their names only.
-  const joined = names.includes('mon1') ? {} : { db3: 'files' }
-  const folder = await cluster.makeSite('ha', { ...changes(names), joined })
+  const joined = { ...made.joined, ...(names.includes('mon1') ? {} : { db3: 'files' }) }
+  const folder = await cluster.makeSite('ha', { ...made, joined })
   await cluster.provision(folder)
   return folder
 }
@@ -85,7 +85,7 @@ async function rush(site: HaSite): Promise<Line[]> {
   await until(BEGINS.deploy)
   const deploy = await noted('rolling deploy', () => deployAgain(site.folder))
   await until(BEGINS.loss)
-  const loss = await noted('application host lost', () => loseHost(site, authority))
+  const loss = await noted('application host lost', () => loseHost(site))
   await until(1)
   const result = JSON.parse(await load.stop()) as RushResult
   return [...result.lines, deploy, loss, ...(await storedLines(site, result, wishes.ledger))]
@@ -107,14 +107,10 @@ async function deployAgain(folder: string): Promise<Measured> {
   return { text: release.slice(0, 7), isKept: true }
 }
 
-async function loseHost(site: HaSite, authority: string): Promise<Measured> {
+async function loseHost(site: HaSite): Promise<Measured> {
   const drill = appDrills.find(({ name }) => name === 'Application host lost')
   if (!drill) throw new Error('There is no drill that loses an application host')
-  return drill.run({
-    ...{ folder: site.folder, domain: DOMAIN, authority },
-    primary: () => site.primary(),
-    sql: (query) => site.query(query),
-  })
+  return drill.run(await site.drilled(DOMAIN))
 }
 
 /** Compares what was acknowledged, imported and changed with what the database has. */
