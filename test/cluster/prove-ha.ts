@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { loadavg } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { chosen } from './chosen.ts'
 import { backupHostDrill, databaseDrills } from './drill-databases.ts'
 import { appDrills } from './drills-app.ts'
 import type { Measured } from './drills.ts'
@@ -36,18 +37,20 @@ export async function proveHa(args: readonly string[]): Promise<number> {
     },
   })
   const names = flags.hosts.split(',')
+  const trials = chosen(trialsOf(names), flags.only)
+  const rows: Row[] = []
   const { step, print } = steps()
   await hosts(['check'])
   try {
-    const site = flags.on ? siteFolder : await provisionHa(names, step)
-    const rows = await drilled(site, names, flags.only)
+    const folder = flags.on ? siteFolder : await provisionHa(names, step)
+    await breakAll(new HaSite(folder, names), trials, rows)
+  } finally {
     console.log()
     for (const { text, isKept } of rows) console.log(`${isKept ? 'kept  ' : 'BROKEN'}  ${text}`)
-    return rows.every(({ isKept }) => isKept) ? 0 : 1
-  } finally {
     if (!flags.keep) await hosts(['down'])
     print()
   }
+  return rows.every(({ isKept }) => isKept) ? 0 : 1
 }
 
 /** What a site of the profile has otherwise on these hosts. */
@@ -87,7 +90,28 @@ export async function provisionHa(
   return site
 }
 
-const RESTORE = { name: 'Restore to a chosen second' }
+/** One thing that is done to a site under load. */
+interface Trial {
+  readonly name: string
+  run(site: HaSite, load: Load): Promise<Measured>
+}
+
+/** What can be done to these hosts. */
+function trialsOf(names: readonly string[]): Trial[] {
+  const hasBackups = names.includes('mon1')
+  const felt = [...databaseDrills, ...(hasBackups ? [backupHostDrill] : [])]
+  return [
+    ...felt.map((drill) => ({
+      name: drill.name,
+      run: (site: HaSite, load: Load) => feel(drill, site, load),
+    })),
+    ...(hasBackups ? [{ name: 'Restore to a chosen second', run: restore }] : []),
+    ...(names.includes('app2') ? appDrills : []).map((drill) => ({
+      name: `${drill.name} (${drill.promise})`,
+      run: async (site: HaSite) => drill.run(await site.drilled(DOMAIN)),
+    })),
+  ]
+}
 
 /** A part of the failure matrix: what was broken, and what came of it. */
 interface Row {
@@ -96,37 +120,41 @@ interface Row {
 }
 
 /** Breaks one thing after the other while people read and answer, and looks after each for what they were told. */
-async function drilled(folder: string, names: readonly string[], only: string): Promise<Row[]> {
-  const site = new HaSite(folder, names)
+async function breakAll(site: HaSite, trials: readonly Trial[], rows: Row[]): Promise<void> {
   await site.healthy()
   const load = await Load.start(site, 'app1', DOMAIN)
-  const rows: Row[] = []
-  const isChosen = ({ name }: { readonly name: string }) => name.includes(only)
-  async function row(name: string, run: () => Promise<Measured>): Promise<void> {
-    console.log(`\n### ${name}`)
-    const busy = loadavg()[0] ?? 0
-    const { text, isKept } = await run().catch(failed)
-    await site.healthy()
-    const { acknowledged, lost, doubled } = await load.check(site)
-    const told = `${acknowledged} answers, ${lost} lost, ${doubled} doubled`
-    rows.push({
-      text: `${name.padEnd(40)} ${text}; ${told}; machine's load ${busy.toFixed(0)}`,
-      isKept: isKept && lost === 0 && doubled === 0,
-    })
+  const add = async (trial: Trial) => {
+    rows.push(await rowOf(trial, site, load))
     console.log(rows.at(-1)?.text)
   }
-
-  const all = [...databaseDrills, ...(names.includes('mon1') ? [backupHostDrill] : [])]
-  for (const drill of all.filter(isChosen)) await row(drill.name, () => felt(drill, site, load))
-  if (names.includes('mon1') && isChosen(RESTORE)) await row(RESTORE.name, () => restored(site, load))
-  if (names.includes('app2')) {
-    const others = await site.drilled(DOMAIN)
-    for (const drill of appDrills.filter(isChosen))
-      await row(`${drill.name} (${drill.promise})`, () => drill.run(others))
+  try {
+    for (const trial of trials) await add(trial)
+  } finally {
+    await load.stop()
   }
-  await load.stop()
-  await row('All of it, after the load', () => Promise.resolve({ text: 'is over', isKept: true }))
-  return rows
+  const over = { text: 'is over', isKept: true }
+  await add({ name: 'All of it, after the load', run: () => Promise.resolve(over) })
+}
+
+async function rowOf(trial: Trial, site: HaSite, load: Load): Promise<Row> {
+  console.log(`\n### ${trial.name}`)
+  const busy = loadavg()[0] ?? 0
+  const measured = await trial.run(site, load).catch(failed)
+  const kept = await look(site, load).catch(failed)
+  return {
+    text: `${trial.name.padEnd(40)} ${measured.text}; ${kept.text}; machine's load ${busy.toFixed(0)}`,
+    isKept: measured.isKept && kept.isKept,
+  }
+}
+
+/** Waits until the databases are well, and looks whether they have what people were told that they have. */
+async function look(site: HaSite, load: Load): Promise<Measured> {
+  await site.healthy()
+  const { acknowledged, lost, doubled } = await load.check(site)
+  return {
+    text: `${acknowledged} answers, ${lost} lost, ${doubled} doubled`,
+    isKept: lost === 0 && doubled === 0,
+  }
 }
 
 /** The rows after one that failed are of use, too. */
@@ -135,21 +163,24 @@ function failed(error: unknown): Measured {
 }
 
 /** Breaks something that reads or writes feel, and measures for how long. */
-async function felt(drill: Drill, site: HaSite, load: Load): Promise<Measured> {
+async function feel(drill: Drill, site: HaSite, load: Load): Promise<Measured> {
   const began = await drill.fault(site)
-  await load.settled(began)
-  const times = (Object.entries(drill.promised) as [Kind, number][]).map(([kind, promised]) => {
-    const measured = load.outage(kind, began)
-    const isKept = measured <= promised
-    if (!isKept) console.log(load.failures(kind, began))
-    return { isKept, text: `${kind}s ${measured.toFixed(1)} s of ${promised} s` }
-  })
-  await drill.mend?.(site)
-  return { text: times.map(({ text }) => text).join(', '), isKept: times.every(({ isKept }) => isKept) }
+  try {
+    await load.settled(began)
+    const times = (Object.entries(drill.promised) as [Kind, number][]).map(([kind, promised]) => {
+      const measured = load.outage(kind, began)
+      const isKept = measured <= promised
+      if (!isKept) console.log(load.failures(kind, began))
+      return { isKept, text: `${kind}s ${measured.toFixed(1)} s of ${promised} s` }
+    })
+    return { text: times.map(({ text }) => text).join(', '), isKept: times.every(({ isKept }) => isKept) }
+  } finally {
+    await drill.mend?.(site)
+  }
 }
 
 /** Restores to a second within the load, and compares answer by answer. @throws Error when one is missing or too early. */
-async function restored(site: HaSite, load: Load): Promise<Measured> {
+async function restore(site: HaSite, load: Load): Promise<Measured> {
   const moment = new Date().toISOString()
   await sleep(5_000)
   await site.put('mon1', '/tmp/answers.tsv', load.ledger())
