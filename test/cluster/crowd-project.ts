@@ -19,15 +19,24 @@ export async function openCrowdProject(owner: Visitor, tag: string, tasks: numbe
   const rows = Array.from({ length: tasks }, (_, n) => `${n}.jpg`).join('\n')
   const drafted = await owner.sendParts(`/project/birds${tag}/tasks/import`, { text: `picture\n${rows}\n` })
   await owner.send(String(drafted.headers['location']), {})
-  const shown = await owner.get(`/api/project/${id}?api_key=${key}`)
-  const { secret_key: secret } = JSON.parse(shown.body) as { secret_key: string }
-  const bought = await owner.get(`/api/auth/project/birds${tag}/token`, { Authorization: secret })
+  const token = await askToken(owner, { id, key, shortName: `birds${tag}` })
   for (let tries = 0; tries < IMPORT_TRIES; tries += 1) {
     const last = await owner.get(`/api/task?project_id=${id}&limit=1&offset=${tasks - 1}&api_key=${key}`)
-    if ((JSON.parse(last.body) as unknown[]).length === 1) return { id, key, token: bought.body }
+    if ((JSON.parse(last.body) as unknown[]).length === 1) return { id, key, token }
     await sleep(1_000)
   }
   throw new Error('The tasks were not imported within two minutes')
+}
+
+/** Asks for what another site speaks for its people by. */
+export async function askToken(
+  owner: Visitor,
+  { id, key, shortName }: { readonly id: number; readonly key: string; readonly shortName: string },
+): Promise<string> {
+  const shown = await owner.get(`/api/project/${id}?api_key=${key}`)
+  const { secret_key: secret } = JSON.parse(shown.body) as { secret_key: string }
+  const { body } = await owner.get(`/api/auth/project/${shortName}/token`, { Authorization: secret })
+  return body
 }
 
 /** The project's next task for somebody of the other site; undefined when there is none. */

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fromBufferPromise } from 'yauzl'
+import { askToken } from './crowd-project.ts'
 import { openProject } from './owner.ts'
 import { MARK, note } from './rush-people.ts'
 import type { Contribution, RushProject, Troubles } from './rush-people.ts'
@@ -45,9 +46,7 @@ export async function openRush(
   }
   await owner.send(`/project/${shortName}/tasks/taskpresentereditor`, question)
   await owner.send(`/project/${shortName}/publish`, {})
-  const shown = await owner.get(`/api/project/${projectId}?api_key=${key}`)
-  const { secret_key: secret } = JSON.parse(shown.body) as { secret_key: string }
-  const { body: token } = await owner.get(`/api/auth/project/${shortName}/token`, { Authorization: secret })
+  const token = await askToken(owner, { id: projectId, key, shortName })
   const name = `more${tag}`
   await owner.send('/project/new', { name, shortName: name, description: 'Which bird?' })
   const found = await owner.get(`/api/project?short_name=${name}&api_key=${key}`)
