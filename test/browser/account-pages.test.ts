@@ -38,6 +38,12 @@ before(async () => {
   )
   await rowsOf(
     site,
+    `insert into outbox (job, payload, attempts, failed, error)
+     select job, '{"mailId": 7}', 3, now(), $1 from unnest(array['send-mail', 'send-mail', 'draw-task-pictures']) job`,
+    [detail],
+  )
+  await rowsOf(
+    site,
     `insert into account_export (user_id, state, file_key, bytes, expires) values
        ($1, 'waiting', null, null, null), ($1, 'done', 'a/b', 2048, now() + interval '7 days')`,
     [admin.id],
@@ -59,6 +65,7 @@ for (const look of LOOKS) {
       '/account/profile',
       '/account/mail',
       '/admin/mail',
+      '/admin/jobs',
       `/admin/newsletters/${letters[1] ?? 0}`,
     ]
     // The others are made of the same parts.

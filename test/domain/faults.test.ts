@@ -85,7 +85,7 @@ test('admins hear of errors that people met: where, and nothing of what was said
     assert.match(body, /POST \/api\/project/)
     assert.match(body, /31 times/)
     assert.match(body, /insertProject \(src\/domain\/projects\/project-repository\.ts:\d+\)/)
-    assert.ok(body.includes(headers['x-request-id'] ?? 'none'))
+    assert.ok(body.includes(String(headers['x-request-id'])))
     assert.doesNotMatch(body, /grace|s3cr3t|birds|node_modules|file:/)
   }
 

@@ -41,12 +41,16 @@ export function signInCodeRoutes(app: App, views: Views): Router<RequestState> {
     views.render(ctx, 'pages/account/code.html', { form, next, url: codePageOf(codeOf(ctx), next) })
   }
 
-  /** Whose code is over begins anew. */
+  /** Whose code is over begins anew, unless they are signed in by it. */
   async function orSignInAgain(ctx: Context, next: string, work: () => Promise<void>): Promise<void> {
     try {
       await work()
     } catch (error) {
       if (!(error instanceof NotFoundError)) throw error
+      if (ctx.state.viewer) {
+        ctx.redirect(next || '/')
+        return
+      }
       leaveFlash(ctx, app, 'code-over')
       ctx.redirect(`/account/signin${signInQuery(next)}`)
     }

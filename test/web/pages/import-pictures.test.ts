@@ -300,7 +300,7 @@ test('owners see the pictures of their tasks in small, and of no other projectâ€
   const [task] = await rowsOf<{ id: number }>(site, 'select min(id) as id from task where project_id = $1', [
     id,
   ])
-  const page = await owner.http.get(`/project/${shortName}/tasks/${task?.id}`).expect(200)
+  const page = await owner.http.get(`/project/${shortName}/tasks/${task?.id ?? 0}`).expect(200)
   assert.ok(page.text.includes(`<a href="${url}"><img src="${robin.src}"`))
 
   const other = await draftProject(site, owner, { tasks: 0 })
