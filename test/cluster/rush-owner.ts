@@ -103,6 +103,7 @@ export async function countWholeExports(
     while (performance.now() < end && (await owner.get(page)).body.includes('data-refresh'))
       await sleep(1_000)
   const links = [...(await owner.get(list)).body.matchAll(/href="([^"]+\/export\/\d+[?]key=[^"]+)"/g)]
+  if (links.length < asked.length) note(troubles, `export: ${links.length} of ${asked.length} are there`)
   let whole = 0
   // Newest first.
   for (const [n, [, link = '']] of links.reverse().entries()) {

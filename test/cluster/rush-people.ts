@@ -148,6 +148,8 @@ export async function lookAround(
 
 function connecting({ authority, domain }: VisitedSite) {
   return {
+    // One stalled connection would hold up everybody who shares it.
+    allowH2: false,
     connect: { ca: authority, servername: domain, timeout: PATIENCE_MS },
     ...{ headersTimeout: PATIENCE_MS, bodyTimeout: PATIENCE_MS, keepAliveTimeout: 60_000 },
   }
