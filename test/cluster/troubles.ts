@@ -22,7 +22,7 @@ const certificates = '/etc/manyhands/tls'
 const believed = '/etc/prometheus/site-authority.crt'
 /** Sessions go on although whoever asked is gone. */
 const END_SLEEPERS = sql(
-  "select pg_terminate_backend(pid) from pg_stat_activity where (query like 'lock category%' or query like '%pg_sleep%') and pid <> pg_backend_pid()",
+  "select pg_terminate_backend(pid) from pg_stat_activity where (query like '%lock category%' or query like '%pg_sleep%') and pid <> pg_backend_pid()",
 )
 
 /** On one host that does everything. */
@@ -83,7 +83,7 @@ export const TROUBLES_OF_ONE: readonly Trouble[] = [
     cause: [
       background('drill-lock', `${psql} "begin; lock category; select pg_sleep(900)"`),
       'sleep 1',
-      background('drill-wait', `${psql} "lock category"`),
+      background('drill-wait', `${psql} "begin; lock category"`),
     ].join('; '),
     alerts: ['BlockedSessions', 'LongTransaction'],
     end: `${endBackground('drill-lock')}; ${endBackground('drill-wait')}; ${END_SLEEPERS}`,
