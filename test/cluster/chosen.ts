@@ -4,7 +4,8 @@
  * @throws Error when nothing is: a proof of nothing would hold.
  */
 export function chosen<T extends { readonly name: string }>(all: readonly T[], word: string): readonly T[] {
-  const some = all.filter(({ name }) => name.includes(word))
+  const pattern = new RegExp(word)
+  const some = all.filter(({ name }) => pattern.test(name))
   if (some.length > 0) return some
   throw new Error(`“${word}” chooses none of these: ${all.map(({ name }) => name).join(', ')}`)
 }

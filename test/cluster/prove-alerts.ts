@@ -103,7 +103,7 @@ interface Outcome {
  * Boots hosts, causes what can be caused there, and prints which alert was raised and reached a receiver, and when: first
  * on one host with the single profile, then on several of the ha profile what needs a copy of the database.
  *
- * @param args `--on one` or `--on copies` chooses the hosts, `--only WORDS` the troubles with these words in their names;
+ * @param args `--on one` or `--on copies` chooses the hosts, `--only PATTERN` the troubles by their names;
  *   `--keep` leaves the hosts running, and `--running` takes those.
  * @returns the exit status: 1 when an alert was not raised or did not reach anybody, or has no trouble.
  */
@@ -130,7 +130,7 @@ export async function proveAlerts(args: readonly string[]): Promise<number> {
     // No hosts for nothing.
     if (its.length === 0) continue
     try {
-      outcomes.push(...(await play({ ...scene, troubles: its }, flags.running)))
+      await play({ ...scene, troubles: its }, flags.running, outcomes)
     } finally {
       if (!flags.keep) await hosts(['down'])
       print(outcomes)
@@ -156,10 +156,10 @@ function severities(): ReadonlyMap<string, string> {
   ])
 }
 
-async function play(scene: Scene, isRunning: boolean): Promise<Outcome[]> {
+/** Each outcome is noted at once: a run that is ended early has shown something too. */
+async function play(scene: Scene, isRunning: boolean, outcomes: Outcome[]): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'mh-alarm-'))
   const received = join(folder, 'received')
-  const outcomes: Outcome[] = []
   const ends: (() => unknown)[] = []
   ends.push(() => {
     rmSync(folder, { recursive: true, force: true })
@@ -179,7 +179,6 @@ async function play(scene: Scene, isRunning: boolean): Promise<Outcome[]> {
   } finally {
     for (const end of ends.reverse()) await end()
   }
-  return outcomes
 }
 
 async function provisioned(scene: Scene): Promise<void> {
