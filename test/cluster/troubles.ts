@@ -139,9 +139,9 @@ export const TROUBLES_OF_ONE: readonly Trouble[] = [
   {
     name: 'a disk that is nearly full',
     cause:
-      'mkdir -p /mnt/drill; mount -t tmpfs -o size=1m drill /mnt/drill; head -c 900000 /dev/zero >/mnt/drill/full',
+      'mkdir -p /srv/drill; mount -t tmpfs -o size=1m drill /srv/drill; head -c 900000 /dev/zero >/srv/drill/full',
     alerts: ['DiskFilling'],
-    end: 'umount /mnt/drill',
+    end: 'umount /srv/drill',
   },
   {
     name: 'a certificate that ends within a week',
