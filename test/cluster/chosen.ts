@@ -1,5 +1,5 @@
 /**
- * What is chosen by a word of its name.
+ * What is chosen by a pattern of its name.
  *
  * @throws Error when nothing is: a proof of nothing would hold.
  */
