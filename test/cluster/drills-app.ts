@@ -70,7 +70,8 @@ async function loseRedis(site: DrilledSite): Promise<Measured> {
       commit;
       perform pg_sleep(${1 / JOBS_PER_SECOND});
     end loop; end $$`)
-  await sleep(2 * SETTLE_MS)
+  const flowing = `select count(*) >= ${JOBS_PER_SECOND} from outbox where request_id = '${tag}' and done is not null`
+  await untilTrue('jobs flow', async () => (await site.sql(flowing)) === 't')
   await hosts(['kill', lost])
   await asking
   const count = `select count(*) from outbox where request_id = '${tag}' and done is null`
