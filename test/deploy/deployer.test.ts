@@ -30,9 +30,11 @@ test('a merge with a green check is deployed, and everybody is told in order', a
   const { github, chat } = scene
   const sha = github.commit('Teach the bears\n\nMore words.', playbooks())
   github.check(sha, 'success')
-  const { until, store, runs } = deployParts(t, scene)
+  const { until, store, runs, deployer } = deployParts(t, scene)
 
   const deploy = await until(1, 'success')
+  // They are told beside what goes on.
+  while ([...store.untold('github'), ...store.untold('chat')].length > 0) await deployer.round()
 
   assert.deepEqual(
     { sha: deploy.sha, who: deploy.who, title: deploy.title, cause: deploy.cause },
@@ -101,11 +103,13 @@ test('checks that are not green in time, and a GitHub that cannot be asked, end 
 
   assert.equal(store.find(1)?.who, 'Octo Cat')
 
+  github.hasName = false
   github.commit('Two', playbooks())
   github.failing.push({ line: /compare/, status: 502 })
   deployer.wake()
 
   assert.equal((await until(2, 'failed')).reason, 'GitHub could not be asked in 1 minutes.')
+  assert.equal(store.find(2)?.who, 'somebody')
 })
 
 test('checks of the pull request count when it had the same files, as a check run or a classic status', async (t) => {

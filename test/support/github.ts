@@ -52,6 +52,8 @@ export class FakeGitHub {
   private readonly held: { line: RegExp; hasCome: () => void; until: Promise<undefined> }[] = []
   /** Whether whoever commits has an account at GitHub. */
   hasAccount = true
+  /** Whether whoever commits has a name. */
+  hasName = true
   url = ''
 
   private constructor(folder: string) {
@@ -175,7 +177,7 @@ export class FakeGitHub {
         name: branch,
         commit: {
           sha,
-          commit: { message, author: { name: 'Octo Cat' } },
+          commit: { message, author: this.hasName ? { name: 'Octo Cat' } : null },
           author: this.hasAccount ? { login: 'octocat' } : null,
         },
       },
