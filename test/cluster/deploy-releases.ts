@@ -18,9 +18,11 @@ import { Visitor } from './visit.ts'
  * merges releases that are made of this checkout's last commit. All that is measured is what GitHub, the chat, operators
  * and visitors see.
  *
- *   node test/cluster/deploy-releases.ts SITE-FOLDER
+ *   node test/cluster/deploy-releases.ts SITE-FOLDER [again]
+ *
+ * With `again` all but the deploy server is there already.
  */
-const [site = ''] = process.argv.slice(2)
+const [site = '', again] = process.argv.slice(2)
 const DOMAIN = 'manyhands.example'
 const DEPLOY_DOMAIN = `deploy.${DOMAIN}`
 const SERVER = 'deploy'
@@ -55,8 +57,14 @@ async function prove(): Promise<void> {
   github.git('reset', '--quiet', '--hard', 'FETCH_HEAD')
   const first = github.git('rev-parse', 'HEAD')
   await settle(scene)
-  await provision(site)
-  assert.equal(await provision(site, ['--tags', 'deploy_server']), 0, 'a second run changes nothing')
+  const onlyServer = ['--tags', 'deploy_server']
+  if (again === undefined) await provision(site)
+  else {
+    // It knows another GitHub now.
+    await ask(['exec', SERVER, 'rm', '-rf', `${SERVER_FOLDER}/data`])
+    await provision(site, onlyServer)
+  }
+  assert.equal(await provision(site, onlyServer), 0, 'a second run changes nothing')
   await bringPackages(first)
   const [app = ''] = hostsOf(site, 'app')
   const authority = readFileSync(await readAuthority(app, site), 'utf8')
