@@ -3,6 +3,7 @@ import { AppError, InvalidError, NotFoundError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import { queueMail } from '../mails/mail-service.ts'
+import { liftBounce } from '../mails/suppression-service.ts'
 import { beginSession } from '../users/user-service.ts'
 import type { User } from '../users/user-service.ts'
 import {
@@ -38,6 +39,8 @@ export async function sendSignInCode(
   await db.write(async (tx) => {
     if ((await countUnused(tx, user.id)) >= UNUSED_MAX) throw tooMany()
     await insertCode(tx, { id, userId: user.id, hash: hashOf(app, id, code) })
+    // Whoever has to lift it would have to sign in for that: the address takes mail again, or comes back again.
+    await liftBounce(tx, user.email)
     await queueMail(app, tx, {
       to: user.email,
       subject: `Your code for ${app.config.site.name}`,

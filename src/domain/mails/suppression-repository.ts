@@ -39,6 +39,15 @@ export async function listSuppressions(db: Db, limit: number): Promise<Suppressi
   return suppressions(db).orderBy('created', 'desc').orderBy('address').limit(limit).execute()
 }
 
+/** Sends mails again to an address that they came back from. */
+export async function deleteBounce(tx: Tx, address: string): Promise<void> {
+  await tx
+    .deleteFrom('mail_suppression')
+    .where('address', '=', address.toLowerCase())
+    .where('cause', '=', 'bounce')
+    .execute()
+}
+
 /** Whether there was one to lift. */
 export async function deleteSuppression(tx: Tx, address: string): Promise<boolean> {
   const { numDeletedRows } = await tx

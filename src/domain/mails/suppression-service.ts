@@ -4,6 +4,7 @@ import type { Tx } from '../../platform/postgres.ts'
 import { markReturned } from './mail-repository.ts'
 import { mailIdOf } from './message-id.ts'
 import {
+  deleteBounce,
   deleteSuppression,
   findSuppression,
   insertSuppression,
@@ -29,6 +30,11 @@ export async function listSuppressed(db: RequestDb): Promise<Suppression[]> {
 export async function liftSuppression(db: RequestDb, address: string): Promise<void> {
   const isLifted = await db.write((tx) => deleteSuppression(tx, address))
   if (!isLifted) throw new NotFoundError('suppressed address', address.slice(0, 254))
+}
+
+/** Tries an address again that mails came back from, for somebody who has proved that it is theirs to sign in with. */
+export async function liftBounce(tx: Tx, address: string): Promise<void> {
+  await deleteBounce(tx, address)
 }
 
 /** A mail that came back, or that its reader called spam. */

@@ -39,6 +39,15 @@ async function codeOf({ email }: TestUser): Promise<string> {
   return /^(\d{6})$/m.exec(mail?.text ?? '')?.[1] ?? assert.fail('no code')
 }
 
+/** The code in the mail that reaches somebody. */
+async function codeFromMailbox({ email }: TestUser): Promise<string> {
+  const worker = work(site)
+  const mail = await eventually(() => Promise.resolve(smtp.received.find(({ to }) => to === email)))
+  await worker.stop()
+  assert.match(mail.source, /^Subject: Your code for Manyhands/m)
+  return /^(\d{6})\r?$/m.exec(mail.source)?.[1] ?? assert.fail('no code')
+}
+
 /** A code of six digits that is not the right one. */
 const otherThan = (code: string) => String((Number(code) + 1) % 1_000_000).padStart(6, '0')
 
@@ -53,12 +62,7 @@ test('who has proved their password is signed in by the code that their mail bri
   assert.equal(await isSignedIn(step), false)
   const page = await step.http.get(step.page).expect(200, /autocomplete="one-time-code" inputmode="numeric"/)
   assert.match(String(page.headers['cache-control']), /no-store/)
-  const worker = work(site)
-  const mail = await eventually(() => Promise.resolve(smtp.received.find(({ to }) => to === person.email)))
-  await worker.stop()
-  assert.match(mail.source, /^Subject: Your code for Manyhands/m)
-  const code = await codeOf(person)
-  assert.ok(mail.source.includes(code))
+  const code = await codeFromMailbox(person)
   const [kept] = await rowsOf<{ row: string }>(site, 'select to_jsonb(c)::text as row from sign_in_code c')
   assert.ok(!kept?.row.includes(code), 'the code is kept as a hash')
   await type(step, `${code.slice(0, 3)} ${code.slice(3)}`)
@@ -71,6 +75,20 @@ test('who has proved their password is signed in by the code that their mail bri
   await late.http.get('/account/signin').expect(200, /That code was used, tried too often or is too old/)
   await late.http.get(late.page).expect(302).expect('Location', '/account/signin?next=%2Fabout')
   assert.equal(await isSignedIn(late), false)
+})
+
+test('a code goes to an address that mails came back from: nobody can lift that who cannot sign in', async () => {
+  const [person, other] = [await site.user(), await site.user()]
+  await rowsOf(
+    site,
+    `insert into mail_suppression (address, cause, source, detail)
+     select address, 'bounce', 'smtp', 'no room' from unnest($1::text[]) as a (address)`,
+    [[person.email.toLowerCase(), other.email.toLowerCase()]],
+  )
+  await beginSigningIn(person)
+  await codeFromMailbox(person)
+  const left = await rowsOf(site, 'select address from mail_suppression')
+  assert.deepEqual(left, [{ address: other.email.toLowerCase() }])
 })
 
 test('a wrong password is refused as ever, and sends no code', async () => {
