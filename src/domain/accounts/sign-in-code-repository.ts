@@ -10,9 +10,26 @@ export interface CodeLimits {
 const isOpen = ({ minutes, tries }: CodeLimits) =>
   sql<boolean>`used is null and n_tries < ${tries} and created > now() - make_interval(mins => ${minutes})`
 
-/** Codes that somebody has asked for within an hour and not used; nobody else counts or makes theirs until the end of `tx`. */
+/**
+ * Somebody's account for this transaction alone: nobody else counts or makes their codes, or changes their password. False
+ * when they have another password by now.
+ */
+export async function lockAccount(
+  tx: Tx,
+  { id, passwordHash }: { id: number; passwordHash: string | null },
+): Promise<boolean> {
+  const row = await tx
+    .selectFrom('user_account')
+    .select('id')
+    .where('id', '=', id)
+    .where('password_hash', 'is not distinct from', passwordHash)
+    .forUpdate()
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** Codes that somebody has asked for within an hour and not used. */
 export async function countUnused(tx: Tx, userId: number): Promise<number> {
-  await sql`select from user_account where id = ${userId} for update`.execute(tx)
   const { count } = await tx
     .selectFrom('sign_in_code')
     .select((select) => select.fn.countAll<number>().as('count'))
@@ -41,12 +58,19 @@ export async function isCodeOpen(db: Db, id: string, limits: CodeLimits): Promis
   return row !== undefined
 }
 
-/** Takes one of the tries of a code; undefined when there is none left. The row is this transaction's from then on. */
+/**
+ * Takes one of the tries of a code; undefined when there is none left. The account is this transaction's from then on, as
+ * a new password, which takes codes away, locks it as well.
+ */
 export async function takeTry(
   tx: Tx,
   id: string,
   limits: CodeLimits,
 ): Promise<{ userId: number; hash: Buffer; triesLeft: number } | undefined> {
+  await sql`
+    select from user_account where id = (select user_id from sign_in_code where id = ${id}) for update`.execute(
+    tx,
+  )
   return tx
     .updateTable('sign_in_code')
     .set({ n_tries: sql`n_tries + 1` })

@@ -4,13 +4,14 @@ import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import { queueMail } from '../mails/mail-service.ts'
 import { liftBounce } from '../mails/suppression-service.ts'
-import { beginSession } from '../users/user-service.ts'
+import { beginSession, wrongCredentials } from '../users/user-service.ts'
 import type { User } from '../users/user-service.ts'
 import {
   countUnused,
   deleteOldCodes,
   insertCode,
   isCodeOpen,
+  lockAccount,
   markUsed,
   takeTry,
 } from './sign-in-code-repository.ts'
@@ -27,16 +28,18 @@ const UNUSED_SECONDS = 3_600
 /**
  * Mails a code to somebody who has proved their password; its id, by which it is tried.
  *
- * @throws AppError too-many when they have not used those before.
+ * @param user with the password that was proved, which is another one when it was changed meanwhile.
+ * @throws AppError too-many when they have not used those before; InvalidError when the password is another one by now.
  */
 export async function sendSignInCode(
   app: Pick<App, 'queue' | 'config' | 'sealer'>,
   db: RequestDb,
-  user: User,
+  user: User & { passwordHash: string | null },
 ): Promise<string> {
   const id = randomUUID()
   const code = String(randomInt(10 ** DIGITS)).padStart(DIGITS, '0')
   await db.write(async (tx) => {
+    if (!(await lockAccount(tx, user))) throw wrongCredentials()
     if ((await countUnused(tx, user.id)) >= UNUSED_MAX) throw tooMany()
     await insertCode(tx, { id, userId: user.id, hash: hashOf(app, id, code) })
     // Whoever has to lift it would have to sign in for that: the address takes mail again, or comes back again.

@@ -179,8 +179,9 @@ export async function updatePassword(
   return numUpdatedRows > 0n
 }
 
-/** Ends every session of a user. */
+/** Ends every session of a user, and what a mailed code would begin; the account is locked before. */
 export async function revokeSessions(tx: Tx, userId: number): Promise<void> {
+  await tx.deleteFrom('sign_in_code').where('user_id', '=', userId).execute()
   await tx
     .updateTable('session')
     .set({ revoked: sql`now()` })

@@ -178,17 +178,18 @@ let decoy: Promise<string> | undefined
 export async function checkCredentials(
   db: RequestDb,
   credentials: { email: string; password: string },
-): Promise<User> {
+): Promise<User & { passwordHash: string | null }> {
   const found = await db.readPrimary((primary) => findUserByEmail(primary, credentials.email.trim()))
   decoy ??= hash(randomToken(), ARGON2)
   const isRight = await verify(found?.passwordHash ?? (await decoy), credentials.password)
-  if (!found || !isRight) {
-    throw new InvalidError('This address and password do not go together.', {
-      password: 'This address and password do not go together. Check both.',
-    })
-  }
-  const { passwordHash: _, ...user } = found
-  return user
+  if (!found || !isRight) throw wrongCredentials()
+  return found
+}
+
+export function wrongCredentials(): InvalidError {
+  return new InvalidError('This address and password do not go together.', {
+    password: 'This address and password do not go together. Check both.',
+  })
 }
 
 /** Signs in by e-mail and password. @throws as `checkCredentials`. */
@@ -197,7 +198,7 @@ export async function signIn(
   credentials: { email: string; password: string },
   userAgent?: string,
 ): Promise<SignedIn> {
-  const user = await checkCredentials(db, credentials)
+  const { passwordHash: _, ...user } = await checkCredentials(db, credentials)
   return db.write(async (tx) => ({ user, sessionId: await beginSession(tx, user, userAgent) }))
 }
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import supertest from 'supertest'
-import { forgetOldCodes } from '../../../src/domain/accounts/sign-in-code-service.ts'
+import { forgetOldCodes, sendSignInCode } from '../../../src/domain/accounts/sign-in-code-service.ts'
+import { checkCredentials, replacePassword } from '../../../src/domain/users/user-service.ts'
 import { startTestApp } from '../../support/app.ts'
 import type { TestUser } from '../../support/app.ts'
 import { rowsOf } from '../../support/builders.ts'
@@ -123,6 +124,19 @@ test('a code of somebody else, one that is too old, and what is none open nothin
   await type({ ...step, page: `/account/${randomUUID()}/otpvalidation` }, code).expect(302)
   await step.http.get('/account/ada/otpvalidation').expect(404)
   assert.equal(await isSignedIn(step), false)
+})
+
+test('a new password ends what was begun with the old one, also of a check that was under way', async () => {
+  const person = await site.user()
+  const step = await beginSigningIn(person)
+  const code = await codeOf(person)
+  const db = () => site.app.database.open({ writes: true })
+  const proved = await checkCredentials(db(), person)
+  await replacePassword(db(), proved, 'another long one')
+  await type(step, code).expect(302).expect('Location', '/account/signin')
+  assert.equal(await isSignedIn(step), false)
+  await assert.rejects(sendSignInCode(site.app, db(), proved), /do not go together/)
+  assert.deepEqual(await rowsOf(site, 'select 1 from sign_in_code where user_id = $1', [person.id]), [])
 })
 
 test('a code that is sent several times at the same moment signs in once', async () => {
