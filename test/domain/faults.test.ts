@@ -154,8 +154,9 @@ test('an error is known by its class, code, route and way through our code; its 
       `    at Layer.dispatch (file://${folder}/node_modules/koa/src/compose.ts:42:32)`,
       '    at process.processTicksAndRejections (node:internal/process/task_queues:104:5)',
     ].join('\n')
+  const error = () => new RangeError('no room for ada@example.org')
   const at = (line: number, folder?: string) =>
-    faultOf(Object.assign(new RangeError('x'), { stack: stack(line, folder), code: 'ENOSPC' }), 'GET /birds')
+    faultOf(Object.assign(error(), { stack: stack(line, folder), code: 'ENOSPC' }), 'GET /birds')
   const fault = at(11)
   assert.equal(fault.name, 'RangeError ENOSPC')
   assert.equal(
@@ -167,4 +168,20 @@ test('an error is known by its class, code, route and way through our code; its 
   assert.equal(faultOf('ada@example.org', 'GET /birds').name, 'string')
   const odd = Object.assign(new Error('x'), { code: 'ada@example.org', stack: undefined })
   assert.deepEqual([faultOf(odd, 'x').name, faultOf(odd, 'x').trace], ['Error', ''])
+})
+
+test('what an error says is left out where it looks like a way through our code, and is not searched for long', () => {
+  const line = '    at ada@example.org key=s3cret (/a/src/b.ts:1:1)'
+  const error = new Error(`no room\n${line}\n${line}`)
+  const [said, own = ''] = [error.stack ?? '', '\n    at storeBirds (/opt/hands/src/domain/birds.ts:3:1)']
+  assert.ok(said.includes(line))
+  const seen = Object.assign(error, { stack: `Error: ${error.message}${own}` })
+  assert.equal(faultOf(seen, 'x').trace, 'storeBirds (src/domain/birds.ts:3)')
+  error.message = 'said in other words'
+  assert.equal(faultOf(error, 'x').trace, '', 'what is a frame is not known')
+
+  const long = Object.assign(new Error('x'), { stack: `Error: x\nat ${' (/'.repeat(4_000)}${own}` })
+  const begin = performance.now()
+  assert.equal(faultOf(long, 'x').trace, 'storeBirds (src/domain/birds.ts:3)')
+  assert.ok(performance.now() - begin < 500)
 })

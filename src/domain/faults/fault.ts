@@ -10,6 +10,8 @@ export interface Fault {
 }
 
 const FRAMES_MAX = 8
+/** A longer line is no frame of ours, and would be searched for long. */
+const LINE_MAX = 500
 /** A frame of our own code: what it is called, and the file without the folder that the machine keeps it in. */
 const OWN_FRAME =
   /^\s*at (?:async )?(?:(.+?) \()?(?:file:\/\/)?\/(?!.*node_modules)\S*?\/((?:src|jobs)\/[\w./-]+):(\d+):\d+\)?$/
@@ -37,12 +39,19 @@ function nameOf(error: unknown): string {
 }
 
 function framesOf(error: unknown): { called: string; file: string; line: string }[] {
-  const stack = error instanceof Error ? (error.stack ?? '') : ''
-  return stack
+  return (error instanceof Error ? wayOf(error) : '')
     .split('\n')
+    .filter(({ length }) => length <= LINE_MAX)
     .flatMap((text) => {
       const [, called = 'a function', file, line] = OWN_FRAME.exec(text) ?? []
       return file !== undefined && line !== undefined ? [{ called, file, line }] : []
     })
     .slice(0, FRAMES_MAX)
+}
+
+/** What comes after the message, whose lines may look like frames; nothing where it is not known which part that is. */
+function wayOf({ message, stack = '' }: Error): string {
+  const start = stack.indexOf(message)
+  const isInHead = start !== -1 && !stack.slice(0, start).includes('\n')
+  return isInHead ? stack.slice(start + message.length) : ''
 }
