@@ -34,8 +34,8 @@ const release = readFileSync(__dirname + '/../RELEASE', 'utf8').trim()
 const built = readFileSync(process.env.BUILT, 'utf8')
 require('node:http').createServer((request, response) => {
   const isPage = request.url.startsWith('/?')
-  response.statusCode = isPage ? STATUS : 200
-  setTimeout(() => response.end(JSON.stringify({ release, built })), isPage ? LATE_MS : 0)
+  response.statusCode = isPage ? STATUS : HEALTH
+  setTimeout(() => response.end(HEALTH === 200 ? JSON.stringify({ release, built }) : 'There are only figures here.'), isPage ? LATE_MS : 0)
 }).listen(Number(process.env.PORT), '127.0.0.1')
 `
 
@@ -49,8 +49,7 @@ if (process.argv[2] === 'build') {
 }
 `
 
-const processes = (restart: readonly string[], at?: string, hasPages?: boolean) =>
-  JSON.stringify([{ restart, at, hasPages }])
+const processes = (restart: readonly string[], at?: string) => JSON.stringify([{ restart, at }])
 
 /** A host with a database, a root for releases, and a service that is restarted by a script. */
 async function startHost(t: TestContext) {
@@ -122,9 +121,13 @@ async function startHost(t: TestContext) {
     /** Packs a release with further migrations. */
     pack(
       migrations: Record<string, string> = {},
-      { status = 200, lateMs = 0, start = '' } = {},
+      { status = 200, lateMs = 0, health = 200, start = '' } = {},
     ): { archive: string; release: string } {
-      write('src/site.cjs', start + SITE.replace('STATUS', String(status)).replace('LATE_MS', String(lateMs)))
+      const values = { STATUS: status, LATE_MS: lateMs, HEALTH: health }
+      const site = SITE.replaceAll(/STATUS|LATE_MS|HEALTH/g, (name) =>
+        String(values[name as keyof typeof values]),
+      )
+      write('src/site.cjs', start + site)
       write('src/migrations/README', 'Further ones than the database of a test has.')
       for (const [name, sql] of Object.entries(migrations)) write(`src/migrations/${name}`, sql)
       git('add', '.')
@@ -294,7 +297,10 @@ test('of a process without pages only its release is asked, and one that does no
   const bring = (archive: string, env: Record<string, string> = {}) =>
     upgradeCommand.run([archive, '--root', host.root], { ...host.env, ...env })
   const restart = ['/bin/sh', join(host.root, 'restart.sh')]
-  const worker = { UPGRADE_PROCESSES: processes(restart, host.env.SITE_URL, false) }
+  const worker = {
+    UPGRADE_PROCESSES: processes(restart),
+    UPGRADE_HEALTHS: JSON.stringify({ [restart.join(' ')]: host.env.SITE_URL }),
+  }
   const first = host.pack({}, { status: 500 })
   assert.equal(await bring(first.archive, worker), 0)
   assert.equal(await bring(first.archive, worker), 0)
@@ -305,6 +311,21 @@ test('of a process without pages only its release is asked, and one that does no
   assert.equal(await bring(dead.archive, { ...worker, UPGRADE_VERIFY_SECONDS: '1' }), 1)
   assert.match(String(said.mock.calls[0]?.arguments[0]), /did not answer with it in 1 s: .*This host runs/)
   assert.deepEqual([host.current(), (await host.answers()).release], [first.release, first.release])
+})
+
+test('a process of a release from before it named its own is gone back to', async (t) => {
+  const host = await startHost(t)
+  const restart = ['/bin/sh', join(host.root, 'restart.sh')]
+  const env = { ...host.env, UPGRADE_PROCESSES: processes(restart), UPGRADE_VERIFY_SECONDS: '2' }
+  const named = { ...env, UPGRADE_HEALTHS: JSON.stringify({ [restart.join(' ')]: host.env.SITE_URL }) }
+  const old = host.pack({}, { health: 404 })
+  assert.equal(await upgradeCommand.run([old.archive, '--root', host.root], env), 0)
+
+  const said = t.mock.method(console, 'error', () => undefined)
+  const dead = host.pack({}, { start: 'throw new Error("not today")' })
+  assert.equal(await upgradeCommand.run([dead.archive, '--root', host.root], named), 1)
+  assert.match(String(said.mock.calls[0]?.arguments[0]), /This host runs/)
+  assert.equal(host.current(), old.release)
 })
 
 test('five releases are kept with their packages, and the same commit is packed into the same bytes, once', async (t) => {

@@ -11,26 +11,37 @@ const LOOK_MS_MAX = 10_000
 /** A program and its arguments, as JSON. */
 export const Program = z.tuple([z.string()], z.string())
 
+const Address = z.url({ protocol: /^https?$/ })
+
 const Processes = z
   .array(
     z.strictObject({
       /** What starts it anew. */
       restart: Program,
-      /** Where it answers, when it does. */
-      at: z.url({ protocol: /^https?$/ }).optional(),
-      /** Whether it has a home page there. */
-      hasPages: z.boolean().default(true),
+      /** Where it answers with pages, when it does. */
+      at: Address.optional(),
     }),
   )
   .min(1)
 
+/**
+ * Where processes without pages name their release, by what starts them anew. A variable of its own: releases from before
+ * they did read the same settings when a host goes back to them.
+ */
+const Healths = z.record(z.string(), Address)
+
 export const SwitchVariables = z.object({
   UPGRADE_PROCESSES: z.string().transform((value) => Processes.parse(JSON.parse(value))),
+  UPGRADE_HEALTHS: z
+    .string()
+    .default('{}')
+    .transform((value) => Healths.parse(JSON.parse(value))),
   UPGRADE_VERIFY_SECONDS: z.coerce.number().positive().default(60),
   UPGRADE_SLOW_MS: z.coerce.number().positive().default(2_000),
 })
 
 type Settings = z.output<typeof SwitchVariables>
+type Process = Settings['UPGRADE_PROCESSES'][number]
 
 /** A release did not work, and the host runs again what it ran before. */
 export class TakenBackError extends Error {}
@@ -43,11 +54,11 @@ export class TakenBackError extends Error {}
  */
 export async function switchHost(releases: Releases, release: string, settings: Settings): Promise<void> {
   const previous = await releases.current()
-  const begun: Settings['UPGRADE_PROCESSES'] = []
+  const begun: Process[] = []
   await releases.switchTo(release)
   try {
     for (const process of settings.UPGRADE_PROCESSES) {
-      if (await runs(process.at, release)) continue
+      if (await runs(healthOf(process, settings), release)) continue
       begun.push(process)
       await start(process, release, settings)
     }
@@ -61,27 +72,34 @@ export async function switchHost(releases: Releases, release: string, settings: 
   }
 }
 
+/** Where a process names its release, when it does. */
+function healthOf({ restart, at }: Process, { UPGRADE_HEALTHS: healths }: Settings): string | undefined {
+  return at ?? healths[restart.join(' ')]
+}
+
 async function runs(at: string | undefined, release: string): Promise<boolean> {
   return at !== undefined && (await troubleOf(at, release).catch(messageOf)) === undefined
 }
 
-async function start(
-  { restart: [program, ...parameters], at, hasPages }: Settings['UPGRADE_PROCESSES'][number],
-  release: string,
-  settings: Settings,
-): Promise<void> {
+async function start(process: Process, release: string, settings: Settings): Promise<void> {
+  const { restart, at } = process
+  const [program, ...parameters] = restart
   await runProgram(program, parameters)
-  if (at !== undefined) {
-    await untilReady(at, release, settings.UPGRADE_VERIFY_SECONDS)
-    if (hasPages) await mustServe(at, settings.UPGRADE_SLOW_MS)
-  }
+  const health = healthOf(process, settings)
+  if (health !== undefined) await untilReady(health, release, settings, { hasPages: at !== undefined })
+  if (at !== undefined) await mustServe(at, settings.UPGRADE_SLOW_MS)
 }
 
-async function untilReady(at: string, release: string, seconds: number): Promise<void> {
+async function untilReady(
+  at: string,
+  release: string,
+  { UPGRADE_VERIFY_SECONDS: seconds }: Settings,
+  { hasPages }: { hasPages: boolean },
+): Promise<void> {
   const until = Date.now() + seconds * 1000
   let trouble: string | undefined = ''
   while (Date.now() < until) {
-    trouble = await troubleOf(at, release).catch(messageOf)
+    trouble = await troubleOf(at, release, { mayBeNameless: !hasPages }).catch(messageOf)
     if (trouble === undefined) return
     await sleep(100)
   }
@@ -90,9 +108,18 @@ async function untilReady(at: string, release: string, seconds: number): Promise
 
 const Health = z.object({ release: z.string().optional() })
 
-/** What is missing until a process is ready and of this release. */
-async function troubleOf(at: string, release: string): Promise<string | undefined> {
+/**
+ * What is missing until a process is ready and of this release.
+ *
+ * @param mayBeNameless it was just started, and may be of a release from before such processes named theirs.
+ */
+async function troubleOf(
+  at: string,
+  release: string,
+  { mayBeNameless = false } = {},
+): Promise<string | undefined> {
   const health = await ask(`${at}/healthz`)
+  if (mayBeNameless && health.status === 404) return undefined
   const { release: seen = 'none that it names' } = Health.parse(await health.json())
   if (seen !== release) return `it is of the release ${seen}`
   const { status } = await ask(`${at}/readyz`)
