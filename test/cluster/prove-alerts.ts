@@ -237,7 +237,7 @@ async function cause(scene: Scene, trouble: Trouble, received: string): Promise<
   const began = Date.now()
   await inHosts(trouble.cause)
   const raised = new Map<string, number>()
-  const told = new Map<string, Map<string, number>>(trouble.alerts.map((alert) => [alert, new Map()]))
+  const told = new Map<string, ReadonlyMap<string, number>>()
   const isTold = (alert: string) => isNew && waysOf(alert).every((way) => told.get(alert)?.has(way))
   try {
     while (Date.now() - began < PATIENCE_MS && !trouble.alerts.every(isTold)) {
@@ -245,9 +245,7 @@ async function cause(scene: Scene, trouble: Trouble, received: string): Promise<
       const names = await firing()
       for (const alert of trouble.alerts) {
         if (!raised.has(alert) && names.includes(alert)) raised.set(alert, (Date.now() - began) / 1_000)
-        for (const message of messagesSince(received, began))
-          if (tells(message, alert) && !told.get(alert)?.has(message.way))
-            told.get(alert)?.set(message.way, (message.at - began) / 1_000)
+        told.set(alert, waysSince(received, alert, began))
       }
     }
   } finally {
@@ -268,9 +266,11 @@ async function cause(scene: Scene, trouble: Trouble, received: string): Promise<
 /** An alert that is raised already says nothing of the trouble to come. The watchdog is always. */
 async function becomesQuiet(trouble: Trouble, firing: () => Promise<readonly string[]>): Promise<boolean> {
   const awaited = trouble.alerts.filter((alert) => alert !== 'Watchdog')
-  for (const until = Date.now() + PATIENCE_MS; Date.now() < until; await sleep(2_000)) {
+  const until = Date.now() + PATIENCE_MS
+  while (Date.now() < until) {
     const names = await firing()
     if (!awaited.some((alert) => names.includes(alert))) return true
+    await sleep(2_000)
   }
   console.log('Raised before already.')
   return false
@@ -294,6 +294,14 @@ function tells({ way, what }: Message, alert: string): boolean {
   if (way === 'mail') return new RegExp(`^Subject: \\[FIRING:\\d+\\] ${alert}\\b`, 'm').test(what)
   const { status, groupLabels } = JSON.parse(what) as { status: string; groupLabels: { alertname: string } }
   return status === 'firing' && groupLabels.alertname === alert
+}
+
+/** By which ways somebody was told of an alert since a moment, and after how many seconds first. */
+function waysSince(file: string, alert: string, began: number): ReadonlyMap<string, number> {
+  const ways = new Map<string, number>()
+  for (const message of messagesSince(file, began))
+    if (tells(message, alert) && !ways.has(message.way)) ways.set(message.way, (message.at - began) / 1_000)
+  return ways
 }
 
 function messagesSince(file: string, began: number): Message[] {
