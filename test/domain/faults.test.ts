@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { sql } from 'kysely'
 import pg from 'pg'
 import supertest from 'supertest'
 import { tellFaultsJob } from '../../jobs/tell-faults.ts'
@@ -11,6 +12,7 @@ import { createServer } from '../../src/web/server.ts'
 import { startTestApp } from '../support/app.ts'
 import { rowsOf } from '../support/builders.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
+import { eventually } from '../support/jobs.ts'
 
 const site = await startTestApp(untilFileEnds(), { LOG_LEVEL: 'silent' })
 const [admin, other] = [await site.user(), await site.user()]
@@ -124,6 +126,37 @@ test('a flood of different errors is one mail an hour, and few rows', async () =
   await later(1)
   await tell()
   assert.equal((await mails()).length, 2)
+})
+
+test('runs at the same moment send one mail, and lose nothing that is written meanwhile', async () => {
+  await rowsOf(site, 'delete from fault; delete from mail')
+  const where = { place: 'GET /x', requestId: undefined }
+  const error = new TypeError('x')
+  book.note(error, where)
+  await book.write(openDb)
+  await Promise.all([1, 2, 3].map(() => tellFaultsJob.handle(site.app, {}, run)))
+  assert.deepEqual(
+    (await mails()).map(({ subject }) => subject),
+    ['Manyhands: 1 request ended in an error'],
+  )
+  await later(7)
+  book.note(error, where)
+  await book.write(openDb)
+  const release = Promise.withResolvers<undefined>()
+  const held = openDb().write(async (tx) => {
+    await sql`update fault set n_untold = n_untold + 4`.execute(tx)
+    await release.promise
+  })
+  const telling = tellFaultsJob.handle(site.app, {}, run)
+  await eventually(async () => {
+    const waiting = `select 1 from pg_stat_activity where wait_event_type = 'Lock' and query ~ 'with due as'`
+    return (await rowsOf(site, waiting)).length > 0
+  })
+  release.resolve(undefined)
+  await Promise.all([held, telling])
+  const [row] = await rowsOf<{ n: number }>(site, 'select n_untold as n from fault')
+  const told = Number(/: (\d+) requests? ended/.exec((await mails())[1]?.subject ?? '')?.[1] ?? 0)
+  assert.equal(told + (row?.n ?? 0), 5)
 })
 
 test('what cannot be written waits, and adds up with what comes meanwhile', async () => {

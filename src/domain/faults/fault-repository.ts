@@ -34,18 +34,19 @@ export async function takeUntold(
   tx: Tx,
   { kindHours, minutes, limit }: { kindHours: number; minutes: number; limit: number },
 ): Promise<SeenFault[]> {
+  // Two runs at once would both find the last mail old enough.
+  await sql`select pg_advisory_xact_lock(hashtextextended('untold faults', 0))`.execute(tx)
   const { rows } = await sql<SeenFault>`
     with due as (
       select fingerprint, n_untold as n from fault
        where n_untold > 0 and (told is null or told < now() - make_interval(hours => ${kindHours}))
          and not exists (select from fault where told > now() - make_interval(mins => ${minutes}))
-       order by n_untold desc, fingerprint limit ${limit}),
+       order by n_untold desc, fingerprint limit ${limit} for update),
     taken as (
       update fault f set told = now(), n_untold = 0 from due where f.fingerprint = due.fingerprint
-      returning f.*, due.n)
-    select fingerprint, name, place, trace, request_id as "requestId", n from taken order by n desc, fingerprint`.execute(
-    tx,
-  )
+      returning f.fingerprint, f.name, f.place, f.trace, f.request_id, due.n)
+    select fingerprint, name, place, trace, request_id as "requestId", n from taken
+     order by n desc, fingerprint`.execute(tx)
   return rows
 }
 
