@@ -3,6 +3,7 @@ import { createFaultBook } from '../domain/faults/fault-service.ts'
 import { createMinuteBook, writeLastMinutes } from '../domain/status/status-service.ts'
 import { createApp } from '../platform/app.ts'
 import { loadConfig } from '../platform/config.ts'
+import { writeLast } from '../platform/last-write.ts'
 import { startLoop } from '../platform/loop.ts'
 import { createServer } from '../web/server.ts'
 import { runProcess } from './local/run-process.ts'
@@ -35,7 +36,10 @@ await runProcess('web', async () => {
   return async () => {
     await server.close()
     await Promise.all(noting.map((loop) => loop.stop()))
-    await writeLastMinutes(minutes, openDb, app.log)
+    await Promise.all([
+      writeLastMinutes(minutes, openDb, app.log),
+      writeLast('faults', () => faults.write(openDb), app.log),
+    ])
     await app.close()
   }
 })

@@ -164,12 +164,17 @@ test('what cannot be written waits, and adds up with what comes meanwhile', asyn
   const where = { place: 'GET /x', requestId: 'first-request' }
   const error = new TypeError('x')
   book.note(error, where)
-  const away = { ...openDb(), call: () => Promise.reject(new Error('away')) }
+  const away = {
+    ...openDb(),
+    call: () => {
+      book.note(error, { ...where, requestId: 'second-request' })
+      return Promise.reject(new Error('away'))
+    },
+  }
   await assert.rejects(
     book.write(() => away),
     /away/,
   )
-  book.note(error, { ...where, requestId: 'second-request' })
   await book.write(openDb)
   assert.deepEqual(await rowsOf(site, 'select name, n_untold, request_id from fault'), [
     { name: 'TypeError', n_untold: 2, request_id: 'second-request' },

@@ -37,7 +37,9 @@ export function createFaultBook(): FaultBook {
       try {
         await openDb().call((primary) => addFaults(primary, faults), { silent: true })
       } catch (error) {
-        for (const fault of faults) add(fault)
+        const since = [...seen.values()]
+        seen = new Map()
+        for (const fault of [...faults, ...since]) add(fault)
         throw error
       }
     },

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { RequestDb } from '../../platform/database.ts'
+import { writeLast } from '../../platform/last-write.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { Component } from './availability.ts'
 import { addMinutes } from './minute-repository.ts'
@@ -16,28 +16,14 @@ export interface MinuteBook {
   write(openDb: () => RequestDb, isEnd?: boolean): Promise<void>
 }
 
-/** The end of a process waits no longer for its last minutes, in milliseconds. */
-const LAST_MS = 2_000
-
-/** Writes what a process that ends has seen; without its database that is lost, and the process ends all the same. */
+/** Writes what a process that ends has seen, if that does not take long. */
 export async function writeLastMinutes(
   minutes: MinuteBook,
   openDb: () => RequestDb,
   log: Pick<Logger, 'warn'>,
-  withinMs = LAST_MS,
+  withinMs?: number,
 ): Promise<void> {
-  const late = new AbortController()
-  const tooLate = sleep(withinMs, undefined, { signal: late.signal }).then(() => {
-    throw new Error(`Not written within ${withinMs} ms`)
-  })
-  try {
-    await Promise.race([minutes.write(openDb, true), tooLate])
-  } catch (error) {
-    log.warn({ err: error }, 'last minutes not written')
-  } finally {
-    tooLate.catch(() => undefined)
-    late.abort()
-  }
+  await writeLast('minutes', () => minutes.write(openDb, true), log, withinMs)
 }
 
 /**
