@@ -5,7 +5,7 @@ import { forgetOldRequests } from '../src/domain/assignment/assignment-service.t
 import { forgetOldVersions, removeExpiredExports } from '../src/domain/exports/export-service.ts'
 import { forgetOldFaults } from '../src/domain/faults/fault-service.ts'
 import { removeUnneededRows } from '../src/domain/imports/import-service.ts'
-import { forgetOldMails } from '../src/domain/mails/mail-service.ts'
+import { forgetExpired, forgetOldMails } from '../src/domain/mails/mail-service.ts'
 import { foldStatusMinutes } from '../src/domain/status/status-service.ts'
 import { removeUnusedUploads } from '../src/domain/uploads/upload-service.ts'
 import { forgetOldSessions } from '../src/domain/users/user-service.ts'
@@ -45,6 +45,7 @@ export const cleanUp: Job<'clean-up'> = {
       requests: () => forgetOldRequests(openDb),
       sessions: () => forgetOldSessions(openDb()),
       signInCodes: () => forgetOldCodes(openDb()),
+      expiredMails: () => forgetExpired(openDb()),
       mails: () => forgetOldMails(openDb),
       jobs: () => forgetEndedJobs(openDb),
       faults: () => forgetOldFaults(openDb),

@@ -16,6 +16,10 @@ create table if not exists fault (
   told timestamptz
 );
 
+-- After which a mail is not sent any more, and holds nothing: what it said was good until then.
+alter table mail add column if not exists expires timestamptz;
+create index concurrently if not exists mail_expires on mail (expires) where expires is not null and text_body <> '';
+
 -- Codes that were mailed to who has proved their password, to end signing in. Each works once, for minutes.
 create table if not exists sign_in_code (
   id uuid primary key,
@@ -23,6 +27,8 @@ create table if not exists sign_in_code (
   -- keyed: six digits alone are soon guessed
   code_hash bytea not null,
   n_tries integer not null default 0,
+  -- the mail that brings it; no reference: a code is forgotten long before its mail, or goes with its account
+  mail_id bigint not null,
   used timestamptz,
   created timestamptz not null default now()
 );

@@ -241,6 +241,7 @@ export interface Lease {
 export interface Mail {
   created: Generated<string>
   error: string | null
+  expires: string | null
   html_body: string
   id: Generated<number>
   kind: string | null
@@ -488,6 +489,7 @@ export interface SignInCode {
   code_hash: Buffer
   created: Generated<string>
   id: string
+  mail_id: number
   n_tries: Generated<number>
   used: string | null
   user_id: number

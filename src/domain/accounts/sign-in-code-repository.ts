@@ -28,22 +28,26 @@ export async function lockAccount(
   return row !== undefined
 }
 
-/** Codes that somebody has asked for within an hour and not used. */
-export async function countUnused(tx: Tx, userId: number): Promise<number> {
-  const { count } = await tx
-    .selectFrom('sign_in_code')
-    .select((select) => select.fn.countAll<number>().as('count'))
-    .where('user_id', '=', userId)
-    .where('used', 'is', null)
-    .where('created', '>', sql<string>`now() - interval '1 hour'`)
-    .executeTakeFirstOrThrow()
-  return count
+/**
+ * Codes that somebody has asked for within an hour and not used: those that can or could be guessed, and those that came.
+ * Of others, whose mails did not leave, nobody had anything.
+ */
+export async function countUnused(tx: Tx, userId: number, { minutes }: CodeLimits): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from sign_in_code c
+     where user_id = ${userId} and used is null and created > now() - interval '1 hour'
+       and (created > now() - make_interval(mins => ${minutes}) or n_tries > 0
+            or exists (select from mail where id = c.mail_id and sent is not null))`.execute(tx)
+  return rows[0]?.count ?? 0
 }
 
-export async function insertCode(tx: Tx, code: { id: string; userId: number; hash: Buffer }): Promise<void> {
+export async function insertCode(
+  tx: Tx,
+  code: { id: string; userId: number; mailId: number; hash: Buffer },
+): Promise<void> {
   await tx
     .insertInto('sign_in_code')
-    .values({ id: code.id, user_id: code.userId, code_hash: code.hash })
+    .values({ id: code.id, user_id: code.userId, mail_id: code.mailId, code_hash: code.hash })
     .execute()
 }
 

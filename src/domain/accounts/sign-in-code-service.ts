@@ -40,14 +40,14 @@ export async function sendSignInCode(
   const code = String(randomInt(10 ** DIGITS)).padStart(DIGITS, '0')
   await db.write(async (tx) => {
     if (!(await lockAccount(tx, user))) throw wrongCredentials()
-    if ((await countUnused(tx, user.id)) >= UNUSED_MAX) throw tooMany()
-    await insertCode(tx, { id, userId: user.id, hash: hashOf(app, id, code) })
+    if ((await countUnused(tx, user.id, LIMITS)) >= UNUSED_MAX) throw tooMany()
     // Whoever has to lift it would have to sign in for that: the address takes mail again, or comes back again.
     await liftBounce(tx, user.email)
-    await queueMail(app, tx, {
+    const mailId = await queueMail(app, tx, {
       to: user.email,
       subject: `Your code for ${app.config.site.name}`,
       template: 'sign-in-code',
+      minutes: LIMITS.minutes,
       view: {
         name: user.fullName,
         code,
@@ -55,6 +55,8 @@ export async function sendSignInCode(
         url: `${app.config.site.url}/account/forgot-password`,
       },
     })
+    if (mailId === undefined) throw wrongCredentials()
+    await insertCode(tx, { id, userId: user.id, mailId, hash: hashOf(app, id, code) })
   })
   return id
 }

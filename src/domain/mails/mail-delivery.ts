@@ -80,13 +80,17 @@ async function look(app: DeliveryApp, db: Db, mailId: number) {
   return { mail, obstacle: await obstacleTo(app, db, mail), waitSeconds: await secondsToWait(app, db, mail) }
 }
 
-/** Why a mail is not to be sent at all. Whoever called a notice spam may still need a new password. */
+/**
+ * Why a mail is not to be sent at all. Whoever called a notice spam may still need a new password; whoever has an address
+ * of a refused provider needs the code to sign in, and to choose another one.
+ */
 async function obstacleTo(
   { config }: DeliveryApp,
   db: Db,
-  { recipient, kind, userId }: Mail,
+  { recipient, kind, userId, expires }: Mail,
 ): Promise<string | undefined> {
-  if (isOfDomain(recipient, config.mail.refusedDomains))
+  if (expires !== null && Date.parse(expires) < Date.now()) return 'Too late to be of use'
+  if (expires === null && isOfDomain(recipient, config.mail.refusedDomains))
     return 'Nothing is sent to addresses of this provider'
   const suppression = await findSuppression(db, recipient)
   if (suppression && (suppression.cause === 'bounce' || kind !== null))
@@ -96,9 +100,10 @@ async function obstacleTo(
 }
 
 /** Mails to one address are counted before they are sent, so that some at once may be a few more than the limit. */
-async function secondsToWait({ config }: DeliveryApp, db: Db, { recipient }: Mail): Promise<number> {
+async function secondsToWait({ config }: DeliveryApp, db: Db, { recipient, expires }: Mail): Promise<number> {
   const { limit } = config.mail
-  if (!limit) return 0
+  // Of what somebody waits for few are written.
+  if (!limit || expires !== null) return 0
   const { count, secondsAgo } = await countSent(db, recipient, limit.seconds)
   return count < limit.requests ? 0 : Math.max(1, Math.ceil(limit.seconds - secondsAgo))
 }

@@ -13,6 +13,8 @@ export interface Mail {
   /** Whose notice it is. */
   userId: number | null
   created: string
+  /** After which it is of no use; null for a mail that stays true. */
+  expires: string | null
   sent: string | null
   /** Why it did not leave, when it will not be tried again; or what came back. */
   error: string | null
@@ -28,6 +30,7 @@ const COLUMNS = [
   sql<NoticeKind | null>`kind`.as('kind'),
   'user_id as userId',
   'created',
+  'expires',
   'sent',
   'error',
 ] as const
@@ -41,6 +44,8 @@ export interface NewMail {
   kind?: NoticeKind
   userId?: number
   once?: string | undefined
+  /** For how many minutes it is of use. */
+  minutes?: number | undefined
 }
 
 /** The new mail's id; undefined when there is one with the same `once`. */
@@ -56,6 +61,7 @@ export async function insertMail(tx: Tx, mail: NewMail): Promise<number | undefi
       kind: mail.kind ?? null,
       user_id: mail.userId ?? null,
       once: mail.once ?? null,
+      expires: sql`now() + make_interval(mins => ${mail.minutes ?? null}::int)`,
     })
     .onConflict((conflict) => conflict.column('once').where('once', 'is not', null).doNothing())
     .returning('id')
@@ -85,10 +91,16 @@ export async function listAllMails(db: Db): Promise<Mail[]> {
   return db.selectFrom('mail').select(COLUMNS).orderBy('id', 'desc').limit(LISTED_MAX).execute()
 }
 
+/** Notes that a mail has left; of one that expires nothing is kept. */
 export async function markSent(tx: Tx, id: number, reply: string): Promise<void> {
   await tx
     .updateTable('mail')
-    .set({ sent: sql`now()`, provider_message_id: reply.slice(0, 500) })
+    .set({
+      sent: sql`now()`,
+      provider_message_id: reply.slice(0, 500),
+      text_body: sql`case when expires is null then text_body else '' end`,
+      html_body: sql`case when expires is null then html_body else '' end`,
+    })
     .where('id', '=', id)
     .execute()
 }
@@ -96,7 +108,11 @@ export async function markSent(tx: Tx, id: number, reply: string): Promise<void>
 export async function markNotSent(tx: Tx, id: number, error: string | null): Promise<void> {
   await tx
     .updateTable('mail')
-    .set({ error: error?.slice(0, 500) ?? null })
+    .set({
+      error: error?.slice(0, 500) ?? null,
+      text_body: sql`case when expires < now() then '' else text_body end`,
+      html_body: sql`case when expires < now() then '' else html_body end`,
+    })
     .where('id', '=', id)
     .execute()
 }
@@ -126,6 +142,17 @@ export async function countSent(
     .where(sql`lower(recipient)`, '=', recipient.toLowerCase())
     .where('sent', '>', sql<string>`now() - make_interval(secs => ${seconds})`)
     .executeTakeFirstOrThrow()
+}
+
+/** Keeps nothing of what the mails said that have expired; of how many. */
+export async function blankExpired(db: Db): Promise<number> {
+  const { numUpdatedRows } = await db
+    .updateTable('mail')
+    .set({ text_body: '', html_body: '' })
+    .where('expires', '<', sql<string>`now()`)
+    .where('text_body', '<>', '')
+    .executeTakeFirst()
+  return Number(numUpdatedRows)
 }
 
 /** Removes at most `batch` mails that are that many days old; how many. */

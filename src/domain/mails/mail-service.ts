@@ -7,7 +7,14 @@ import { isWanted } from './choice-repository.ts'
 import { unsubscribeUrl } from './choice-service.ts'
 import { NOTICE_KINDS } from './mail-kinds.ts'
 import type { NoticeKind } from './mail-kinds.ts'
-import { deleteOldMails, findMail, insertMail, listAllMails, listMails } from './mail-repository.ts'
+import {
+  blankExpired,
+  deleteOldMails,
+  findMail,
+  insertMail,
+  listAllMails,
+  listMails,
+} from './mail-repository.ts'
 import type { Mail } from './mail-repository.ts'
 import { renderMail } from './mail-templates.ts'
 import { NOBODYS } from './nobody.ts'
@@ -23,21 +30,25 @@ interface MailContent {
 
 export interface MailInput extends MailContent {
   to: string
+  /** For how many minutes it is of use: it is sent within them or not at all, and nothing of it is kept. */
+  minutes?: number
 }
 
 /**
  * Writes a mail that belongs to what its reader did, in the transaction it follows from; it leaves once that has
  * committed. Nobody can unsubscribe from these: for all others there is `queueNotice`.
+ *
+ * @returns its id; undefined for an account that was deleted meanwhile.
  */
 export async function queueMail(
   app: Pick<App, 'queue' | 'config'>,
   tx: Tx,
-  { to, ...content }: MailInput,
-): Promise<void> {
-  // Whose account was deleted meanwhile.
-  if (to.endsWith(NOBODYS)) return
-  const mailId = await insertMail(tx, { recipient: to, ...written(app, content, null) })
+  { to, minutes, ...content }: MailInput,
+): Promise<number | undefined> {
+  if (to.endsWith(NOBODYS)) return undefined
+  const mailId = await insertMail(tx, { recipient: to, minutes, ...written(app, content, null) })
   if (mailId !== undefined) await app.queue.enqueue(tx, 'send-mail', { mailId })
+  return mailId
 }
 
 export interface NoticeInput extends MailContent {
@@ -105,6 +116,11 @@ export async function getMailFor(
 /** The latest mails of the site, for admins: who checks that, calls this. */
 export async function listLatestMails(db: RequestDb): Promise<Mail[]> {
   return db.read((reader) => listAllMails(reader))
+}
+
+/** Keeps nothing of what mails said that were of use for minutes, and did not leave; of how many. */
+export async function forgetExpired(db: RequestDb): Promise<number> {
+  return db.call((primary) => blankExpired(primary), { silent: true })
 }
 
 /** Days that a mail is kept: as long as its key keeps notices from going out twice, and somebody may look for it. */

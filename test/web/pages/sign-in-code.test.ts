@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import supertest from 'supertest'
 import { forgetOldCodes, sendSignInCode } from '../../../src/domain/accounts/sign-in-code-service.ts'
+import { forgetExpired } from '../../../src/domain/mails/mail-service.ts'
 import { checkCredentials, replacePassword } from '../../../src/domain/users/user-service.ts'
 import { startTestApp } from '../../support/app.ts'
 import type { TestUser } from '../../support/app.ts'
@@ -11,9 +12,14 @@ import { untilFileEnds } from '../../support/file-ending.ts'
 import { eventually, work } from '../../support/jobs.ts'
 import { startSmtp } from '../../support/smtp.ts'
 
+const REFUSED = 'refused.example'
 const end = untilFileEnds()
 const smtp = await startSmtp(end)
-const site = await startTestApp(end, { SIGN_IN_CODES: 'on', MAIL_URL: smtp.url })
+const site = await startTestApp(end, {
+  SIGN_IN_CODES: 'on',
+  MAIL_URL: smtp.url,
+  MAIL_REFUSED_DOMAINS: REFUSED,
+})
 const browser = () => supertest.agent(site.url)
 
 interface Step {
@@ -64,8 +70,15 @@ test('who has proved their password is signed in by the code that their mail bri
   const page = await step.http.get(step.page).expect(200, /autocomplete="one-time-code" inputmode="numeric"/)
   assert.match(String(page.headers['cache-control']), /no-store/)
   const code = await codeFromMailbox(person)
-  const [kept] = await rowsOf<{ row: string }>(site, 'select to_jsonb(c)::text as row from sign_in_code c')
-  assert.ok(!kept?.row.includes(code), 'the code is kept as a hash')
+  const kept = await rowsOf<{ row: string }>(
+    site,
+    'select to_jsonb(c)::text as row from sign_in_code c union all select to_jsonb(m)::text from mail m',
+  )
+  assert.deepEqual(
+    kept.filter(({ row }) => row.includes(code)),
+    [],
+    'once its mail has left, the code is kept as a hash',
+  )
   await type(step, `${code.slice(0, 3)} ${code.slice(3)}`)
     .expect(302)
     .expect('Location', '/about')
@@ -166,6 +179,61 @@ test('six codes an hour go to who does not use them, also at the same moment; th
   await beginSigningIn(person)
 })
 
+test('a code is mailed at once or not at all, also to where no other mail goes', async () => {
+  const people = [await site.user(), await site.user()]
+  const [person, late] = people
+  assert.ok(person && late)
+  const address = `${person.name}@${REFUSED}`
+  await rowsOf(site, 'update user_account set email = $2 where id = $1', [person.id, address])
+  person.email = address
+  await rowsOf(
+    site,
+    `insert into mail (recipient, subject, text_body, html_body, sent)
+     select $1, 'x', 'x', 'x', now() from generate_series(1, 50)`,
+    [person.email],
+  )
+  const sent = () => smtp.received.filter(({ to }) => to === person.email || to === late.email)
+  for (const one of people) await beginSigningIn(one)
+  await rowsOf(site, `update mail set expires = now() - interval '1 second' where recipient = $1`, [
+    late.email,
+  ])
+  await codeFromMailbox(person)
+  const toLate = `select error, text_body as text, html_body as html from mail where recipient = $1`
+  const row = await eventually(async () => {
+    const [found] = await rowsOf<{ error: string | null }>(site, toLate, [late.email])
+    return found?.error === null ? undefined : found
+  })
+  assert.deepEqual(row, { error: 'Too late to be of use', text: '', html: '' })
+  assert.deepEqual(
+    sent().map(({ to }) => to),
+    [person.email],
+  )
+})
+
+test('codes whose mails never left count for as long as they can be guessed', async () => {
+  const person = await site.user()
+  const age = (minutes: number) =>
+    rowsOf(site, `update sign_in_code set created = now() - make_interval(mins => $2) where user_id = $1`, [
+      person.id,
+      minutes,
+    ])
+  const form = { email: person.email, password: person.password }
+  const ask = () => browser().post('/account/signin').type('form').send(form)
+  for (let n = 0; n < 6; n += 1) await beginSigningIn(person)
+  await age(9)
+  await ask().expect(429)
+  await age(11)
+  const step = await beginSigningIn(person)
+  for (let n = 0; n < 5; n += 1) await beginSigningIn(person)
+  await rowsOf(site, `update sign_in_code set n_tries = 5 where user_id = $1`, [person.id])
+  await age(11)
+  await ask().expect(429)
+  await rowsOf(site, `update sign_in_code set n_tries = 0 where user_id = $1`, [person.id])
+  await rowsOf(site, `update mail set sent = now() where recipient = $1`, [person.email])
+  await ask().expect(429)
+  assert.equal(await isSignedIn(step), false)
+})
+
 test('scripts find the next step in JSON, and what is wrong with a code', async () => {
   const person = await site.user()
   const http = browser()
@@ -179,6 +247,21 @@ test('scripts find the next step in JSON, and what is wrong with a code', async 
   assert.match(JSON.stringify(wrong.body), /another code than the one in the mail/)
   await send(next, { otp: code }).expect(200)
   assert.equal(await isSignedIn({ http, page: next }), true)
+})
+
+test('what a code’s mail said is forgotten with it, also where it waits for good', async () => {
+  const person = await site.user()
+  await beginSigningIn(person)
+  const code = await codeOf(person)
+  await rowsOf(site, `update mail set expires = now() + interval '1 minute' where text_body <> ''`)
+  assert.equal(await forgetExpired(site.app.database.open({ writes: true })), 0)
+  assert.equal(await codeOf(person), code)
+  await rowsOf(site, `update mail set expires = now() - interval '1 second' where recipient = $1`, [
+    person.email,
+  ])
+  assert.equal(await forgetExpired(site.app.database.open({ writes: true })), 1)
+  const kept = 'select text_body as text, html_body as html from mail where recipient = $1'
+  assert.deepEqual(await rowsOf(site, kept, [person.email]), [{ text: '', html: '' }])
 })
 
 test('codes are forgotten after a day', async () => {
