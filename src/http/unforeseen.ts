@@ -1,3 +1,6 @@
+import { AppError } from '../lib/errors.ts'
+import { FileStoreError } from '../platform/files.ts'
+import { isDatabaseAway, isDatabaseBusy } from '../platform/postgres.ts'
 import type { Context } from './state.ts'
 
 /** An error that nobody had foreseen. */
@@ -11,8 +14,19 @@ export interface Unforeseen {
 /** By this event of the application it is told to whoever listens. */
 const UNFORESEEN = 'unforeseen'
 
-/** @param place where no route says it. */
+/** Whether an error is a refusal, or what the log and the monitoring tell of: a store or a database that is away. */
+function isForeseen(error: unknown): boolean {
+  return (
+    error instanceof AppError ||
+    error instanceof FileStoreError ||
+    isDatabaseAway(error) ||
+    isDatabaseBusy(error)
+  )
+}
+
+/** Tells of an error, unless it was foreseen. @param place where no route says it. */
 export function tellUnforeseen(ctx: Context, error: unknown, place = 'no route'): void {
+  if (isForeseen(error)) return
   const route: unknown = ctx['_matchedRoute']
   const { method, state } = ctx
   const told: Unforeseen = {

@@ -9,7 +9,6 @@ import type { Context, Handler } from '../../http/state.ts'
 import { tellUnforeseen } from '../../http/unforeseen.ts'
 import { AppError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
-import { isDatabaseAway, isDatabaseBusy } from '../../platform/postgres.ts'
 import { codePage, templatePage } from './frame-page.ts'
 import type { FramePage } from './frame-page.ts'
 import { permissionsOfFrame } from './frame-permissions.ts'
@@ -71,7 +70,7 @@ export function presenterHost(
         : { status: 404, refusal: 'This presenter is gone. Load the page around it again.' }
     } catch (error) {
       app.log.error({ err: error, project: ticket.project }, 'presenter not served')
-      if (!isDatabaseAway(error) && !isDatabaseBusy(error)) tellUnforeseen(ctx, error, 'presenter')
+      tellUnforeseen(ctx, error, 'presenter')
       return { status: 503, refusal: 'The presenter cannot be loaded at the moment. Try again soon.' }
     }
   }
