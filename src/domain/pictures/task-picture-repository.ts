@@ -61,6 +61,16 @@ export async function listKept(db: Db, importId: number): Promise<Upload[]> {
     .execute()
 }
 
+/** The newest of the pictures of a project's tasks; 0 when it has none. */
+export async function findLastPicture(db: Db, projectId: number): Promise<number> {
+  const { id } = await db
+    .selectFrom('task_picture')
+    .select(sql<number>`coalesce(max(id), 0)`.as('id'))
+    .where('project_id', '=', projectId)
+    .executeTakeFirstOrThrow()
+  return id
+}
+
 /**
  * Gives uploads to a project as pictures of its tasks; false when it has one of them already, or one is being
  * removed.

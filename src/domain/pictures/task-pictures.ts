@@ -7,6 +7,7 @@ import { forgetUpload, keepUpload, mediaUrlOf } from '../uploads/upload-service.
 import {
   attachTaskPictures,
   findKeptBefore,
+  findLastPicture,
   findTaskPicture,
   listKept,
   markKept,
@@ -60,7 +61,9 @@ export function createTaskPictures(
       return mediaUrlOf(app, upload)
     },
     async attach(tx) {
-      if (kept.size > 0) await app.queue.enqueue(tx, 'draw-task-pictures', { projectId, afterId: 0 })
+      // Those before have a job of their own: what that could not draw would fail again with each import.
+      const afterId = await findLastPicture(tx, projectId)
+      if (kept.size > 0) await app.queue.enqueue(tx, 'draw-task-pictures', { projectId, afterId })
       return attachTaskPictures(tx, projectId, kept)
     },
     async forget() {

@@ -1,5 +1,6 @@
-import { createWriteStream, createReadStream } from 'node:fs'
+import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { drawnName } from '../../lib/drawn-picture.ts'
 import type { App } from '../../platform/app.ts'
@@ -84,27 +85,31 @@ function partOf(crop: Crop | null): string {
 }
 
 async function drawAll(app: Pick<App, 'files'>, upload: AttachedUpload, folder: string): Promise<void> {
+  if ((await app.files.size(keyOf(upload))) === undefined)
+    throw new PermanentError('This picture cannot be drawn: its file is gone.')
   const original = join(folder, 'original')
   await pipeline(app.files.read(keyOf(upload)), createWriteStream(original))
   for (const shape of shapesOf(upload)) {
-    const drawn = join(folder, `${shape.width}`)
-    await draw(original, shape, upload.crop, drawn)
-    await app.files.put(keyOf({ ...upload, fileName: nameOf(upload, shape) }), createReadStream(drawn))
+    const drawn = await draw(original, shape, upload.crop)
+    await app.files.put(keyOf({ ...upload, fileName: nameOf(upload, shape) }), Readable.from([drawn]))
   }
 }
 
-/** The library is loaded where pictures are drawn, which few processes do. */
-async function draw(original: string, shape: Shape, crop: Crop | null, drawn: string): Promise<void> {
+/**
+ * The library is loaded where pictures are drawn, which few processes do. It writes no file: of its errors, which are
+ * words, one of a full disk would look like one of a broken picture.
+ */
+async function draw(original: string, shape: Shape, crop: Crop | null): Promise<Buffer> {
   const { default: sharp } = await import('sharp')
   try {
     const upright = sharp(original, { limitInputPixels: PIXELS_MAX }).autoOrient()
     const { autoOrient } = await upright.metadata()
     const { width, height, fit } = shape
     const background = { r: 0, g: 0, b: 0, alpha: 0 }
-    await (crop ? upright.extract(pixelsOf(autoOrient, crop)) : upright)
+    return await (crop ? upright.extract(pixelsOf(autoOrient, crop)) : upright)
       .resize(width, height, fit === 'cover' ? { fit, position: 'attention' } : { fit, background })
       .webp({ quality: 80 })
-      .toFile(drawn)
+      .toBuffer()
   } catch (error) {
     throw new PermanentError('This picture cannot be drawn: it is broken.', { cause: error })
   }

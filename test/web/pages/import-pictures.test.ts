@@ -6,6 +6,7 @@ import sharp from 'sharp'
 import { importTasks } from '../../../jobs/import-tasks.ts'
 import { beginAdding } from '../../../src/domain/imports/import-repository.ts'
 import { beginImport } from '../../../src/domain/imports/import-work.ts'
+import { drawTaskPictures } from '../../../src/domain/pictures/task-thumbnails.ts'
 import { deleteProject, getProjectById } from '../../../src/domain/projects/project-service.ts'
 import { removeUnusedUploads } from '../../../src/domain/uploads/upload-service.ts'
 import { InvalidError } from '../../../src/lib/errors.ts'
@@ -334,6 +335,34 @@ test('very many pictures are drawn in turns, and one that cannot be drawn keeps 
     { isNext: true, attempts: 1 },
   ])
   assert.deepEqual(await rowsOf(site, counts, [`project_${id}`]), [{ n: 53, drawn: 52 }])
+})
+
+test('a picture whose file is gone keeps no other from being drawn, and later pictures do not wait for it', async () => {
+  const { id, shortName } = await draftProject(site, owner, { tasks: 0 })
+  const zip = await makeZip({ 'robin.jpg': pictureOf('jpeg'), 'wren.png': pictureOf('png') })
+  assert.equal(await confirm(await preview(shortName, zip)), 'done')
+  const drawn = () =>
+    rowsOf<{ file_name: string; drawn: boolean }>(
+      site,
+      `select file_name, drawn <> '{}' as drawn from upload where container = $1 order by object_id`,
+      [`project_${id}`],
+    )
+  await eventually(async () => (await drawn()).every((one) => one.drawn))
+  await rowsOf(site, `update upload set drawn = '{}' where container = $1`, [`project_${id}`])
+  const [gone] = await drawn()
+  await site.app.files.remove(`uploads/project_${id}/${gone?.file_name}`)
+  await drawTaskPictures(site.app, run, { projectId: id, afterId: 0 })
+  assert.deepEqual(
+    (await drawn()).map((one) => one.drawn),
+    [false, true],
+  )
+
+  const [last] = await rowsOf(site, 'select max(id) as id from task_picture where project_id = $1', [id])
+  const draft = await preview(shortName, await makeZip({ 'owl.jpg': pictureOf('jpeg') }))
+  assert.equal(await confirm(draft), 'done')
+  const jobs = `select (payload->>'afterId')::int as id from outbox
+                 where job = 'draw-task-pictures' and payload->>'projectId' = $1 order by outbox.id desc limit 1`
+  assert.deepEqual(await rowsOf(site, jobs, [id]), [last])
 })
 
 test('pictures go with their project', async () => {
