@@ -9,6 +9,7 @@ import { tellAdmins } from '../notices/admin-notices.ts'
 import { noteProject } from '../projects/project-service.ts'
 import { ACTIVITY } from '../statistics/graph-service.ts'
 import { LEADERS } from '../statistics/leader-service.ts'
+import { PEOPLE } from '../users/user-service.ts'
 import type { User } from '../users/user-service.ts'
 import { findState } from './account-repository.ts'
 import type { AccountState } from './account-repository.ts'
@@ -121,8 +122,8 @@ async function remove(
   const handedOver = await handOverProjects(tx, id, adminId)
   for (const project of handedOver) noteProject(tx, project)
   await anonymise(tx, id, email)
-  // Their name stands in graphs and leaderboards as well.
-  noteChanged(tx, ACTIVITY, LEADERS)
+  // Their name stands in graphs and leaderboards as well, and on the pages of projects.
+  noteChanged(tx, ACTIVITY, LEADERS, PEOPLE)
   await queueMail(app, tx, {
     to: email,
     subject: 'Your account has been deleted',
