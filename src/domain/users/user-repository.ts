@@ -111,7 +111,7 @@ export interface UserChanges {
 }
 
 /** What of an account others see. */
-const SHOWN: readonly (keyof UserChanges)[] = ['name', 'fullName', 'privacyMode']
+const SHOWN = ['name', 'fullName', 'privacyMode'] as const
 
 export async function updateUserColumns(tx: Tx, id: number, changes: UserChanges): Promise<void> {
   const columns = {
@@ -122,12 +122,20 @@ export async function updateUserColumns(tx: Tx, id: number, changes: UserChanges
     info: changes.info === undefined ? undefined : JSON.stringify(changes.info),
   }
   const set = Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined))
+  const before = await tx
+    .selectFrom('user_account')
+    .select(['name', 'full_name as fullName', 'privacy_mode as privacyMode'])
+    .where('id', '=', id)
+    .forUpdate()
+    .executeTakeFirst()
   await tx
     .updateTable('user_account')
     .set({ ...set, updated: sql`now()` })
     .where('id', '=', id)
     .execute()
-  if (SHOWN.some((name) => changes[name] !== undefined)) noteChanged(tx, PEOPLE)
+  // Very many pages are made of it: whoever sends what is there already changes none.
+  if (SHOWN.some((name) => changes[name] !== undefined && changes[name] !== before?.[name]))
+    noteChanged(tx, PEOPLE)
 }
 
 export async function updateAvatar(tx: Tx, id: number, avatarUrl: string | null): Promise<void> {

@@ -109,12 +109,17 @@ test('a person’s new name, and their wish for privacy, are shown by the next r
   for (const path of paths) await site.http.get(path).expect(200, new RegExp(named.name))
   await put({ fullname: 'Grace Hopper' })
   for (const path of paths) await site.http.get(path).expect(200, /Grace Hopper/)
+  // What nobody noted shows that the pages are kept of who sends what is there already.
+  await rowsOf(site, `update user_account set full_name = 'Not Noted' where id = $1`, [named.id])
+  await waitForReplica()
+  await put({ name: named.name, privacy_mode: false })
+  for (const path of paths) await site.http.get(path).expect(200, /Grace Hopper/)
   // Of a project its owner is always named.
   const [, ...shownToAll] = paths
   await put({ privacy_mode: true })
   for (const path of shownToAll) {
     const { text } = await site.http.get(path).expect(200)
-    assert.ok(!text.includes('Grace Hopper'), path)
+    assert.doesNotMatch(text, /Grace Hopper|Not Noted/, path)
   }
 })
 
