@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { unsubscribeUrl } from '../../src/domain/mails/choice-service.ts'

@@ -279,8 +279,8 @@ async function listed(shortName: string): Promise<{ src: string; large: string }
 }
 
 const sizeOf = async (url: string) => {
-  const { body } = await site.http.get(new URL(url).pathname).responseType('blob').expect(200)
-  const { width, height, format } = await sharp(body as Buffer).metadata()
+  const response = await site.http.get(new URL(url).pathname).responseType('blob').expect(200)
+  const { width, height, format } = await sharp(response.body as Buffer).metadata()
   return { width, height, format }
 }
 
