@@ -63,7 +63,10 @@ test('statistics and leaderboards are readable at any width, in light and dark, 
     assert.equal(response?.status(), 200)
     await isFineEverywhere(page, `statistics-${name}`)
   }
-  await page.goto(site.url + pages.project)
-  await page.getByText('The numbers as a table').first().press('Enter')
-  assert.equal(await page.getByRole('table').first().getByRole('row').count(), 15)
+  for (const width of [360, 1280]) {
+    await page.setViewportSize({ width, height: 800 })
+    await page.goto(site.url + pages.project)
+    await page.getByText('The numbers as a table').first().press('Enter')
+    assert.equal(await page.getByRole('table').first().getByRole('row').count(), 15, `${width} wide`)
+  }
 })
