@@ -70,6 +70,8 @@ const chain = await startSiteChain({
   databaseMemory: numberOf(values['database-memory']),
   otherMemory: numberOf(values['other-memory']),
 })
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => void chain.stop().then(() => process.exit(1)))
 try {
   const sections: Section[] = []
   for (const part of values.only.split(',')) {

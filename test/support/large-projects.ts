@@ -46,6 +46,8 @@ export async function fillProjects(
 }
 
 async function fill(client: pg.Client, projectId: number, { tasks, runs, person }: LargeSize): Promise<void> {
+  // So many that reading all of them is no way to find those of a page.
+  const people = Math.max(1_000, tasks / 10)
   await client.query(
     `insert into task (project_id, state, n_answers, priority_0, calibration, fav_user_ids, info, created)
      select $1, case when n % 1000 = 0 then 'ongoing' else 'completed' end, 1, random(), (n % 7000 = 0)::int,
@@ -65,8 +67,8 @@ async function fill(client: pg.Client, projectId: number, { tasks, runs, person 
   )
   await client.query(
     `insert into contributor (kind, project_id, external_uid)
-     select 'external', $1, 'c' || n from generate_series(1, 1000) n`,
-    [projectId],
+     select 'external', $1, 'c' || n from generate_series(1, $2::int) n`,
+    [projectId, people],
   )
   await client.query(`insert into contributor (kind, user_id) values ('user', $1) on conflict do nothing`, [
     person,
@@ -76,10 +78,10 @@ async function fill(client: pg.Client, projectId: number, { tasks, runs, person 
     `insert into task_run (project_id, task_id, contributor_id, created, finish_time, info, counted)
      select $1, t.id, case when t.id % ($3::int / 200) = 0 and n = 1
                            then (select id from contributor where user_id = $2)
-                           else c.first + (t.id + n - 1) % 1000 end, t.created, t.created, '{"answer": "Yes"}', true
+                           else c.first + (t.id + n - 1) % $5::int end, t.created, t.created, '{"answer": "Yes"}', true
        from task t, (select min(id) as first from contributor where project_id = $1) c, generate_series(1, $4::int) n
       where t.project_id = $1 and t.state = 'completed' order by t.id, n`,
-    [projectId, person, tasks, runs],
+    [projectId, person, tasks, runs, people],
   )
   await client.query(
     `insert into result (project_id, task_id, task_run_ids, created)

@@ -32,9 +32,10 @@ export function tablesOf(plan: PlanNode): string[] {
   return [plan['Relation Name'] ?? [], (plan.Plans ?? []).flatMap(tablesOf)].flat()
 }
 
-/** A statement whatever its number of values. */
+/** A statement whatever its number of values, also of those that are written into its text, as for COPY. */
 export function shapeOf(text: string): string {
   return text
+    .replace(/(?<![$\w])\d+\b/g, '$n')
     .replace(/\s*\/\* [\w-]+ \*\/\s*$/, '')
     .replace(/\$\d+(, \$\d+)*/g, '$n')
     .replace(/(\(\$n\), )+\(\$n\)/g, '($n)')
