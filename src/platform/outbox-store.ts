@@ -227,11 +227,15 @@ export async function listFailedJobs(db: Db, limit: number): Promise<FailedJob[]
     .execute()
 }
 
-/** How many there are of each job, most first. */
-export async function countFailedJobs(db: Db): Promise<{ job: string; count: number }[]> {
+/** How many there are of each job, most first, and when the latest failed. */
+export async function countFailedJobs(db: Db): Promise<{ job: string; count: number; latest: string }[]> {
   return db
     .selectFrom('outbox')
-    .select(['job', (select) => select.fn.countAll<number>().as('count')])
+    .select([
+      'job',
+      (select) => select.fn.countAll<number>().as('count'),
+      sql<string>`max(failed)`.as('latest'),
+    ])
     .where(isOpenFailure)
     .groupBy('job')
     .orderBy('count', 'desc')
@@ -305,13 +309,14 @@ export async function reviveJob(tx: Tx, id: number): Promise<void> {
     .execute()
 }
 
-/** Takes all failures of one job off the list; how many. */
-export async function dismissJobs(tx: Tx, job: string): Promise<number> {
+/** Takes the failures of one job until then off the list; how many. */
+export async function dismissJobs(tx: Tx, job: string, until: string): Promise<number> {
   const { numUpdatedRows } = await tx
     .updateTable('outbox')
     .set({ dismissed: sql`now()` })
     .where(isOpenFailure)
     .where('job', '=', job)
+    .where('failed', '<=', until)
     .executeTakeFirst()
   return Number(numUpdatedRows)
 }

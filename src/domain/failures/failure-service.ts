@@ -1,4 +1,4 @@
-import { AppError, NotFoundError } from '../../lib/errors.ts'
+import { AppError, InvalidError, NotFoundError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import type { JobRun } from '../../platform/job.ts'
@@ -26,8 +26,8 @@ const LISTED_MAX = 200
 /** The jobs that failed for good and were not dismissed. */
 export interface Failures {
   readonly latest: readonly FailedJob[]
-  /** All of them, by job. */
-  readonly counts: readonly { readonly job: string; readonly count: number }[]
+  /** All of them, by job, with the time of the latest. */
+  readonly counts: readonly { readonly job: string; readonly count: number; readonly latest: string }[]
 }
 
 /** @throws UnauthenticatedError or ForbiddenError for others than admins. */
@@ -103,10 +103,20 @@ async function reviveOne(app: Pick<App, 'queue'>, db: RequestDb, id: number): Pr
   }
 }
 
-/** Takes all failures of one job off the list; how many. @throws as `listFailures`. */
-export async function dismissFailures(db: RequestDb, viewer: Admin, job: string): Promise<number> {
+/**
+ * Takes the failures of one job off the list that were there when it was looked at; how many.
+ *
+ * @param until the ISO time of the latest that was shown.
+ * @throws InvalidError without a time, and as `listFailures`.
+ */
+export async function dismissFailures(
+  db: RequestDb,
+  viewer: Admin,
+  { job, until }: { job: string; until: string },
+): Promise<number> {
   mustBeAdmin(viewer)
-  return db.write((tx) => dismissJobs(tx, job))
+  if (Number.isNaN(Date.parse(until))) throw new InvalidError('Say until when: load the page again.')
+  return db.write((tx) => dismissJobs(tx, job, until))
 }
 
 /** Takes a failed job off the list. @throws as `retryFailure`, but for the conflict. */

@@ -34,8 +34,8 @@ export function adminJobRoutes(app: App, views: Views): Router<RequestState> {
   })
 
   router.post('/dismiss', async (ctx) => {
-    const { job = '' } = await readForm(ctx)
-    const count = await dismissFailures(ctx.state.db, ctx.state.viewer, job)
+    const { job = '', until = '' } = await readForm(ctx)
+    const count = await dismissFailures(ctx.state.db, ctx.state.viewer, { job, until })
     leaveFlash(ctx, app, 'jobs-dismissed', { job, count: String(count) })
     ctx.redirect('/admin/jobs')
   })
