@@ -9,7 +9,7 @@ import { PASSWORD, deployScene, recorded, webhookHeaders } from '../support/depl
 import { REPOSITORY } from '../support/github.ts'
 import { freePort } from '../support/started-site.ts'
 import { NETWORK, addressOf, ask, hosts, hostsOf, provision, readAuthority } from './hosts.ts'
-import { BAD_RELEASES, goodRelease } from './releases.ts'
+import { BAD_RELEASES, WRONG_MIGRATION, goodRelease } from './releases.ts'
 import { startUse } from './use-steadily.ts'
 import { Visitor } from './visit.ts'
 
@@ -173,7 +173,7 @@ async function prove(): Promise<void> {
 
   for (const { title, reason, files } of Object.values(BAD_RELEASES)) {
     const bad = await merge(title, files)
-    github.git('rm', '--quiet', '--ignore-unmatch', 'src/migrations/9999-wrong.sql')
+    github.git('rm', '--quiet', '--ignore-unmatch', WRONG_MIGRATION)
     const page = (await operator.get(`/deploys/${bad.id}`)).body
     const isBack = bad.last.state === 'failure' && (await use.release()) === first
     const isToldAt = { status: bad.last.description, chat: bad.messages.at(-1)?.text ?? '', page }

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { ask, hosts } from './hosts.ts'
-import { BAD_RELEASES, goodRelease } from './releases.ts'
+import { BAD_RELEASES, WRONG_MIGRATION, goodRelease } from './releases.ts'
 
 const PACKED = resolve('.data/releases')
 const BACKUPS = '/opt/manyhands/backups'
@@ -34,6 +34,8 @@ export async function upgradeHost(host: string, site: string): Promise<void> {
     const names = [`release-${release}.tar.zst`, `release-${release}.sha256`, `modules-${modules}.tar.zst`]
     const copied = names.map((name) => join(PACKED, name))
     await hosts(['net', 'scp', '-q', '-F', join(site, 'ssh_config'), ...copied, `${host}:/var/tmp/`])
+    // Its commit is thrown away as well; the packages serve the next one.
+    for (const path of copied.slice(0, 2)) rmSync(path)
     return { release, archive: `/var/tmp/${names[0]}` }
   }
   const run = (script: string) => ask(['exec', host, 'bash', '-c', script])
@@ -64,7 +66,7 @@ export async function upgradeHost(host: string, site: string): Promise<void> {
       assert.match(said, reason)
       assert.match(said, /\nstatus [12]\n$/)
       assert.equal(await running(), good.release, 'it is taken back')
-      git('rm', '--quiet', '--ignore-unmatch', 'src/migrations/9999-wrong.sql')
+      git('rm', '--quiet', '--ignore-unmatch', WRONG_MIGRATION)
     }
   } finally {
     rmSync(folder, { recursive: true, force: true })
