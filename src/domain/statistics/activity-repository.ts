@@ -25,36 +25,49 @@ export async function listUncounted(db: Db): Promise<number[]> {
 
 /**
  * Counts a project's activity of the hours that may still change anew. Reads the task runs of these hours and no other:
- * what was counted before is final.
+ * what was counted before is final. Of very many that were never counted it takes the first hours.
+ *
+ * @param runs how many task runs are about enough for one transaction; never less than an hour's.
+ * @returns whether hours are left for a further call.
  */
-export async function countActivity(tx: Tx, projectId: number): Promise<void> {
-  const { rows } = await sql<{ since: string; until: string }>`
-    select ${CHANGING}::text as since, now()::text as until from project p where p.id = ${projectId} for update`.execute(
-    tx,
-  )
+export async function countActivity(tx: Tx, projectId: number, runs: number): Promise<boolean> {
+  const { rows } = await sql<{ since: string; end: string | null; until: string }>`
+    select c.since::text, e.hour::text as end, coalesce(e.hour + interval '15 minutes', now())::text as until
+      from project p cross join lateral (select ${CHANGING} as since) c
+      left join lateral (
+        select date_trunc('hour', r.finish_time) + interval '1 hour' as hour
+          from task_run r where r.project_id = p.id and r.finish_time >= c.since
+         order by r.finish_time offset ${runs} limit 1) e
+        on e.hour + interval '15 minutes' <= now()
+     where p.id = ${projectId} for update of p`.execute(tx)
   const [row] = rows
   // Deleted at this moment.
-  if (!row) return
+  if (!row) return false
   const { since, until } = row
-  await sql`delete from activity where project_id = ${projectId} and hour >= ${since}::timestamptz`.execute(
+  const end = row.end ?? 'infinity'
+  await sql`
+    delete from activity
+     where project_id = ${projectId} and hour >= ${since}::timestamptz and hour < ${end}::timestamptz`.execute(
     tx,
   )
   await sql`
     insert into activity (project_id, hour, contributor_id, n_runs)
     select ${projectId}, date_trunc('hour', finish_time), contributor_id, count(*)
       from task_run
-     where project_id = ${projectId} and finish_time >= ${since}::timestamptz and withdrawn is null
+     where project_id = ${projectId} and finish_time >= ${since}::timestamptz
+       and finish_time < ${end}::timestamptz and withdrawn is null
      group by 2, 3`.execute(tx)
   await sql`
     insert into project_hour as h (project_id, hour, n_anonymous, n_authenticated)
     select project_id, hour, sum(n_anonymous), sum(n_authenticated)
       from (select project_id, hour, 0 as n_anonymous, 0 as n_authenticated from project_hour
-             where project_id = ${projectId} and hour >= ${since}::timestamptz
+             where project_id = ${projectId} and hour >= ${since}::timestamptz and hour < ${end}::timestamptz
             union all
             select a.project_id, a.hour, case when c.kind = 'user' then 0 else a.n_runs end,
                    case when c.kind = 'user' then a.n_runs else 0 end
               from activity a join contributor c on c.id = a.contributor_id
-             where a.project_id = ${projectId} and a.hour >= ${since}::timestamptz) counted
+             where a.project_id = ${projectId} and a.hour >= ${since}::timestamptz
+               and a.hour < ${end}::timestamptz) counted
      group by project_id, hour order by hour
     on conflict (project_id, hour) do update
       set n_anonymous = excluded.n_anonymous, n_authenticated = excluded.n_authenticated`.execute(tx)
@@ -62,6 +75,7 @@ export async function countActivity(tx: Tx, projectId: number): Promise<void> {
     insert into project_counted (project_id, counted_until) values (${projectId}, ${until}::timestamptz)
     on conflict (project_id) do update set counted_until = excluded.counted_until`.execute(tx)
   noteChanged(tx, ACTIVITY)
+  return row.end !== null
 }
 
 /** Forgets who did how much longer ago than anybody asks for. */

@@ -3,17 +3,26 @@ import { countActivity, forgetOldActivity, listUncounted } from './activity-repo
 import { PERIODS, rankPeople } from './leader-repository.ts'
 import { noteSiteDay } from './site-statistics-repository.ts'
 
+/** Of a project that was never counted so many task runs at a time: each is read and grouped within a second or two. */
+const RUNS_AT_ONCE = 200_000
+
 /**
  * Counts what people did since it was counted last, project by project: the cost is that of the new task runs.
  *
- * @param signal aborted when there is no time for a further project.
+ * @param signal aborted when there is no time for more: what was counted by then is kept.
  * @returns how many projects had something to count.
  */
-export async function countNewActivity(openDb: () => RequestDb, signal: AbortSignal): Promise<number> {
+export async function countNewActivity(
+  openDb: () => RequestDb,
+  signal: AbortSignal,
+  runsAtOnce = RUNS_AT_ONCE,
+): Promise<number> {
   const projectIds = await openDb().readPrimary(listUncounted)
   for (const projectId of projectIds) {
-    signal.throwIfAborted()
-    await openDb().write((tx) => countActivity(tx, projectId))
+    for (let isMore = true; isMore;) {
+      signal.throwIfAborted()
+      isMore = await openDb().write((tx) => countActivity(tx, projectId, runsAtOnce))
+    }
   }
   await openDb().call(forgetOldActivity, { silent: true })
   return projectIds.length

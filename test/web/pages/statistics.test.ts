@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
+import { countNewActivity } from '../../../src/domain/statistics/activity-service.ts'
 import { createTotalFolder } from '../../../src/domain/totals/total-service.ts'
 import { fireSlot } from '../../../src/platform/schedule.ts'
 import type { JobName } from '../../../src/platform/queue.ts'
@@ -138,6 +139,36 @@ test('what was counted is final after an hour; an answer that is taken back or l
   const before = await counted()
   await run('project-statistics')
   assert.deepEqual(await counted(), before, 'nothing new: not looked at')
+})
+
+test('very many answers that were never counted are counted some hours at a time', async () => {
+  const project = await publishedProject(site, owner, { tasks: 6 })
+  const person = await externalContributor(site, project)
+  await answer(person, 6)
+  await rowsOf(
+    site,
+    `update task_run r set finish_time = now() - o.n * interval '3 hours'
+       from (select id, row_number() over (order by id) as n from task_run where project_id = $1) o where o.id = r.id`,
+    [project.id],
+  )
+  await createTotalFolder(site.app).fold()
+  const openDb = () => site.app.database.open({ writes: true })
+  const day = async () => sumOf((await graphsOf(project)).days)
+  // There is no time for a second step.
+  const stopping = new AbortController()
+  let opened = 0
+  const untilSecond = () => {
+    opened += 1
+    if (opened > 2) stopping.abort()
+    return openDb()
+  }
+  await assert.rejects(countNewActivity(untilSecond, stopping.signal, 2))
+  await waitForReplica()
+  const [some = 0] = await day()
+  assert.ok(some > 0 && some < 6, `${some} are counted`)
+  await countNewActivity(openDb, new AbortController().signal, 2)
+  await waitForReplica()
+  assert.deepEqual(await day(), [6, 0])
 })
 
 test('statistics of a draft are for its owners, and publishing forgets what was tried out', async () => {
