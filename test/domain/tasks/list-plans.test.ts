@@ -226,8 +226,11 @@ function scanning(statements: readonly PlannedStatement[], counts: (table: strin
 /** They look up the people of many thousand task runs at a time: where there are fewer people, all are read for that. */
 const OF_EXPORTS = /pg_visible_in_snapshot/
 
-/** What is folded into totals again and again and then deleted, what is there for one transaction, and letters to all. */
-const STAY_SMALL = new Set(['project_delta', 'task_source', 'newsletter'])
+/**
+ * What is folded into totals again and again and then deleted, what is there for one transaction, letters to all, and
+ * the kinds of errors of the last months.
+ */
+const STAY_SMALL = new Set(['project_delta', 'task_source', 'newsletter', 'fault'])
 
 /** What may read tables whole, because it is seldom done and nobody waits for it. */
 const SELDOM: readonly RegExp[] = [
