@@ -111,9 +111,9 @@ export const TROUBLES_OF_ONE: readonly Trouble[] = [
   },
   {
     name: 'old backup and drill',
-    cause: `mkdir -p /root/figures; cp ${figures}/*.prom /root/figures; for f in ${figures}/backup_*.prom; do sed -i "s/ [0-9]*$/ 1000/" $f; done; echo "manyhands_restore_drill_last_success_seconds 1000" >${figures}/restore_drill.prom`,
+    cause: `mkdir -p /var/tmp/figures; cp ${figures}/*.prom /var/tmp/figures; for f in ${figures}/backup_*.prom; do sed -i "s/ [0-9]*$/ 1000/" $f; done; echo "manyhands_restore_drill_last_success_seconds 1000" >${figures}/restore_drill.prom`,
     alerts: ['BackupOld', 'RestoreDrillOld'],
-    end: `rm ${figures}/restore_drill.prom; cp /root/figures/*.prom ${figures}`,
+    end: `rm ${figures}/restore_drill.prom; cp /var/tmp/figures/*.prom ${figures}`,
   },
   {
     name: 'a process that hangs again and again',
@@ -145,9 +145,9 @@ export const TROUBLES_OF_ONE: readonly Trouble[] = [
   },
   {
     name: 'a certificate that ends within a week',
-    cause: `cp -a ${certificates} /root/certificates; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 7 -subj /CN=manyhands.example -addext subjectAltName=DNS:manyhands.example -keyout ${certificates}/site.key -out ${certificates}/site.crt 2>/dev/null; cp ${certificates}/site.crt ${believed}; systemctl reload nginx`,
+    cause: `cp -a ${certificates} /var/tmp/certificates; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 7 -subj /CN=manyhands.example -addext subjectAltName=DNS:manyhands.example -keyout ${certificates}/site.key -out ${certificates}/site.crt 2>/dev/null; cp ${certificates}/site.crt ${believed}; systemctl reload nginx`,
     alerts: ['CertificateExpires'],
-    end: `cp -a /root/certificates/. ${certificates}; cp ${certificates}/authority.crt ${believed}; systemctl reload nginx`,
+    end: `cp -a /var/tmp/certificates/. ${certificates}; cp ${certificates}/authority.crt ${believed}; systemctl reload nginx`,
   },
   {
     // Hosts share the machine's clock: the exporter tells what is planted in its place.
