@@ -32,7 +32,11 @@ for (const [form, settings] of Object.entries(FORMS)) {
     let person: TestUser
 
     before(async () => {
-      ;[site, browser] = await Promise.all([startTestApp(ending, settings), startChromium(ending)])
+      ;[site, browser] = await Promise.all([
+        startTestApp(ending, settings),
+        // Playwright loses opaque frames that go from document to document in a process of their own.
+        startChromium(ending, '--disable-features=IsolateSandboxedIframes'),
+      ])
       person = await site.user()
     })
 
