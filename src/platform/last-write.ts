@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { endsWithin } from '../lib/patience.ts'
 import type { Logger } from './log.ts'
 
 /** The end of a process waits no longer for what it has still to write, in milliseconds. */
@@ -11,16 +11,11 @@ export async function writeLast(
   log: Pick<Logger, 'warn'>,
   withinMs = LAST_MS,
 ): Promise<void> {
-  const late = new AbortController()
-  const tooLate = sleep(withinMs, undefined, { signal: late.signal }).then(() => {
-    throw new Error(`Not written within ${withinMs} ms`)
-  })
+  const writing = write()
   try {
-    await Promise.race([write(), tooLate])
+    if (!(await endsWithin(writing, withinMs))) throw new Error(`Not written within ${withinMs} ms`)
+    await writing
   } catch (error) {
     log.warn({ err: error }, `last ${what} not written`)
-  } finally {
-    tooLate.catch(() => undefined)
-    late.abort()
   }
 }
