@@ -8,7 +8,7 @@ import { stringify } from 'yaml'
 import { PASSWORD, deployScene, recorded, webhookHeaders } from '../support/deploy-server.ts'
 import { REPOSITORY } from '../support/github.ts'
 import { freePort } from '../support/started-site.ts'
-import { NETWORK, addressOf, ask, hosts, hostsOf, provision, readAuthority } from './hosts.ts'
+import { DOMAIN, NETWORK, addressOf, ask, hosts, hostsOf, provision, readAuthority } from './hosts.ts'
 import { BAD_RELEASES, WRONG_MIGRATION, goodRelease } from './releases.ts'
 import { startUse } from './use-steadily.ts'
 import { Visitor } from './visit.ts'
@@ -23,7 +23,6 @@ import { Visitor } from './visit.ts'
  * With `again` all but the deploy server is there already.
  */
 const [site = '', again] = process.argv.slice(2)
-const DOMAIN = 'manyhands.example'
 const DEPLOY_DOMAIN = `deploy.${DOMAIN}`
 const SERVER = 'deploy'
 const SERVER_FOLDER = '/var/lib/manyhands-deploy'

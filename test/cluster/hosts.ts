@@ -185,6 +185,9 @@ export function runPlaybook(name: string, site: string, args: readonly string[])
   )
 }
 
+/** The name of the site in the profiles' inventories. */
+export const DOMAIN = 'manyhands.example'
+
 /** The address at which a site on several hosts is reached, whichever of them serves. */
 export const floatingAddress = `${NETWORK}.100`
 

@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { parse } from 'yaml'
 import { chosen } from './chosen.ts'
 import {
+  DOMAIN,
   NETWORK,
   addressOf,
   ask,
@@ -23,8 +24,6 @@ import {
 import { TROUBLES_OF_COPIES, TROUBLES_OF_ONE } from './troubles.ts'
 import type { Trouble } from './troubles.ts'
 
-/** The site's name in the profiles' inventories. */
-const DOMAIN = 'manyhands.example'
 const PORT = 9900
 const PATIENCE_MS = 150_000
 const RULES = new URL('../../ansible/roles/prometheus/files/manyhands.rules.yml', import.meta.url)

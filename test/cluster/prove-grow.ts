@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { chosen } from './chosen.ts'
 import { said } from './drills.ts'
 import {
+  DOMAIN,
   NETWORK,
   addressOf,
   changeInventory,
@@ -19,7 +20,6 @@ import {
 } from './hosts.ts'
 import type { Watching } from './hosts.ts'
 
-const DOMAIN = 'manyhands.example'
 /** Of the ha profile: two hosts of each kind, and one for the third share of the files. */
 const HOSTS = ['db1', 'db2', 'app1', 'app2', 'mon1']
 const SECONDS_MAX = 600

@@ -8,11 +8,19 @@ import { appDrills } from './drills-app.ts'
 import type { Measured } from './drills.ts'
 import { HaSite, Load } from './ha-site.ts'
 import type { Drill, Kind } from './ha-site.ts'
-import { NETWORK, hosts, makeSite, packRelease, provision, siteFolder, useSite } from './hosts.ts'
+import {
+  DOMAIN,
+  floatingAddress,
+  NETWORK,
+  hosts,
+  makeSite,
+  packRelease,
+  provision,
+  siteFolder,
+  useSite,
+} from './hosts.ts'
 import { steps } from './steps.ts'
 
-/** The site's name in the profile's inventory. */
-export const DOMAIN = 'manyhands.example'
 export const ALL_HOSTS = ['db1', 'db2', 'db3', 'app1', 'app2', 'mon1']
 
 /** Hosts that the profile leaves out, and their groups: boot them by naming them. */
@@ -59,7 +67,7 @@ export function changes(names: readonly string[]) {
     hosts: names,
     joined: Object.fromEntries(Object.entries(MORE).filter(([name]) => names.includes(name))),
     settings: {
-      site_floating_address: `${NETWORK}.100/24`,
+      site_floating_address: `${floatingAddress}/24`,
       // All who make the load come from one address.
       site_settings: { RATE_LIMIT: 'off' },
       // Hosts of a cluster see the memory of the whole machine.

@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict'
-import { hosts, makeSite, packRelease, provision, useSite } from './hosts.ts'
+import { DOMAIN, hosts, makeSite, packRelease, provision, useSite } from './hosts.ts'
 import { steps } from './steps.ts'
 import { upgradeHost } from './upgrade-host.ts'
-
-/** The site's name in the profile's inventory. */
-const DOMAIN = 'manyhands.example'
 
 /**
  * Brings a bare Debian host to a working site with the single profile, uses it and restores its backup, and prints how

@@ -2,6 +2,7 @@ import { loadavg } from 'node:os'
 import { dirname, join } from 'node:path'
 import { HaSite } from './ha-site.ts'
 import {
+  DOMAIN,
   NETWORK,
   addressOf,
   floatingAddress,
@@ -12,7 +13,7 @@ import {
   runOnNetwork,
   siteFolder,
 } from './hosts.ts'
-import { ALL_HOSTS, DOMAIN, provisionHa } from './prove-ha.ts'
+import { ALL_HOSTS, provisionHa } from './prove-ha.ts'
 import { steps } from './steps.ts'
 
 /** They take turns, since the machine has other things to do at one time than at another. */

@@ -3,6 +3,7 @@ import { chosen } from './chosen.ts'
 import { appDrills } from './drills-app.ts'
 import { runDrills, said } from './drills.ts'
 import {
+  DOMAIN,
   floatingAddress,
   hosts,
   hostsOf,
@@ -13,8 +14,6 @@ import {
   siteFolder,
   useSite,
 } from './hosts.ts'
-
-const DOMAIN = 'manyhands.example'
 
 /**
  * Proves all of the ha profile but its databases: provisions five hosts, then breaks, adds and removes them while pages

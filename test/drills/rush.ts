@@ -10,7 +10,7 @@ import { appDrills } from '../cluster/drills-app.ts'
 import type { Measured } from '../cluster/drills.ts'
 import { HaSite } from '../cluster/ha-site.ts'
 import * as cluster from '../cluster/hosts.ts'
-import { ALL_HOSTS, DOMAIN, changes } from '../cluster/prove-ha.ts'
+import { ALL_HOSTS, changes } from '../cluster/prove-ha.ts'
 import type { RushResult, RushWishes } from '../cluster/rush-load.ts'
 
 /**
@@ -78,7 +78,7 @@ async function rush(site: HaSite): Promise<Line[]> {
   const authority = await cluster.readAuthority('app1', site.folder)
   const wishes: RushWishes = { ...size, ledger: join(site.folder, 'acknowledged') }
   const load = await cluster.startOnNetwork('rush-load.ts', [
-    ...[cluster.floatingAddress, DOMAIN, authority, JSON.stringify(wishes)],
+    ...[cluster.floatingAddress, cluster.DOMAIN, authority, JSON.stringify(wishes)],
   ])
   const began = Date.now()
   const until = (share: number) => sleep(Math.max(0, began + share * size.minutes * 60_000 - Date.now()))
@@ -110,7 +110,7 @@ async function deployAgain(folder: string): Promise<Measured> {
 async function loseHost(site: HaSite): Promise<Measured> {
   const drill = appDrills.find(({ name }) => name === 'Application host lost')
   if (!drill) throw new Error('There is no drill that loses an application host')
-  return drill.run(await site.drilled(DOMAIN))
+  return drill.run(await site.drilled(cluster.DOMAIN))
 }
 
 /** Compares what was acknowledged, imported and changed with what the database has. */
