@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict'
 import { loadavg } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -8,17 +7,8 @@ import { appDrills } from './drills-app.ts'
 import type { Measured } from './drills.ts'
 import { HaSite, Load } from './ha-site.ts'
 import type { Drill, Kind } from './ha-site.ts'
-import {
-  DOMAIN,
-  floatingAddress,
-  NETWORK,
-  hosts,
-  makeSite,
-  packRelease,
-  provision,
-  siteFolder,
-  useSite,
-} from './hosts.ts'
+import { DOMAIN, NETWORK, floatingAddress, hosts, siteFolder, useSite } from './hosts.ts'
+import { provisionBare } from './provision-bare.ts'
 import { steps } from './steps.ts'
 
 export const ALL_HOSTS = ['db1', 'db2', 'db3', 'app1', 'app2', 'mon1']
@@ -83,17 +73,7 @@ export async function provisionHa(
   names: readonly string[],
   step: ReturnType<typeof steps>['step'],
 ): Promise<string> {
-  await step('Packages, once', () => hosts(['base']))
-  await step('Release, once', packRelease)
-  await step('Bare hosts', () => hosts(['up', ...names]))
-  const site = await makeSite('ha', changes(names))
-  await step('Provision', () => provision(site))
-  await step('Provision again', async () => {
-    assert.equal(await provision(site), 0, 'a second run changes nothing')
-  })
-  await step('Check mode', async () => {
-    assert.equal(await provision(site, ['--check', '--diff']), 0, 'check mode finds nothing to change')
-  })
+  const site = await provisionBare('ha', names, step, changes(names))
   await step('Use the site', () => useSite('app1', DOMAIN, site))
   return site
 }
