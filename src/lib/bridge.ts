@@ -1,9 +1,10 @@
 // The bridge between the contribute page (host) and the presenter's frame. Messages are JSON texts: whatever a
 // presenter hangs on its objects (functions, elements, getters) cannot cross, and nothing but text is ever read.
-// The first two messages, hello and welcome, travel by window.postMessage; everything after by the pinned port.
+// The first two messages, hello and welcome, travel by window.postMessage, as does the host's question who is there, which
+// a hello answers; everything else by the pinned port.
 
 /** Raised when a message changes its meaning; both sides refuse another version. */
-export const BRIDGE_VERSION = 1
+export const BRIDGE_VERSION = 2
 
 /** Longest message with a body in it (characters): a long transcription with its annotations fits many times. */
 export const REQUEST_CHARS_MAX = 4_000_000
@@ -84,8 +85,8 @@ export type FrameMessage =
   | { type: 'resize'; height: number }
   /** Something opened that has to be seen, such as a dialogue: where it is in the frame, in CSS pixels. */
   | { type: 'reveal'; top: number; height: number }
-  /** The document goes, maybe before it had loaded; one that cannot speak may take its place. */
-  | { type: 'leaving'; hadLoaded: boolean }
+  /** The document goes; one that cannot speak may take its place. */
+  | { type: 'leaving' }
   /** A link of the presenter into the site; the host decides. */
   | { type: 'navigate'; path: string }
   /** Unsaved work on the screen: leaving asks first. */
@@ -93,8 +94,28 @@ export type FrameMessage =
   /** The presenter's own script failed; the line (from 1) is that of its code. Only told in a preview. */
   | { type: 'error'; text: string; line: number | null }
 
-export const HELLO = `{"manyhands":"hello","version":${BRIDGE_VERSION}}`
-export const WELCOME = `{"manyhands":"welcome","version":${BRIDGE_VERSION}}`
+/** The host's question to whatever document is in the frame. */
+export const WHO = `{"manyhands":"who","version":${BRIDGE_VERSION}}`
+
+/** Longest name of a document (characters). */
+const DOCUMENT_CHARS_MAX = 40
+
+/** A document's first message, and its reply to {@link WHO}. Its name is one that no other document has. */
+export function writeHello(document: string): string {
+  return JSON.stringify({ manyhands: 'hello', version: BRIDGE_VERSION, document })
+}
+
+/** The name of the document that says hello; undefined when this is something else. */
+export function readHello(received: unknown): string | undefined {
+  const message = parsed(received)
+  const document = message?.['manyhands'] === 'hello' && message['version'] === BRIDGE_VERSION && message['document']
+  return typeof document === 'string' && document.length <= DOCUMENT_CHARS_MAX ? document : undefined
+}
+
+/** The host's reply to a hello, with its port, for that document alone. */
+export function writeWelcome(document: string): string {
+  return JSON.stringify({ manyhands: 'welcome', version: BRIDGE_VERSION, document })
+}
 
 /** The message as it travels. `undefined` and functions inside are dropped, as everywhere in JSON. */
 export function writeMessage(message: HostMessage | FrameMessage): string {
@@ -126,7 +147,7 @@ const FRAME_READERS = new Map<Json, (message: JsonObject) => FrameMessage | unde
   ['notify', readNotice],
   ['resize', ({ height }) => (isFiniteNumber(height) ? { type: 'resize', height } : undefined)],
   ['reveal', readReveal],
-  ['leaving', ({ hadLoaded }) => ({ type: 'leaving', hadLoaded: hadLoaded !== false })],
+  ['leaving', () => ({ type: 'leaving' })],
   ['navigate', ({ path }) => (typeof path === 'string' ? { type: 'navigate', path } : undefined)],
   ['dirty', ({ dirty }) => (typeof dirty === 'boolean' ? { type: 'dirty', dirty } : undefined)],
   ['error', readError],

@@ -82,16 +82,16 @@ export function askOverPort(request: { method: string; path: string; body?: unkn
   })`
 }
 
-/** Messages of the bridge from a frame inside the presenter's, and past the port. */
+/** Messages of the bridge from a frame inside the presenter's, and past the port; a hello of its own costs it its port. */
 export const FORGE_MESSAGES = `(() => {
-  const texts = ['{"manyhands":"hello","version":1}', '{"type":"finished"}', '{"type":"navigate","path":"/account/profile"}']
+  const texts = ['{"manyhands":"hello","version":2,"document":"forged"}', '{"type":"finished"}', '{"type":"navigate","path":"/account/profile"}']
   const inner = document.createElement('iframe')
   inner.srcdoc = '<script>' + \`
     addEventListener('message', ({ ports }) => { if (ports[0]) ports[0].postMessage('{"type":"finished"}') })
     for (const text of \${JSON.stringify(texts)}) { top.postMessage(text, '*'); parent.postMessage(text, '*') }
   \` + '</' + 'script>'
   document.body.append(inner)
-  for (const text of texts) parent.postMessage(text, '*')
+  for (const text of texts.slice(1)) parent.postMessage(text, '*')
 })()`
 
 /** Every way out of the frame that needs no press. */

@@ -6,8 +6,11 @@ import {
   NOTICE_CHARS_MAX,
   REQUEST_CHARS_MAX,
   readFrameMessage,
+  readHello,
   readHostMessage,
+  writeHello,
   writeMessage,
+  writeWelcome,
 } from '../../src/lib/bridge.ts'
 import type { FrameMessage, HostMessage } from '../../src/lib/bridge.ts'
 
@@ -27,7 +30,7 @@ test('every message of the frame arrives as it was sent', () => {
     },
     { type: 'taskShown', id: 7 },
     { type: 'finished' },
-    { type: 'leaving', hadLoaded: false },
+    { type: 'leaving' },
     { type: 'notify', text: 'Look closely', notice: 'warning', show: false },
     { type: 'resize', height: 640.5 },
     { type: 'reveal', top: 12, height: 300.5 },
@@ -192,4 +195,18 @@ test('an initial message with members of other types is read with empty ones in 
     endpoint: '',
     isPreview: false,
   })
+})
+
+test('only a hello of this version with a short name is one', () => {
+  assert.equal(readHello(writeHello('1-2')), '1-2')
+  const others = [
+    writeWelcome('1-2'),
+    writeHello('x'.repeat(41)),
+    JSON.stringify({ manyhands: 'hello', version: BRIDGE_VERSION - 1, document: '1-2' }),
+    JSON.stringify({ manyhands: 'hello', version: BRIDGE_VERSION, document: 12 }),
+    '{"manyhands":"hello"',
+    undefined,
+    { manyhands: 'hello', version: BRIDGE_VERSION, document: '1-2' },
+  ]
+  for (const other of others) assert.equal(readHello(other), undefined)
 })

@@ -1,4 +1,4 @@
-import { HELLO, WELCOME, readFrameMessage, writeMessage } from '../../lib/bridge.ts'
+import { WHO, readFrameMessage, readHello, writeMessage, writeWelcome } from '../../lib/bridge.ts'
 import type { FrameMessage, HostMessage } from '../../lib/bridge.ts'
 import { followDocuments } from './frame-documents.ts'
 import type { FrameStep } from './frame-documents.ts'
@@ -33,10 +33,10 @@ export interface MountedFrame {
   reload(): void
 }
 
+/** Also the longest that a presenter may compute without a pause while it loads. */
 const HELLO_WITHIN_MS = 15_000
+/** Its script speaks before the page has loaded, so silence means that there is none: an expired ticket, say. */
 const HELLO_AFTER_LOAD_MS = 3_000
-/** A hello that was overtaken by the load of its document is late by the page's own work only. */
-const NEXT_HELLO_AFTER_LOAD_MS = 500
 /** Two documents for each task are what presenters need that go on by their address; a person sees few in this time. */
 const DOCUMENTS_MAX = 20
 const DOCUMENTS_MS = 10_000
@@ -44,13 +44,14 @@ const DOCUMENTS_MS = 10_000
 /**
  * Puts the presenter's frame on the page and pins a MessageChannel to it. A hello is accepted only from the frame's own
  * window and only of the expected origin, so neither a frame inside the frame nor a pop-up can speak in its place.
- * Another one counts only with another document: a presenter that goes to another address of its host is greeted there
- * once it has loaded, and its former port is closed.
+ * A presenter that goes to another address of its host is greeted there, and its former port is closed.
  */
 export function mountFrame(options: FrameOptions): MountedFrame {
   const element = document.createElement('iframe')
   let port: MessagePort | undefined
   let helloTimer: number | undefined
+  // An opaque origin has no name to address. Nothing secret is said to it, and the port is for the one who spoke.
+  const target = options.origin === 'null' ? '*' : options.origin
   // An opaque frame has one address: whatever follows there is loaded again.
   const newDocuments = () => followDocuments(options.origin !== 'null')
   let documents = newDocuments()
@@ -78,11 +79,17 @@ export function mountFrame(options: FrameOptions): MountedFrame {
   }
 
   function act(step: FrameStep | undefined): void {
-    if (step === 'welcome') welcome()
+    if (step === undefined) return
+    window.clearTimeout(helloTimer)
+    if (typeof step === 'object') welcome(step.welcome)
     else if (step === 'left') left()
-    // Its script speaks before the page has loaded, so silence now means that there is none: an expired ticket, say.
-    else if (step === 'expect') helloWithin(HELLO_AFTER_LOAD_MS, slow)
-    else if (step === 'expect next') helloWithin(NEXT_HELLO_AFTER_LOAD_MS, left)
+    else if (step === 'expect first') helloWithin(HELLO_AFTER_LOAD_MS, slow)
+    else if (step === 'expect next') helloWithin(HELLO_AFTER_LOAD_MS, left)
+    else if (step === 'expect load') helloWithin(HELLO_WITHIN_MS, left)
+    else if (step === 'ask') {
+      element.contentWindow?.postMessage(WHO, target)
+      helloWithin(HELLO_WITHIN_MS, left)
+    }
   }
 
   function helloWithin(ms: number, otherwise: () => void): void {
@@ -112,12 +119,12 @@ export function mountFrame(options: FrameOptions): MountedFrame {
 
   function greet(event: MessageEvent<unknown>): void {
     const frame = element.contentWindow
-    if (!frame || event.source !== frame || event.origin !== options.origin || event.data !== HELLO) return
-    act(documents.hello())
+    if (!frame || event.source !== frame || event.origin !== options.origin) return
+    const document = readHello(event.data)
+    if (document !== undefined) act(documents.hello(document))
   }
 
-  function welcome(): void {
-    window.clearTimeout(helloTimer)
+  function welcome(document: string): void {
     if (isTooOften()) {
       stop()
       return
@@ -126,9 +133,7 @@ export function mountFrame(options: FrameOptions): MountedFrame {
     const channel = new MessageChannel()
     port = channel.port1
     listen(port)
-    // An opaque origin has no name to address; the window is the one that just spoke.
-    const origin = options.origin === 'null' ? '*' : options.origin
-    element.contentWindow?.postMessage(WELCOME, origin, [channel.port2])
+    element.contentWindow?.postMessage(writeWelcome(document), target, [channel.port2])
     options.onConnect()
   }
 
@@ -148,7 +153,7 @@ export function mountFrame(options: FrameOptions): MountedFrame {
         return
       }
       const message = verdict === 'read' ? readFrameMessage(event.data) : undefined
-      if (message?.type === 'leaving') act(documents.leaving(message.hadLoaded))
+      if (message?.type === 'leaving') act(documents.leaving())
       else if (message) options.onMessage(message)
     }
   }

@@ -1,22 +1,28 @@
-import { HELLO, WELCOME, readHostMessage, writeMessage } from '../../lib/bridge.ts'
+import { WHO, readHostMessage, writeHello, writeMessage, writeWelcome } from '../../lib/bridge.ts'
 import type { BridgeInit, FrameMessage, HostMessage } from '../../lib/bridge.ts'
 import type { BridgeClient, BridgeReply } from './bridge-end.ts'
 
 /**
  * Says hello to the page around the frame and waits for its port and its first message. The welcome is taken only
- * from the parent window on the site's origin, so a frame inside this one cannot pose as the host.
+ * from the parent window on the site's origin, so a frame inside this one cannot pose as the host. One that was meant for
+ * the document before, which said hello and went, is left alone.
  */
 export function connectBridge(site: string): Promise<BridgeClient> {
   const host = window.parent
+  // Only to tell documents apart. randomUUID is missing on sites without TLS.
+  const name = crypto.getRandomValues(new Uint32Array(2)).join('-')
+  const welcome = writeWelcome(name)
+  const sayHello = () => {
+    host.postMessage(writeHello(name), site)
+  }
   return new Promise((resolve) => {
-    function greet(event: MessageEvent<unknown>): void {
+    window.addEventListener('message', (event: MessageEvent<unknown>) => {
       const [port] = event.ports
-      if (event.source !== host || event.origin !== site || event.data !== WELCOME || !port) return
-      window.removeEventListener('message', greet)
-      resolve(speakOver(port))
-    }
-    window.addEventListener('message', greet)
-    host.postMessage(HELLO, site)
+      if (event.source !== host || event.origin !== site) return
+      if (event.data === WHO) sayHello()
+      else if (event.data === welcome && port) resolve(speakOver(port))
+    })
+    sayHello()
   })
 }
 
@@ -51,7 +57,7 @@ function speakOver(port: MessagePort): Promise<BridgeClient> {
   }
 
   window.addEventListener('pagehide', () => {
-    send({ type: 'leaving', hadLoaded: document.readyState === 'complete' })
+    send({ type: 'leaving' })
   })
 
   return introduced.promise.then((init) => ({

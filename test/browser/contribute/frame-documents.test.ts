@@ -3,103 +3,78 @@ import { describe, test } from 'node:test'
 import { followDocuments } from '../../../src/browser/contribute/frame-documents.ts'
 import type { FrameDocuments, FrameStep } from '../../../src/browser/contribute/frame-documents.ts'
 
-type Event = 'leaving' | 'hello' | 'load'
+type Event = 'leaving' | 'hello' | 'load of the first' | 'load of the next'
 
-const ORDERS: readonly (readonly Event[])[] = [
-  ['leaving', 'hello', 'load'],
-  ['leaving', 'load', 'hello'],
-  ['hello', 'leaving', 'load'],
-  ['hello', 'load', 'leaving'],
-  ['load', 'leaving', 'hello'],
-  ['load', 'hello', 'leaving'],
-]
-
-/** What is to be done about these; who is greeted makes the page deaf to the one before. */
-function stepsOf(documents: FrameDocuments, events: readonly Event[], hadLoaded: boolean): FrameStep[] {
-  const steps: FrameStep[] = []
-  for (const event of events) {
-    if (event === 'leaving' && steps.includes('welcome')) continue
-    const step = event === 'leaving' ? documents.leaving(hadLoaded) : documents[event]()
-    if (step !== undefined) steps.push(step)
-  }
-  return steps
+/** Every order in which the page may hear of it that a document takes the place of the one that was welcomed. */
+function ordersOf(events: readonly Event[]): Event[][] {
+  if (events.length === 0) return [[]]
+  return events.flatMap((first) =>
+    ordersOf(events.filter((event) => event !== first)).map((rest) => [first, ...rest]),
+  )
 }
 
-/** A frame whose first document was greeted, and had loaded or not. */
-function greeted(mayGreetNext: boolean, hadLoaded: boolean): FrameDocuments {
-  const documents = followDocuments(mayGreetNext)
-  assert.deepEqual(stepsOf(documents, hadLoaded ? ['hello', 'load'] : ['hello'], true), ['welcome'])
+/** A frame whose first document was welcomed. */
+function afterFirst(mayWelcomeNext: boolean): FrameDocuments {
+  const documents = followDocuments(mayWelcomeNext)
+  assert.deepEqual(documents.hello('first'), { welcome: 'first' })
   return documents
 }
 
-for (const hadLoaded of [true, false]) {
-  describe(`after a document that went ${hadLoaded ? 'when' : 'before'} it had loaded`, () => {
-    for (const order of ORDERS) {
-      test(`the next one is greeted once: ${order.join(', ')}`, () => {
-        const documents = greeted(true, hadLoaded)
-        for (const isLoaded of [hadLoaded, true]) {
-          const steps = stepsOf(documents, order, isLoaded)
-          assert.deepEqual(
-            steps.filter((step) => step !== 'expect next'),
-            ['welcome'],
-          )
-        }
-      })
-    }
-
-    for (const order of ORDERS) {
-      test(`none is greeted where the frame has one address: ${order.join(', ')}`, () => {
-        const steps = stepsOf(greeted(false, hadLoaded), order, hadLoaded)
-        assert.deepEqual(steps, ['left'])
-      })
-    }
-
-    test('one that does not speak is waited for', () => {
-      for (const order of [['leaving', 'load'] as const, ['load', 'leaving'] as const]) {
-        assert.deepEqual(stepsOf(greeted(true, hadLoaded), order, hadLoaded), ['expect next'])
-      }
-    })
-  })
+/** The last step that is to be taken. Who is welcomed makes the page deaf to the going of the one before. */
+function lastStep(documents: FrameDocuments, events: readonly Event[]): FrameStep | undefined {
+  let last: FrameStep | undefined
+  let isNextWelcomed = false
+  for (const event of events) {
+    if (event === 'leaving' && isNextWelcomed) continue
+    const step = stepOf(documents, event)
+    isNextWelcomed ||= typeof step === 'object'
+    last = step ?? last
+    if (last === 'left') break
+  }
+  return last
 }
 
-/** Both have loaded, and of the first one that is heard late. */
-const LATE: readonly (readonly Event[])[] = [
-  ['leaving', 'load', 'hello', 'load'],
-  ['leaving', 'load', 'load', 'hello'],
-  ['leaving', 'hello', 'load', 'load'],
-  ['hello', 'leaving', 'load', 'load'],
-  ['hello', 'load', 'leaving', 'load'],
-  ['hello', 'load', 'load'],
-]
+function stepOf(documents: FrameDocuments, event: Event): FrameStep | undefined {
+  if (event === 'leaving') return documents.leaving()
+  return event === 'hello' ? documents.hello('next') : documents.load()
+}
 
-for (const order of LATE)
-  test(`a load that is heard late is not that of the next one: ${order.join(', ')}`, () => {
-    const documents = greeted(true, false)
-    const isLoadLast = order.join().endsWith('load,load')
-    assert.deepEqual(
-      stepsOf(documents, order, true).filter((step) => isLoadLast || step !== 'expect next'),
-      ['welcome'],
-    )
-    for (const after of ORDERS) {
-      const steps = stepsOf(documents, after, true)
-      assert.deepEqual(
-        steps.filter((step) => step !== 'expect next'),
-        ['welcome'],
-      )
+describe('a document that takes the place of another one', () => {
+  for (const loads of [['load of the next'], ['load of the first', 'load of the next']] as const)
+    for (const order of ordersOf(['leaving', 'hello', ...loads])) {
+      test(`is welcomed, and there when it is asked: ${order.join(', ')}`, () => {
+        const documents = afterFirst(true)
+        const step = lastStep(documents, order)
+        assert.ok(typeof step === 'object' || step === 'ask', JSON.stringify(step))
+        assert.equal(documents.hello('next'), 'present')
+      })
+
+      test(`is not welcomed where the frame has one address: ${order.join(', ')}`, () => {
+        assert.equal(lastStep(afterFirst(false), order), 'left')
+      })
     }
+
+  test('is waited for when it does not speak', () => {
+    assert.equal(lastStep(afterFirst(true), ['leaving', 'load of the next']), 'expect next')
+    assert.equal(lastStep(afterFirst(true), ['load of the next', 'leaving']), 'expect load')
   })
 
-test('where the frame has one address a load that is heard late is none of the next', () => {
-  const documents = greeted(false, false)
-  assert.deepEqual(stepsOf(documents, ['leaving', 'load'], true), [])
-  assert.deepEqual(stepsOf(documents, ['load'], true), ['left'])
+  test('is found when nobody said that the first one goes', () => {
+    assert.equal(lastStep(afterFirst(true), ['load of the first', 'load of the next']), 'ask')
+    assert.deepEqual(lastStep(afterFirst(true), ['load of the next', 'hello']), { welcome: 'next' })
+  })
 })
 
-test('a second hello of the same document changes nothing', () => {
-  const documents = greeted(true, true)
-  assert.equal(documents.hello(), undefined)
+test('what a document said before it went does not bring it back', () => {
+  const documents = afterFirst(true)
+  documents.load()
+  documents.leaving()
+  assert.equal(documents.hello('first'), undefined)
+  assert.deepEqual(documents.hello('next'), { welcome: 'next' })
 })
 
-test('a first document that loads in silence is waited for, and greeted when it speaks', () => {
-  assert.deepEqual(stepsOf(followDocuments(false), ['load', 'hello'], true), ['expect', 'welcome'])
+test('a first document that loads in silence is waited for, and welcomed when it speaks', () => {
+  const documents = followDocuments(false)
+  assert.equal(documents.load(), 'expect first')
+  assert.deepEqual(documents.hello('first'), { welcome: 'first' })
 })
