@@ -108,7 +108,8 @@ export function writeHello(document: string): string {
 /** The name of the document that says hello; undefined when this is something else. */
 export function readHello(received: unknown): string | undefined {
   const message = parsed(received)
-  const document = message?.['manyhands'] === 'hello' && message['version'] === BRIDGE_VERSION && message['document']
+  const document =
+    message?.['manyhands'] === 'hello' && message['version'] === BRIDGE_VERSION && message['document']
   return typeof document === 'string' && document.length <= DOCUMENT_CHARS_MAX ? document : undefined
 }
 

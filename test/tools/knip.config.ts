@@ -14,7 +14,7 @@ const config: KnipConfig = {
     'test/{bench,drills}/*.ts',
     'test/cluster/{cluster,use-site,use-until-told,pages,share-file,deploy-releases,rush-load,speed,read-own}.ts',
     'test/support/{global-setup,file-limit,ticking-scheduler}.ts',
-    'test/tools/{run-tests,run-nightly,run-checks,write-queries,check-*,complete-lockfile,test-reporter,test-counts,eslint.config,knip.config}.ts',
+    'test/tools/{run-tests,run-files,run-nightly,run-checks,write-queries,check-*,complete-lockfile,test-counts,eslint.config,knip.config}.ts',
   ],
   project: ['src/**/*.{ts,js}', 'jobs/**/*.ts', 'test/**/*.ts'],
   ignoreDependencies: [

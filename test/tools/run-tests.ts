@@ -91,30 +91,13 @@ async function runTwice(env: NodeJS.ProcessEnv): Promise<Counts> {
   return sumOfCounts(Object.values({ ...first, ...second }))
 }
 
-/** Runs the files named, or all of them when only options of the test runner are given. */
+/** Runs the files named, or all of them. */
 async function runTests(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<CountsOfFiles> {
-  const isWhole = args.length === 0
-  const files = args.some((arg) => !arg.startsWith('-')) ? [] : allTestFiles()
   mkdirSync(CACHE, { recursive: true })
   const compiled = env['NODE_V8_COVERAGE'] === undefined ? COMPILED : `${COMPILED}-to-measure`
   const countsFile = `${CACHE}/counts-${process.pid}.json`
-  const status = await runProgram(
-    [
-      'node',
-      ...['--test', '--test-global-setup=test/support/global-setup.ts'],
-      '--import=./test/support/file-limit.ts',
-      ...[
-        '--test-reporter',
-        isWhole ? './test/tools/test-reporter.ts' : 'spec',
-        '--test-reporter-destination=stdout',
-      ],
-      ...['--test-reporter=./test/tools/test-counts.ts', `--test-reporter-destination=${countsFile}`],
-      ...[`--test-concurrency=${TEST_FILES_AT_ONCE}`, `--test-timeout=${TEST_TIMEOUT_MS}`],
-      ...args,
-      ...files,
-    ],
-    { env: { NODE_COMPILE_CACHE: resolve(compiled), ...env } },
-  )
+  const command = args.length === 0 ? wholeRun(countsFile) : chosenRun(countsFile, args)
+  const status = await runProgram(command, { env: { NODE_COMPILE_CACHE: resolve(compiled), ...env } })
   const counts = readCounts(countsFile)
   const { passed, failed, skipped } = sumOfCounts(Object.values(counts))
   // A run that failed outside any test, or had none, is one failure.
@@ -122,11 +105,40 @@ async function runTests(args: readonly string[], env: NodeJS.ProcessEnv = {}): P
   return isBroken ? { ...counts, 'the run itself': { passed: 0, failed: 1, skipped: 0 } } : counts
 }
 
-/** The drills, the cluster's and the clients' tests take longer and have commands of their own. */
+function wholeRun(countsFile: string): [string, ...string[]] {
+  const limits = [`--concurrency=${TEST_FILES_AT_ONCE}`, `--timeout=${TEST_TIMEOUT_MS}`]
+  return ['node', 'test/tools/run-files.ts', ...limits, `--counts=${countsFile}`, ...allTestFiles()]
+}
+
+/** With options of Node's test runner, for all files when none is named. */
+function chosenRun(countsFile: string, args: readonly string[]): [string, ...string[]] {
+  return [
+    'node',
+    ...['--test', '--test-global-setup=test/support/global-setup.ts'],
+    '--import=./test/support/file-limit.ts',
+    ...['--test-reporter=spec', '--test-reporter-destination=stdout'],
+    ...['--test-reporter=./test/tools/test-counts.ts', `--test-reporter-destination=${countsFile}`],
+    ...[`--test-concurrency=${TEST_FILES_AT_ONCE}`, `--test-timeout=${TEST_TIMEOUT_MS}`],
+    ...args,
+    ...(args.every((arg) => arg.startsWith('-')) ? allTestFiles() : []),
+  ]
+}
+
+/**
+ * The drills, the cluster's and the clients' tests take longer and have commands of their own. Browsers keep processors
+ * busy, where other tests wait much of their time: spread over them they miss fewer limits, and all end sooner.
+ */
 function allTestFiles(): string[] {
-  return globSync('test/**/*.test.ts', {
+  const files = globSync('test/**/*.test.ts', {
     exclude: ['test/bench/**', 'test/drills/**', 'test/cluster/**', 'test/conformance/**'],
   }).sort()
+  const [browsers, others] = [true, false].map((isBrowser) =>
+    files.filter((file) => file.startsWith('test/browser/') === isBrowser),
+  )
+  const places = [browsers, others].flatMap((group = []) =>
+    group.map((file, index) => ({ file, place: (index + 0.5) / group.length })),
+  )
+  return places.sort((one, other) => one.place - other.place).map(({ file }) => file)
 }
 
 function readCounts(path: string): CountsOfFiles {
