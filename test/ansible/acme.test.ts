@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { connect } from 'node:tls'
+import { isDeepStrictEqual, parseEnv } from 'node:util'
+import { endProcess, identifyProcess, lastLines, spawnServer } from '../../src/bin/local/os-process.ts'
+import { runProgram } from '../../src/bin/local/run-program.ts'
+import { makeCertificate } from '../support/certificate.ts'
+import { findProgram } from '../support/debian-program.ts'
+import { eventually } from '../support/jobs.ts'
+import { accepts, startNginx } from '../support/nginx.ts'
+import type { Nginx } from '../support/nginx.ts'
+import { renderRole } from '../support/rendered.ts'
+import { freePort } from '../support/started-site.ts'
+
+const SITE = 'site.test'
+
+interface Place {
+  readonly folder: string
+  readonly tls: string
+  readonly web: string
+  /** Where nginx listens without TLS. */
+  readonly httpPort: number
+  readonly nginx: Nginx
+}
+
+/** nginx as a host has it after its first run: with a certificate of the site's own. */
+async function startSite(t: TestContext): Promise<Place> {
+  const { certificate, key } = await makeCertificate(t)
+  const tls = dirname(certificate)
+  copyFileSync(certificate, join(tls, 'site.crt'))
+  copyFileSync(key, join(tls, 'site.key'))
+  // nginx's own processes read what the authority asks for.
+  chmodSync(tls, 0o755)
+  const [web, httpPort] = [join(tls, 'web'), await freePort()]
+  mkdirSync(web)
+  const nginx = await startNginx(t, {
+    nginx_upstreams: ['127.0.0.1:1'],
+    nginx_listen: [`127.0.0.1:${httpPort}`],
+    nginx_tls_certificate: join(tls, 'site.crt'),
+    nginx_tls_key: join(tls, 'site.key'),
+    nginx_acme_folder: web,
+  })
+  return { folder: join(tls, 'data'), tls, web, httpPort, nginx }
+}
+
+/** An authority, with servers of names that lead every name here. */
+async function startAuthority(t: TestContext, { tls, httpPort }: Place) {
+  const [port, managementPort, namesPort, setPort] = await Promise.all(Array.from({ length: 4 }, freePort))
+  const own = await makeCertificate(t)
+  const config = {
+    listenAddress: `127.0.0.1:${port}`,
+    managementListenAddress: `127.0.0.1:${managementPort}`,
+    certificate: own.certificate,
+    privateKey: own.key,
+    httpPort,
+    tlsPort: 1,
+    ocspResponderURL: '',
+    externalAccountBindingRequired: false,
+  }
+  const configFile = join(tls, 'pebble.json')
+  writeFileSync(configFile, JSON.stringify({ pebble: config }))
+  const quiet = ['http01', 'https01', 'tlsalpn01'].map((name) => `-${name}=`)
+  const addresses = [`-dns01=127.0.0.1:${namesPort}`, `-management=127.0.0.1:${setPort}`, '-defaultIPv6=']
+  await start(t, tls, 'pebble-challtestsrv', [...quiet, ...addresses])
+  await start(t, tls, 'pebble', ['-config', configFile, '-dnsserver', `127.0.0.1:${namesPort}`])
+  for (const listening of [port, setPort]) await eventually(() => accepts(Number(listening)))
+  return {
+    server: `https://localhost:${port}/dir`,
+    certificate: own.certificate,
+    namesUrl: `http://127.0.0.1:${setPort}`,
+    names: `127.0.0.1:${namesPort}`,
+  }
+}
+
+async function start(t: TestContext, folder: string, name: string, args: readonly string[]): Promise<void> {
+  const program = await findPrograms(name)
+  const logFile = join(folder, `${name}.log`)
+  // Without pauses and made-up refusals, which are there to try clients.
+  const env = { ...program.env, PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '0', PEBBLE_AUTHZREUSE: '0' }
+  const { pid } = spawnServer({ command: program.command, args: [...args], env, logFile })
+  const identity = pid === undefined ? undefined : identifyProcess(pid)
+  assert.ok(identity, lastLines(logFile))
+  t.after(() => endProcess(identity, ['SIGTERM', 'SIGKILL'], 5_000))
+}
+
+function findPrograms(name: 'lego' | 'pebble' | 'pebble-challtestsrv') {
+  const packages = [name === 'lego' ? 'lego' : 'pebble']
+  return findProgram({ name, tellsVersionBy: '-help', packages, folder: 'usr/bin' })
+}
+
+/** Runs the program that a host's timer runs; systemd's part, that nginx reads its files again, is a signal here. */
+async function askForCertificate(place: Place, values: Record<string, unknown>): Promise<void> {
+  const { folder, tls, nginx } = place
+  const lego = await findPrograms('lego')
+  const programs = join(tls, 'programs')
+  mkdirSync(programs, { recursive: true })
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(
+    join(programs, 'systemctl'),
+    `#!/bin/sh\necho "$@" >> ${tls}/reloads\nkill -HUP ${nginx.pid}\n`,
+  )
+  chmodSync(join(programs, 'systemctl'), 0o755)
+  const variables = {
+    acme_mail: 'admin@site.test',
+    acme_web_folder: place.web,
+    acme_data_folder: folder,
+    acme_certificate_folder: tls,
+    ...values,
+  }
+  const program = join(tls, 'manyhands-certificate')
+  writeFileSync(program, renderRole('acme', 'manyhands-certificate.j2', variables))
+  const told = renderRole('acme', 'acme.env.j2', variables)
+  const env = parseEnv(told)
+  await runProgram('bash', [program], {
+    env: {
+      ...lego.env,
+      ...env,
+      PATH: `${programs}:${dirname(lego.command)}:${process.env['PATH']}`,
+    },
+  })
+}
+
+/** What a browser is shown. */
+async function shown({ nginx }: Place): Promise<X509Certificate> {
+  const { promise, resolve, reject } = Promise.withResolvers<X509Certificate>()
+  const { hostname, port } = new URL(nginx.url)
+  const socket = connect({ host: hostname, port: Number(port), servername: SITE, rejectUnauthorized: false })
+  socket.once('error', reject).once('secureConnect', () => {
+    resolve(new X509Certificate(socket.getPeerCertificate().raw))
+    socket.destroy()
+  })
+  return promise
+}
+
+/** Waits until nginx shows a certificate of the authority with these names. */
+async function showsOne(place: Place, names: readonly string[]): Promise<X509Certificate> {
+  return eventually(async () => {
+    const certificate = await shown(place)
+    const held = (certificate.subjectAltName ?? '').replaceAll('DNS:', '').split(', ').sort()
+    return certificate.issuer.includes('Pebble') && isDeepStrictEqual(held, names) && certificate
+  })
+}
+
+test('nginx shows the certificate of an authority that asked it by http, and a later one when that ends soon', async (t) => {
+  const place = await startSite(t)
+  const { server, certificate } = await startAuthority(t, place)
+  const values = { acme_names: [SITE], acme_server: server, acme_server_certificate: certificate }
+  await askForCertificate(place, values)
+  const first = await showsOne(place, [SITE])
+  const file = readFileSync(join(place.tls, 'site.crt'), 'utf8')
+  assert.ok(file.split('BEGIN CERTIFICATE').length > 2, 'without the certificates between it and the root')
+
+  await askForCertificate(place, values)
+  assert.equal(readFileSync(join(place.tls, 'reloads'), 'utf8'), 'reload nginx\n')
+
+  await askForCertificate(place, { ...values, acme_renewed_before_days: 10_000 })
+  await eventually(async () => (await shown(place)).serialNumber !== first.serialNumber)
+
+  await askForCertificate(place, { ...values, acme_names: [SITE, `presenters.${SITE}`] })
+  await showsOne(place, [`presenters.${SITE}`, SITE])
+})
+
+test('a wildcard is asked for by DNS with the credentials of its provider', async (t) => {
+  const place = await startSite(t)
+  const { server, certificate, namesUrl, names } = await startAuthority(t, place)
+  const hook = join(place.tls, 'provider')
+  writeFileSync(
+    hook,
+    `#!/bin/sh
+case "$1" in
+  present) curl -sf -d "{\\"host\\": \\"$2\\", \\"value\\": \\"$3\\"}" "$NAMES_URL/set-txt" ;;
+  cleanup) curl -sf -d "{\\"host\\": \\"$2\\"}" "$NAMES_URL/clear-txt" ;;
+esac\n`,
+  )
+  chmodSync(hook, 0o755)
+  await askForCertificate(place, {
+    acme_names: [SITE, `*.presenters.${SITE}`],
+    acme_server: server,
+    acme_server_certificate: certificate,
+    acme_dns_provider: 'exec',
+    acme_dns_credentials: { EXEC_PATH: hook, NAMES_URL: namesUrl },
+    acme_options: ['--dns.disable-cp', '--dns.resolvers', names],
+  })
+  await showsOne(place, [`*.presenters.${SITE}`, SITE])
+})
+
+test('an authority that says no leaves what nginx shows', async (t) => {
+  const place = await startSite(t)
+  const { server, certificate } = await startAuthority(t, place)
+  const before = await shown(place)
+  await assert.rejects(
+    askForCertificate(place, {
+      acme_names: [`*.${SITE}`],
+      acme_server: server,
+      acme_server_certificate: certificate,
+    }),
+    /could not determine solvers/,
+  )
+  assert.equal((await shown(place)).serialNumber, before.serialNumber)
+  assert.equal(existsSync(join(place.folder, 'asked')), false)
+})
