@@ -4,6 +4,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
+import { sql } from 'kysely'
 import { jobs } from '../../jobs/index.ts'
 import { runProgram } from '../../src/bin/local/run-program.ts'
 import {
@@ -18,6 +19,7 @@ import { listMailsFor } from '../../src/domain/mails/mail-service.ts'
 import { deleteProject } from '../../src/domain/projects/project-service.ts'
 import type { User } from '../../src/domain/users/user-service.ts'
 import { ForbiddenError, NotFoundError, UnauthenticatedError } from '../../src/lib/errors.ts'
+import type { RequestDb } from '../../src/platform/database.ts'
 import type { Json } from '../../src/platform/schema.ts'
 import { newOwner, newProject, startJobApp, untilJobsEnd, work, retryOnlyFailure } from '../support/jobs.ts'
 import { waitForReplica } from '../support/servers.ts'
@@ -79,7 +81,12 @@ test('asking again while an export waits for its turn gives the same one, to eac
   await waitForReplica()
   const begun = await beginExport(
     job.app,
-    { openDb: job.db, commit: (write) => job.db().write(write), signal: new AbortController().signal },
+    {
+      openDb: job.db,
+      commit: (write) => job.db().write(write),
+      signal: new AbortController().signal,
+      log: job.app.log,
+    },
     same[0].id,
     () => ({ wantsColumns: false, passes: 1 }),
   )
@@ -257,4 +264,56 @@ test('an export whose project was deleted meanwhile ends without a mail', async 
 
   assert.deepEqual(await job.sql('select state from project_export'), [{ state: 'failed' }])
   assert.deepEqual(await job.sql('select 1 from mail'), [])
+})
+
+test('an export does not mind that each statement is ended once, nor that its progress cannot be noted', async (t) => {
+  const job = await startJobApp(t)
+  const owner = await newOwner(job)
+  const project = await newProject(job, owner, [{ a: 1 }, { b: [{ c: 2 }] }])
+  const { id } = await requestExport(job.app, job.db(), owner, project, { what: 'task', format: 'csv' })
+  await waitForReplica()
+  let [ended, isBegun] = [0, false]
+  const openDb = (): RequestDb => {
+    const db = job.db()
+    const once = new Set<string>()
+    return {
+      ...db,
+      read: (query) => {
+        if (!isBegun || once.has(String(query))) return db.read(query)
+        once.add(String(query))
+        return db.read(async (reader) => {
+          ended += 1
+          // As a replica does with what stands in the way of its replay.
+          await sql`do $$ begin raise exception 'conflict with recovery' using errcode = '40001'; end $$`.execute(
+            reader,
+          )
+          return query(reader)
+        })
+      },
+      write: async (work) => {
+        const written = await db.write(work)
+        isBegun = true
+        return written
+      },
+      call: () => Promise.reject(new Error('the primary is away')),
+    }
+  }
+  const begun = await beginExport(
+    job.app,
+    {
+      openDb,
+      commit: (write) => job.db().write(write),
+      signal: new AbortController().signal,
+      log: job.app.log,
+    },
+    id,
+    () => ({ wantsColumns: true, passes: 1 }),
+  )
+  assert.ok(begun)
+  const parts: Buffer[] = []
+  const header = await begun.rows.writeWholeRows((part) => Promise.resolve(void parts.push(part)))
+  assert.ok(header.includes('info_a') && header.includes('info_b_0_c'))
+  assert.equal(Buffer.concat(parts).toString().split('\n').length, 4)
+  // Counting, the first look, the places of what it found, what the project is about, and the copy itself.
+  assert.ok(ended >= 6, String(ended))
 })

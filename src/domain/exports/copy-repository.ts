@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { Db } from '../../platform/postgres.ts'
 import { EXPORT_COLUMNS } from './column-repository.ts'
 import type { ColumnKind, ExportTable } from './column-repository.ts'
-import { KEY_NOUN, pastOf, rowsOf } from './cut-repository.ts'
+import { KEY_NOUN, rowsOf } from './cut-repository.ts'
 import type { Cut, KeyRange } from './cut-repository.ts'
 import { countHere, findPlaces, flatCell, safeText } from './flat-repository.ts'
 import type { FetchValue } from './flat-repository.ts'
@@ -126,7 +126,7 @@ function csvTable(
     header: columns.map(({ name }) => name),
     isTooWide,
     statement: (range) => `
-      copy (with ${pastOf(cut, table)} every as (select 1)
+      copy (
         select ${cells} from (select s.*${values} from (${rows(range)}) s offset 0) q
       ) to stdout (format csv${isTooWide ? UNQUOTED : ''})`,
   }
@@ -144,7 +144,7 @@ export function jsonStatement(cut: Cut, table: ExportTable, range: KeyRange, fir
   const columns = EXPORT_COLUMNS[table].map(({ name }, index) => `s.c${index} as "${name}"`)
   const before = firstId === undefined ? '' : `case when s.key = ${firstId} then '[' else ',' end || `
   return `
-    copy (with ${pastOf(cut, table)} every as (select 1)
+    copy (
       select ${before}row_to_json(q)::text from (${rowsOf(cut, table, range)}) s
        cross join lateral (select ${columns.join(', ')}) q
     ) to stdout (format csv${UNQUOTED})`
@@ -159,7 +159,7 @@ export async function findPlacesOf(
 ): Promise<KeySighting[]> {
   const these = ids === undefined ? 'true' : `key = any ('{${ids.join(',')}}')`
   const rows = `select key, 0 as n, ${json} as value from (${rowsOf(cut, table, range)}) s where ${these}`
-  return findPlaces(db, pastOf(cut, table), rows)
+  return findPlaces(db, rows)
 }
 
 /** What the objects of `info` hold. */
@@ -169,7 +169,7 @@ export async function findPlacesOfElements(
   table: ExportTable,
   range: KeyRange,
 ): Promise<KeySighting[]> {
-  return findPlaces(db, pastOf(cut, table), elementsOf(cut, table, range))
+  return findPlaces(db, elementsOf(cut, table, range))
 }
 
 /** For each of these columns, how many of its places the rows of a range have at most at once. */
@@ -187,7 +187,6 @@ export async function mostAtOnce(
   const counts = columns.map((column) => `coalesce(max(${countHere(tree, column, json)}), 0)`)
   const rows = json === 'value' ? elementsOf(cut, table, range) : rowsOf(cut, table, range)
   const { rows: found } = await sql<{ most: number[] }>`
-    with ${sql.raw(pastOf(cut, table))} every as (select 1)
     select array[${sql.raw(counts.join(', '))}] as most from (${sql.raw(rows)}) s`.execute(db)
   return found[0]?.most ?? []
 }

@@ -29,14 +29,6 @@ export const KEY_NOUN: Readonly<Record<ExportTable, ExportNoun>> = {
   wide: 'task',
 }
 
-const NEEDED: Readonly<Record<ExportTable, readonly ExportNoun[]>> = {
-  task: ['task', 'result'],
-  task_run: ['task_run'],
-  result: ['result'],
-  combined: ['task_run', 'task', 'result'],
-  wide: ['task', 'result', 'task_run'],
-}
-
 const STORED: Readonly<Record<ExportNoun, string>> = {
   task: 'id, project_id, created, n_answers, priority_0, quorum, calibration, fav_user_ids, info, xid',
   task_run:
@@ -61,60 +53,92 @@ function sees(cut: string, xid: string): string {
 
 type Condition = string
 
-/** The versions of a noun's rows that a cut shows, among those that fit a condition on their columns. */
-function atCut({ projectId, cut }: Cut, noun: ExportNoun, condition: Condition): string {
+/** Which rows are meant: said of a row as it stands, and of what its versions are found by. */
+interface Which {
+  readonly rows: Condition
+  readonly versions: { readonly key: string; readonly first: string; readonly last: string }
+}
+
+function within({ afterId, lastId }: KeyRange): Which {
+  return {
+    rows: `id > ${afterId} and id <= ${lastId}`,
+    versions: { key: 'v.row_id', first: String(afterId + 1), last: String(lastId) },
+  }
+}
+
+function withId(id: string): Which {
+  return { rows: `id = ${id}`, versions: { key: 'v.row_id', first: id, last: id } }
+}
+
+/** Of nouns that belong to a task. */
+function ofTask(id: string): Which {
+  return {
+    rows: `task_id = ${id}`,
+    versions: { key: `((v.record ->> 'task_id')::bigint)`, first: id, last: id },
+  }
+}
+
+/** The versions that a cut shows of these rows of a noun. */
+function atCut({ projectId, cut }: Cut, noun: ExportNoun, which: Which): string {
   return `(
     select ${STORED[noun]} from ${noun}
-     where project_id = ${projectId} and ${SHOWN[noun]} and ${sees(cut, 'xid')} and ${condition}
+     where project_id = ${projectId} and ${SHOWN[noun]} and ${sees(cut, 'xid')} and ${which.rows}
     union all
-    select ${STORED[noun]} from past_${noun} where ${condition})`
+    ${endedVersions(projectId, cut, noun, which)})`
 }
 
-/** Versions that a cut shows and that have been changed or deleted since it was taken. */
-function endedVersions(projectId: number, cut: string, noun: ExportNoun): string {
+/**
+ * Those of them that have been changed or deleted since it was taken. Their order is that of the index that finds them:
+ * it is then taken also while nothing is known of what has just been changed in bulk. For the same reason nothing is said
+ * of `ended_by` that another index could answer with all that was changed.
+ */
+function endedVersions(
+  projectId: number,
+  cut: string,
+  noun: ExportNoun,
+  { versions: { key, first, last } }: Which,
+): string {
   const columns = STORED[noun].replaceAll(/(\w+)/g, 'x.$1')
   return `
-    select ${columns} from row_version v cross join lateral jsonb_populate_record(null::${noun}, v.record) x
-     where v.project_id = ${projectId} and v.noun = '${noun}' and v.ended_by >= pg_snapshot_xmin(${snapshot(cut)})
-       and ${sees(cut, 'v.xid')} and not ${sees(cut, 'v.ended_by')} and ${SHOWN[noun]}`
-}
-
-/** The common table expressions of statements about a table, each ended by a comma. */
-export function pastOf({ projectId, cut, since }: Cut, table: ExportTable): string {
-  const past = NEEDED[table].map((noun) => [`past_${noun}`, endedVersions(projectId, cut, noun)])
-  if (since !== null) past.push(['before_result', endedVersions(projectId, since, 'result')])
-  return past.map(([name, text]) => `${name} as materialized (${text}),`).join(' ')
+    select ${columns} from (
+      select v.record from row_version v
+       where v.project_id = ${projectId} and v.noun = '${noun}' and ${key} >= ${first} and ${key} <= ${last}
+         and ${sees(cut, 'v.xid')} and not ${sees(cut, 'v.ended_by')}
+       order by ${key} offset 0) v
+     cross join lateral jsonb_populate_record(null::${noun}, v.record) x where ${SHOWN[noun]}`
 }
 
 /** A task is completed as long as it has a result. */
-function stateAt(cut: string, ended: string): string {
+function stateAt(projectId: number, cut: string): string {
+  const ended = endedVersions(projectId, cut, 'result', ofTask('t.id'))
   return `case when exists (select from result o where o.task_id = t.id and o.last_version and ${sees(cut, 'o.xid')})
-                 or exists (select from ${ended} o where o.task_id = t.id) then 'completed' else 'ongoing' end`
+                 or exists (${ended}) then 'completed' else 'ongoing' end`
 }
 
 const KEY: Readonly<Record<ExportNoun, string>> = { task: 't', task_run: 'r', result: 'o' }
 
-function joined(cut: Cut, table: ExportTable, range: Condition): string {
-  const state = `cross join lateral (select ${stateAt(cut.cut, 'past_result')} as task_state) s`
+function joined(cut: Cut, table: ExportTable, range: KeyRange): string {
+  const these = within(range)
+  const state = `cross join lateral (select ${stateAt(cut.projectId, cut.cut)} as task_state) s`
   const contributor = 'join contributor c on c.id = r.contributor_id'
-  const runs = atCut(cut, 'task_run', 'task_id = t.id')
+  const runs = atCut(cut, 'task_run', ofTask('t.id'))
   return {
-    task: () => `${atCut(cut, 'task', range)} t ${state}`,
-    task_run: () => `${atCut(cut, 'task_run', range)} r ${contributor}`,
-    result: () => `${atCut(cut, 'result', range)} o`,
+    task: () => `${atCut(cut, 'task', these)} t ${state}`,
+    task_run: () => `${atCut(cut, 'task_run', these)} r ${contributor}`,
+    result: () => `${atCut(cut, 'result', these)} o`,
     combined: () =>
-      `${atCut(cut, 'task_run', range)} r ${contributor}
-       left join lateral ${atCut(cut, 'task', 'id = r.task_id')} t on true ${state}`,
-    wide: () => `${atCut(cut, 'task', range)} t ${state} cross join lateral (
+      `${atCut(cut, 'task_run', these)} r ${contributor}
+       left join lateral ${atCut(cut, 'task', withId('r.task_id'))} t on true ${state}`,
+    wide: () => `${atCut(cut, 'task', these)} t ${state} cross join lateral (
        select coalesce(jsonb_agg(${WIDE_RUN_OBJECT} order by r.id), '[]') as task_runs from ${runs} r ${contributor}) w`,
   }[table]()
 }
 
 /** What a delta leaves out. */
-function isNew({ since }: Cut, table: ExportTable): Condition {
+function isNew({ projectId, since }: Cut, table: ExportTable): Condition {
   if (since === null) return 'true'
   const isChanged = `not ${sees(since, `${KEY[KEY_NOUN[table]]}.xid`)}`
-  return table === 'task' ? `(${isChanged} or task_state <> ${stateAt(since, 'before_result')})` : isChanged
+  return table === 'task' ? `(${isChanged} or task_state <> ${stateAt(projectId, since)})` : isChanged
 }
 
 /**
@@ -124,7 +148,7 @@ export function rowsOf(cut: Cut, table: ExportTable, range: KeyRange): string {
   const columns = EXPORT_COLUMNS[table].map(
     ({ kind, sql: value }, index) => `${kind === 'json' ? fetchedJson(value) : value} as c${index}`,
   )
-  return `select ${KEY[KEY_NOUN[table]]}.id as key, ${columns.join(', ')} from ${joined(cut, table, within(range))}
+  return `select ${KEY[KEY_NOUN[table]]}.id as key, ${columns.join(', ')} from ${joined(cut, table, range)}
     where ${isNew(cut, table)} order by 1 offset 0`
 }
 
@@ -187,46 +211,60 @@ export async function scanRange(
       ? 'null::bigint[]'
       : `(array_agg(key order by key) filter (where not (${known})))[1:${STRANGE_MAX}]`
   const { rows } = await sql<ScannedRange>`
-    with ${sql.raw(pastOf(cut, table))} every as (select 1)
     select count(*) as n, min(key) as "firstId", coalesce(sum(${sql.raw(size)}), 0)::bigint as bytes,
            ${sql.raw(strange)} as "strangeIds"
-      from (select ${sql.raw(`${KEY[KEY_NOUN[table]]}.id as key, ${columns} from ${joined(cut, table, within(range))}`)}
+      from (select ${sql.raw(`${KEY[KEY_NOUN[table]]}.id as key, ${columns} from ${joined(cut, table, range)}`)}
              where ${sql.raw(isNew(cut, table))} offset 0) chunk`.execute(db)
   const [row] = rows
   if (!row) throw new Error('A scan gave no row')
   return row
 }
 
-function within({ afterId, lastId }: KeyRange): Condition {
-  return `id > ${afterId} and id <= ${lastId}`
-}
-
-/** How many rows a table has at a cut. */
-export async function countAtCut(db: Db, cut: Cut, table: ExportTable): Promise<number> {
+/** How many rows a table has in a range at a cut. */
+export async function countInRange(db: Db, cut: Cut, table: ExportTable, range: KeyRange): Promise<number> {
   const noun = KEY_NOUN[table]
+  // What stands beside the rows is looked at where it tells which of them are new.
   const from =
     table === 'task' && cut.since !== null
-      ? joined(cut, 'task', 'true')
-      : `${atCut(cut, noun, 'true')} ${KEY[noun]}`
+      ? joined(cut, table, range)
+      : `${atCut(cut, noun, within(range))} ${KEY[noun]}`
   const { rows } = await sql<{ n: number }>`
-    with ${sql.raw(pastOf(cut, table))} rest as (select ${sql.raw(KEY[noun])}.id from ${sql.raw(from)} where ${sql.raw(isNew(cut, table))})
-    select count(*) as n from rest`.execute(db)
+    select count(*) as n from ${sql.raw(from)} where ${sql.raw(isNew(cut, table))}`.execute(db)
   return rows[0]?.n ?? 0
 }
 
-/** Rows that the earlier cut of a delta shows and the later one does not, in key order. */
+/** The end of a range of a noun's keys that has so many old versions; undefined when there are no more than that. */
+export async function findVersionsEnd(
+  db: Db,
+  projectId: number,
+  noun: ExportNoun,
+  { afterId, limit }: { afterId: number; limit: number },
+): Promise<number | undefined> {
+  const row = await db
+    .selectFrom('row_version')
+    .select('row_id as id')
+    .where('project_id', '=', projectId)
+    .where('noun', '=', noun)
+    .where('row_id', '>', afterId)
+    .orderBy('row_id')
+    .offset(limit - 1)
+    .limit(1)
+    .executeTakeFirst()
+  return row?.id
+}
+
+/** Rows of a range that the earlier cut of a delta shows and the later one does not, in key order. */
 export async function listDeleted(
   db: Db,
   cut: Cut & { readonly since: string },
   noun: ExportNoun,
-  { afterId, limit }: { afterId: number; limit: number },
+  range: KeyRange,
 ): Promise<number[]> {
-  const { projectId, since } = cut
+  const before = endedVersions(cut.projectId, cut.since, noun, within(range))
   const { rows } = await sql<{ id: number }>`
-    with ${sql.raw(pastOf({ ...cut, since: null }, noun))} before as materialized (${sql.raw(endedVersions(projectId, since, noun))})
-    select id from before b where id > ${afterId}
-       and not exists (select from ${sql.raw(atCut(cut, noun, 'id = b.id'))} still)
-     order by id limit ${limit}`.execute(db)
+    select id from (${sql.raw(before)}) b
+     where not exists (select from ${sql.raw(atCut(cut, noun, withId('b.id')))} still)
+     order by id`.execute(db)
   return rows.map(({ id }) => id)
 }
 

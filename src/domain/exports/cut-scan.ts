@@ -1,11 +1,11 @@
-import type { Db } from '../../platform/postgres.ts'
 import type { ExportTable } from './column-repository.ts'
 import { findPlacesOf, findPlacesOfElements, jsonColumns, mostAtOnce } from './copy-repository.ts'
-import { STRANGE_MAX, findRangeEnd, scanRange } from './cut-repository.ts'
+import { STRANGE_MAX, countInRange, findRangeEnd, scanRange } from './cut-repository.ts'
 import type { Cut, KeyRange, ScannedRange } from './cut-repository.ts'
 import { isKnownTo } from './flat-repository.ts'
 import { createKeyTree, extendTree, flatColumns, withoutRoot } from './key-tree.ts'
 import type { KeySighting, KeyTree } from './key-tree.ts'
+import type { ReadCut } from './read-again.ts'
 
 /** What the first pass over a cut's rows finds out. */
 export interface CutScan {
@@ -18,12 +18,32 @@ export interface CutScan {
   readonly trees: readonly KeyTree[]
 }
 
-/** Reads from a server that shows the cut. */
-export type ReadCut = <T>(query: (db: Db) => Promise<T>) => Promise<T>
-
 /** A chunk has few rows at first, then as many as hold these bytes of JSON. */
 const CHUNK_ROWS = { first: 1_000, max: 8_000 }
 const CHUNK_BYTES = 4_000_000
+
+/** Rows whose number one statement tells. */
+const COUNTED_ROWS = 20_000
+
+/**
+ * Counts a cut's rows, a range at a time, before anything else is done with them.
+ *
+ * @param told hears of each range's rows.
+ */
+export async function countCut(
+  read: ReadCut,
+  cut: Cut,
+  table: ExportTable,
+  told: (nRows: number) => Promise<void>,
+): Promise<void> {
+  for (let afterId = 0; afterId < Number.MAX_SAFE_INTEGER;) {
+    const from = { afterId, limit: COUNTED_ROWS }
+    const end = await read((db) => findRangeEnd(db, cut, table, from))
+    const range = { afterId, lastId: end ?? Number.MAX_SAFE_INTEGER }
+    await told(await read((db) => countInRange(db, cut, table, range)))
+    afterId = range.lastId
+  }
+}
 
 /**
  * The first pass: counts a cut's rows, splits them into ranges, and finds the columns that their JSON makes.

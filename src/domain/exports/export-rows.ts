@@ -3,10 +3,12 @@ import { copyOut } from '../../platform/copy.ts'
 import type { ExportTable } from './column-repository.ts'
 import { infoTable, jsonStatement, wholeTable } from './copy-repository.ts'
 import type { CsvTable } from './copy-repository.ts'
-import { listDeleted, KEY_NOUN } from './cut-repository.ts'
+import { KEY_NOUN, findVersionsEnd, listDeleted } from './cut-repository.ts'
 import type { Cut, KeyRange } from './cut-repository.ts'
 import { scanElements } from './cut-scan.ts'
-import type { CutScan, ReadCut } from './cut-scan.ts'
+import type { CutScan } from './cut-scan.ts'
+import { readingAgain, tryAgain } from './read-again.ts'
+import type { ReadCut } from './read-again.ts'
 
 type Take = (part: Buffer) => Promise<void>
 
@@ -25,8 +27,7 @@ export interface ExportRows {
   deletedIds(): AsyncGenerator<number[]>
 }
 
-/** How often a statement is tried: a replica ends those that stand in the way of what it replays. */
-const ATTEMPTS = 4
+/** Old versions that are looked at in one statement for what is gone. */
 const DELETED_BATCH = 10_000
 
 export interface RowsOptions {
@@ -40,7 +41,8 @@ export interface RowsOptions {
 }
 
 export function exportRows(options: RowsOptions): ExportRows {
-  const { read, cut, table, scan } = options
+  const { cut, table, scan, signal } = options
+  const read = readingAgain(options.read, signal)
 
   async function writeTable(
     csv: CsvTable,
@@ -81,12 +83,14 @@ export function exportRows(options: RowsOptions): ExportRows {
     async *deletedIds() {
       const { since } = cut
       if (since === null) return
-      for (let afterId = 0; ;) {
-        const page = { afterId, limit: DELETED_BATCH }
-        const ids = await read((db) => listDeleted(db, { ...cut, since }, KEY_NOUN[table], page))
+      const noun = KEY_NOUN[table]
+      for (let afterId = 0; afterId < Number.MAX_SAFE_INTEGER;) {
+        const from = { afterId, limit: DELETED_BATCH }
+        const end = await read((db) => findVersionsEnd(db, cut.projectId, noun, from))
+        const range = { afterId, lastId: end ?? Number.MAX_SAFE_INTEGER }
+        const ids = await read((db) => listDeleted(db, { ...cut, since }, noun, range))
         if (ids.length > 0) yield ids
-        if (ids.length < DELETED_BATCH) return
-        afterId = ids.at(-1) ?? afterId
+        afterId = range.lastId
       }
     },
   }
@@ -101,7 +105,7 @@ async function copyRanges(
   let nRows = 0
   for (const range of scan.ranges) {
     signal.throwIfAborted()
-    const n = await copyRange(read, statement(range), take)
+    const n = await copyRange(read, statement(range), { take, signal })
     await told(n)
     nRows += n
   }
@@ -109,10 +113,14 @@ async function copyRanges(
 }
 
 /** One that breaks off begins again, and passes over what was taken before: the same cut gives the same bytes. */
-async function copyRange(read: ReadCut, statement: string, take: Take): Promise<number> {
+async function copyRange(
+  read: ReadCut,
+  statement: string,
+  { take, signal }: { take: Take; signal: AbortSignal },
+): Promise<number> {
   let taken = 0
   let failure: { error: unknown } | undefined
-  for (let attempt = 1; ; attempt += 1) {
+  const copy = () => {
     let toSkip = taken
     const takeRest: Take = async (part) => {
       const rest = part.subarray(toSkip)
@@ -126,13 +134,13 @@ async function copyRange(read: ReadCut, statement: string, take: Take): Promise<
       }
       taken += rest.length
     }
-    try {
-      return await read((db) => copyOut(db, statement, takeRest))
-    } catch (error) {
-      // Whoever takes the bytes does not want them any more.
-      if (failure) throw failure.error
-      if (attempt === ATTEMPTS) throw error
-    }
+    return read((db) => copyOut(db, statement, takeRest))
+  }
+  try {
+    return await tryAgain(copy, signal, () => failure !== undefined)
+  } catch (error) {
+    // Whoever takes the bytes does not want them any more.
+    throw failure ? failure.error : error
   }
 }
 

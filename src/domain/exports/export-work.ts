@@ -7,13 +7,13 @@ import type { Tx } from '../../platform/postgres.ts'
 import { queueMail } from '../mails/mail-service.ts'
 import { getProjectById } from '../projects/project-service.ts'
 import type { Project } from '../projects/project-service.ts'
-import { countAtCut } from './cut-repository.ts'
-import { scanCut } from './cut-scan.ts'
+import { countCut, scanCut } from './cut-scan.ts'
 import { createProgress } from './export-progress.ts'
 import { findExport, findRequest, markExported, markRunning, retireReady } from './export-repository.ts'
 import type { ExportedFile, ProjectExport } from './export-repository.ts'
 import { exportRows } from './export-rows.ts'
 import type { ExportRows } from './export-rows.ts'
+import { readingAgain } from './read-again.ts'
 import { noteMade } from './subscription-repository.ts'
 import { exportPageUrl, projectUrl } from './export-service.ts'
 import { EXPORT_COLUMNS } from './column-repository.ts'
@@ -72,7 +72,7 @@ export interface FormatNeeds {
  */
 export async function beginExport(
   app: Pick<App, 'queue' | 'config'>,
-  run: Pick<JobRun, 'openDb' | 'commit' | 'signal'>,
+  run: Pick<JobRun, 'openDb' | 'commit' | 'signal' | 'log'>,
   exportId: number,
   needsOf: (record: ProjectExport) => FormatNeeds,
 ): Promise<ExportWork | undefined> {
@@ -86,17 +86,16 @@ export async function beginExport(
   const { cut, since, started } = begun
   const { what: table } = record
   const ofProject = { projectId: project.id, cut, since }
-  const read = db.read.bind(db)
+  const { signal } = run
+  const read = readingAgain(db.read.bind(db), signal)
   const { wantsColumns, passes } = needsOf(record)
 
-  const progress = createProgress(run.openDb, exportId)
-  await progress.begin(await read((reader) => countAtCut(reader, ofProject, table)), passes + 1)
-  const told = async (nRows: number) => {
-    run.signal.throwIfAborted()
-    await progress.add(nRows)
-  }
+  const progress = createProgress(run, exportId)
+  await countCut(read, ofProject, table, progress.count)
+  progress.begin(passes + 1)
+  const { add: told } = progress
   const scan = await scanCut(read, ofProject, table, { wantsColumns, told })
-  const rows = exportRows({ read, cut: ofProject, table, scan, signal: run.signal, told })
+  const rows = exportRows({ read: db.read.bind(db), cut: ofProject, table, scan, signal, told })
 
   return {
     record,

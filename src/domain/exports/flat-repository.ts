@@ -66,13 +66,12 @@ const SIGHTINGS_MAX = 100_000
 /**
  * What the values of a JSON column hold, place by place, in the order in which they are first seen.
  *
- * @param before what the statement's WITH begins with.
  * @param rows gives columns key, n (the value's number within the key) and value.
  * @throws InvalidError when there are too many of them for a table.
  */
-export async function findPlaces(db: Db, before: string, rows: string): Promise<KeySighting[]> {
+export async function findPlaces(db: Db, rows: string): Promise<KeySighting[]> {
   const { rows: found } = await sql<{ path: string[]; kind: JsonKind; row: string }>`
-    with recursive ${sql.raw(before)} walk as (
+    with recursive walk as (
       select '{}'::text[] as path, array[key, n]::bigint[] as place, value from (${sql.raw(rows)}) v
       union all
       select w.path || e.key, w.place || e.n, e.value
