@@ -172,11 +172,16 @@ export interface BegunExport {
 }
 
 /**
- * Notes that the work has begun; the first time this takes its cut: what this transaction sees, and no more.
+ * Notes that the work has begun; the first time this takes its cut: what this transaction sees, and no more. A delta
+ * becomes whole when the cut that it begins at was not taken within so many days: it would lack what has been forgotten.
  *
  * @returns undefined when the export has ended or is gone.
  */
-export async function markRunning(tx: Tx, id: number): Promise<BegunExport | undefined> {
+export async function markRunning(tx: Tx, id: number, deltaDays: number): Promise<BegunExport | undefined> {
+  const beginsLately = sql`exists (
+    select from project_export b
+     where b.subscription_id = project_export.subscription_id and b.cut::text = project_export.since::text
+       and b.started > now() - make_interval(days => ${deltaDays}))`
   return tx
     .updateTable('project_export')
     .set({
@@ -186,6 +191,7 @@ export async function markRunning(tx: Tx, id: number): Promise<BegunExport | und
       run_started: sql`now()`,
       n_rows_done: 0,
     })
+      since: sql`case when cut is not null or ${beginsLately} then since end`,
     .where('id', '=', id)
     .where('state', 'in', UNFINISHED)
     .returning([sql<string>`cut`.as('cut'), 'since', sql<string>`started`.as('started')])

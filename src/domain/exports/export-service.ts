@@ -333,7 +333,7 @@ export async function failExport(
 }
 
 /**
- * Lets a failed export wait for its turn again; it keeps its first extent.
+ * Lets a failed export wait for its turn again; it takes a new cut, and what a delta begins at is looked at anew.
  *
  * @throws AppError conflict when the same person has asked for the same one since.
  */
@@ -382,8 +382,10 @@ export async function removeExpiredExports(
   )
 }
 
-/** Days that a delta may reach back, and versions that are forgotten in one statement. */
-export const VERSION_DAYS = 30
+/** Days that a delta may reach back. */
+export const DELTA_DAYS = 29
+/** Days that versions are kept: longer, so that none is forgotten while a delta is made. Those that go in one statement. */
+const VERSION_DAYS = 30
 const VERSION_BATCH = 5_000
 
 /** Forgets what rows were before they were changed, once no export asks for it any more; how many versions. */

@@ -15,7 +15,7 @@ import { exportRows } from './export-rows.ts'
 import type { ExportRows } from './export-rows.ts'
 import { readingAgain } from './read-again.ts'
 import { noteMade } from './subscription-repository.ts'
-import { exportPageUrl, projectUrl } from './export-service.ts'
+import { DELTA_DAYS, exportPageUrl, projectUrl } from './export-service.ts'
 import { EXPORT_COLUMNS } from './column-repository.ts'
 import type { ExportColumn, ExportTable } from './column-repository.ts'
 import { listAskedVersions, listRuleChanges } from './description-repository.ts'
@@ -81,7 +81,7 @@ export async function beginExport(
   const project = await getProjectById(run.openDb(), record.projectId)
   // The reads of this handle show what its own transaction saw, so that all of the cut is there.
   const db = run.openDb()
-  const begun = await db.write((tx) => markRunning(tx, exportId))
+  const begun = await db.write((tx) => markRunning(tx, exportId, DELTA_DAYS))
   if (!begun) return undefined
   const { cut, since, started } = begun
   const { what: table } = record

@@ -6,7 +6,7 @@ import { mustEdit } from '../projects/project-service.ts'
 import type { Project } from '../projects/project-service.ts'
 import { findBucket } from './bucket-repository.ts'
 import { insertExport } from './export-repository.ts'
-import { VERSION_DAYS, offeredKind } from './export-service.ts'
+import { DELTA_DAYS, offeredKind } from './export-service.ts'
 import {
   countSubscriptions,
   deleteSubscription,
@@ -79,7 +79,7 @@ export async function askForDueExports(app: Pick<App, 'queue'>, openDb: () => Re
     const due = await openDb().readPrimary((primary) => listDueSubscriptions(primary, DUE_BATCH))
     for (const id of due) {
       await openDb().write(async (tx) => {
-        const taken = await takeDueSubscription(tx, id, VERSION_DAYS)
+        const taken = await takeDueSubscription(tx, id, DELTA_DAYS)
         if (!taken) return
         const { projectId, userId, what, format, since } = taken
         const wanted = { projectId, userId, what, format, since, subscriptionId: id }
