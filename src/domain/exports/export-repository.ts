@@ -110,7 +110,7 @@ export async function insertExport(tx: Tx, wanted: WantedExport): Promise<Projec
 /** The same person's export of the same kind that has not ended; it neither begins nor ends before the transaction does. */
 export async function lockUnfinished(
   tx: Tx,
-  same: Omit<WantedExport, 'subscriptionId'>,
+  same: Omit<WantedExport, 'subscriptionId'> & { subscriptionId?: number | null },
 ): Promise<ProjectExport | undefined> {
   return tx
     .selectFrom('project_export')
@@ -124,6 +124,7 @@ export async function lockUnfinished(
     .forUpdate()
     .executeTakeFirst()
 }
+    .where(sql`coalesce(subscription_id, 0)`, '=', same.subscriptionId ?? 0)
 
 export async function findExport(db: Db, id: number): Promise<ProjectExport | undefined> {
   return db.selectFrom('project_export').select(COLUMNS).where('id', '=', id).executeTakeFirst()

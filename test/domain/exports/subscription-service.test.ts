@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { buffer } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { jobs } from '../../../jobs/index.ts'
-import { openExport } from '../../../src/domain/exports/export-service.ts'
+import { markRunning } from '../../../src/domain/exports/export-repository.ts'
+import { DELTA_DAYS, openExport, reopenExport } from '../../../src/domain/exports/export-service.ts'
 import {
   askForDueExports,
   listProjectSubscriptions,
@@ -112,6 +113,58 @@ test('several of one table that are due together all come', async () => {
     made.map(({ state }) => state),
     ['done', 'done', 'done'],
   )
+  await job.sql('delete from export_subscription')
+})
+
+test('one that failed is tried again beside others of its kind, and whole when what its delta needs may be forgotten', async () => {
+  const project = await newProject(job, owner, [{ n: 1 }], 'again')
+  await subscribe(job.db(), owner, project, { ...daily, isDelta: true })
+  await nextExport(project)
+  const [last] = await job.sql(
+    'select subscription_id, cut::text as cut from project_export where project_id = $1',
+    [project.id],
+  )
+  const fail = async () => {
+    const [failed] = await job.sql(
+      `insert into project_export (project_id, user_id, what, format, origin, subscription_id, since, state, finished)
+       values ($1, $2, 'task', 'csv', 'subscription', $3, $4::pg_snapshot, 'failed', now()) returning id`,
+      [project.id, owner.id, last?.['subscription_id'], last?.['cut']],
+    )
+    return Number(failed?.['id'])
+  }
+  const stateOf = async (id: number) => {
+    const [row] = await job.sql(
+      'select state, since is not null as "isDelta" from project_export where id = $1',
+      [id],
+    )
+    return row
+  }
+  const begin = (id: number) => job.db().write((tx) => markRunning(tx, id, DELTA_DAYS))
+  const other = await job.sql(
+    `insert into project_export (project_id, user_id, what, format, origin, subscription_id)
+     values ($1, $2, 'task', 'csv', 'subscription', 999999) returning id`,
+    [project.id, owner.id],
+  )
+  const soon = await fail()
+  await job.db().write((tx) => reopenExport(tx, soon))
+  await begin(soon)
+  assert.deepEqual(await stateOf(soon), { state: 'running', isDelta: true })
+  // The same one is under way.
+  const second = await fail()
+  await assert.rejects(
+    job.db().write((tx) => reopenExport(tx, second)),
+    { kind: 'conflict' },
+  )
+  await job.sql(`update project_export set state = 'failed' where id = any($1)`, [[soon, other[0]?.['id']]])
+
+  await job.sql(
+    `update project_export set started = now() - interval '30 days' where project_id = $1 and state = 'done'`,
+    [project.id],
+  )
+  const late = await fail()
+  await job.db().write((tx) => reopenExport(tx, late))
+  await begin(late)
+  assert.deepEqual(await stateOf(late), { state: 'running', isDelta: false })
   await job.sql('delete from export_subscription')
 })
 
