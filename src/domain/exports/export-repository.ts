@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { FieldFormat } from '../../lib/templates/template.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
-import type { ExportNoun, ExportTable } from './column-repository.ts'
+import type { ExportTable } from './column-repository.ts'
 
 export type ExportFormat = 'csv' | 'json' | 'ndjson' | FieldFormat
 /** Who wants it: a person, a subscription, or PyBossa's address, where it is kept ready. */
@@ -366,15 +366,4 @@ export async function deleteOldExports(db: Db, days: number): Promise<number> {
     .where('finished', '<', sql<string>`now() - make_interval(days => ${days})`)
     .executeTakeFirst()
   return Number(numDeletedRows)
-}
-
-/** How many rows a project has now. */
-export async function countRows(db: Db, projectId: number): Promise<Record<ExportNoun, number>> {
-  const { rows } = await sql<Record<ExportNoun, number>>`
-    select (select count(*) from task where project_id = ${projectId}) as task,
-           (select count(*) from task_run where project_id = ${projectId} and withdrawn is null) as task_run,
-           (select count(*) from result where project_id = ${projectId} and last_version) as result`.execute(
-    db,
-  )
-  return rows[0] ?? { task: 0, task_run: 0, result: 0 }
 }

@@ -14,9 +14,8 @@ import { queueMail } from '../mails/mail-service.ts'
 import { mayEditProject } from '../projects/project-policy.ts'
 import type { MaybeViewer, ProjectViewer } from '../projects/project-policy.ts'
 import { mustEdit } from '../projects/project-service.ts'
-import type { Project } from '../projects/project-service.ts'
+import type { Project, ProjectWithTotals } from '../projects/project-service.ts'
 import {
-  countRows,
   deleteOldExports,
   findExport,
   findReady,
@@ -133,10 +132,11 @@ export async function getProjectExport(
   return found
 }
 
-/** How many rows an export of each kind would have now. */
-export async function countExportRows(db: RequestDb, project: Project): Promise<Record<ExportTable, number>> {
-  const counts = await db.read((reader) => countRows(reader, project.id))
-  return { ...counts, combined: counts.task_run, wide: counts.task }
+/** About how many rows an export of each kind would have now, without counting them. */
+export function exportRowsOf({ totals }: Pick<ProjectWithTotals, 'totals'>): Record<ExportTable, number> {
+  const task = totals.nTasks + totals.nCalibrationTasks
+  const taskRun = totals.nTaskRuns + totals.nExtra
+  return { task, task_run: taskRun, result: totals.nCompletedTasks, combined: taskRun, wide: task }
 }
 
 export interface ExportFile {

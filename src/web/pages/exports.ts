@@ -2,7 +2,7 @@ import { Router } from '@koa/router'
 import { z } from 'zod'
 import {
   EXPORT_FORMATS,
-  countExportRows,
+  exportRowsOf,
   listFieldFormats,
   listProjectExports,
   openExport,
@@ -63,13 +63,13 @@ export function exportRoutes(app: App, views: Views): Router<RequestState> {
 
   async function show(ctx: Context, owned: ProjectWithTotals, form: FormView) {
     const { project } = owned
-    const [bucket, fieldFormats, counts, exports, subscriptions] = await Promise.all([
+    const [bucket, fieldFormats, exports, subscriptions] = await Promise.all([
       findExportBucket(ctx.state.db, ctx.state.viewer, project),
       listFieldFormats(ctx.state.db, project),
-      countExportRows(ctx.state.db, project),
       listProjectExports(ctx.state.db, ctx.state.viewer, project),
       listProjectSubscriptions(ctx.state.db, ctx.state.viewer, project),
     ])
+    const counts = exportRowsOf(owned)
     const url = `${projectUrl(project)}tasks/export`
     views.render(ctx, 'pages/exports/list.html', {
       project: projectCard(owned),
