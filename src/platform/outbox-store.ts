@@ -40,6 +40,20 @@ export async function insertOutbox(tx: Tx, row: NewOutboxRow): Promise<number | 
   return inserted?.id
 }
 
+/** Makes a row due that is put off and was not handed to the queue servers yet. */
+export async function makeDue(tx: Tx, job: string, once: string): Promise<void> {
+  await tx
+    .updateTable('outbox')
+    .set({ not_before: sql`now()` })
+    .where('job', '=', job)
+    .where('once', '=', once)
+    .where('done', 'is', null)
+    .where('failed', 'is', null)
+    .where('enqueued', 'is', null)
+    .where('not_before', '>', sql<string>`now()`)
+    .execute()
+}
+
 /** Whether a job with this very payload has not ended yet. */
 export async function isUnfinished(db: Db, job: string, payload: unknown): Promise<boolean> {
   const row = await db

@@ -11,6 +11,7 @@ import {
   insertOutbox,
   isUnfinished,
   lockJob,
+  makeDue,
   makeWaitingDue,
   readJobFigures,
   returnClaimed,
@@ -61,6 +62,8 @@ export interface Queue {
     payload: JobPayloads[N],
     options?: EnqueueOptions,
   ): Promise<number | undefined>
+  /** Lets a job that is put off begin once the transaction commits; nothing when it has begun. */
+  hasten(tx: Tx, job: JobName, once: string): Promise<void>
   /**
    * Lets a job that failed for good begin anew, with all its attempts.
    *
@@ -241,6 +244,10 @@ export function createQueue({ database, redis, prefix, policies, log }: QueuePar
       })
       if (id !== undefined) database.afterCommitOf(tx, () => void relay())
       return id
+    },
+    async hasten(tx, job, once) {
+      await makeDue(tx, job, once)
+      database.afterCommitOf(tx, () => void relay())
     },
     async revive(tx, { id, job, payload }) {
       const policy = isJobName(job, policies) ? (policies[job] as JobPolicy<JobName>) : undefined

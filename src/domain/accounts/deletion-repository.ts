@@ -95,6 +95,15 @@ export async function handOverProjects(
  * random device and a made-up address are known; the account's row stays without anything of theirs, for what names it.
  */
 export async function anonymise(tx: Tx, userId: number, email: string): Promise<void> {
+  // Files that are kept ready show them as of then: nobody is given these any more.
+  await sql`
+    update project_export set expires = now()
+     where origin = 'ready' and state = 'done' and expires > now() and project_id in (
+       select cp.project_id from contributor c join contributor_project cp on cp.contributor_id = c.id
+        where c.user_id = ${userId}
+       union
+       select project_id from task
+        where fav_user_ids is not null and fav_user_ids @> array[${userId}]::bigint[])`.execute(tx)
   await sql`
     update contributor
        set kind = 'device', user_id = null, device_id = gen_random_uuid(),

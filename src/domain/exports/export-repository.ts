@@ -84,6 +84,10 @@ export interface WantedExport {
   since?: string | null
 }
 
+/** The tables that are kept ready. */
+export type ReadyTable = 'task' | 'task_run' | 'result'
+export type WantedReady = Pick<WantedExport, 'projectId' | 'format'> & { readonly what: ReadyTable }
+
 /** Adds an export unless the same person waits for the same one. */
 export async function insertExport(tx: Tx, wanted: WantedExport): Promise<ProjectExport | undefined> {
   return tx
@@ -120,11 +124,11 @@ export async function lockUnfinished(
     .where('what', '=', same.what)
     .where('format', '=', same.format)
     .where('origin', '=', same.origin)
+    .where(sql`coalesce(subscription_id, 0)`, '=', same.subscriptionId ?? 0)
     .where('state', 'in', UNFINISHED)
     .forUpdate()
     .executeTakeFirst()
 }
-    .where(sql`coalesce(subscription_id, 0)`, '=', same.subscriptionId ?? 0)
 
 export async function findExport(db: Db, id: number): Promise<ProjectExport | undefined> {
   return db.selectFrom('project_export').select(COLUMNS).where('id', '=', id).executeTakeFirst()
@@ -187,12 +191,12 @@ export async function markRunning(tx: Tx, id: number, deltaDays: number): Promis
     .updateTable('project_export')
     .set({
       state: 'running',
+      since: sql`case when cut is not null or ${beginsLately} then since end`,
       cut: sql`coalesce(cut, pg_current_snapshot())`,
       started: sql`coalesce(started, now())`,
       run_started: sql`now()`,
       n_rows_done: 0,
     })
-      since: sql`case when cut is not null or ${beginsLately} then since end`,
     .where('id', '=', id)
     .where('state', 'in', UNFINISHED)
     .returning([sql<string>`cut`.as('cut'), 'since', sql<string>`started`.as('started')])
@@ -239,44 +243,68 @@ export async function markExported(tx: Tx, id: number, file: ExportedFile, days:
     .execute()
 }
 
+/** An export that is kept ready, and whether rows that it shows have been changed since. */
+export interface ReadyFound {
+  readonly found: ProjectExport
+  readonly isDated: boolean
+}
+
+/** Rows that were changed since, of which is known whether they are gone: more are not looked at while somebody waits. */
+const CHANGES_MAX = 100_000
+
+/** Whether a row that was changed is not to be shown any more. A result goes when its task is opened again. */
+const GONE: Readonly<Record<ReadyTable, string>> = {
+  task: 'not exists (select from task t where t.id = v.row_id)',
+  // What its contributor took back at once was never meant; that is no reason to keep the file from others.
+  task_run: `not exists (
+    select from task_run r join project p on p.id = r.project_id
+     where r.id = v.row_id
+       and (r.withdrawn is null or (r.withdrawn_by = 'contributor'
+            and r.withdrawn <= r.finish_time + make_interval(secs => p.undo_seconds))))`,
+  result: `not exists (select from task t where t.id = (v.record ->> 'task_id')::bigint)`,
+}
+
 /**
- * The newest export of a kind that is kept ready, with when its cut was taken; none when something that it shows has been
- * changed or removed since.
+ * The newest export of a kind that is kept ready, with when its cut was taken; none when a row that it shows has been
+ * deleted or withdrawn since.
  */
 export async function findReady(
   db: Db,
-  { projectId, what, format }: Pick<WantedExport, 'projectId' | 'what' | 'format'>,
-): Promise<ProjectExport | undefined> {
-  return db
+  { projectId, what, format }: WantedReady,
+): Promise<ReadyFound | undefined> {
+  const found = await db
     .selectFrom('project_export')
     .select(COLUMNS)
+    .select(sql<string>`cut`.as('cut'))
     .where('project_id', '=', projectId)
     .where('what', '=', what)
     .where('format', '=', format)
     .where('origin', '=', 'ready')
     .where('state', '=', 'done')
     .where('file_key', 'is not', null)
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom('row_version as v')
-            .select('v.row_id')
-            .where('v.project_id', '=', projectId)
-            .where('v.noun', '=', what)
-            .where(sql<boolean>`pg_visible_in_snapshot(v.xid, project_export.cut)`)
-            .where(sql<boolean>`not pg_visible_in_snapshot(v.ended_by, project_export.cut)`),
-        ),
-      ),
-    )
+    .where('expires', '>', sql<string>`now()`)
     .orderBy('id', 'desc')
     .limit(1)
     .executeTakeFirst()
+  if (!found) return undefined
+  const { cut, ...ready } = found
+  const { rows } = await sql<{ nChanged: number; isGone: boolean }>`
+    with changed as materialized (
+      select row_id, record from row_version
+       where project_id = ${projectId} and noun = ${what} and ended_by >= pg_snapshot_xmin(${cut}::pg_snapshot)
+         and pg_visible_in_snapshot(xid, ${cut}::pg_snapshot)
+         and not pg_visible_in_snapshot(ended_by, ${cut}::pg_snapshot)
+       limit ${CHANGES_MAX + 1})
+    select (select count(*) from changed) as "nChanged",
+           exists (select from changed v where ${sql.raw(GONE[what])}) as "isGone"`.execute(db)
+  const { nChanged = 0, isGone = false } = rows[0] ?? {}
+  return isGone || nChanged > CHANGES_MAX ? undefined : { found: ready, isDated: nChanged > 0 }
 }
 
 /** How often in a row making a ready export has failed within a day, and how long ago it did last; never is 0 times. */
 export async function findReadyFailures(
   db: Db,
-  { projectId, what, format }: Pick<WantedExport, 'projectId' | 'what' | 'format'>,
+  { projectId, what, format }: WantedReady,
 ): Promise<{ count: number; secondsAgo: number }> {
   const { rows } = await sql<{ count: number; secondsAgo: number }>`
     select count(*) as count, coalesce(extract(epoch from now() - max(finished)), 0)::float8 as "secondsAgo"
@@ -303,7 +331,7 @@ export async function retireReady(tx: Tx, newest: ProjectExport): Promise<void> 
     .execute()
 }
 
-/** Projects whose rows are others than when the oldest file that is kept ready of them was made. */
+/** Projects whose rows are others than when the oldest file that is kept ready of them was made, or that have none. */
 export async function listStaleProjects(
   db: Db,
   page: { afterId: number; limit: number },
@@ -313,7 +341,7 @@ export async function listStaleProjects(
      cross join lateral (
        select coalesce(min(newest), '-infinity') as made from (
          select max(e.started) as newest from project_export e
-          where e.project_id = p.id and e.origin = 'ready' and e.state = 'done'
+          where e.project_id = p.id and e.origin = 'ready' and e.state = 'done' and e.expires > now()
           group by e.what, e.format) kinds) ready
      where p.id > ${page.afterId}
        and (t.last_activity > made

@@ -30,7 +30,13 @@ import {
   markExportFailed,
   markWaiting,
 } from './export-repository.ts'
-import type { ExportFormat, ProjectExport, WantedExport } from './export-repository.ts'
+import type {
+  ExportFormat,
+  ProjectExport,
+  ReadyTable,
+  WantedExport,
+  WantedReady,
+} from './export-repository.ts'
 import type { ExportTable } from './column-repository.ts'
 import { deleteOldVersions } from './cut-repository.ts'
 import { listTemplatesUsed } from './description-repository.ts'
@@ -214,37 +220,52 @@ export interface ReadyExport extends ExportFile {
   asOf: string
 }
 
+/** Before one that shows what was changed since is made anew because somebody asks for it, in milliseconds. */
+const DATED_MS = 3_600_000
+
 /**
- * The export of PyBossa's address: the one that is kept ready, else one that is made now.
+ * The export of PyBossa's address: the one that is kept ready, else one that is made now. One that shows what was changed
+ * since is handed out as well, and made anew for those who come later.
  *
  * @throws ForbiddenError or UnauthenticatedError when the project's owners keep exports to themselves.
  * @throws AppError unavailable when it takes too long to wait for.
  */
 export async function openReadyExport(
-  app: Pick<App, 'files' | 'queue'>,
+  app: Pick<App, 'files' | 'queue' | 'log'>,
   db: RequestDb,
   viewer: MaybeViewer,
   project: Project,
-  kind: { what: ExportTable; format: ExportFormat },
+  kind: Pick<WantedReady, 'what' | 'format'>,
 ): Promise<ReadyExport> {
   if (!project.zipDownload && !mayEditProject(viewer, project))
     throw refusal(viewer, 'Only owners of this project download its exports.')
-  const wanted = { ...kind, projectId: project.id }
+  const wanted = { ...kind, projectId: project.id, userId: project.ownerId }
   const ready = await db.read((reader) => findReady(reader, wanted))
-  const found = ready ?? (await makeReady(app, db, { ...wanted, userId: project.ownerId }))
-  return { ...(await openFile(app, found)), asOf: found.started ?? found.created }
+  const found = ready?.found ?? (await makeReady(app, db, wanted))
+  const asOf = found.started ?? found.created
+  const file = await openFile(app, found)
+  if (ready?.isDated && Date.parse(asOf) < Date.now() - DATED_MS) await renewReady(app, db, wanted)
+  return { ...file, asOf }
 }
 
-async function makeReady(
-  app: Pick<App, 'queue'>,
-  db: RequestDb,
-  wanted: Omit<WantedExport, 'origin'>,
-): Promise<ProjectExport> {
+type NewReady = WantedReady & Pick<WantedExport, 'userId'>
+
+/** Has one made anew that is there meanwhile; that this cannot be asked for now is no reason to withhold it. */
+async function renewReady(app: Pick<App, 'queue' | 'log'>, db: RequestDb, wanted: NewReady): Promise<void> {
+  try {
+    await refuseTooSoon(db, wanted)
+    await db.write((tx) => enqueueReady(app, tx, wanted))
+  } catch (error) {
+    app.log.info({ err: error, projectId: wanted.projectId }, 'dated export not made anew')
+  }
+}
+
+async function makeReady(app: Pick<App, 'queue'>, db: RequestDb, wanted: NewReady): Promise<ProjectExport> {
   await refuseTooSoon(db, wanted)
   await db.write((tx) => enqueueReady(app, tx, wanted))
   for (const end = Date.now() + READY_WAIT_MS; Date.now() < end;) {
     const made = await db.readPrimary((primary) => findReady(primary, wanted))
-    if (made) return made
+    if (made) return made.found
     await refuseTooSoon(db, wanted)
     await sleep(READY_LOOK_MS)
   }
@@ -257,7 +278,7 @@ async function makeReady(
 const READY_PAUSE_SECONDS = { first: 60, max: 3_600 }
 
 /** @throws AppError unavailable while what failed is not to be tried again: anybody may ask for it, as often as they like. */
-async function refuseTooSoon(db: RequestDb, wanted: Omit<WantedExport, 'origin'>): Promise<void> {
+async function refuseTooSoon(db: RequestDb, wanted: NewReady): Promise<void> {
   const { count, secondsAgo } = await db.readPrimary((primary) => findReadyFailures(primary, wanted))
   if (count === 0) return
   const { first, max } = READY_PAUSE_SECONDS
@@ -270,23 +291,30 @@ async function refuseTooSoon(db: RequestDb, wanted: Omit<WantedExport, 'origin'>
   })
 }
 
+/** Has one made, now unless told otherwise; one that waits for its turn in the night is made now as well. */
 async function enqueueReady(
   app: Pick<App, 'queue'>,
   tx: Tx,
-  wanted: Omit<WantedExport, 'origin'>,
+  wanted: NewReady,
   notBefore?: string,
 ): Promise<void> {
-  const made = await insertExport(tx, { ...wanted, origin: 'ready' })
-  if (made)
-    await app.queue.enqueue(
-      tx,
-      'export-project',
-      { exportId: made.id },
-      notBefore === undefined ? {} : { notBefore },
-    )
+  const kind = { ...wanted, origin: 'ready' as const }
+  const made = await insertExport(tx, kind)
+  if (made) {
+    const options = { once: onceOf(made), ...(notBefore === undefined ? {} : { notBefore }) }
+    await app.queue.enqueue(tx, 'export-project', { exportId: made.id }, options)
+    return
+  }
+  if (notBefore !== undefined) return
+  const unfinished = await lockUnfinished(tx, kind)
+  if (unfinished) await app.queue.hasten(tx, 'export-project', onceOf(unfinished))
 }
 
-const READY_TABLES = ['task', 'task_run', 'result'] as const
+function onceOf({ id }: Pick<ProjectExport, 'id'>): string {
+  return `export ${id}`
+}
+
+const READY_TABLES = ['task', 'task_run', 'result'] as const satisfies readonly ReadyTable[]
 const READY_FORMATS = ['csv', 'json'] as const
 const STALE_BATCH = 200
 /** Over which the projects of a night are spread, in minutes. */

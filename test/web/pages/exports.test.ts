@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { jobs } from '../../../jobs/index.ts'
+import { anonymise } from '../../../src/domain/accounts/deletion-repository.ts'
 import { rebuildReadyExports } from '../../../src/domain/exports/export-service.ts'
 import { startJobs } from '../../../src/platform/job-runner.ts'
 import { startLoop } from '../../../src/platform/loop.ts'
@@ -18,6 +19,15 @@ const stranger = await site.user()
 const project = await publishedProject(site, owner, { tasks: 2 })
 const path = `/project/${project.shortName}/tasks/export`
 
+function work(t: { after: (end: () => Promise<void>) => void }): void {
+  const relay = startLoop('relay', 50, () => site.app.queue.sweep().then(() => false), site.app.log)
+  const runner = startJobs(site.app, jobs)
+  t.after(async () => {
+    await relay.stop()
+    await runner.stop(5_000)
+  })
+}
+
 test('an owner asks for an export, watches it come, and downloads it', async (t) => {
   const choices = await owner.http.get(path).expect(200, /Answers/)
   for (const said of [/your own columns/, /task_id that joins it to the id of your tasks/, /task_run_ids/])
@@ -31,12 +41,7 @@ test('an owner asks for an export, watches it come, and downloads it', async (t)
   await waitForReplica()
   await owner.http.get(path).expect(200, /waiting/i)
 
-  const relay = startLoop('relay', 50, () => site.app.queue.sweep().then(() => false), site.app.log)
-  const runner = startJobs(site.app, jobs)
-  t.after(async () => {
-    await relay.stop()
-    await runner.stop(5_000)
-  })
+  work(t)
   await eventually(async () => {
     const [row] = await rowsOf<{ state: string }>(site, 'select state from project_export')
     return row?.state === 'done'
@@ -95,12 +100,7 @@ test('nonsense is refused, and nobody else’s exports are shown', async () => {
 })
 
 test('PyBossa’s address gives the file at once, to whom the project allows it, and says how fresh it is', async (t) => {
-  const relay = startLoop('relay', 50, () => site.app.queue.sweep().then(() => false), site.app.log)
-  const runner = startJobs(site.app, jobs)
-  t.after(async () => {
-    await relay.stop()
-    await runner.stop(5_000)
-  })
+  work(t)
   const { id, shortName } = await publishedProject(site, owner, { tasks: 2 })
   const address = `/project/${shortName}/tasks/export`
   const asked = () =>
@@ -131,6 +131,16 @@ test('PyBossa’s address gives the file at once, to whom the project allows it,
   const open = () => site.app.database.open({ writes: true })
   assert.equal(jobs['rebuild-exports'].schedule, '31 0 * * *')
   assert.ok((await rebuildReadyExports(site.app, open)) >= 1)
+  // Whoever asks for one that nobody made yet does not wait until its turn in the night.
+  assert.equal((await ready()).length, 7)
+  await download(site.http.get(`${address}?type=result&format=json`).expect(200))
+  const [made] = await rowsOf<{ what: string; format: string; n: number }>(
+    site,
+    `select min(what) as what, min(format) as format, count(*)::int as n from project_export
+      where origin = 'ready' and project_id = $1 and state = 'done' and what <> 'task'`,
+    [id],
+  )
+  assert.deepEqual(made, { what: 'result', format: 'json', n: 1 })
   await rowsOf(site, 'update outbox set not_before = now() where done is null')
   await eventually(async () => {
     const [left] = await rowsOf<{ n: number }>(
@@ -178,6 +188,70 @@ test('PyBossa’s address gives the file at once, to whom the project allows it,
   await stranger.http.get(`${address}?type=task&format=json`).expect(403)
   await site.http.get(`${address}?type=task&format=json`).set('Accept', 'application/json').expect(401)
   await download(owner.http.get(`${address}?type=task&format=json`))
+})
+
+test('a file that shows what was changed since is handed out and made anew behind it, but not one that shows what is gone', async (t) => {
+  work(t)
+  const project = await publishedProject(site, owner, { tasks: 3 })
+  const { id } = project
+  const contributor = await site.user()
+  await rowsOf(
+    site,
+    `with who as (
+       insert into contributor (kind, user_id) values ('user', $2)
+       on conflict (user_id) do update set user_id = excluded.user_id returning id),
+     in_project as (insert into contributor_project (contributor_id, project_id) select id, $1 from who)
+     insert into task_run (project_id, task_id, contributor_id, info, created, counted)
+     select $1, t.id, who.id, '"said"', now(), true from task t, who where t.project_id = $1`,
+    [id, contributor.id],
+  )
+  await waitForReplica()
+  const made = async () =>
+    (
+      await rowsOf<{ id: number }>(
+        site,
+        `select id from project_export where project_id = $1 and state = 'done' order by id`,
+        [id],
+      )
+    ).length
+  const rows = async () => {
+    const asked = site.http.get(`/project/${project.shortName}/tasks/export?type=task_run&format=json`)
+    const files = await readZip(await download(asked.expect(200).expect('Last-Modified', /GMT$/)))
+    return (JSON.parse(files.get(`${project.shortName}_task_run.json`) ?? '') as unknown[]).length
+  }
+  const change = async (statement: string) => {
+    await rowsOf(site, statement, [id])
+    await waitForReplica()
+  }
+  assert.deepEqual([await rows(), await made()], [3, 1])
+
+  await change(`update task_run set info = '"corrected"' where project_id = $1`)
+  await change(
+    `update task_run set withdrawn = now(), withdrawn_by = 'contributor'
+      where id = (select max(id) from task_run where project_id = $1)`,
+  )
+  assert.deepEqual([await rows(), await made()], [3, 1])
+  await change(`update project_export set started = now() - interval '2 hours' where project_id = $1`)
+  assert.equal(await rows(), 3)
+  await eventually(async () => (await made()) === 2)
+  await waitForReplica()
+  assert.deepEqual([await rows(), await made()], [2, 2])
+
+  await change(
+    `update task_run set withdrawn = now(), withdrawn_by = 'owner'
+      where id = (select min(id) from task_run where project_id = $1)`,
+  )
+  assert.deepEqual([await rows(), await made()], [1, 3])
+  await change(
+    `update task_run set withdrawn = now() + interval '1 day', withdrawn_by = 'contributor'
+      where project_id = $1 and withdrawn is null`,
+  )
+  assert.deepEqual([await rows(), await made()], [0, 4])
+
+  const email = `${contributor.id}@example.org`
+  await site.app.database.open({ writes: true }).write((tx) => anonymise(tx, contributor.id, email))
+  await waitForReplica()
+  assert.deepEqual([await rows(), await made()], [0, 5])
 })
 
 test('a ready export that failed is not made again by everybody who asks, but after a pause that grows', async () => {
