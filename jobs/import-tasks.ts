@@ -37,7 +37,7 @@ export const importTasks: Job<'import-tasks'> = {
     const work = await beginImport(app, run, importId)
     if (!work) return
     try {
-      await fetchAndStore(app, work)
+      await fetchAndStore(app, work, run.signal)
     } catch (error) {
       // What a person can act on ends the import, and does not mend itself.
       if (!(error instanceof AppError)) throw error
@@ -54,10 +54,10 @@ export const importTasks: Job<'import-tasks'> = {
 
 type ImportApp = Pick<App, 'web' | 'config' | 'sealer'>
 
-async function fetchAndStore(app: ImportApp, work: ImportWork): Promise<void> {
+async function fetchAndStore(app: ImportApp, work: ImportWork, signal: AbortSignal): Promise<void> {
   const { source, fileKey, state } = work.record
   const isFetched = fileKey !== null || !isRemote(source)
-  const record = isFetched ? work.record : await work.keep(await fetched(app, work.record, source))
+  const record = isFetched ? work.record : await work.keep(await fetched(app, work.record, source, signal))
   if (state === 'running') await store(app.config, { ...work, record })
 }
 
@@ -65,9 +65,11 @@ async function fetched(
   app: ImportApp,
   { bucketKeys }: ImportWork['record'],
   source: RemoteSource,
+  signal: AbortSignal,
 ): Promise<FetchedRows> {
   const hasKeys = source.kind === 's3' && source.keys !== undefined
-  return fetchRows(app, source, hasKeys ? await openBucketSecret(app, bucketKeys) : undefined)
+  const bucketSecret = hasKeys ? await openBucketSecret(app, bucketKeys) : undefined
+  return fetchRows(app, source, { bucketSecret, signal })
 }
 
 async function store(config: App['config'], { record, rows, ...work }: ImportWork): Promise<void> {

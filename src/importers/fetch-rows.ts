@@ -13,6 +13,8 @@ import type { BucketKeys } from './signed-address.ts'
 
 /** A large file from a slow site. */
 const TIME_MS = 5 * 60_000
+/** Everything that an import asks for together, so that no site keeps others' imports waiting. */
+const TIME_ALL_MS = 15 * 60_000
 /** Enough to tell what kind of file it is. */
 const HEAD_BYTES = 4_096
 const ACCEPT = 'text/csv, application/json, application/x-ndjson, text/plain;q=0.9, */*;q=0.5'
@@ -20,16 +22,24 @@ const ACCEPT = 'text/csv, application/json, application/x-ndjson, text/plain;q=0
 /**
  * The rows at an address, as a file that an importer reads.
  *
- * @param bucketSecret of a source with the keys to a bucket.
+ * @param options.bucketSecret of a source with the keys to a bucket.
+ * @param options.signal nobody waits for them any more.
+ * @param options.timeMs how long all requests may take together, in milliseconds.
  * @throws UnreachableError when trying again may help; AppError when it will not.
  */
 export async function fetchRows(
   app: Pick<App, 'web' | 'config'>,
   source: RemoteSource,
-  bucketSecret?: string,
+  { bucketSecret, signal, timeMs = TIME_ALL_MS }: FetchOptions = {},
 ): Promise<FetchedRows> {
-  const limits = { bytesMax: app.config.imports.bytesMax, timeMs: TIME_MS, accept: ACCEPT }
-  const get = (url: string, accept = ACCEPT) => app.web.get(url, { ...limits, accept })
+  const until = Date.now() + timeMs
+  const get = (url: string, accept = ACCEPT) => {
+    signal?.throwIfAborted()
+    const left = until - Date.now()
+    if (left <= 0) throw new AppError('invalid', 'This site takes too long to give all of its list.')
+    const limits = { bytesMax: app.config.imports.bytesMax, timeMs: Math.min(TIME_MS, left), accept }
+    return app.web.get(url, { ...limits, ...(signal && { signal }) })
+  }
   switch (source.kind) {
     case 'url':
       return asList(await get(source.url))
@@ -40,6 +50,12 @@ export async function fetchRows(
     case 's3':
       return asJson(bucketRows(source.url, get, keysOf(source, bucketSecret)), 'bucket')
   }
+}
+
+export interface FetchOptions {
+  bucketSecret?: string | undefined
+  signal?: AbortSignal
+  timeMs?: number
 }
 
 function keysOf(

@@ -6,6 +6,8 @@ import type { BucketKeys } from './signed-address.ts'
 import { readWholeXml } from './xml-reader.ts'
 
 const OBJECTS_MAX = 1_000_000
+/** A store may give a page without files now and then; one that gives so many in a row does not come to an end. */
+const EMPTY_PAGES_MAX = 100
 
 interface Bucket {
   /** Its address, without a slash at its end. */
@@ -31,6 +33,7 @@ export async function* bucketRows(
 ): AsyncGenerator<Record<string, string>> {
   const { url, prefix } = bucketAt(new URL(address))
   let count = 0
+  let emptyPages = 0
   let next: string | undefined
   do {
     const query = { 'list-type': '2', prefix, ...(next !== undefined && { 'continuation-token': next }) }
@@ -39,6 +42,9 @@ export async function* bucketRows(
       yield mediaRow(key, `${url}/${key.split('/').map(encodeURIComponent).join('/')}`)
     }
     count += page.keys.length
+    emptyPages = page.keys.length === 0 ? emptyPages + 1 : 0
+    if (emptyPages >= EMPTY_PAGES_MAX)
+      throw new AppError('invalid', 'The list of files in this bucket does not end.')
     next = page.next
   } while (next !== undefined && count < OBJECTS_MAX)
   if (count === 0) throw new AppError('invalid', 'There is no file in this bucket.')

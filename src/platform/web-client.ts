@@ -46,6 +46,8 @@ export interface WebLimits {
   timeMs: number
   /** What is wanted, as an Accept header has it. */
   accept: string
+  /** Nobody waits for it any more. */
+  signal?: AbortSignal
 }
 
 const TIME_MS = 10_000
@@ -68,7 +70,8 @@ export function createWebClient(privateAddresses: readonly string[]): WebClient 
       }
     },
     async get(url, limits) {
-      const signal = AbortSignal.timeout(limits.timeMs)
+      const inTime = AbortSignal.timeout(limits.timeMs)
+      const signal = limits.signal ? AbortSignal.any([inTime, limits.signal]) : inTime
       const options = { headers: { Accept: limits.accept, 'User-Agent': 'Manyhands' }, signal }
       const { response, at } = await orUnreachable(limits, () =>
         follow(new URL(url), options, privateAddresses),

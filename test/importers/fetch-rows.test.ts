@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import type { RemoteSource } from '../../src/domain/imports/row-source.ts'
 import { fetchRows } from '../../src/importers/fetch-rows.ts'
+import type { FetchOptions } from '../../src/importers/fetch-rows.ts'
 import { googleExportUrl } from '../../src/importers/google-sheet.ts'
 import { AppError } from '../../src/lib/errors.ts'
 import { loadConfig } from '../../src/platform/config.ts'
@@ -22,8 +23,8 @@ const config = loadConfig({
 })
 const web = createWebClient(['127.0.0.1'])
 
-async function fetched(kind: RemoteSource['kind'], url: string) {
-  const { importer, fileName, content } = await fetchRows({ config, web }, { kind, url })
+async function fetched(kind: RemoteSource['kind'], url: string, options?: FetchOptions) {
+  const { importer, fileName, content } = await fetchRows({ config, web }, { kind, url }, options)
   return { importer, fileName, text: await text(content) }
 }
 
@@ -266,4 +267,31 @@ test('a bucket gives a row for each file, page by page, with the keys that fit i
   site.answer('/birds/', { body: listing([]) })
   assert.match(await refusal('s3', `${site.url}/birds`), /no file in this bucket/)
   assert.match(await refusal('s3', site.url), /names no bucket/)
+})
+
+test('a bucket whose list never ends is given up, by its pages, by the time it takes and when the worker stops', async () => {
+  let pages = 0
+  let pause = 0
+  let keys: string[] = []
+  site.answer('/endless/', {
+    handle: (_request, response) => {
+      pages += 1
+      const next = `<NextContinuationToken>${pages}</NextContinuationToken>`
+      setTimeout(() => response.end(listing(keys, next)), pause)
+    },
+  })
+  const url = `${site.url}/endless`
+  assert.match(await refusal('s3', url), /does not end/)
+  assert.equal(pages, 100)
+
+  keys = ['a.jpg']
+  pause = 20
+  await assert.rejects(fetched('s3', url, { timeMs: 300 }), /takes too long|did not answer/)
+  const stopping = new AbortController()
+  setTimeout(() => {
+    stopping.abort(new Error('The worker stops'))
+  }, 100)
+  const began = Date.now()
+  await assert.rejects(fetched('s3', url, { signal: stopping.signal }))
+  assert.ok(Date.now() - began < 2_000)
 })
