@@ -1,11 +1,10 @@
-import { createTask } from 'node-cron'
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
 import type { App } from './app.ts'
 import type { JobCatalogue } from './job.ts'
 import { lastSlots, oldestUnsent } from './outbox-store.ts'
 import type { Db } from './postgres.ts'
 import { replayLag } from './position-store.ts'
-import { lastSlot } from './schedule.ts'
+import { slotsOf } from './schedule.ts'
 
 type Measured = Pick<App, 'database' | 'memory' | 'queue' | 'log'>
 
@@ -193,14 +192,12 @@ function measureSchedules(
     labelNames: ['schedule'],
     registers: [registry],
   })
-  const tasks = Object.values(catalogue).flatMap(({ name, schedule }) =>
-    schedule === undefined
-      ? []
-      : [{ name, task: createTask(schedule, () => undefined, { timezone: 'UTC' }) }],
+  const schedules = Object.values(catalogue).flatMap(({ name, schedule }) =>
+    schedule === undefined ? [] : [{ name, slots: slotsOf(schedule) }],
   )
   return async () => {
     overdue.reset()
-    if (tasks.length === 0) return
+    if (schedules.length === 0) return
     try {
       const fired = new Map(
         (await database.open({ writes: false }).read(lastSlots)).map(({ task, slot }) => [
@@ -209,10 +206,10 @@ function measureSchedules(
         ]),
       )
       const now = new Date()
-      for (const { name, task } of tasks) {
+      for (const { name, slots } of schedules) {
         const last = fired.get(name)
         if (last === undefined) continue
-        const missed = lastSlot(task, now, last)
+        const missed = slots.last(now, last)
         overdue.set({ schedule: name }, missed === undefined ? 0 : (now.getTime() - missed.getTime()) / 1_000)
       }
     } catch (error) {

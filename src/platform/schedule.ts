@@ -1,5 +1,4 @@
 import { createTask } from 'node-cron'
-import type { ScheduledTask } from 'node-cron'
 import type { App } from './app.ts'
 import type { JobCatalogue } from './job.ts'
 import { startLoop } from './loop.ts'
@@ -50,6 +49,7 @@ function startSchedule(
   pattern: string,
   graceSeconds = Infinity,
 ) {
+  const slots = slotsOf(pattern)
   const firing = new Set<Promise<unknown>>()
   /** All slots until then have been seen to. */
   let doneUntil = 0
@@ -77,7 +77,7 @@ function startSchedule(
   return {
     async catchUp() {
       const now = new Date()
-      const slot = lastSlot(task, now, Math.max(doneUntil, now.getTime() - graceSeconds * 1_000))
+      const slot = slots.last(now, Math.max(doneUntil, now.getTime() - graceSeconds * 1_000))
       if (slot) await fire(slot)
       doneUntil = Math.max(doneUntil, now.getTime())
     },
@@ -88,23 +88,65 @@ function startSchedule(
   }
 }
 
+/** A pattern's times, to be looked back at. */
+export interface Slots {
+  /**
+   * The latest time at or before `now` that the pattern names; undefined when that is too long ago to matter.
+   *
+   * @param after milliseconds; earlier times do not count.
+   */
+  last(now: Date, after?: number): Date | undefined
+}
+
+const SECOND_MS = 1_000
+const MINUTE_MS = 60_000
+const HOUR_MS = 3_600_000
+const DAY_MS = 86_400_000
+
+/** A length of time, and whether the pattern names a time within the one that begins then. */
+interface Step {
+  readonly milliseconds: number
+  names(time: number): boolean
+}
+
 /**
- * The latest time at or before `now` that a task's pattern names; undefined when that is too long ago to matter.
+ * Looks for days first, in them for hours, and in those for minutes: a month of minutes is forty thousand, and a process
+ * that goes through them does nothing else for so long.
  *
- * @param after milliseconds; earlier times do not count.
+ * @param pattern as cron has it, in UTC.
  */
-export function lastSlot(
-  task: Pick<ScheduledTask, 'match' | 'getPattern'>,
-  now: Date,
-  after = 0,
-): Date | undefined {
-  const hasSeconds = task.getPattern().trim().split(/\s+/).length === 6
-  const step = hasSeconds ? 1_000 : 60_000
-  const latest = Math.floor(now.getTime() / step) * step
-  const earliest = Math.max(after + 1, latest - LOOK_BACK * step)
-  for (let time = latest; time >= earliest; time -= step) {
-    const slot = new Date(time)
-    if (task.match(slot)) return slot
+export function slotsOf(pattern: string): Slots {
+  const fields = pattern.trim().split(/\s+/)
+  const hasSeconds = fields.length === 6
+  const [second = '0', minute = '', hour = '', ...days] = hasSeconds ? fields : ['0', ...fields]
+  const stepOf = (milliseconds: number, time: readonly string[]): Step => {
+    const task = createTask([...time, ...days].join(' '), () => undefined, { timezone: 'UTC' })
+    return { milliseconds, names: (at) => task.match(new Date(at)) }
+  }
+  const steps = [
+    stepOf(DAY_MS, ['0', '0', '0']),
+    stepOf(HOUR_MS, ['0', '0', hour]),
+    stepOf(MINUTE_MS, ['0', minute, hour]),
+    ...(hasSeconds ? [stepOf(SECOND_MS, [second, minute, hour])] : []),
+  ]
+  const lookBackMs = LOOK_BACK * (hasSeconds ? SECOND_MS : MINUTE_MS)
+  return {
+    last(now, after = 0) {
+      const time = lastIn(steps, Math.max(after + 1, now.getTime() - lookBackMs), now.getTime())
+      return time === undefined ? undefined : new Date(time)
+    },
+  }
+}
+
+/** The latest time from `earliest` to `latest` that all of these steps name. */
+function lastIn([step, ...finer]: readonly Step[], earliest: number, latest: number): number | undefined {
+  if (!step) return earliest <= latest ? latest : undefined
+  const { milliseconds } = step
+  for (let time = latest - (latest % milliseconds); time + milliseconds > earliest; time -= milliseconds) {
+    if (!step.names(time)) continue
+    const until = finer.length === 0 ? time : Math.min(latest, time + milliseconds - 1)
+    const found = lastIn(finer, Math.max(earliest, time), until)
+    if (found !== undefined) return found
   }
   return undefined
 }

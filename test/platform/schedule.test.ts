@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createTask } from 'node-cron'
 import pg from 'pg'
 import { jobs } from '../../jobs/index.ts'
-import { fireSlot, lastSlot, startSchedules } from '../../src/platform/schedule.ts'
+import type { JobCatalogue } from '../../src/platform/job.ts'
+import { fireSlot, slotsOf, startSchedules } from '../../src/platform/schedule.ts'
 import { eventually, startJobApp } from '../support/jobs.ts'
 import type { JobApp } from '../support/jobs.ts'
 import { startProgram } from '../support/started-site.ts'
@@ -12,8 +13,9 @@ import { startProgram } from '../support/started-site.ts'
 const cleaningOn = (schedule: string) => ({ 'clean-up': { ...jobs['clean-up'], schedule } })
 
 function lastSlotOf(pattern: string, now: string, after?: string): string | undefined {
-  const task = createTask(pattern, () => undefined, { timezone: 'UTC' })
-  return lastSlot(task, new Date(now), after === undefined ? 0 : Date.parse(after))?.toISOString()
+  return slotsOf(pattern)
+    .last(new Date(now), after === undefined ? 0 : Date.parse(after))
+    ?.toISOString()
 }
 
 test('of two schedulers one fires each slot', async (t) => {
@@ -31,7 +33,7 @@ test('of two schedulers one fires each slot', async (t) => {
   )
 })
 
-const slotsOf = async (job: JobApp) => {
+const firedSlots = async (job: JobApp) => {
   const rows = await job.sql('select slot from schedule_slot order by slot')
   return rows.map(({ slot }) => Date.parse(String(slot)))
 }
@@ -51,18 +53,18 @@ test('of two scheduler processes one may be killed at any slot: each slot is fir
   assert.ok(victim && survivor)
   job.after(() => survivor.child.kill('SIGKILL'))
   await Promise.all([victim.prints('ticking'), survivor.prints('ticking')])
-  await eventually(async () => (await slotsOf(job)).length >= 2)
+  await eventually(async () => (await firedSlots(job)).length >= 2)
   // Slots are fired at full seconds: the one comes while both try to take it.
   await sleep(1_000 - (Date.now() % 1_000))
   victim.child.kill('SIGKILL')
   const slot = Math.floor(Date.now() / 1_000) * 1_000
   await victim.ends()
-  const killed = (await slotsOf(job)).length
-  await eventually(async () => (await slotsOf(job)).length >= killed + 2)
+  const killed = (await firedSlots(job)).length
+  await eventually(async () => (await firedSlots(job)).length >= killed + 2)
   survivor.child.kill('SIGTERM')
   await survivor.ends()
 
-  assert.ok((await slotsOf(job)).includes(slot), 'the slot of the kill was fired')
+  assert.ok((await firedSlots(job)).includes(slot), 'the slot of the kill was fired')
   await mustHaveOneJobEach(job)
 })
 
@@ -88,8 +90,8 @@ test('a scheduler that is killed in the middle of a slot leaves nothing half don
   await mustHaveOneJobEach(job)
   const next = startProgram('test/support/ticking-scheduler.ts', [], job.env)
   job.after(() => next.child.kill('SIGKILL'))
-  const before = (await slotsOf(job)).length
-  await eventually(async () => (await slotsOf(job)).length > before)
+  const before = (await firedSlots(job)).length
+  await eventually(async () => (await firedSlots(job)).length > before)
   next.child.kill('SIGTERM')
   await next.ends()
   await mustHaveOneJobEach(job)
@@ -106,7 +108,7 @@ test('a slot that was missed is caught up once within its grace, and not after i
   }
   for (let round = 0; round < 2; round += 1) {
     const schedulers = [1, 2].map(() => startSchedules(job.app, catalogue))
-    await eventually(async () => (await slotsOf(job)).length > 0)
+    await eventually(async () => (await firedSlots(job)).length > 0)
     await Promise.all(schedulers.map((scheduler) => scheduler.stop()))
   }
   const slot = new Date(Math.floor(missed.getTime() / 60_000) * 60_000).toISOString()
@@ -169,4 +171,30 @@ test('the last slot of a pattern is the latest time at or before now that it nam
   assert.equal(lastSlotOf('*/10 * * * * *', '2026-11-21T03:00:07.000Z'), '2026-11-21T03:00:00.000Z')
   assert.equal(lastSlotOf('17 3 * * *', '2026-11-21T03:18:00.000Z', '2026-11-21T03:17:00.000Z'), undefined)
   assert.equal(lastSlotOf('0 0 1 1 *', '2026-11-21T03:00:00.000Z'), undefined)
+})
+
+test('the last slot is the one that a look at each minute finds', () => {
+  const minute = 60_000
+  const begin = Date.parse('2026-02-28T23:58:30Z')
+  for (const pattern of ['*/7 3,15 * * *', '59 23 * * *', '0 0 1 * *', '5 4 * * 0', '* * * * *']) {
+    const task = createTask(pattern, () => undefined, { timezone: 'UTC' })
+    const slots = slotsOf(pattern)
+    for (let n = 0; n < 3; n += 1) {
+      const now = begin + n * 97 * minute
+      const after = now - 1_440 * minute
+      let time = now - (now % minute)
+      while (time > after && !task.match(new Date(time))) time -= minute
+      const expected = time > after ? new Date(time).toISOString() : undefined
+      assert.equal(slots.last(new Date(now), after)?.toISOString(), expected, `${pattern}, ${n}`)
+    }
+  }
+})
+
+test('all schedules are looked back at within a moment, also for a slot that never comes', () => {
+  const began = performance.now()
+  for (const { schedule } of Object.values(jobs as Partial<JobCatalogue>))
+    if (schedule !== undefined) slotsOf(schedule).last(new Date())
+  for (let n = 0; n < 20; n += 1) assert.equal(slotsOf('0 0 1 4 *').last(new Date()), undefined)
+  const milliseconds = performance.now() - began
+  assert.ok(milliseconds < 1_000, `${milliseconds} ms`)
 })
