@@ -195,10 +195,14 @@ export function createMemory(cache: Cache, prefix: string, log: Logger): Memory 
   async function find<T extends object | undefined>(making: Making<T>): Promise<Found<T>> {
     if (untold.size > 0) await tell(new Map())
     if (making.marks.some((mark) => untold.has(mark))) return makeAlone(making)
-    const looked = await read(making, 'look')
-    if (looked === 'away') return makeAlone(making)
+    const near = await read(making, 'look')
+    if (near === 'away') return makeAlone(making)
+    if (isFresh(near)) return { value: near.kept.value, outcome: 'fresh' }
+    // A replica may not have heard of it yet: the master knows, as long as there is one.
+    const far = await read(making, 'ask')
+    const looked = far === 'away' ? near : far
+    if (isFresh(looked)) return { value: looked.kept.value, outcome: 'fresh' }
     const { kept, of } = looked
-    if (kept && Date.now() < kept.freshUntil) return { value: kept.value, outcome: 'fresh' }
     const turn = await begin(making, of)
     if (!kept) return findNew(making, of, turn)
     if (turn.whose === 'ours') {
@@ -275,6 +279,10 @@ type Turn = { whose: 'ours'; token: string } | { whose: 'theirs' } | { whose: 'n
 interface Looked<T> {
   readonly of: string
   readonly kept: Kept<T> | undefined
+}
+
+function isFresh<T>(looked: Looked<T>): looked is Looked<T> & { readonly kept: Kept<T> } {
+  return looked.kept !== undefined && Date.now() < looked.kept.freshUntil
 }
 
 interface Found<T> {

@@ -267,6 +267,19 @@ test('while there is no master, values are read from the replica on this host', 
   assert.deepEqual(await memory.get(FIGURE, 'y', make), { number: 2 })
 })
 
+test('what the replica has not heard of yet is asked of the master, and not made again', async (t) => {
+  const [{ server: master }, replica] = await Promise.all([ownCache(t), ownServer(t)])
+  // One that hears nothing at all.
+  const reads = { kind: 'address', url: replica.url } as const
+  const cache = await createCache({ kind: 'address', url: master.url }, log, reads)
+  t.after(() => cache.close())
+  const memory = createMemory(cache, 'p', log)
+  let made = 0
+  const make = () => Promise.resolve({ number: (made += 1) })
+  for (let n = 0; n < 3; n += 1) assert.deepEqual(await memory.get(FIGURE, 'x', make), { number: 1 })
+  assert.deepEqual(memory.lookups.get('figure'), { fresh: 2, stale: 0, made: 1, waited: 0, own: 0 })
+})
+
 test('what changes while there is no master is told as soon as there is one', async (t) => {
   const group = await startRedisGroup()
   const reads = { kind: 'address', url: `redis://127.0.0.1:${group.replicaPort}` } as const
