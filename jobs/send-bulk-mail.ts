@@ -11,4 +11,4 @@ declare module '../src/platform/queue.ts' {
  * Hands one of very many mails to the mail server, in a queue of its own, so that a new password never waits behind a
  * newsletter. Safe to run twice as `send-mail` is.
  */
-export const sendBulkMail: Job<'send-bulk-mail'> = { ...sendMail, name: 'send-bulk-mail' }
+export const sendBulkMail: Job<'send-bulk-mail'> = { ...sendMail, name: 'send-bulk-mail', isUrgent: false }

@@ -18,6 +18,7 @@ declare module '../src/platform/queue.ts' {
 export const sendMail: Job<'send-mail'> = {
   name: 'send-mail',
   payload: Payload,
+  isUrgent: true,
   attempts: 8,
   concurrency: 2,
   backoffSeconds: 10,

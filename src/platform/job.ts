@@ -26,6 +26,8 @@ export interface Job<N extends JobName> {
   readonly payload: z.ZodType<JobPayloads[N]>
   /** How often it may be begun. A worker that is killed uses up an attempt, one that stops in order does not. */
   readonly attempts: number
+  /** Handed to the queue servers before all others: somebody waits for it. */
+  readonly isUrgent?: boolean
   /** Runs at once in one worker process. */
   readonly concurrency: number
   /** Seconds before the second attempt; doubles from there, with jitter, up to an hour. */

@@ -32,7 +32,7 @@ export async function insertOutbox(tx: Tx, row: NewOutboxRow): Promise<number | 
       payload: JSON.stringify(row.payload),
       once: row.once,
       request_id: row.requestId,
-      ...(row.notBefore === null ? {} : { not_before: row.notBefore }),
+      ...(row.notBefore === null ? {} : { not_before: row.notBefore, asked_for: row.notBefore }),
     })
     .onConflict((conflict) => conflict.doNothing())
     .returning('id')
@@ -75,29 +75,52 @@ export async function lockJob(tx: Tx, job: string): Promise<void> {
 
 const inSeconds = (seconds: number) => sql<string>`now() + make_interval(secs => ${seconds})`
 
+/** Whether so many jobs of a name, or more, have not ended. */
+export async function hasUnfinished(db: Db, job: string, count: number): Promise<boolean> {
+  const row = await db
+    .selectFrom('outbox')
+    .select('id')
+    .where('job', '=', job)
+    .where('done', 'is', null)
+    .where('failed', 'is', null)
+    .offset(count - 1)
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** Which rows to claim, and when to claim them again. */
+export interface Claim {
+  limit: number
+  /** These jobs' rows before all others. */
+  urgent: readonly string[]
+  /** Rows without a sign of life are claimed again: the queue servers may have lost them. */
+  repeatSeconds: number
+  /** The servers lose what they were told last: who waits longer is claimed more and more seldom, down to this. */
+  repeatSecondsMax: number
+}
+
 /**
- * Claims rows that are due: new ones, and those that showed no sign of life for `repeatSeconds` (the queue servers may
- * have been wiped). Several processes may claim at once; each row goes to one of them.
+ * Claims rows that are due: new ones, and those without a sign of life since they were claimed before, each after as
+ * long again as that is ago. Several processes may claim at once; each row goes to one of them.
  */
-export async function claimDue(primary: Db, limit: number, repeatSeconds: number): Promise<DueRow[]> {
-  return primary
-    .updateTable('outbox')
-    .set({ enqueued: sql`now()`, not_before: inSeconds(repeatSeconds) })
-    .where('id', 'in', (eb) =>
-      eb
-        .selectFrom('outbox')
-        .select('id')
-        .where('done', 'is', null)
-        .where('failed', 'is', null)
-        .where('not_before', '<=', sql<string>`now()`)
-        .orderBy('not_before')
-        .orderBy('id')
-        .limit(limit)
-        .forUpdate()
-        .skipLocked(),
-    )
-    .returning(['id', 'job'])
-    .execute()
+export async function claimDue(primary: Db, claim: Claim): Promise<DueRow[]> {
+  const { limit, urgent, repeatSeconds, repeatSecondsMax } = claim
+  const isDue = sql`done is null and failed is null and not_before <= now()`
+  const { rows } = await sql<DueRow>`
+    with first as (
+      select id from outbox where ${isDue} and job = any(${urgent})
+       order by not_before limit ${limit} for update skip locked),
+    rest as (
+      select id from outbox where ${isDue} and job <> all(${urgent})
+       order by not_before, id limit ${limit} - (select count(*) from first) for update skip locked)
+    update outbox
+       set enqueued = coalesce(enqueued, now()),
+           not_before = now() + least(greatest(now() - enqueued, make_interval(secs => ${repeatSeconds})),
+                                      make_interval(secs => ${repeatSecondsMax}))
+     where id in (select id from first union all select id from rest)
+    returning id, job`.execute(primary)
+  return rows
 }
 
 /** Puts claimed rows back: the queue servers did not take them. */
@@ -172,11 +195,15 @@ export async function giveRowBack(
       held_until: null,
       not_before: inSeconds(run.repeatSeconds),
       error: run.error,
-      enqueued: run.isHeld ? null : sql`coalesce(enqueued, now())`,
+      ...(run.isHeld
+        ? { enqueued: null, asked_for: inSeconds(run.repeatSeconds) }
+        : { enqueued: sql`coalesce(enqueued, now())` }),
       ...(run.countsAttempt ? {} : { attempts: sql`attempts - 1` }),
     })
     .where('id', '=', id)
     .where('holder', '=', run.holder)
+    .where('done', 'is', null)
+    .where('failed', 'is', null)
     .execute()
 }
 
@@ -318,7 +345,16 @@ export async function lockFailedJob(tx: Tx, id: number): Promise<FailedJob | und
 export async function reviveJob(tx: Tx, id: number): Promise<void> {
   await tx
     .updateTable('outbox')
-    .set({ failed: null, error: null, told: null, holder: null, attempts: 0, not_before: sql`now()` })
+    .set({
+      failed: null,
+      error: null,
+      told: null,
+      holder: null,
+      attempts: 0,
+      enqueued: null,
+      asked_for: sql`now()`,
+      not_before: sql`now()`,
+    })
     .where('id', '=', id)
     .execute()
 }
@@ -346,7 +382,10 @@ export async function dismissJob(tx: Tx, id: number): Promise<void> {
 /** What shows whether jobs of a name are taken. */
 export interface JobFigures {
   job: string
-  /** How long, in seconds, the one has waited that was asked for first and not begun yet; 0 when none waits. */
+  /**
+   * How long, in seconds, the one has waited that was asked for first and not begun yet, from the time that it was asked
+   * for; 0 when none waits.
+   */
   oldestWaitingSeconds: number
   /** Given up within the last hour, and not dismissed. */
   failedLastHour: number
@@ -356,17 +395,23 @@ export interface JobFigures {
 
 export async function readJobFigures(db: Db, jobs: readonly string[]): Promise<JobFigures[]> {
   const { rows } = await sql<JobFigures>`
+    with waiting as (
+      select job, min(greatest(created, asked_for)) as since from outbox
+       where done is null and failed is null and attempts = 0 and (enqueued is not null or not_before <= now())
+       group by job),
+    given_up as (
+      select job, count(*)::int as count from outbox
+       where failed > now() - interval '1 hour' and failed is not null and dismissed is null
+       group by job)
     select j.job,
-           coalesce(extract(epoch from now() - (
-             select min(o.created) from outbox o
-              where o.done is null and o.failed is null and o.job = j.job and o.attempts = 0
-                and (o.enqueued is not null or o.not_before <= now()))), 0)::double precision as "oldestWaitingSeconds",
-           (select count(*) from outbox o where o.job = j.job and o.failed > now() - interval '1 hour'
-               and o.failed is not null and o.dismissed is null)::int as "failedLastHour",
+           greatest(coalesce(extract(epoch from now() - w.since), 0), 0)::double precision as "oldestWaitingSeconds",
+           coalesce(g.count, 0) as "failedLastHour",
            extract(epoch from now() - (
              select max(o.done) from outbox o where o.job = j.job and o.done is not null))::double precision
              as "sinceDoneSeconds"
-      from unnest(${jobs}::text[]) as j (job)`.execute(db)
+      from unnest(${jobs}::text[]) as j (job)
+      left join waiting w using (job)
+      left join given_up g using (job)`.execute(db)
   return rows
 }
 
@@ -387,11 +432,11 @@ export async function lastSlots(db: Db): Promise<{ task: string; slot: string }[
   return rows
 }
 
-/** Makes jobs due that were handed to the queue servers and that nobody runs. */
+/** Makes jobs due that were handed to the queue servers and that nobody runs, as if they never had been. */
 export async function makeWaitingDue(primary: Db): Promise<void> {
   await primary
     .updateTable('outbox')
-    .set({ not_before: sql`now()` })
+    .set({ not_before: sql`now()`, enqueued: null })
     .where('done', 'is', null)
     .where('failed', 'is', null)
     .where('enqueued', 'is not', null)

@@ -8,6 +8,7 @@ import {
   claimDue,
   deleteEnded,
   deleteOldSlots,
+  hasUnfinished,
   insertOutbox,
   isUnfinished,
   lockJob,
@@ -29,6 +30,7 @@ export type JobName = keyof JobPayloads
 /** What the sending side knows of each job: a payload is parsed when it is sent and again when it is taken. */
 interface JobPolicy<N extends JobName> {
   readonly payload: z.ZodType<JobPayloads[N]>
+  readonly isUrgent?: boolean
   readonly revive?: (tx: Tx, payload: JobPayloads[N]) => Promise<void>
 }
 
@@ -72,6 +74,8 @@ export interface Queue {
   revive(tx: Tx, failed: FailedJob): Promise<void>
   /** Whether a job with this payload waits or runs. */
   isUnfinished<N extends JobName>(db: Db, job: N, payload: JobPayloads[N]): Promise<boolean>
+  /** Whether so many jobs of a name, or more, wait or run. */
+  hasUnfinished(db: Db, job: JobName, count: number): Promise<boolean>
   /** Hands due rows to the queue servers now; returns how many. Errors are logged: the rows wait for the next sweep. */
   relay(): Promise<number>
   /** The same for the loop that does nothing else. @throws when the database or the queue servers are away. */
@@ -101,6 +105,8 @@ export function queuePrefix(prefix: string): string {
 
 /** A row without an end and without a sign of life for this long is handed to the queue servers again. */
 export const REPEAT_SECONDS = 60
+/** Again and again after twice as long, up to this: a backlog costs little while it waits. */
+const REPEAT_SECONDS_MAX = 600
 const BATCH = 500
 const CLOSE_MS = 2_000
 
@@ -117,10 +123,18 @@ interface QueueParts {
  *
  * The outbox rows are the truth; the queue servers only distribute. A process that is killed before a row is claimed,
  * between claim and add, or after add loses nothing: the row is handed out again after a minute without a sign of
- * life, and a job that the servers still hold is not added twice because its id is the row's.
+ * life, and a job that the servers still hold is not added twice because its id is the row's. Servers that have lost
+ * everything have lost our mark as well: then all rows are handed out at once.
  */
 export function createQueue({ database, redis, prefix, policies, log }: QueueParts): Queue {
   const queues = new Map<string, BullQueue>()
+  const claim = {
+    limit: BATCH,
+    urgent: Object.entries(policies).flatMap(([job, { isUrgent }]) => (isUrgent ? [job] : [])),
+    repeatSeconds: REPEAT_SECONDS,
+    repeatSecondsMax: REPEAT_SECONDS_MAX,
+  }
+  const markKey = `${queuePrefix(prefix)}:known`
   let relaying: Promise<number> | undefined
   let pokes = 0
   let isClosed = false
@@ -174,10 +188,21 @@ export function createQueue({ database, redis, prefix, policies, log }: QueuePar
     }
   }
 
-  async function relayBatch(): Promise<number> {
+  /** Makes all rows due that servers without our mark were given: they have been wiped. */
+  async function refill(): Promise<void> {
     if (redis.status !== 'ready') throw new Error('The queue servers are away')
+    if ((await redis.set(markKey, '1', 'NX')) === null) return
+    try {
+      await database.open({ writes: true }).call(makeWaitingDue, { silent: true })
+    } catch (error) {
+      await redis.del(markKey)
+      throw error
+    }
+  }
+
+  async function relayBatch(): Promise<number> {
     const db = database.open({ writes: true })
-    const rows = await db.call((primary) => claimDue(primary, BATCH, REPEAT_SECONDS))
+    const rows = await db.call((primary) => claimDue(primary, claim))
     if (rows.length === 0) return 0
     const waiting = Map.groupBy(rows, ({ job }) => job)
     try {
@@ -195,6 +220,7 @@ export function createQueue({ database, redis, prefix, policies, log }: QueuePar
   }
 
   async function relayAll(): Promise<number> {
+    await refill()
     let total = 0
     for (;;) {
       const pokesSeen = pokes
@@ -258,6 +284,7 @@ export function createQueue({ database, redis, prefix, policies, log }: QueuePar
       database.afterCommitOf(tx, () => void relay())
     },
     isUnfinished,
+    hasUnfinished,
     relay,
     sweep,
     async rebuild() {

@@ -286,6 +286,7 @@ export interface Newsletter {
 }
 
 export interface Outbox {
+  asked_for: string | null
   attempts: Generated<number>
   created: Generated<string>
   dismissed: string | null

@@ -67,6 +67,12 @@ test('metrics tell how long jobs wait, how many failed, and when one was done la
        ('export-project', '{}', now() - interval '2 h', now(), 1, null, now() - interval '5 min'),
        ('export-project', '{}', now() - interval '2 h', now(), 1, null, now() - interval '61 min')`,
   )
+  // Asked for at midnight, to begin hours later.
+  await rowsOf(
+    site,
+    `insert into outbox (job, payload, created, asked_for, not_before, enqueued) values
+       ('deliver-export', '{}', now() - interval '4 h', now() - interval '20 s', now() + interval '40 s', now())`,
+  )
   await waitForReplica()
   const metrics = await metricsOf(site)
   const near = (name: string, expected: number) => {
@@ -74,6 +80,7 @@ test('metrics tell how long jobs wait, how many failed, and when one was done la
     assert.ok(value >= expected && value < expected + 30, `${name} is ${value}`)
   }
   near('manyhands_job_oldest_waiting_seconds{queue="send-mail"}', 90)
+  near('manyhands_job_oldest_waiting_seconds{queue="deliver-export"}', 20)
   near('manyhands_job_seconds_since_done{queue="export-project"}', 60)
   assert.equal(metrics.get('manyhands_job_oldest_waiting_seconds{queue="export-project"}'), 0)
   assert.equal(metrics.get('manyhands_job_failures_last_hour{queue="export-project"}'), 1)

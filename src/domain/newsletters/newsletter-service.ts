@@ -5,6 +5,7 @@ import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
 import type { JobRun } from '../../platform/job.ts'
 import type { Tx } from '../../platform/postgres.ts'
+import { untilBulkRoom } from '../mails/bulk-room.ts'
 import { mailHtml, mailText } from '../mails/mail-markup.ts'
 import { queueMail, queueNotice } from '../mails/mail-service.ts'
 import { findProjectForToken, getProjectById } from '../projects/project-service.ts'
@@ -153,7 +154,7 @@ export async function queueNewsletter(
   id: number,
 ): Promise<void> {
   for (let isOver = false; !isOver;) {
-    signal.throwIfAborted()
+    await untilBulkRoom(app, { openDb, signal })
     isOver = await openDb().write((tx) => queueChunk(app, tx, id))
   }
 }

@@ -1,6 +1,7 @@
 import type { App } from '../../platform/app.ts'
 import type { JobRun } from '../../platform/job.ts'
 import type { Tx } from '../../platform/postgres.ts'
+import { untilBulkRoom } from '../mails/bulk-room.ts'
 
 /**
  * What the site tells many people by itself. Each goes through its readers in chunks, a transaction each, and gives each
@@ -14,12 +15,13 @@ export const CHUNK = 100
 
 /** Calls `mail` for one chunk of readers after the other; it gives the last reader's id, or undefined at the end. */
 export async function inChunks(
-  { openDb, signal }: Run,
+  app: Pick<App, 'queue'>,
+  run: Run,
   mail: (tx: Tx, afterId: number) => Promise<number | undefined>,
 ): Promise<void> {
   for (let afterId: number | undefined = 0; afterId !== undefined;) {
-    signal.throwIfAborted()
+    await untilBulkRoom(app, run)
     const after: number = afterId
-    afterId = await openDb().write((tx) => mail(tx, after))
+    afterId = await run.openDb().write((tx) => mail(tx, after))
   }
 }

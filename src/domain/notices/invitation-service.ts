@@ -20,7 +20,7 @@ export async function inviteBack(app: NoticeApp, run: Run, now = new Date()): Pr
     description,
     url: `${url}/project/${encodeURIComponent(shortName)}/`,
   }))
-  await inChunks(run, async (tx, afterId) => {
+  await inChunks(app, run, async (tx, afterId) => {
     const absent = await listAbsent(tx, afterId, CHUNK)
     for (const { hasContributed, ...to } of absent) {
       await queueNotice(app, tx, {

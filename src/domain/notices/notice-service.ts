@@ -27,7 +27,7 @@ export function weekBefore(now: Date): { since: string; until: string } {
 /** Tells owners what came in for their projects last week; those whose projects got nothing hear nothing. */
 export async function reportWeek(app: NoticeApp, run: Run, now = new Date()): Promise<void> {
   const week = weekBefore(now)
-  await inChunks(run, async (tx, afterId) => {
+  await inChunks(app, run, async (tx, afterId) => {
     const owners = await listOwners(tx, afterId, CHUNK)
     const ids = owners.map(({ id }) => id)
     const news = Map.groupBy(ids.length > 0 ? await listNews(tx, ids, week) : [], ({ ownerId }) => ownerId)
@@ -64,7 +64,7 @@ const QUIET_DAYS = 90
 
 /** Tells the owners of projects that have become quiet, once for each quiet spell. */
 export async function tellQuietProjects(app: NoticeApp, run: Run): Promise<void> {
-  await inChunks(run, async (tx) => {
+  await inChunks(app, run, async (tx) => {
     const projects = await lockQuietProjects(tx, QUIET_DAYS, CHUNK)
     for (const project of projects) await tellQuiet(app, tx, project)
     return projects.length === CHUNK ? 0 : undefined
@@ -92,7 +92,7 @@ async function tellQuiet(app: NoticeApp, tx: Tx, project: QuietProject): Promise
 
 /** Tells contributors who asked for it of a blog post, unless it was withdrawn meanwhile. */
 export async function announcePost(app: NoticeApp, run: Run, blogpostId: number): Promise<void> {
-  await inChunks(run, async (tx, afterId) => {
+  await inChunks(app, run, async (tx, afterId) => {
     const post = await findPublishedPost(tx, blogpostId)
     if (!post) return undefined
     const readers = await listPostReaders(tx, post, afterId, CHUNK)
