@@ -90,6 +90,7 @@ async function handle(attempt: Attempt): Promise<void> {
   await job.handle(app, payloadOf(attempt), {
     openDb,
     commit: (effect) => commit(attempt, effect),
+    mustHold: () => mustHold(attempt),
     log,
     signal: AbortSignal.any([stopping, lost.signal]),
   })
@@ -105,20 +106,30 @@ function payloadOf({ job, row }: Attempt) {
 async function commit<T>(attempt: Attempt, effect: (tx: Tx) => Promise<T>): Promise<T> {
   const { openDb, outboxId, hold } = attempt
   const value = await openDb().write(async (tx) => {
-    if (!(await markDone(tx, outboxId, hold.holder))) throw new Error('Another run has taken this job over')
+    if (!(await markDone(tx, outboxId, hold.holder))) throw takenOver()
     return effect(tx)
   })
   attempt.hasEnded = true
   return value
 }
 
+function takenOver(): Error {
+  return new Error('Another run has taken this job over')
+}
+
+async function mustHold(attempt: Attempt): Promise<void> {
+  const { openDb, outboxId, hold, lost } = attempt
+  const isOurs = await openDb().call((primary) => keepRow(primary, outboxId, hold), { silent: true })
+  if (isOurs || attempt.hasEnded) return
+  lost.abort(takenOver())
+  throw takenOver()
+}
+
 async function showLife(attempt: Attempt): Promise<void> {
-  const { openDb, outboxId, hold, lost, log } = attempt
   try {
-    const isOurs = await openDb().call((primary) => keepRow(primary, outboxId, hold), { silent: true })
-    if (!isOurs && !attempt.hasEnded) lost.abort(new Error('Another run has taken this job over'))
+    await mustHold(attempt)
   } catch (error) {
-    log.warn({ err: error }, 'no sign of life given: the database is away')
+    attempt.log.warn({ err: error }, 'no sign of life given')
   }
 }
 

@@ -15,6 +15,12 @@ export interface JobRun {
    * @throws Error, with nothing written, when another run has taken the job over.
    */
   commit<T>(effect: (tx: Tx) => Promise<T>): Promise<T>
+  /**
+   * Shows life at once, before something that cannot be undone.
+   *
+   * @throws Error when another run has taken the job over.
+   */
+  mustHold(): Promise<void>
   readonly log: Logger
   /** Aborted when the worker stops or another run has taken the job over: end soon, the job runs again. */
   readonly signal: AbortSignal

@@ -24,6 +24,7 @@ const run: JobRun = {
   openDb,
   commit: (effect) => openDb().write(effect),
   log: site.app.log,
+  mustHold: () => Promise.resolve(),
   signal: new AbortController().signal,
 }
 const book = createFaultBook()

@@ -35,7 +35,11 @@ async function cleanUp(job: JobApp): Promise<void> {
 async function runOnce({ app, db }: JobApp): Promise<void> {
   const commit = () => Promise.reject(new Error('not used'))
   const { signal } = new AbortController()
-  await jobs['clean-up'].handle(app, {}, { openDb: db, commit, log: app.log, signal })
+  await jobs['clean-up'].handle(
+    app,
+    {},
+    { openDb: db, commit, mustHold: () => Promise.resolve(), log: app.log, signal },
+  )
 }
 
 async function storedFiles({ app }: JobApp): Promise<string[]> {

@@ -83,6 +83,7 @@ const run = (job: JobApp) => ({
   openDb: () => job.db(),
   commit: () => Promise.reject(new Error('It notes nothing at its end')),
   log: job.app.log,
+  mustHold: () => Promise.resolve(),
   signal: new AbortController().signal,
 })
 

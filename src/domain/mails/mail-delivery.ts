@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '../../lib/errors.ts'
 import { isOfDomain } from '../../lib/mail-domain.ts'
 import type { App } from '../../platform/app.ts'
@@ -5,6 +6,7 @@ import { PermanentError, PostponeError } from '../../platform/job.ts'
 import type { JobRun } from '../../platform/job.ts'
 import { MailError } from '../../platform/mailer.ts'
 import type { Mailer } from '../../platform/mailer.ts'
+import { isDatabaseAway } from '../../platform/postgres.ts'
 import type { Db, Tx } from '../../platform/postgres.ts'
 import { isWanted } from './choice-repository.ts'
 import { unsubscribeUrl } from './choice-service.ts'
@@ -17,6 +19,8 @@ import { findSuppression, insertSuppression } from './suppression-repository.ts'
 /** While the mail server is away, mails wait this long between two attempts, and at most this long altogether. */
 const AWAY_SECONDS = 60
 const AWAY_MS_MAX = 3 * 86_400_000
+/** Before it is noted again that a mail has left, while the database is away. */
+const NOTE_AGAIN_MS = 500
 
 type DeliveryApp = Pick<App, 'mailer' | 'config' | 'sealer'>
 
@@ -30,7 +34,7 @@ type DeliveryApp = Pick<App, 'mailer' | 'config' | 'sealer'>
  */
 export async function deliverMail(
   app: DeliveryApp,
-  run: Pick<JobRun, 'openDb' | 'commit'>,
+  run: Pick<JobRun, 'openDb' | 'commit' | 'mustHold' | 'signal'>,
   mailId: number,
 ): Promise<void> {
   if (!app.mailer.delivers) return
@@ -45,9 +49,28 @@ export async function deliverMail(
   if (waitSeconds > 0)
     throw new PostponeError('Its reader has got many mails just now', waitSeconds, { isHeld: true })
   await inTurn(app.mailer, async () => {
+    // A process that stood still meanwhile finds here that others have sent what waited for its turn.
+    run.signal.throwIfAborted()
+    await run.mustHold()
     const outcome = await send(app, mail)
-    await run.commit((tx) => noteOutcome(tx, mail, outcome))
+    await untilNoted(run, (tx) => noteOutcome(tx, mail, outcome))
   })
+}
+
+/** A mail that has left is not sent again because the primary is away just then: whoever sent it notes so when it is back. */
+async function untilNoted(
+  { commit, signal }: Pick<JobRun, 'commit' | 'signal'>,
+  note: (tx: Tx) => Promise<void>,
+): Promise<void> {
+  for (;;) {
+    try {
+      await commit(note)
+      return
+    } catch (error) {
+      if (!isDatabaseAway(error) || signal.aborted) throw error
+      await sleep(NOTE_AGAIN_MS)
+    }
+  }
 }
 
 const turns = new WeakMap<Mailer, Promise<unknown>>()

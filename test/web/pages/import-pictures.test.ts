@@ -35,6 +35,7 @@ const run: JobRun = {
   openDb,
   commit: (effect) => openDb().write(effect),
   log: site.app.log,
+  mustHold: () => Promise.resolve(),
   signal: new AbortController().signal,
 }
 

@@ -16,6 +16,7 @@ const run: JobRun = {
   openDb: db,
   commit: (effect) => db().write(effect),
   log: site.app.log,
+  mustHold: () => Promise.resolve(),
   signal: new AbortController().signal,
 }
 
