@@ -195,7 +195,8 @@ export const noSessionState: Rule.RuleModule = {
   },
 }
 
-function lastsLonger(text: string): boolean {
+/** Whether a statement leaves something behind that the next user of its connection would meet. */
+export function lastsLonger(text: string): boolean {
   const isSentence = /^Set\s/.test(text)
   return !isSentence && SESSION_STATE.test(text)
 }

@@ -36,3 +36,29 @@ test('names in SQL keep to the vocabulary; comments and texts are free', () => {
     ['a.sql:2:'],
   )
 })
+
+test('SQL keeps nothing beyond its transaction, in functions and beside them', () => {
+  const linesOf = (sql: string) => sqlProblems('a.sql', sql).map((problem) => problem.split(' ')[0])
+  const body = (...statements: string[]) =>
+    `create function f() as $$\nbegin\n  ${statements.join('\n  ')}\nend\n$$`
+  assert.deepEqual(linesOf(body("perform set_config('a', 'b', false);")), ['a.sql:3:'])
+  assert.deepEqual(linesOf(body('n := 1;', 'perform pg_try_advisory_lock(1);')), ['a.sql:4:'])
+  for (const statement of [
+    'set statement_timeout = 5;',
+    'prepare one as select 1;',
+    'listen news;',
+    'create temporary table known (id int);',
+    'declare c cursor with hold for select 1;',
+  ])
+    assert.deepEqual(linesOf(`select 1;\n${statement}`), ['a.sql:2:'], statement)
+  const passing = [
+    "perform set_config('a', 'b', true);",
+    'set local statement_timeout = 5;',
+    'perform pg_advisory_xact_lock(1);',
+    'execute statement;',
+    "execute format('select %s', 1);",
+    'update task set n = 1;',
+    'create temporary table known (id int) on commit drop;',
+  ]
+  assert.deepEqual(linesOf(body(...passing)), [])
+})

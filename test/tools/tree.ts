@@ -1,3 +1,4 @@
+import { lastsLonger } from './lint-rules.ts'
 import { badFileName, synonymIn } from './vocabulary.ts'
 
 /** Everything that may be seen at the top of the project. */
@@ -60,20 +61,35 @@ function badSpelling(part: string): string | undefined {
   return isOdd ? `“${part}” is not kebab-case` : undefined
 }
 
-/**
- * Names in SQL that say something of our vocabulary in other words, with their lines. Comments and texts are left out.
- */
+/** What is wrong in a file of SQL, with its lines. Comments and texts are left out. */
 export function sqlProblems(path: string, sql: string): string[] {
   const code = sql
     .replace(/--.*$/gm, '')
     .replace(/\/\*[\s\S]*?\*\//g, blank)
     .replace(/'(?:[^']|'')*'/g, blank)
+  return [...wordProblems(path, code), ...sessionProblems(path, code)]
+}
+
+/** Names that say something of our vocabulary in other words. */
+function wordProblems(path: string, code: string): string[] {
   return code.split('\n').flatMap((line, index) =>
     [...line.matchAll(/[a-z_][a-z0-9_]*/gi)].flatMap(([name]) => {
       const problem = synonymIn(name, ['replication'])
       return problem === undefined ? [] : [`${path}:${index + 1}: ${problem}`]
     }),
   )
+}
+
+/** Statements, also those of a function's body, that a pooler in transaction mode would let somebody else meet. */
+function sessionProblems(path: string, code: string): string[] {
+  let line = 1
+  return code.split(/;|\bbegin\b|\bthen\b|\belse\b|\bloop\b/i).flatMap((statement) => {
+    const start = line + (/^\s*/.exec(statement)?.[0].split('\n').length ?? 1) - 1
+    line += statement.split('\n').length - 1
+    // In a function's body it sends a text, and leaves nothing behind.
+    if (/^\s*execute\b/i.test(statement)) return []
+    return lastsLonger(statement) ? [`${path}:${start}: lasts longer than a transaction`] : []
+  })
 }
 
 function blank(text: string): string {
