@@ -3,7 +3,8 @@ import { LRUCache } from 'lru-cache'
 import { UnauthenticatedError } from '../lib/errors.ts'
 import type { App } from '../platform/app.ts'
 import type { DatabaseUser } from '../platform/database.ts'
-import { positionTtlSeconds } from '../platform/position.ts'
+import type { PositionUse } from '../platform/own-position.ts'
+import { latestPosition, positionTtlSeconds } from '../platform/position.ts'
 import { isDatabaseAway, isDatabaseOverloaded } from '../platform/postgres.ts'
 import { createSessionCookie, setCookie } from './sessions.ts'
 import type { Context, Handler, Viewer } from './state.ts'
@@ -63,7 +64,7 @@ export function identify(app: App, directory: Directory, session = createSession
     ctx.state.contributor = contributorOf(ctx, app)
     const user: DatabaseUser = {
       position: broughtPosition(ctx, app),
-      identity: withoutCookie(ctx),
+      ...positionNamesOf(ctx, app),
       writes: !['GET', 'HEAD', 'OPTIONS'].includes(ctx.method),
       // A connection that ends before its answer: nobody would learn what was stored.
       isGone: () => ctx.res.closed && !ctx.res.writableEnded,
@@ -75,20 +76,53 @@ export function identify(app: App, directory: Directory, session = createSession
     try {
       await next()
       await tellPosition(ctx, app)
+    } catch (error) {
+      // What went wrong after a commit: its writer may look for what was stored all the same.
+      await tellPosition(ctx, app).catch(() => undefined)
+      throw error
     } finally {
       if (ctx.state.db.isReadOnly()) ctx.set(READ_ONLY_HEADER, 'yes')
     }
   }
 }
 
-/** The name under which positions of API callers are remembered, since they keep no cookie. */
-function withoutCookie(ctx: Context): string | undefined {
-  const { authenticatedBy, contributor } = ctx.state
-  if (!ctx.path.startsWith('/api') || authenticatedBy === 'session') return undefined
-  const { external_uid: externalUid } = ctx.query
-  if (typeof externalUid === 'string') return `external:${externalUid}`
-  if (contributor.kind === 'user') return `user:${contributor.userId}`
-  return contributor.kind === 'address' ? `address:${contributor.address}` : undefined
+/**
+ * Under which names the position of this caller is remembered: as the person, as the browser, and as whom another site
+ * speaks for. API callers who are none of these are known by their address.
+ */
+function positionNamesOf(
+  ctx: Context,
+  app: App,
+): Required<Pick<DatabaseUser, 'positionNames' | 'keepsPosition'>> {
+  const isApi = ctx.path.startsWith('/api')
+  const own = provenContributors(ctx, app).flatMap((who) => {
+    if (who.kind === 'user') return [`user:${who.userId}`]
+    return who.kind === 'device' ? [`device:${who.deviceId}`] : []
+  })
+  return {
+    positionNames(use) {
+      const names = [...own, ...externalNames(ctx, use)]
+      // What is written for other sites' people is not put down to their address, which may be a school's.
+      const isByAddress = isApi && own.length === 0 && (use === 'look' || names.length === 0)
+      return isByAddress ? [...names, `address:${ctx.ip}`] : names
+    },
+    keepsPosition: !isApi || (own.length > 0 && ctx.state.authenticatedBy !== 'key'),
+  }
+}
+
+/**
+ * Those whom another site speaks for are known within a project once their token was verified. Whoever only reads may say
+ * whom it is about, of any project: a position is no secret.
+ */
+function externalNames(ctx: Context, use: PositionUse): string[] {
+  const { contributor: who } = ctx.state
+  const { project_id: project, external_uid: uid } = ctx.query
+  if (who.kind === 'external') {
+    const name = `external:${who.projectId}:${who.externalUid}`
+    return use === 'remember' ? [name, `external::${who.externalUid}`] : [name]
+  }
+  if (use === 'remember' || typeof uid !== 'string') return []
+  return [`external:${typeof project === 'string' ? project : ''}:${uid}`]
 }
 
 /** The raw key: PyBossa's clients send it in the query, or bare in the Authorization header. */
@@ -158,13 +192,17 @@ export async function ensureDevice(
   ctx.state.contributor = { kind: 'device', deviceId }
 }
 
-/** The position that the caller's reads must see, from its cookie or header, unless it is forged or old. */
+/** The position that the caller's reads must see: the later of its cookie's and its header's, unless forged or old. */
 function broughtPosition(ctx: Context, app: App): string | undefined {
   if (!app.config.database.hasReplicas) return undefined
-  const token = ctx.cookies.get(POSITION_COOKIE) ?? ctx.get(POSITION_HEADER)
-  const [position, issued] = (token ? app.sealer.verify('position', token) : undefined)?.split('@') ?? []
-  if (position === undefined || Date.now() / 1000 - Number(issued) > positionTtlSeconds) return undefined
-  return position
+  const tokens = [ctx.cookies.get(POSITION_COOKIE), ctx.get(POSITION_HEADER)]
+  return latestPosition(tokens.flatMap((token) => (token ? positionOf(token, app) : [])))
+}
+
+function positionOf(token: string, app: App): string[] {
+  const [position, issued] = app.sealer.verify('position', token)?.split('@') ?? []
+  const isOld = Date.now() / 1000 - Number(issued) > positionTtlSeconds
+  return position === undefined || isOld ? [] : [position]
 }
 
 async function tellPosition(ctx: Context, app: App): Promise<void> {

@@ -6,8 +6,10 @@ import { BrokenCopyError } from './copy.ts'
 import { createHealth } from './database-health.ts'
 import type { DatabaseHealth } from './database-health.ts'
 import type { Logger } from './log.ts'
-import { catchesUp, createPositionReader, latestPosition } from './position.ts'
-import { isWithin } from './position-store.ts'
+import { createOwnPosition } from './own-position.ts'
+import type { PositionOwner } from './own-position.ts'
+import { createPatience, createPositionReader } from './position.ts'
+import { isWithin, replayState } from './position-store.ts'
 import type { PositionMemory } from './position.ts'
 import {
   WrongServerError,
@@ -24,11 +26,7 @@ import { createReadiness } from './readiness.ts'
 import type { Readiness } from './readiness.ts'
 
 /** Who reads and writes, as far as the choice of a server is concerned. */
-export interface DatabaseUser {
-  /** A position the caller brought along (cookie, header, job payload). */
-  position?: string | undefined
-  /** Callers without a cookie of their own: positions are remembered under this name. */
-  identity?: string | undefined
+export interface DatabaseUser extends PositionOwner {
   /** False makes `write` and `call` throw: a request that does not declare writes cannot write. */
   writes: boolean
   /** Whether nobody waits for what comes of it any more: what is not committed by then is rolled back. */
@@ -71,7 +69,10 @@ export interface RequestDb {
    * remembered, where it is kept for the caller.
    */
   position(): Promise<string | undefined>
-  /** Whether replicas answer in place of a primary that is away: nothing can be written. */
+  /**
+   * Whether replicas answer in place of a primary that is away: nothing can be written. Of a request that was answered
+   * so it stays true.
+   */
   isReadOnly(): boolean
 }
 
@@ -151,8 +152,11 @@ interface Servers {
 
 function openFor(user: DatabaseUser, servers: Servers): RequestDb {
   const { primary, replica, hasReplicas, health } = servers
-  const own = createOwnPosition(user, servers)
+  const own = createOwnPosition(user, servers.positions, hasReplicas ? servers.readPosition : undefined)
+  const patience = createPatience()
   let hasWritten = false
+  /** A replica answered that may not show what this caller wrote. */
+  let mayMissOwn = false
 
   /** Notes whether the primary was there. */
   async function onPrimary<T>(work: () => Promise<T>): Promise<T> {
@@ -170,11 +174,17 @@ function openFor(user: DatabaseUser, servers: Servers): RequestDb {
     return onPrimary(() => primary.transaction().setAccessMode('read only').execute(query))
   }
 
+  /** A primary that is busy is not replaced: who wrote would miss it, and not be told so. */
   async function readPrimaryElseReplica<T>(query: (db: Db) => Promise<T>): Promise<T> {
     try {
-      return await readPrimary(query)
+      // One connection that breaks does not tell that the primary is away: another one does.
+      return await readPrimary(query).catch((error: unknown) => {
+        if (!isPrimaryToBeReplaced(error)) throw error
+        return readPrimary(query)
+      })
     } catch (error) {
-      if (!isToBeAskedElsewhere(error)) throw error
+      if (!isPrimaryToBeReplaced(error)) throw error
+      mayMissOwn = true
       health.countRead('replica: primary away')
       return query(replica)
     }
@@ -202,6 +212,18 @@ function openFor(user: DatabaseUser, servers: Servers): RequestDb {
   }
 
   /** From a replica that shows all that this caller must see; undefined when the one that was asked does not. */
+  function readShown<T>(query: (db: Db) => Promise<T>, position: string): Promise<{ rows: T } | undefined> {
+    // One connection for check and query: behind a balancer the next one may be another server.
+    return replica.connection().execute(async (db) => {
+      const state = await replayState(db, position)
+      if (state === 'behind') return undefined
+      const rows = await query(db)
+      health.countRead(state === 'primary' ? 'primary: no replica' : 'replica')
+      return { rows }
+    })
+  }
+
+  /** Waits for a replica if need be, and holds no connection meanwhile: others want to read. */
   async function readReplica<T>(
     query: (db: Db) => Promise<T>,
     position: string | undefined,
@@ -210,14 +232,10 @@ function openFor(user: DatabaseUser, servers: Servers): RequestDb {
       health.countRead('replica')
       return { rows: await query(replica) }
     }
-    // One connection for check and query: behind a balancer the next one may be another server.
-    return replica.connection().execute(async (db) => {
-      const state = await catchesUp(db, position)
-      if (state === 'behind') return undefined
-      const rows = await query(db)
-      health.countRead(state === 'primary' ? 'primary: no replica' : 'replica')
-      return { rows }
-    })
+    if (patience.isOver()) return undefined
+    let outcome = await readShown(query, position)
+    while (!outcome && (await patience.wait())) outcome = await readShown(query, position)
+    return outcome
   }
 
   async function readWhereItIsShown<T>(query: (db: Db) => Promise<T>): Promise<T> {
@@ -298,59 +316,17 @@ function openFor(user: DatabaseUser, servers: Servers): RequestDb {
 
     position: () => own.told(),
 
-    isReadOnly: () => hasReplicas && health.isPrimaryAway(),
-  }
-}
-
-/** What one caller's reads must see. */
-interface OwnPosition {
-  /** Of this request's own commit; else the latest that was brought along or is remembered. */
-  wanted(): Promise<string | undefined>
-  noteCommit(): void
-  /** Of this request's own commit. */
-  committed(): Promise<string> | undefined
-  /** The same, once it is remembered too. */
-  told(): Promise<string | undefined>
-}
-
-function createOwnPosition({ position, identity }: DatabaseUser, servers: Servers): OwnPosition {
-  const { positions, hasReplicas, readPosition } = servers
-  let known: Promise<string | undefined> | undefined
-  let committed: Promise<string> | undefined
-  let remembered: Promise<unknown> | undefined
-
-  async function find(): Promise<string | undefined> {
-    const kept = identity === undefined ? undefined : await positions.positionFor(identity)
-    if (kept === 'unknown' || position === 'unknown') return 'unknown'
-    return latestPosition([position, kept].filter((one) => one !== undefined))
-  }
-
-  return {
-    wanted() {
-      known ??= find()
-      return committed ?? known
-    },
-    noteCommit() {
-      if (!hasReplicas) return
-      committed = readPosition()
-      known = undefined
-      remembered = committed.then(async (value) => {
-        if (identity !== undefined) await positions.remember(identity, value)
-      })
-      // Whoever awaits these sees a failure; a request that does not must not end the process.
-      for (const promise of [committed, remembered]) promise.catch(() => undefined)
-    },
-    committed: () => committed,
-    async told() {
-      await remembered
-      return committed
-    },
+    isReadOnly: () => mayMissOwn || (hasReplicas && health.isPrimaryAway()),
   }
 }
 
 /** Whether another server may do what this one could not. What has begun to stream cannot begin anew unnoticed. */
 function isToBeAskedElsewhere(error: unknown): boolean {
   return isDatabaseAway(error) && !(error instanceof BrokenCopyError)
+}
+
+function isPrimaryToBeReplaced(error: unknown): boolean {
+  return isToBeAskedElsewhere(error) && !isDatabaseOverloaded(error)
 }
 
 /** Deadlock, and a conflict that the database tells to try again. */

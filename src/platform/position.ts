@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Cache } from './cache.ts'
 import type { Db } from './postgres.ts'
-import { flushPosition, replayState } from './position-store.ts'
-import type { ReplayState } from './position-store.ts'
+import { flushPosition } from './position-store.ts'
 
 /** Seconds for which a position is remembered: longer than a healthy replica's lag, short enough to be forgotten. */
 export const positionTtlSeconds = 30
 
-/** When a replica that is behind is asked again, in milliseconds after the time before; together 50. */
-const REPLAY_WAITS_MS = [10, 15, 25]
+/** For how long replicas that are behind are asked again, and how often, in milliseconds. */
+const REPLAY_WAIT_MS = 50
+const REPLAY_STEP_MS = 10
 
 /**
  * Asks the primary for its WAL flush position on behalf of every commit that is waiting at that moment: the position
@@ -29,56 +29,74 @@ export function createPositionReader(primary: Db): () => Promise<string> {
   }
 }
 
-/** How far the server of a connection is, waiting a moment if it does not show everything up to a position yet. */
-export async function catchesUp(server: Db, position: string): Promise<ReplayState> {
-  let state = await replayState(server, position)
-  for (const wait of REPLAY_WAITS_MS) {
-    if (state !== 'behind') return state
-    await sleep(wait)
-    state = await replayState(server, position)
+/** How long one request waits for replicas to show what its caller wrote, however much it reads. */
+export interface Patience {
+  /** Waits a moment. @returns false when the time of this request is over. */
+  wait(): Promise<boolean>
+  isOver(): boolean
+}
+
+export function createPatience(): Patience {
+  let end: number | undefined
+  let isOver = false
+  return {
+    async wait() {
+      const now = performance.now()
+      end ??= now + REPLAY_WAIT_MS
+      isOver = now >= end
+      if (!isOver) await sleep(Math.min(REPLAY_STEP_MS, end - now))
+      return !isOver
+    },
+    isOver: () => isOver,
   }
-  return state
 }
 
 export interface PositionMemory {
-  /** The position that this identity's next read must see, if it wrote lately. 'unknown' when nobody can tell. */
-  positionFor(identity: string): Promise<string | undefined>
-  remember(identity: string, position: string): Promise<void>
+  /**
+   * The position that the next read of whoever has these names must see, if one of them wrote lately. 'unknown' when
+   * nobody can tell.
+   */
+  positionFor(names: readonly string[]): Promise<string | undefined>
+  remember(names: readonly string[], position: string): Promise<void>
 }
 
 /** Keeps the later one: of two requests of one caller the first may be the last to tell. */
-const KEEP_LATER = `local kept = redis.call('get', KEYS[1])
-  if not kept or kept < ARGV[1] then redis.call('set', KEYS[1], ARGV[1], 'EX', ARGV[2]) end
+const KEEP_LATER = `for _, name in ipairs(KEYS) do
+    local kept = redis.call('get', name)
+    if not kept or kept < ARGV[1] then redis.call('set', name, ARGV[1], 'EX', ARGV[2]) end
+  end
   return 1`
 /** A stall ends within this time; whoever waits longer for the cache finds it gone, and so do all others. */
 const STALL_MS = 1_500
 const TRY_AGAIN_MS = 50
 
 /**
- * Remembers positions of callers who keep no cookie (API keys, external people) in the cache for 30 s. While the cache
- * is away their reads go to the primary; and for as long after, since it did not learn what was written meanwhile.
+ * Remembers positions in the cache for 30 s. While that is away, reads of callers who keep no cookie (API keys, external
+ * people) go to the primary; and for as long after, since it did not learn what was written meanwhile.
  */
 export function createPositionMemory(cache: Cache, prefix: string): PositionMemory {
-  const keyOf = (identity: string) => `${prefix}:position:${identity}`
+  const keysOf = (names: readonly string[]) => names.map((name) => `${prefix}:position:${name}`)
   let awaySince: number | undefined
 
-  async function keep(identity: string, position: string): Promise<boolean> {
+  async function keep(names: readonly string[], position: string): Promise<boolean> {
     const kept = await cache.ask((redis) =>
-      redis.eval(KEEP_LATER, 1, keyOf(identity), sortable(position), positionTtlSeconds),
+      redis.eval(KEEP_LATER, names.length, ...keysOf(names), sortable(position), positionTtlSeconds),
     )
     awaySince = kept === undefined ? (awaySince ?? Date.now()) : undefined
     return kept !== undefined
   }
 
   return {
-    async positionFor(identity) {
-      const position = await cache.ask(async (redis) => (await redis.get(keyOf(identity))) ?? 'none')
-      if (position !== 'none') return position ?? 'unknown'
+    async positionFor(names) {
+      const kept = await cache.ask((redis) => redis.mget(keysOf(names)))
+      if (!kept) return 'unknown'
+      const position = latestPosition(kept.filter((one) => one !== null))
+      if (position !== undefined) return position
       return Date.now() - cache.goneAt() < positionTtlSeconds * 1000 ? 'unknown' : undefined
     },
-    async remember(identity, position) {
+    async remember(names, position) {
       // What this process alone fails to tell, another one would not miss.
-      while (!(await keep(identity, position))) {
+      while (!(await keep(names, position))) {
         if (Date.now() - (awaySince ?? 0) > STALL_MS) return
         await sleep(TRY_AGAIN_MS)
       }

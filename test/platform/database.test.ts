@@ -4,6 +4,7 @@ import type { TestContext } from 'node:test'
 import { sql } from 'kysely'
 import { noteChanged } from '../../src/platform/changes.ts'
 import { createDatabase } from '../../src/platform/database.ts'
+import { latestPosition } from '../../src/platform/position.ts'
 import type { PositionMemory } from '../../src/platform/position.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import { isDatabaseAway, isDatabaseOverloaded, sqlState } from '../../src/platform/postgres.ts'
@@ -16,9 +17,9 @@ function memory(): PositionMemory & { known: Map<string, string> } {
   const known = new Map<string, string>()
   return {
     known,
-    positionFor: (identity) => Promise.resolve(known.get(identity)),
-    remember(identity, position) {
-      known.set(identity, position)
+    positionFor: (names) => Promise.resolve(latestPosition(names.flatMap((name) => known.get(name) ?? []))),
+    remember(names, position) {
+      for (const name of names) known.set(name, position)
       return Promise.resolve()
     },
   }
@@ -74,16 +75,19 @@ test('reads go to the replica, and a write there is refused', async (t) => {
 
 test('who wrote reads what they wrote, by position, by identity, and within the request', async (t) => {
   const { database, positions } = await setUp(t)
-  const db = database.open({ writes: true, identity: 'key 1' })
+  const db = database.open({ writes: true, positionNames: () => ['key 1'] })
   for (let n = 0; n < 20; n += 1) {
-    const writer = database.open({ writes: true, identity: 'key 1' })
+    const writer = database.open({ writes: true, positionNames: () => ['key 1'] })
     await writer.write(addCategory(`own ${n}`))
     assert.equal(await writer.read(countNamed(`own ${n}`)), 1)
     const position = await writer.position()
     assert.match(position ?? '', /^[0-9A-F]+\/[0-9A-F]+$/)
     assert.equal(await database.open({ writes: false, position }).read(countNamed(`own ${n}`)), 1)
     while (!positions.known.has('key 1')) await new Promise((resolve) => setTimeout(resolve, 1))
-    assert.equal(await database.open({ writes: false, identity: 'key 1' }).read(countNamed(`own ${n}`)), 1)
+    assert.equal(
+      await database.open({ writes: false, positionNames: () => ['key 1'] }).read(countNamed(`own ${n}`)),
+      1,
+    )
   }
   assert.equal(await db.position(), undefined)
 })
@@ -99,11 +103,54 @@ test('a replica that is behind is not asked', async (t) => {
 test('of what a caller brought along and what is remembered of him the later one counts', async (t) => {
   const { database, positions } = await setUp(t)
   positions.known.set('key 1', 'FFFFFFFF/0')
-  const brought = database.open({ writes: false, identity: 'key 1', position: '0/1' })
+  const brought = database.open({ writes: false, positionNames: () => ['key 1'], position: '0/1' })
   assert.equal(await brought.read(isReplica), false)
   positions.known.set('key 1', '0/1')
   assert.equal(await brought.read(isReplica), false, 'asked once for each request')
-  assert.equal(await database.open({ writes: false, identity: 'key 1' }).read(isReplica), true)
+  assert.equal(await database.open({ writes: false, positionNames: () => ['key 1'] }).read(isReplica), true)
+})
+
+test('what a request learns of who asks counts from then on', async (t) => {
+  const { database, positions } = await setUp(t)
+  positions.known.set('external 7', 'FFFFFFFF/0')
+  const names = ['user 1']
+  const db = database.open({ writes: false, positionNames: () => names })
+  assert.equal(await db.read(isReplica), true)
+  names.push('external 7')
+  assert.equal(await db.read(isReplica), false)
+})
+
+test('who keeps a position is looked up only with one: another request of theirs may be later', async (t) => {
+  const { database, positions } = await setUp(t)
+  positions.known.set('user 1', 'FFFFFFFF/0')
+  const open = (position?: string) =>
+    database.open({ writes: false, keepsPosition: true, position, positionNames: () => ['user 1'] })
+  assert.equal(await open().read(isReplica), true)
+  assert.equal(await open('0/1').read(isReplica), false)
+  positions.known.set('user 1', 'unknown')
+  assert.equal(await open('0/1').read(isReplica), true, 'without a cache what they keep counts')
+})
+
+test('a request waits 50 ms for replicas at most, however much it reads, and then asks them no more', async (t) => {
+  const { database } = await setUp(t)
+  const db = database.open({ writes: false, position: 'FFFFFFFF/0' })
+  await db.readPrimary(isReplica)
+  const asked = t.mock.method(database.pools.read, 'connect')
+  const began = performance.now()
+  await Promise.all([db.read(isReplica), db.read(isReplica)])
+  assert.ok(performance.now() - began >= 45)
+  const before = asked.mock.callCount()
+  for (let n = 0; n < 20; n += 1) assert.equal(await db.read(isReplica), false)
+  assert.equal(asked.mock.callCount(), before)
+})
+
+test('who waits for a replica holds no connection that others could read with', async (t) => {
+  const { database } = await setUp(t, { poolMax: 1 })
+  let taken = 0
+  database.pools.read.on('acquire', () => (taken += 1))
+  const db = database.open({ writes: false, position: 'FFFFFFFF/0' })
+  assert.equal(await db.read(isReplica), false)
+  assert.ok(taken > 1, 'given back, and taken anew')
 })
 
 test('without a replica the primary is read, and says where reads went', async (t) => {
@@ -155,6 +202,8 @@ test('a primary that has too much to do is not away: no replica says who somebod
     const asked = database.open({ writes: false })
     await assert.rejects(asked.readIdentity(isReplica), isDatabaseOverloaded)
     assert.equal(await asked.read(isReplica), true)
+    const wrote = database.open({ writes: false, position: 'FFFFFFFF/0' })
+    await assert.rejects(wrote.read(isReplica), isDatabaseOverloaded, 'nothing older, unmarked')
     assert.equal(asked.isReadOnly(), false)
   } finally {
     held.release()
@@ -172,6 +221,29 @@ test('a primary that has too much to do is not away: no replica says who somebod
     )
     assert.equal(db.isReadOnly(), false)
   }
+})
+
+test('a connection to the primary that breaks does not make the answer an old one', async (t) => {
+  const { database } = await setUp(t)
+  const db = database.open({ writes: false, position: 'FFFFFFFF/0' })
+  let attempts = 0
+  const breaking = async (reader: Db) => {
+    attempts += 1
+    if (attempts === 1) await sql`select pg_terminate_backend(pg_backend_pid())`.execute(reader)
+    return isReplica(reader)
+  }
+  assert.equal(await db.read(breaking), false)
+  assert.equal(attempts, 2)
+  assert.equal(db.isReadOnly(), false)
+})
+
+test('what a replica answered for the primary stays marked, whatever other requests find meanwhile', async (t) => {
+  const { database } = await setUp(t, { writeUrl: NOWHERE })
+  const db = database.open({ writes: false, position: 'FFFFFFFF/0' })
+  assert.equal(await db.read(isReplica), true)
+  database.health.notePrimary(false)
+  assert.equal(db.isReadOnly(), true)
+  assert.equal(database.open({ writes: false }).isReadOnly(), false)
 })
 
 test('a primary that has become a replica is left, and counts as away', async (t) => {

@@ -16,24 +16,26 @@ async function setUp(t: TestContext, url?: string) {
 
 test('the latest position of a caller is kept, whichever request tells last', async (t) => {
   const { cache, positions, prefix } = await setUp(t)
-  assert.equal(await positions.positionFor('key 1'), undefined)
-  await positions.remember('key 1', '1/A0')
-  await positions.remember('key 1', '1/9F')
-  assert.equal(await positions.positionFor('key 1'), '00000001/000000A0')
-  await positions.remember('key 1', '10/0')
-  assert.equal(await createPositionMemory(cache, prefix).positionFor('key 1'), '00000010/00000000')
+  assert.equal(await positions.positionFor(['key 1']), undefined)
+  await positions.remember(['key 1'], '1/A0')
+  await positions.remember(['key 1'], '1/9F')
+  assert.equal(await positions.positionFor(['key 1']), '00000001/000000A0')
+  await positions.remember(['key 1', 'external 7'], '10/0')
+  assert.equal(await createPositionMemory(cache, prefix).positionFor(['key 1']), '00000010/00000000')
+  await positions.remember(['external 7'], '11/0')
+  assert.equal(await positions.positionFor(['key 1', 'nobody', 'external 7']), '00000011/00000000')
 })
 
 test('without a cache nobody can tell, and for a while after it was gone', async (t) => {
   const gone = await setUp(t, 'redis://127.0.0.1:1')
-  assert.equal(await gone.positions.positionFor('key 1'), 'unknown')
+  assert.equal(await gone.positions.positionFor(['key 1']), 'unknown')
   // Given up after a moment: the others find the cache gone too.
-  await gone.positions.remember('key 1', '1/1')
+  await gone.positions.remember(['key 1'], '1/1')
 
   const { cache, positions } = await setUp(t)
   await cache.ask(async (redis) =>
     redis.call('client', 'kill', 'id', await redis.client('ID'), 'skipme', 'no'),
   )
   await eventually(() => cache.ask((redis) => redis.ping()))
-  assert.equal(await positions.positionFor('key 1'), 'unknown')
+  assert.equal(await positions.positionFor(['key 1']), 'unknown')
 })

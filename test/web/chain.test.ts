@@ -13,7 +13,14 @@ import { publishedProject } from '../support/builders.ts'
 import { startChain, startChainWeb } from '../support/chain.ts'
 import { lastFirst, untilFileEnds } from '../support/file-ending.ts'
 import { eventually } from '../support/jobs.ts'
-import { MARKS, sessionOf, writeAndRead } from '../support/own-writes.ts'
+import {
+  MARKS,
+  changeAndRead,
+  contributeExternally,
+  sessionOf,
+  writeAndRead,
+  writeTwiceAndRead,
+} from '../support/own-writes.ts'
 import { contributing, startLoad } from '../support/steady-load.ts'
 import type { Ask } from '../support/steady-load.ts'
 
@@ -69,6 +76,23 @@ test('nobody misses what he wrote, by cookie, header or key, whichever process a
     assert.ok(outcomes.flat().every(Boolean))
   } finally {
     await chain.replicas[0].lag(0)
+  }
+})
+
+test('nobody misses what he wrote under another name of his, or in a request beside the one it was answered by', async () => {
+  const session = await sessionOf(urls[0] ?? '', owner)
+  const token = await projectToken()
+  const writes = { owner, projectId: project.id, urls }
+  const before = await contributeExternally(writes, token)
+  const isShown = () => fetch(`${urls[0] ?? ''}/api/taskrun/${before.id}`).then(({ ok }) => ok)
+  await eventually(isShown)
+  await Promise.all(chain.replicas.map((replica) => replica.lag(30_000)))
+  try {
+    assert.ok(await changeAndRead(writes, before), 'by key, with the name of somebody else in the query')
+    assert.ok((await contributeExternally(writes, token)).isCounted, 'named in the body alone')
+    assert.ok(await writeTwiceAndRead(writes, session), 'by the cookie of the earlier answer')
+  } finally {
+    await Promise.all(chain.replicas.map((replica) => replica.lag(0)))
   }
 })
 
@@ -188,11 +212,7 @@ test('what somebody sent who went away before its commit is rolled back', async 
 })
 
 test('a web process is restarted while people contribute: no request fails', async () => {
-  const { text: token } = await site.http
-    .get(`/api/auth/project/${project.shortName}/token`)
-    .set('Authorization', project.secretKey)
-    .expect(200)
-  const load = startLoad(web.url, 2, contributing(project, token))
+  const load = startLoad(web.url, 2, contributing(project, await projectToken()))
   await web.restart(0)
   assert.deepEqual([...(await load.stop())], [])
   assert.ok(load.answered('POST') > 20, `${load.answered('POST')} task runs`)
@@ -242,6 +262,15 @@ test('without a primary pages are served and say so, writes are refused, and all
   })
   assert.doesNotMatch(await page.text(), /can only be read at the moment/)
 })
+
+/** With which another site speaks for its people. */
+async function projectToken(): Promise<string> {
+  const { text } = await site.http
+    .get(`/api/auth/project/${project.shortName}/token`)
+    .set('Authorization', project.secretKey)
+    .expect(200)
+  return text
+}
 
 function newTask(): Promise<Response> {
   return fetch(`${web.url}/api/task`, {
