@@ -3,15 +3,16 @@ import { isApi } from './address.ts'
 
 const HEADERS = {
   'Access-Control-Allow-Origin': '*',
-  'Access-Control-Expose-Headers': 'X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset',
-  'Access-Control-Allow-Headers': 'Content-Type, Authorization, Idempotency-Key',
+  'Access-Control-Expose-Headers':
+    'X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Consistency-Token, X-Read-Only, Retry-After',
+  'Access-Control-Allow-Headers': 'Content-Type, Authorization, Idempotency-Key, X-Consistency-Token',
   'Access-Control-Allow-Methods': 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS',
   'Access-Control-Max-Age': '21600',
   'Cache-Control': 'private, no-store',
 }
 
 /**
- * The API is readable from everywhere, without credentials; its rate limit headers too. A browser's question whether it
+ * The API is readable from everywhere, without credentials; its own headers too. A browser's question whether it
  * may send something is answered here, and costs the caller nothing.
  */
 export const openToAll: Handler = async (ctx, next) => {

@@ -15,7 +15,7 @@ export interface Described extends Schema {
 
 interface DescribedParameter extends Schema {
   readonly name: string
-  readonly in: 'path' | 'query'
+  readonly in: 'path' | 'query' | 'header'
   readonly description?: unknown
 }
 
@@ -91,6 +91,11 @@ export function openApiDocument(
           schema: { type: 'integer' },
           description: 'When the next window begins, in seconds since 1970.',
         },
+        'X-Consistency-Token': { schema: { type: 'string' }, description: TOKEN },
+        'X-Read-Only': {
+          schema: { const: 'yes' },
+          description: 'Nothing can be stored at the moment, and what is shown may be a moment old.',
+        },
       },
     },
   }
@@ -111,10 +116,22 @@ function described({
     operationId: `${method}${path.replace(/\W+(\w)?/g, (_, letter: string | undefined) => letter?.toUpperCase() ?? '')}`,
     tags: [path.split('/')[1] ?? ''],
     summary,
-    parameters: [...pathParameters(path), ...queryParameters(query)],
+    parameters: [...pathParameters(path), ...queryParameters(query), TOKEN_PARAMETER],
     ...(body ? { requestBody: requestBody(body, isUpload === true) } : {}),
     responses: { ...success(shown), ...(mayQueue ? queued(shown) : {}), ...failures(refusals) },
   }
+}
+
+const TOKEN =
+  'Told after a write. Whoever sends it along within 30 seconds is shown what was written, wherever it is asked for. ' +
+  'By API key, by cookie or as an external person the same caller need not send it.'
+
+const TOKEN_PARAMETER: DescribedParameter = {
+  name: 'X-Consistency-Token',
+  in: 'header',
+  required: false,
+  schema: { type: 'string' },
+  description: TOKEN,
 }
 
 function pathParameters(path: string): DescribedParameter[] {
@@ -162,10 +179,13 @@ function queued(shown: Operation['shown']): Record<string, DescribedResponse> {
 }
 
 const HEADERS = Object.fromEntries(
-  ['Limit', 'Remaining', 'Reset'].map((name) => [
-    `X-RateLimit-${name}`,
-    { $ref: `#/components/headers/X-RateLimit-${name}` },
-  ]),
+  [
+    'X-RateLimit-Limit',
+    'X-RateLimit-Remaining',
+    'X-RateLimit-Reset',
+    'X-Consistency-Token',
+    'X-Read-Only',
+  ].map((name) => [name, { $ref: `#/components/headers/${name}` }]),
 )
 
 function failures(refusals: Readonly<Record<number, z.ZodType>>): Record<string, DescribedResponse> {

@@ -161,7 +161,8 @@ test('every answer is readable from other sites, and a browser may ask before it
   ] as const) {
     const { headers } = await request.expect(status)
     assert.equal(headers['access-control-allow-origin'], '*')
-    assert.match(String(headers['access-control-expose-headers']), /X-RateLimit-Remaining/)
+    for (const name of ['X-RateLimit-Remaining', 'X-Consistency-Token', 'X-Read-Only', 'Retry-After'])
+      assert.ok(String(headers['access-control-expose-headers']).split(', ').includes(name), name)
     assert.equal(headers['access-control-allow-credentials'], undefined)
   }
   const preflight = await site.http
@@ -173,6 +174,7 @@ test('every answer is readable from other sites, and a browser may ask before it
     })
     .expect(200)
   assert.equal(preflight.text, '')
+  assert.match(String(preflight.headers['access-control-allow-headers']), /X-Consistency-Token/)
   assert.match(String(preflight.headers['access-control-allow-headers']), /Content-Type/)
   assert.match(String(preflight.headers['access-control-allow-methods']), /POST/)
   assert.equal(preflight.headers['access-control-max-age'], '21600')
