@@ -59,6 +59,7 @@ const Variables = z.object({
   DATABASE_DIRECT_URL: database.optional(),
   DATABASE_POOL_MAX: z.coerce.number().int().min(1).max(200).default(10),
   DATABASE_POOL_LIFETIME_SECONDS: z.coerce.number().positive().max(86_400).default(180),
+  DATABASE_HAS_REPLICAS: flag.optional(),
   DATABASE_TRUSTED_LAG_SECONDS: z.coerce.number().min(0).max(3_600).default(60),
   ...redisVariables('CACHE'),
   ...redisVariables('QUEUE'),
@@ -179,7 +180,10 @@ export interface Config {
     readonly poolLifetimeSeconds: number
     /** How far behind a replica may be that says who somebody is, while the primary is away. */
     readonly trustedLagSeconds: number
-    /** Reads go to servers that may be behind; false when both pools lead to the same server. */
+    /**
+     * Reads go to servers that may be behind; false when both pools lead to the same server. Behind a balancer both
+     * addresses differ even then.
+     */
     readonly hasReplicas: boolean
   }
   readonly redis: {
@@ -279,7 +283,7 @@ export function loadConfig(env: Environment): Config {
       poolMax: v.DATABASE_POOL_MAX,
       poolLifetimeSeconds: v.DATABASE_POOL_LIFETIME_SECONDS,
       trustedLagSeconds: v.DATABASE_TRUSTED_LAG_SECONDS,
-      hasReplicas: serverOf(readUrl) !== serverOf(v.DATABASE_WRITE_URL),
+      hasReplicas: v.DATABASE_HAS_REPLICAS ?? serverOf(readUrl) !== serverOf(v.DATABASE_WRITE_URL),
     },
     redis: {
       cache: redisEndpoint('CACHE', env),

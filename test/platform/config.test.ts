@@ -170,6 +170,15 @@ test('another role on the same server is not a replica', () => {
   assert.equal(config.database.hasReplicas, false)
 })
 
+test('behind a balancer it is told whether there are replicas', () => {
+  const has = (more: Record<string, string>) =>
+    loadConfig({ ...least, DATABASE_READ_URL: 'postgres://app_ro@db.example:5001/manyhands', ...more })
+      .database.hasReplicas
+  assert.equal(has({}), true)
+  assert.equal(has({ DATABASE_HAS_REPLICAS: 'off' }), false)
+  assert.equal(has({ DATABASE_HAS_REPLICAS: 'on' }), true)
+})
+
 test('everything that is missing or wrong is named at once', () => {
   const { DATABASE_WRITE_URL: _, ...rest } = least
   assert.throws(
