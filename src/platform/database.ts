@@ -9,7 +9,7 @@ import type { Logger } from './log.ts'
 import { createOwnPosition } from './own-position.ts'
 import type { PositionOwner } from './own-position.ts'
 import { createPatience, createPositionReader } from './position.ts'
-import { isWithin, replayState } from './position-store.ts'
+import { isWithin, replayLag, replayState } from './position-store.ts'
 import type { PositionMemory } from './position.ts'
 import {
   WrongServerError,
@@ -90,6 +90,8 @@ export interface Database {
   /** Whether there is a server to read from, with the schema that this version expects. */
   readonly readiness: Readiness
   readonly health: DatabaseHealth
+  /** How far the server that a read leads to just now is behind, in seconds; undefined when it is the primary. */
+  replicaLag(): Promise<number | undefined>
   close(): Promise<void>
   readonly pools: { readonly write: pg.Pool; readonly read: pg.Pool }
 }
@@ -130,6 +132,10 @@ export function createDatabase(
     },
     readiness: createReadiness({ replica: servers.replica, primary, pools: [readPool, writePool], health }),
     health,
+    async replicaLag() {
+      const position = await servers.readPosition().catch(() => undefined)
+      return replayLag(servers.replica, position)
+    },
     async close() {
       await Promise.all([writePool.end(), readPool.end()])
     },

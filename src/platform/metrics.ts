@@ -3,7 +3,6 @@ import type { App } from './app.ts'
 import type { JobCatalogue } from './job.ts'
 import { lastSlots, oldestUnsent } from './outbox-store.ts'
 import type { Db } from './postgres.ts'
-import { replayLag } from './position-store.ts'
 import { slotsOf } from './schedule.ts'
 
 type Measured = Pick<App, 'database' | 'memory' | 'queue' | 'log'>
@@ -122,7 +121,7 @@ function measureLag({ database, log }: Measured, registry: Registry): () => Prom
   return async () => {
     lag.remove()
     try {
-      const seconds = await database.open({ writes: false }).read(replayLag)
+      const seconds = await database.replicaLag()
       if (seconds !== undefined) lag.set(seconds)
     } catch (error) {
       log.warn({ err: error }, 'no lag of a replica: the database is away')

@@ -36,14 +36,17 @@ export async function isWithin(server: Db, seconds: number): Promise<boolean> {
 }
 
 /**
- * How far the server of this connection is behind the primary, in seconds; 0 when it has replayed all that it was
- * sent, undefined for the primary itself.
+ * How far the server of this connection is behind the primary, in seconds; undefined for the primary itself. 0 when it
+ * has replayed all that the primary had written just before: that it has replayed all it was sent says nothing.
+ *
+ * @param position of the primary; undefined when that is away.
  */
-export async function replayLag(server: Db): Promise<number | undefined> {
+export async function replayLag(server: Db, position: string | undefined): Promise<number | undefined> {
   const { rows } = await sql<{ seconds: number | null }>`
     select case when not pg_is_in_recovery() then null
-                when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() then 0
-                else extract(epoch from now() - pg_last_xact_replay_timestamp())::float8 end as seconds
+                when pg_last_wal_replay_lsn() >= ${position ?? null}::pg_lsn then 0
+                else extract(epoch from clock_timestamp()
+                  - coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time()))::float8 end as seconds
   `.execute(server)
   return rows[0]?.seconds ?? undefined
 }

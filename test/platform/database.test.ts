@@ -10,6 +10,7 @@ import { createLogger } from '../../src/platform/log.ts'
 import { isDatabaseAway, isDatabaseOverloaded, sqlState } from '../../src/platform/postgres.ts'
 import type { Db } from '../../src/platform/postgres.ts'
 import { runInContext } from '../../src/platform/request-context.ts'
+import { eventually } from '../support/jobs.ts'
 import { createTestDatabase } from '../support/servers.ts'
 
 /** Positions kept in this process. */
@@ -299,6 +300,16 @@ test('a request has one transaction, which a throw rolls back', async (t) => {
   )
   await assert.rejects(db.write(addCategory('second')), /one transaction; this is the second/)
   assert.equal(await db.readPrimary(countNamed('lost')), 0)
+})
+
+test('a replica has no lag when it shows what the primary has written, not when it was sent nothing more', async (t) => {
+  const { database } = await setUp(t)
+  await database.open({ writes: true }).write(addCategory('lately'))
+  await eventually(async () => (await database.replicaLag()) === 0)
+  const { database: cutOff } = await setUp(t, { writeUrl: NOWHERE })
+  assert.ok(Number(await cutOff.replicaLag()) > 0)
+  const { database: alone } = await setUp(t, { readUrl: (await createTestDatabase(t)).writeUrl })
+  assert.equal(await alone.replicaLag(), undefined)
 })
 
 test('who does not declare writes cannot write', async (t) => {
