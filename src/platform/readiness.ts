@@ -11,7 +11,7 @@ export interface Readiness {
   trouble(): Promise<string | undefined>
 }
 
-/** Busy pools count as usable for so long after they were seen to be, in milliseconds. */
+/** Busy pools count as usable for so long after they were last seen to be, in milliseconds. */
 const TRUSTED_MS = 10_000
 
 export interface ReadinessParts {
@@ -27,6 +27,7 @@ export interface ReadinessParts {
  */
 export function createReadiness({ replica, primary, pools, health }: ReadinessParts): Readiness {
   let trustedUntil = 0
+  let looking: Promise<string | undefined> | undefined
   let lookingAtPrimary: Promise<string[]> | undefined
   let hasSchema = false
 
@@ -54,20 +55,27 @@ export function createReadiness({ replica, primary, pools, health }: ReadinessPa
     }
   }
 
+  async function look(): Promise<string | undefined> {
+    // One at a time: where an address leads nowhere, each takes seconds to fail.
+    lookingAtPrimary ??= lookAtPrimary()
+    try {
+      const missing = await Promise.any([missingIn(replica), lookingAtPrimary])
+      if (missing.length > 0) return `the database lacks migrations: ${missing.join(', ')}`
+    } catch (error) {
+      return reasonOf(error)
+    }
+    trustedUntil = Date.now() + TRUSTED_MS
+    return undefined
+  }
+
   return {
     async trouble() {
-      // Who asks behind others would wait as they do, and say that a process is away that is only busy.
+      looking ??= look().finally(() => {
+        looking = undefined
+      })
+      // It stands behind others and waits as they do: whoever probes would take a process for away that is only busy.
       if (pools.some(({ waitingCount }) => waitingCount > 0) && Date.now() < trustedUntil) return undefined
-      // One at a time: where an address leads nowhere, each takes seconds to fail.
-      lookingAtPrimary ??= lookAtPrimary()
-      try {
-        const missing = await Promise.any([missingIn(replica), lookingAtPrimary])
-        if (missing.length > 0) return `the database lacks migrations: ${missing.join(', ')}`
-      } catch (error) {
-        return reasonOf(error)
-      }
-      trustedUntil = Date.now() + TRUSTED_MS
-      return undefined
+      return looking
     },
   }
 }

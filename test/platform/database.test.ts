@@ -380,6 +380,24 @@ test('it is ready when a server answers that has every migration', async (t) => 
   assert.equal(await away.readiness.trouble(), 'database away')
 })
 
+test('it stays ready as long as its busy pools are got through, however long that goes on', async (t) => {
+  const { database } = await setUp(t, { poolMax: 1 })
+  const { readiness, pools } = database
+  assert.equal(await readiness.trouble(), undefined)
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() })
+  for (let n = 0; n < 3; n += 1) {
+    const held = await Promise.all([pools.read.connect(), pools.write.connect()])
+    const waiting = [pools.read.query('select 1'), pools.write.query('select 1')]
+    t.mock.timers.tick(8_000)
+    const began = performance.now()
+    assert.equal(await readiness.trouble(), undefined)
+    assert.ok(performance.now() - began < 1_000, 'at once')
+    const looksOn = eventually(() => pools.read.waitingCount === 0 && pools.read.idleCount === 1)
+    for (const client of held) client.release()
+    await Promise.all([...waiting, looksOn])
+  }
+})
+
 test('integers and times arrive without loss, and integers beyond a number are refused', async (t) => {
   const { database } = await setUp(t)
   const db = database.open({ writes: false })
