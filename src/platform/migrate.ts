@@ -4,9 +4,13 @@ import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import type { Logger } from './log.ts'
 import { applyInTransaction, applyPlain, listApplied, whileLocked } from './migration-store.ts'
+import type { LockPatience } from './migration-store.ts'
 
 /** Where the project's migrations stand. */
 export const migrationsFolder = fileURLToPath(new URL('../migrations', import.meta.url))
+
+/** Longer than any request or report may hold a table, and short against the time that a deploy has. */
+const PATIENCE: LockPatience = { waitMs: 2_000, pauseMs: 3_000, patienceMs: 300_000 }
 
 /**
  * Brings a database to the newest schema: the numbered SQL files it does not have yet, in order. Safe to run by
@@ -16,7 +20,12 @@ export const migrationsFolder = fileURLToPath(new URL('../migrations', import.me
  * @returns the names of the files applied by this call.
  * @throws Error naming the file that failed; the files before it stay applied.
  */
-export async function migrate(url: string, log: Logger, folder = migrationsFolder): Promise<string[]> {
+export async function migrate(
+  url: string,
+  log: Logger,
+  folder = migrationsFolder,
+  patience = PATIENCE,
+): Promise<string[]> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
@@ -25,7 +34,7 @@ export async function migrate(url: string, log: Logger, folder = migrationsFolde
       const names = (await listMigrations(folder)).filter((name) => !applied.has(name))
       for (const name of names) {
         log.info({ migration: name }, 'applying migration')
-        await applyFile(client, folder, name)
+        await applyFile(client, folder, name, patience)
       }
       return names
     })
@@ -68,7 +77,12 @@ export async function listMigrations(folder = migrationsFolder): Promise<string[
   return files.filter((file) => /^\d{4}-.+\.sql$/.test(file)).sort()
 }
 
-async function applyFile(client: pg.Client, folder: string, name: string): Promise<void> {
+async function applyFile(
+  client: pg.Client,
+  folder: string,
+  name: string,
+  patience: LockPatience,
+): Promise<void> {
   const sql = await readMigration(resolve(folder, name))
   try {
     if (sql.startsWith('-- no transaction'))
@@ -77,7 +91,7 @@ async function applyFile(client: pg.Client, folder: string, name: string): Promi
         name,
         sql.split(/;\s*$/m).filter((part) => part.trim()),
       )
-    else await applyInTransaction(client, name, sql)
+    else await applyInTransaction(client, name, sql, patience)
   } catch (error) {
     throw new Error(`Migration ${name} failed: ${error instanceof Error ? error.message : String(error)}`, {
       cause: error,

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { TestContext } from 'node:test'
 import pg from 'pg'
 import { format, resolveConfig } from 'prettier'
@@ -30,7 +31,8 @@ async function setUp(t: TestContext, files: Record<string, string>) {
   for (const [name, sql] of Object.entries(files)) write(name, sql)
   return {
     write,
-    run: () => migrate(directUrl, log, folder),
+    directUrl,
+    run: (patience?: Parameters<typeof migrate>[3]) => migrate(directUrl, log, folder, patience),
     async tables() {
       const { rows } = await client.query<{ name: string }>(
         `select tablename as name from pg_tables where tablename like 'tried%' order by 1`,
@@ -78,6 +80,33 @@ test('an index is built without stopping writers, also after a crash in the midd
   await assert.rejects(db.run(), /9002-index\.sql failed: could not create unique index/)
   await db.query('delete from tried where ctid = (select min(ctid) from tried)')
   assert.deepEqual(await db.run(), ['9002-index.sql'])
+})
+
+test('a migration that cannot have its table lets readers pass, tries again, and gives up with the reason', async (t) => {
+  const db = await setUp(t, { '9001-a.sql': 'create table tried (a int);' })
+  await db.run()
+  db.write('9002-b.sql', 'alter table tried add column b int;')
+  const reader = new pg.Client({ connectionString: db.directUrl })
+  reader.on('error', () => undefined)
+  await reader.connect()
+  t.after(() => reader.end())
+  await reader.query('begin')
+  await reader.query('select * from tried')
+
+  const gaveUp = /9002-b\.sql failed: what it changes is in use.*Nothing of it was applied/
+  await assert.rejects(db.run({ waitMs: 50, pauseMs: 20, patienceMs: 300 }), gaveUp)
+  const run = db.run({ waitMs: 300, pauseMs: 300, patienceMs: 60_000 })
+  const waits: number[] = []
+  for (let count = 0; count < 20; count += 1) {
+    const began = performance.now()
+    await db.query('select count(*) from tried')
+    waits.push(performance.now() - began)
+    await sleep(50)
+  }
+  assert.ok(Math.max(...waits) > 20, 'it did stand in the way')
+  assert.ok(Math.max(...waits) < 5_000, `for ${Math.max(...waits)} ms`)
+  await reader.query('commit')
+  assert.deepEqual(await run, ['9002-b.sql'])
 })
 
 test('functions in the database are what their source files say', async (t) => {
