@@ -3,6 +3,7 @@ import { createFaultBook } from '../domain/faults/fault-service.ts'
 import { createMinuteBook, writeLastMinutes } from '../domain/status/status-service.ts'
 import { createApp } from '../platform/app.ts'
 import { loadConfig } from '../platform/config.ts'
+import { createHold } from '../platform/hold.ts'
 import { writeLast } from '../platform/last-write.ts'
 import { startLoop } from '../platform/loop.ts'
 import { createServer } from '../web/server.ts'
@@ -20,6 +21,7 @@ await runProcess('web', async () => {
   const minutes = createMinuteBook(['contributing', 'pages'])
   const faults = createFaultBook()
   const server = await createServer(app, {
+    hold: createHold(),
     onRequest({ group, status }) {
       minutes.note(CONTRIBUTING.has(group) ? 'contributing' : 'pages', status < 500)
     },

@@ -2,6 +2,7 @@ import { Router } from '@koa/router'
 import { z } from 'zod'
 import type { RequestState } from '../http/state.ts'
 import type { App } from '../platform/app.ts'
+import type { Hold } from '../platform/hold.ts'
 import { runningRelease } from '../platform/release.ts'
 import type { Draining } from './draining.ts'
 
@@ -11,8 +12,15 @@ const Probe = z.object({
   fall: z.coerce.number().int().min(1).max(100).catch(1),
 })
 
-/** GET /healthz: the process lives, and of which release it is. GET /readyz: it can serve, and is not about to end. */
-export function healthRoutes(app: Pick<App, 'database'>, draining: Draining): Router<RequestState> {
+/**
+ * GET /healthz: the process lives, and of which release it is. GET /readyz: it can serve, is not about to end, and nobody
+ * holds it back ("held": that is all that is missing).
+ */
+export function healthRoutes(
+  app: Pick<App, 'database'>,
+  draining: Draining,
+  hold: Hold,
+): Router<RequestState> {
   // By one name each, so that a proxy can close it.
   const router = new Router<RequestState>({ strict: true, sensitive: true })
   const release = runningRelease()
@@ -22,7 +30,9 @@ export function healthRoutes(app: Pick<App, 'database'>, draining: Draining): Ro
   })
 
   router.get('/readyz', async (ctx) => {
-    const trouble = draining.hasBegun ? 'draining' : await app.database.readiness.trouble()
+    const trouble = draining.hasBegun
+      ? 'draining'
+      : ((await app.database.readiness.trouble()) ?? (hold.isOn ? 'held' : undefined))
     ctx.status = trouble === undefined ? 200 : 503
     ctx.set('Cache-Control', 'no-store')
     ctx.body = { status: trouble ?? 'ready' }

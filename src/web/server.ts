@@ -22,6 +22,8 @@ import { staticFiles } from '../http/static.ts'
 import { uploadedFiles } from '../http/uploads.ts'
 import { createViews } from '../http/views.ts'
 import type { App } from '../platform/app.ts'
+import { noHold } from '../platform/hold.ts'
+import type { Hold } from '../platform/hold.ts'
 import { apiOperations, apiRoutes } from './api/api-routes.ts'
 import { isApi } from './api/address.ts'
 import { apiErrors } from './api/errors.ts'
@@ -52,6 +54,8 @@ export interface Server {
 }
 
 export interface ServerOptions {
+  /** What may keep it from getting requests at first; by default nothing. */
+  hold?: Hold
   /** Told of each request that a route answered. */
   onRoute?: (answered: Answered) => void
   /** Told of each request, whatever it came to. */
@@ -67,7 +71,7 @@ export async function createServer(app: App, options: ServerOptions = {}): Promi
   // Of the forwarded addresses only the last is the proxy's word: whatever stands before it, the client may have sent.
   const koa = new Koa<RequestState, DefaultContext>({ proxy: app.config.http.trustProxy, maxIpsCount: 1 })
   const draining = createDraining()
-  const health = healthRoutes(app, draining)
+  const health = healthRoutes(app, draining, options.hold ?? noHold)
   const requests = createRequestFigures()
   const metrics = metricsRoutes(app, requests)
   if (options.onRequest) requests.onAnswered(options.onRequest)

@@ -45,6 +45,23 @@ test('a request on its way when the web process is told to end is answered and s
   assert.deepEqual(await rowsOf(site, 'select id from task_run where project_id = $1', [id]), [{ id: runId }])
 })
 
+test('a process that is held back answers whoever asks, and is not ready until it is let go', async (t) => {
+  const { app } = await startTestApp(t)
+  const hold = { isOn: true }
+  const server = await createServer(app, { hold })
+  const { port } = (await server.listen(0, '127.0.0.1')).address() as AddressInfo
+  t.after(() => server.close())
+  const ask = async (path: string) => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`)
+    return [response.status, await response.text()]
+  }
+  while ((await ask('/readyz'))[1] !== '{"status":"held"}') await sleep(50)
+  assert.equal((await ask('/readyz'))[0], 503)
+  assert.equal((await ask('/about'))[0], 200)
+  hold.isOn = false
+  assert.deepEqual(await ask('/readyz'), [200, '{"status":"ready"}'])
+})
+
 test('who has connected by the time a web process ends is answered', async (t) => {
   const { app } = await startTestApp(t)
   const server = await createServer(app)

@@ -1,6 +1,9 @@
+import { rm, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { messageOf } from '../../lib/errors.ts'
+import { HOLD_FILE, HOLD_FRESH_MS } from '../../platform/hold.ts'
 import type { Releases } from './releases.ts'
 import { runProgram } from './run-program.ts'
 
@@ -36,6 +39,8 @@ export const SwitchVariables = z.object({
     .string()
     .default('{}')
     .transform((value) => Healths.parse(JSON.parse(value))),
+  /** Whether a process gets requests only after its pages were looked at: each is looked at past whatever is in front. */
+  UPGRADE_HOLDS: z.enum(['on', 'off']).default('off'),
   UPGRADE_VERIFY_SECONDS: z.coerce.number().positive().default(60),
   UPGRADE_SLOW_MS: z.coerce.number().positive().default(2_000),
 })
@@ -60,16 +65,24 @@ export async function switchHost(releases: Releases, release: string, settings: 
     for (const process of settings.UPGRADE_PROCESSES) {
       if (await runs(healthOf(process, settings), release)) continue
       begun.push(process)
-      await start(process, release, settings)
+      await start(process, release, settings, releases.folderOf(release))
     }
   } catch (error) {
     const why = `${release.slice(0, 7)} does not work here: ${messageOf(error)}`
     if (previous === undefined || previous === release)
       throw new Error(`${why}. There is no earlier release to go back to.`, { cause: error })
     await releases.switchTo(previous)
-    for (const process of begun) await start(process, previous, settings)
+    await goBack(begun, previous, settings)
     throw new TakenBackError(`${why}. This host runs ${previous.slice(0, 7)} again.`, { cause: error })
   }
+}
+
+/** Starts all that were begun once more, also when one of them fails. @throws the first error. */
+async function goBack(begun: readonly Process[], previous: string, settings: Settings): Promise<void> {
+  const errors: unknown[] = []
+  for (const process of begun)
+    await start(process, previous, settings).catch((error: unknown) => errors.push(error))
+  if (errors.length > 0) throw errors[0]
 }
 
 /** Where a process names its release, when it does. */
@@ -81,25 +94,55 @@ async function runs(at: string | undefined, release: string): Promise<boolean> {
   return at !== undefined && (await troubleOf(at, release).catch(messageOf)) === undefined
 }
 
-async function start(process: Process, release: string, settings: Settings): Promise<void> {
+/** @param folder the release's, to hold a process with pages back until these were looked at. */
+async function start(process: Process, release: string, settings: Settings, folder?: string): Promise<void> {
   const { restart, at } = process
   const [program, ...parameters] = restart
-  await runProgram(program, parameters)
   const health = healthOf(process, settings)
-  if (health !== undefined) await untilReady(health, release, settings, { hasPages: at !== undefined })
-  if (at !== undefined) await mustServe(at, settings.UPGRADE_SLOW_MS)
+  const isHeld = folder !== undefined && at !== undefined && settings.UPGRADE_HOLDS === 'on'
+  async function look(): Promise<void> {
+    await runProgram(program, parameters)
+    const allowed = { mayBeNameless: at === undefined, isHeld }
+    if (health !== undefined) await untilReady(health, release, settings, allowed)
+    if (at !== undefined) await mustServe(at, settings.UPGRADE_SLOW_MS)
+  }
+  if (!isHeld) {
+    await look()
+    return
+  }
+  await whileHeld(folder, look)
+  await untilReady(at, release, settings)
+}
+
+/**
+ * Holds back a release's web process that begins during `work`, and lets it go when that ends well. Otherwise, or should
+ * this program end, it serves in a while, unless something else was started in its place: nobody keeps the file fresh.
+ */
+async function whileHeld(folder: string, work: () => Promise<void>): Promise<void> {
+  const file = join(folder, HOLD_FILE)
+  await writeFile(file, '', { mode: 0o644 })
+  const timer = setInterval(() => {
+    const now = new Date()
+    utimes(file, now, now).catch(() => undefined)
+  }, HOLD_FRESH_MS / 5)
+  try {
+    await work()
+  } finally {
+    clearInterval(timer)
+  }
+  await rm(file, { force: true })
 }
 
 async function untilReady(
   at: string,
   release: string,
   { UPGRADE_VERIFY_SECONDS: seconds }: Settings,
-  { hasPages }: { hasPages: boolean },
+  allowed: Allowed = {},
 ): Promise<void> {
   const until = Date.now() + seconds * 1000
   let trouble: string | undefined = ''
   while (Date.now() < until) {
-    trouble = await troubleOf(at, release, { mayBeNameless: !hasPages }).catch(messageOf)
+    trouble = await troubleOf(at, release, allowed).catch(messageOf)
     if (trouble === undefined) return
     await sleep(100)
   }
@@ -107,24 +150,31 @@ async function untilReady(
 }
 
 const Health = z.object({ release: z.string().optional() })
+const Readiness = z.object({ status: z.string() })
 
-/**
- * What is missing until a process is ready and of this release.
- *
- * @param mayBeNameless it was just started, and may be of a release from before such processes named theirs.
- */
+/** What a process that was just started may be. */
+interface Allowed {
+  /** Of a release from before such processes named theirs. */
+  readonly mayBeNameless?: boolean
+  /** Ready, but for being held back. */
+  readonly isHeld?: boolean
+}
+
+/** What is missing until a process is ready and of this release. */
 async function troubleOf(
   at: string,
   release: string,
-  { mayBeNameless = false } = {},
+  { mayBeNameless = false, isHeld = false }: Allowed = {},
 ): Promise<string | undefined> {
   const health = await ask(`${at}/healthz`)
   if (mayBeNameless && health.status === 404) return undefined
   const { release: seen = 'none that it names' } = Health.parse(await health.json())
   if (seen !== release) return `it is of the release ${seen}`
-  const { status } = await ask(`${at}/readyz`)
+  const ready = await ask(`${at}/readyz`)
   // A proxy in front keeps this to itself.
-  return status === 200 || status === 404 ? undefined : `/readyz answers ${status}`
+  if (ready.status === 200 || ready.status === 404) return undefined
+  const { status } = Readiness.catch({ status: '' }).parse(await ready.json().catch(() => undefined))
+  return isHeld && status === 'held' ? undefined : `/readyz answers ${ready.status} ${status}`.trim()
 }
 
 /** What a visitor gets first: a release may be alive and ready and answer every page with an error, or too late. */
