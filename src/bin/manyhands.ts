@@ -3,7 +3,7 @@ import { STATUS, UsageError } from './commands/command.ts'
 import { deployPasswordCommand } from './commands/deploy-password.ts'
 import { jobsCommand } from './commands/jobs.ts'
 import { buildCommand, migrateCommand } from './commands/prepare.ts'
-import { switchCommand } from './commands/switch.ts'
+import { fitsCommand, switchCommand } from './commands/switch.ts'
 import { upgradeCommand } from './commands/upgrade.ts'
 
 /** What operators can ask of a site: `npm run manyhands -- COMMAND …`, with the settings of its processes. */
@@ -14,6 +14,7 @@ const COMMANDS = [
   buildCommand,
   deployPasswordCommand,
   switchCommand,
+  fitsCommand,
   upgradeCommand,
 ]
 

@@ -55,20 +55,70 @@ const CONTRACT = /^-- contract: (\d{4}-\S+\.sql)$/m
  * @returns a sentence for each.
  */
 export async function unfitMigrations(url: string, folder: string, running: string): Promise<string[]> {
+  const applied = await appliedAt(url)
+  const names = (await listMigrations(folder)).filter((name) => !applied.has(name))
+  const known = new Set(await readdir(running))
+  const unfit = names.map(async (name) => {
+    const sql = await readFile(resolve(folder, name), 'utf8')
+    const since = CONTRACT.exec(sql)?.[1]
+    if (since !== undefined) return known.has(since) ? [] : [`${name} needs a release with ${since}`]
+    const taken = removalsIn(sql)
+    return taken.length === 0
+      ? []
+      : [`${name} does not say since when nothing needs it (${taken.join(', ')})`]
+  })
+  return (await Promise.all(unfit)).flat()
+}
+
+/**
+ * What the database no longer has and a release needs.
+ *
+ * @param folder the migrations of that release.
+ * @param others those of other releases, which may know what was applied.
+ * @returns a sentence for each.
+ */
+export async function missingFor(url: string, folder: string, others: readonly string[]): Promise<string[]> {
+  const applied = await appliedAt(url)
+  const known = new Set(await listMigrations(folder))
+  const missing = new Set<string>()
+  for (const other of others) {
+    for (const name of await listMigrations(other)) {
+      if (known.has(name) || !applied.has(name)) continue
+      const since = CONTRACT.exec(await readFile(resolve(other, name), 'utf8'))?.[1]
+      if (since !== undefined && !known.has(since)) missing.add(`${name} needs a release with ${since}`)
+    }
+  }
+  return [...missing].sort()
+}
+
+async function appliedAt(url: string): Promise<Set<string>> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
-    const applied = await listApplied(client)
-    const names = (await listMigrations(folder)).filter((name) => !applied.has(name))
-    const known = new Set(await readdir(running))
-    const unfit = names.map(async (name) => {
-      const since = CONTRACT.exec(await readFile(resolve(folder, name), 'utf8'))?.[1]
-      return since === undefined || known.has(since) ? [] : [`${name} needs a release with ${since}`]
-    })
-    return (await Promise.all(unfit)).flat()
+    return await listApplied(client)
   } finally {
     await client.end()
   }
+}
+
+/** Statements after which a release that was written before may fail. */
+const REMOVALS = [
+  /\bdrop\s+(?:table|view|materialized\s+view|function|procedure|type|schema|sequence)\b/i,
+  /\bdrop\s+column\b/i,
+  /\brename\s+(?:to|column|value|attribute|constraint)\b/i,
+  /\brename\s+\w+\s+to\b/i,
+  /\bset\s+not\s+null\b/i,
+  /\balter\s+(?:column\s+)?\w+\s+(?:set\s+data\s+)?type\b/i,
+  /\btruncate\b/i,
+]
+
+/** What a migration takes away or asks more of. Bodies of functions do nothing yet, and strings and comments never. */
+export function removalsIn(sql: string): string[] {
+  const bare = sql
+    .replaceAll(/\$(\w*)\$[^]*?\$\1\$/g, "''")
+    .replaceAll(/--.*$|\/\*[^]*?\*\//gm, ' ')
+    .replaceAll(/'(?:[^']|'')*'/g, "''")
+  return REMOVALS.flatMap((removal) => removal.exec(bare)?.[0].toLowerCase().replaceAll(/\s+/g, ' ') ?? [])
 }
 
 /** The names of this version's migrations, in order. */

@@ -19,8 +19,9 @@ import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { switchCommand } from '../../src/bin/commands/switch.ts'
+import { fitsCommand, switchCommand } from '../../src/bin/commands/switch.ts'
 import { upgradeCommand } from '../../src/bin/commands/upgrade.ts'
 import { releasesIn } from '../../src/bin/local/releases.ts'
 import { takeLock } from '../../src/platform/file-lock.ts'
@@ -29,13 +30,17 @@ import { freePort, startProgram } from '../support/started-site.ts'
 
 /** A site as small as one can be: what the command asks of a release, and no more. */
 const SITE = `
-const { readFileSync } = require('node:fs')
+const { existsSync, readFileSync } = require('node:fs')
+const hold = __dirname + '/../HOLD'
+let isHeld = existsSync(hold)
 const release = readFileSync(__dirname + '/../RELEASE', 'utf8').trim()
 const built = readFileSync(process.env.BUILT, 'utf8')
 require('node:http').createServer((request, response) => {
   const isPage = request.url.startsWith('/?')
-  response.statusCode = isPage ? STATUS : HEALTH
-  setTimeout(() => response.end(HEALTH === 200 ? JSON.stringify({ release, built }) : 'There are only figures here.'), isPage ? LATE_MS : 0)
+  isHeld = isHeld && existsSync(hold)
+  const status = isHeld ? 'held' : 'ready'
+  response.statusCode = isPage ? STATUS : isHeld && request.url === '/readyz' ? 503 : HEALTH
+  setTimeout(() => response.end(HEALTH === 200 ? JSON.stringify({ release, built, status }) : 'There are only figures here.'), isPage ? LATE_MS : 0)
 }).listen(Number(process.env.PORT), '127.0.0.1')
 `
 
@@ -50,6 +55,12 @@ if (process.argv[2] === 'build') {
 `
 
 const processes = (restart: readonly string[], at?: string) => JSON.stringify([{ restart, at }])
+
+interface Answer {
+  readonly release: string
+  readonly built: string
+  readonly status?: string
+}
 
 /** A host with a database, a root for releases, and a service that is restarted by a script. */
 async function startHost(t: TestContext) {
@@ -140,7 +151,24 @@ async function startHost(t: TestContext) {
     restarts: () => readFileSync(join(root, 'restarts'), 'utf8').split('\n').length - 1,
     current: () => basename(readlinkSync(join(root, 'current'))),
     async answers() {
-      return (await (await fetch(`${env.SITE_URL}/healthz`)).json()) as { release: string; built: string }
+      const { status: _, ...answer } = (await (await fetch(`${env.SITE_URL}/healthz`)).json()) as Answer
+      return answer
+    },
+    /** Notes of which release it was whenever the service said that it may be sent requests. */
+    watchReady() {
+      const seen = new Set<string>()
+      const timer = setInterval(() => {
+        fetch(`${env.SITE_URL}/readyz`)
+          .then(async (response) => {
+            const { release } = (await response.json()) as Answer
+            if (response.ok) seen.add(release)
+          })
+          .catch(() => undefined)
+      }, 5)
+      t.after(() => {
+        clearInterval(timer)
+      })
+      return seen
     },
     async has(table: string) {
       const client = new pg.Client({ connectionString: database.directUrl })
@@ -250,6 +278,8 @@ test('a release is refused before anything is changed, with the reason', async (
   })
   const lacks = /could not run on the new schema.*9002-less\.sql needs a release with 9001-wrong\.sql/
   await refuses(contract.archive, lacks)
+  const silent = host.pack({ '9001-wrong.sql': 'alter table task drop column info;' })
+  await refuses(silent.archive, /9001-wrong\.sql does not say since when nothing needs it \(drop column\)/)
   assert.equal(await host.has('more'), false)
 
   appendFileSync(contract.archive, 'x')
@@ -290,6 +320,55 @@ test('a host switches to a release that is there, restarts what does not run it,
   await assert.rejects(to('0'.repeat(40)), /no such release/i)
   assert.equal(host.current(), first.release)
   assert.throws(() => to('main'), /Name one release/)
+})
+
+test('a process is ready for requests only after its pages were looked at', async (t) => {
+  const host = await startHost(t)
+  const bring = (archive: string) =>
+    upgradeCommand.run([archive, '--root', host.root], { ...host.env, UPGRADE_HOLDS: 'on' })
+  const held = (release: string) => existsSync(join(host.root, 'releases', release, 'HOLD'))
+  const first = host.pack()
+  assert.equal(await bring(first.archive), 0)
+  const seen = host.watchReady()
+
+  t.mock.method(console, 'error', () => undefined)
+  const bad = host.pack({}, { status: 500 })
+  assert.equal(await bring(bad.archive), 1)
+  const second = host.pack()
+  assert.equal(await bring(second.archive), 0)
+  while (!seen.has(second.release)) await sleep(10)
+  assert.deepEqual([...seen], [first.release, second.release])
+  assert.equal(held(second.release), false)
+})
+
+test('a host waits for a change that goes on, and refuses a release whose schema is gone', async (t) => {
+  const host = await startHost(t)
+  const to = (release: string, env = {}) =>
+    switchCommand.run([release, '--root', host.root], { ...host.env, ...env })
+  const bring = (archive: string) => upgradeCommand.run([archive, '--root', host.root], host.env)
+  const first = host.pack()
+  const second = host.pack({ '9001-more.sql': 'create table more (id integer);' })
+  const third = host.pack({ '9002-less.sql': '-- contract: 9001-more.sql\ndrop table more;' })
+  const last = host.pack()
+  for (const { archive } of [first, second, third, last]) assert.equal(await bring(archive), 0)
+
+  const lock = takeLock(join(host.root, 'upgrade.lock'))
+  const waiting = to(second.release)
+  await sleep(700)
+  assert.equal(host.current(), last.release)
+  if (lock !== undefined) closeSync(lock)
+  assert.equal(await waiting, 0, 'it knew the release since which nothing needs it')
+  const fits = (release: string) => fitsCommand.run([release, '--root', host.root], host.env)
+  const said = t.mock.method(console, 'error', () => undefined)
+  assert.deepEqual([await fits(first.release), await fits(last.release)], [1, 0])
+  const unfit = /could not run on the schema.*9002-less\.sql needs a release with 9001-more\.sql/
+  assert.match(String(said.mock.calls[0]?.arguments[0]), unfit)
+  await assert.rejects(to(first.release), unfit)
+  assert.equal(host.current(), second.release)
+
+  const away = { DATABASE_DIRECT_URL: 'postgresql://nobody@127.0.0.1:1/none' }
+  assert.equal(await to(third.release, away), 0)
+  assert.match(String(said.mock.calls.at(-1)?.arguments[0]), /could not be asked/)
 })
 
 test('of a process without pages only its release is asked, and one that does not come is taken back', async (t) => {

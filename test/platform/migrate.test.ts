@@ -9,7 +9,7 @@ import pg from 'pg'
 import { format, resolveConfig } from 'prettier'
 import { runProgram } from '../../src/bin/local/run-program.ts'
 import { createLogger } from '../../src/platform/log.ts'
-import { migrate, migrationsFolder } from '../../src/platform/migrate.ts'
+import { migrate, migrationsFolder, removalsIn } from '../../src/platform/migrate.ts'
 import { createTestDatabase } from '../support/servers.ts'
 
 const log = createLogger('test', 'silent')
@@ -107,6 +107,28 @@ test('a migration that cannot have its table lets readers pass, tries again, and
   assert.ok(Math.max(...waits) < 5_000, `for ${Math.max(...waits)} ms`)
   await reader.query('commit')
   assert.deepEqual(await run, ['9002-b.sql'])
+})
+
+test('a migration that takes something away says since when nothing needs it', () => {
+  const removals = {
+    'alter table task drop column info': ['drop column'],
+    'drop table if exists more;\nalter table task\n  rename column a to b': ['drop table', 'rename column'],
+    'alter table task rename info to data': ['rename info to'],
+    'alter table task alter info set not null, alter column n type bigint': [
+      'set not null',
+      'alter column n type',
+    ],
+    "create function f() returns void language sql as $$ truncate task $$; -- drop table task\nselect 'drop column'":
+      [],
+    'alter table task alter column info drop not null, drop constraint c; drop index i': [],
+  }
+  for (const [sql, taken] of Object.entries(removals))
+    assert.deepEqual(removalsIn(sql).sort(), taken.sort(), sql)
+  // Ours so far took nothing away.
+  for (const name of readdirSync(migrationsFolder).filter((file) => file.endsWith('.sql'))) {
+    const sql = readFileSync(join(migrationsFolder, name), 'utf8')
+    if (!sql.includes('-- contract: ')) assert.deepEqual(removalsIn(sql), [], name)
+  }
 })
 
 test('functions in the database are what their source files say', async (t) => {

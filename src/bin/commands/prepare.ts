@@ -2,7 +2,8 @@ import { parseArgs } from 'node:util'
 import { buildAssets } from '../../http/assets.ts'
 import { loadConfig } from '../../platform/config.ts'
 import { createLogger } from '../../platform/log.ts'
-import { migrate, migrationsFolder, unfitMigrations } from '../../platform/migrate.ts'
+import { migrate, migrationsFolder, missingFor, unfitMigrations } from '../../platform/migrate.ts'
+import type { Releases } from '../local/releases.ts'
 import { STATUS, UsageError } from './command.ts'
 import type { Command } from './command.ts'
 
@@ -30,6 +31,21 @@ export async function mustRunOn(url: string, folder: string, running: string): P
   throw new Error(
     `the release that runs now could not run on the new schema, so there would be no way back: ${unfit.join('; ')}. ` +
       'Upgrade to the release between them first. Nothing was changed.',
+  )
+}
+
+/** @returns why a release could not run on the schema that the database has, as far as the releases on this host tell. */
+export async function schemaTrouble(
+  url: string,
+  releases: Releases,
+  release: string,
+): Promise<string | undefined> {
+  const others = await releases.migrationsOfOthers(release)
+  const missing = await missingFor(url, releases.migrationsOf(release), others)
+  if (missing.length === 0) return undefined
+  return (
+    `${release.slice(0, 7)} could not run on the schema that the database has: ${missing.join('; ')}. ` +
+    'Go to a newer release instead. Nothing was changed.'
   )
 }
 

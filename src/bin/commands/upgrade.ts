@@ -36,7 +36,7 @@ export const upgradeCommand: Command = {
     const [archive, ...more] = positionals
     if (archive === undefined || more.length > 0) throw new UsageError('Name one archive.')
     const settings = { ...parseVariables(Variables, env), ...loadConfig(env), env }
-    return changeHost(values.root, (root) => upgrade(resolve(archive), root, settings))
+    return changeHost({ root: values.root, waitMs: 0 }, (root) => upgrade(resolve(archive), root, settings))
   },
 }
 
@@ -55,9 +55,8 @@ async function upgrade(archive: string, root: string, settings: Settings): Promi
   const folder = releases.folderOf(release)
   const run = (command: string) => runOf(release, folder, command, settings)
   await step('Trial', () => run('--help'))
-  const migrations = join(folder, 'src/migrations')
-  if (previous !== undefined)
-    await mustRunOn(directUrl, migrations, join(releases.folderOf(previous), 'src/migrations'))
+  const migrations = releases.migrationsOf(release)
+  if (previous !== undefined) await mustRunOn(directUrl, migrations, releases.migrationsOf(previous))
   await step('Backup', () => backUp(settings, root))
   await step('Migrations', () => migrate(directUrl, createLogger('upgrade', 'error'), migrations))
   await step('Browser files', () => run('build'))

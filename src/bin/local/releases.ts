@@ -37,6 +37,7 @@ export function releasesIn(root: string) {
   const folder = join(root, 'releases')
   const modules = join(root, 'modules')
   const folderOf = (release: string) => join(folder, release)
+  const migrationsOf = (release: string) => join(folderOf(release), 'src/migrations')
 
   /** Unpacks an archive into a folder of its own, which then gets its name whole, unless it has it. */
   async function unpackTo(
@@ -69,6 +70,7 @@ export function releasesIn(root: string) {
 
   return {
     folderOf,
+    migrationsOf,
 
     /** The release that the link leads to; undefined before the first. */
     async current(): Promise<string | undefined> {
@@ -105,6 +107,15 @@ export function releasesIn(root: string) {
       await rename(`${link}.new`, link)
       const now = new Date()
       await utimes(folderOf(release), now, now)
+    },
+
+    /** The migrations of all other releases that are on this host. */
+    async migrationsOfOthers(release: string): Promise<string[]> {
+      const names = (await readdir(folder)).filter((name) => name !== release)
+      return names
+        .filter((name) => ReleaseName.safeParse(name).success)
+        .map((name) => migrationsOf(name))
+        .filter((path) => existsSync(path))
     },
 
     /** Removes all but the last five that were switched to, and packages that none of these needs. */
