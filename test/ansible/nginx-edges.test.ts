@@ -16,6 +16,7 @@ import type { Body } from '../support/api.ts'
 import { makeCertificate } from '../support/certificate.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
 import { startHaproxy } from '../support/haproxy.ts'
+import type { Haproxy } from '../support/haproxy.ts'
 import { eventually } from '../support/jobs.ts'
 import { startNginx } from '../support/nginx.ts'
 import type { Nginx } from '../support/nginx.ts'
@@ -89,6 +90,140 @@ test('what nginx refuses or cannot reach is an error of the API below /api, and 
     assert.deepEqual([response.status, response.headers.get('retry-after')], [503, '5'])
     assert.match(await response.text(), /<h1>The site is away for a moment<\/h1>/)
   }
+})
+
+/** nginx before a real HAProxy before one web process, which is ready and does as it is told. */
+async function behindHaproxy(
+  t: Ending,
+  listener: RequestListener,
+  { variables = {}, patience = '700ms' }: { variables?: TemplateValues; patience?: string } = {},
+): Promise<{ nginx: Nginx; haproxy: Haproxy; stop: () => void }> {
+  let isReady = true
+  const address = await upstream(t, (request, response) => {
+    if (request.url?.startsWith('/readyz')) response.writeHead(isReady ? 200 : 503).end()
+    else listener(request, response)
+  })
+  const [host = '', port] = address.split(':')
+  const haproxy = await startHaproxy(t, {
+    webServers: [{ name: 'web', address: host, port: Number(port) }],
+    values: { haproxy_request_timeout: patience },
+  })
+  await haproxy.untilUp('web', ['web'])
+  const nginx = await nginxBefore(t, [new URL(haproxy.webUrl).host], variables)
+  return {
+    nginx,
+    haproxy,
+    stop() {
+      isReady = false
+    },
+  }
+}
+
+/** That an error is a whole page for a browser, and PyBossa's for a client of the API. */
+async function assertError(
+  url: string,
+  status: number,
+  errorClass: string,
+  init?: RequestInit,
+): Promise<void> {
+  const page = await fetch(`${url}/account/profile`, init)
+  const method = init?.method ?? 'GET'
+  assert.equal(page.status, status, method)
+  assert.match(String(page.headers.get('content-type')), /^text\/html/)
+  assert.match(String(page.headers.get('retry-after')), /^\d+$/)
+  assert.match(await page.text(), /<style>[^<]+<\/style>.*<h1>[^<]+<\/h1><p>[^<]+/s)
+  const response = await fetch(`${url}/api/taskrun?x=1`, init)
+  assert.deepEqual([response.status, response.headers.get('access-control-allow-origin')], [status, '*'])
+  assert.match(String(response.headers.get('retry-after')), /^\d+$/)
+  const { exception_msg: message, ...body } = (await response.json()) as Body
+  assert.ok(String(message).length > 20)
+  assert.deepEqual(body, {
+    action: method,
+    target: 'taskrun',
+    status: 'failed',
+    status_code: status,
+    exception_cls: errorClass,
+  })
+}
+
+test('without a web process HAProxy has no words, and everybody gets those of the site', async (t) => {
+  const { nginx, haproxy, stop } = await behindHaproxy(t, (request) => request.socket.destroy())
+  for (const method of ['GET', 'POST']) await assertError(nginx.url, 503, 'ServiceUnavailable', { method })
+  stop()
+  await haproxy.untilUp('web', [])
+  for (const method of ['GET', 'POST', 'PUT', 'DELETE'])
+    await assertError(nginx.url, 503, 'ServiceUnavailable', { method })
+  await haproxy.kill()
+  await assertError(nginx.url, 503, 'ServiceUnavailable')
+})
+
+test('what HAProxy gives up waiting for is said in the form that is asked for', async (t) => {
+  const { nginx } = await behindHaproxy(t, () => undefined)
+  for (const method of ['GET', 'POST']) await assertError(nginx.url, 504, 'GatewayTimeout', { method })
+})
+
+test("the application's own errors pass through HAProxy and nginx as they are", async (t) => {
+  const { nginx } = await behindHaproxy(t, (request, response) => {
+    const status = Number(new URL(request.url ?? '', 'http://x').searchParams.get('status'))
+    response.writeHead(status, { 'Content-Type': 'text/plain', 'Retry-After': '77' }).end(`own ${status}`)
+  })
+  for (const status of [400, 403, 404, 413, 414, 415, 429, 500, 502, 503, 504])
+    for (const path of ['/about', '/account/profile', '/api/task'])
+      for (const method of ['GET', 'POST']) {
+        const response = await fetch(`${nginx.url}${path}?status=${status}`, { method })
+        assert.equal(response.status, status)
+        assert.equal(response.headers.get('retry-after'), '77')
+        assert.equal(await response.text(), `own ${status}`, `${method} ${path}`)
+      }
+})
+
+test('a request that cannot be read is refused in the form that is asked for', async (t) => {
+  const nginx = await nginxBefore(t, ['127.0.0.1:9'])
+  const send = async (lines: string) => {
+    const socket = connect(Number(new URL(nginx.url).port), '127.0.0.1')
+    socket.write(lines)
+    return text(socket)
+  }
+  const long = 'x'.repeat(20_000)
+  for (const [status, errorClass, rest] of [
+    [414, 'RequestURITooLarge', `${long} HTTP/1.1\r\nHost: localhost\r\n\r\n`],
+    [400, 'BadRequest', ` HTTP/1.1\r\nHost: localhost\r\nCookie: ${long}\r\n\r\n`],
+    [400, 'BadRequest', ' HTTP/1.1\r\n\r\n'],
+  ] as const) {
+    const answer = await send(`GET /api/task?n=${rest}`)
+    assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `))
+    const body = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4)) as Body
+    assert.deepEqual(
+      [body['target'], body['status_code'], body['exception_cls']],
+      ['task', status, errorClass],
+    )
+    assert.match(await send(`GET /about?api=/api/${rest}`), /Content-Type: text\/html.*<h1>This /s)
+  }
+  assert.equal((await fetch(`${nginx.url}/error/unreadable`)).status, 404)
+})
+
+test('who asks for a page that is kept does not wait for an application that hangs', async (t) => {
+  let isHung = false
+  const { nginx } = await behindHaproxy(
+    t,
+    (_request, response) => {
+      response.setHeader('Cache-Control', 'public, s-maxage=1')
+      response.setHeader('Content-Type', 'text/html')
+      if (!isHung) response.end('old')
+    },
+    { variables: { nginx_page_patience: '300ms' }, patience: '30s' },
+  )
+  const ask = () => fetch(`${nginx.url}/about`, { headers: { Accept: 'text/html' } })
+  assert.equal(await (await ask()).text(), 'old')
+  isHung = true
+  // nginx counts in whole seconds.
+  await sleep(2_100)
+  const began = performance.now()
+  const pages = await Promise.all([ask(), ask(), ask()])
+  assert.ok(performance.now() - began < 5_000)
+  assert.deepEqual(new Set(pages.map(({ status }) => status)), new Set([200]))
+  // Of what was never kept, there is nothing to show.
+  assert.equal((await fetch(`${nginx.url}/stats`, { headers: { Accept: 'text/html' } })).status, 504)
 })
 
 test('how much may be sent depends on where to', async () => {
