@@ -10,6 +10,7 @@ import { socketUrl, startPostgres } from '../../src/bin/local/postgres.ts'
 import { startPgBouncer } from './pgbouncer.ts'
 import type { PgBouncer } from './pgbouncer.ts'
 import { ownAddress, roleDefaults } from './rendered.ts'
+import type { TemplateValues } from './rendered.ts'
 import { copyMigratedCluster } from './servers.ts'
 import type { Ending } from './servers.ts'
 
@@ -31,11 +32,19 @@ export interface DatabaseHost {
   lag(milliseconds: number): Promise<void>
 }
 
-/** Starts one with the migrated, empty database, on an address of its own. */
+/**
+ * Starts one with the migrated, empty database, on an address of its own.
+ *
+ * @param options.poolerValues what differs from the defaults of the pooler's role.
+ */
 export async function startDatabaseHost(
   t: Ending,
   name: string,
-  { root, primary }: { root: string; primary?: DatabaseHost | undefined },
+  {
+    root,
+    primary,
+    poolerValues = {},
+  }: { root: string; primary?: DatabaseHost; poolerValues?: TemplateValues },
 ): Promise<DatabaseHost> {
   const address = ownAddress()
   const [folder, socketFolder] = [join(root, name), join(root, `${name}s`)]
@@ -57,7 +66,7 @@ export async function startDatabaseHost(
     }
   }
 
-  const pooler = await startPgBouncer(t, { place, socketFolder }, { address })
+  const pooler = await startPgBouncer(t, { place, socketFolder }, { address, values: poolerValues })
   const ports = roleDefaults('haproxy')
   // One connection that is kept: a check must not take long on a busy machine.
   const watcher = new pg.Pool({ connectionString: socketUrl(socketFolder, DATABASE, SUPERUSER), max: 1 })
