@@ -151,7 +151,7 @@ async function startAll(
   const reference = fork('test/bench/reference-server.ts', { env: { ...process.env, ...env } })
   ends.push(() => ended(reference))
   const [referencePort] = (await once(reference, 'message')) as [number]
-  await untilReady(env.SITE_URL)
+  await untilAnswered(`${env.SITE_URL}/readyz`)
 
   return {
     database,
@@ -232,13 +232,13 @@ async function tokenOf(siteUrl: string, shortName: string, secretKey: string): P
   return response.text()
 }
 
-async function untilReady(url: string): Promise<void> {
+export async function untilAnswered(url: string): Promise<void> {
   for (let waited = 0; waited < 30_000; waited += 100) {
-    const response = await fetch(`${url}/readyz`).catch(() => undefined)
+    const response = await fetch(url).catch(() => undefined)
     if (response?.ok) return
     await sleep(100)
   }
-  throw new Error('The web process does not get ready')
+  throw new Error(`${url} does not answer`)
 }
 
 export function pidOf({ pid }: ChildProcess): number {

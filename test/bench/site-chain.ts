@@ -7,8 +7,9 @@ import { makeCertificate } from '../support/certificate.ts'
 import { startHaproxy } from '../support/haproxy.ts'
 import { startNginx } from '../support/nginx.ts'
 import { startPgBouncer } from '../support/pgbouncer.ts'
-import { ownAddress } from '../support/rendered.ts'
-import { addSome, ended, makeProjects, pidOf, startBenchServers } from './bench-site.ts'
+import { ownAddress, roleDefaults } from '../support/rendered.ts'
+import { freePort } from '../support/started-site.ts'
+import { addSome, ended, makeProjects, pidOf, startBenchServers, untilAnswered } from './bench-site.ts'
 import type { BenchProject, BenchServers } from './bench-site.ts'
 import { capMemory } from './memory-cap.ts'
 import type { MemoryCap } from './memory-cap.ts'
@@ -42,7 +43,7 @@ export interface ChainOptions {
   readonly otherMemory?: number | undefined
 }
 
-/** PostgreSQL ← PgBouncer ← HAProxy ← web processes ← HAProxy ← nginx, configured as Ansible does. */
+/** PostgreSQL ← PgBouncer ← HAProxy ← web processes, worker and scheduler; web ← HAProxy ← nginx, configured as Ansible does. */
 export async function startSiteChain(options: ChainOptions): Promise<SiteChain> {
   const ends: (() => unknown)[] = []
   const stop = async () => {
@@ -94,7 +95,7 @@ async function start(
     nginx_tls_key: key,
     nginx_unlimited: ['127.0.0.1'],
     nginx_workers: ports.length,
-    nginx_worker_connections: 16_384,
+    nginx_worker_connections: roleDefaults('nginx')['nginx_worker_connections'],
     nginx_error_level: 'crit',
   })
   const url = (listener: 'write' | 'read' | 'direct', role: string) => {
@@ -110,12 +111,19 @@ async function start(
     DATABASE_READ_URL: url('read', 'app_ro'),
     DATABASE_DIRECT_URL: url('direct', 'migrator'),
   }
-  const webs = ports.map((port) => spawnWeb({ ...env, PORT: String(port) }))
+  const webs = ports.map((port) => spawnProgram('web', { ...env, PORT: String(port) }))
   ends.push(() => Promise.all(webs.map(ended)))
   await haproxy.untilUp(
     'web',
     ports.map((port) => `web-${port}`),
   )
+  const others: ChildProcess[] = []
+  ends.push(() => Promise.all(others.map(ended)))
+  for (const name of ['worker', 'scheduler'] as const) {
+    const port = await freePort()
+    others.push(spawnProgram(name, { ...env, METRICS_PORT: String(port) }))
+    await untilAnswered(`http://${webAddress}:${port}/healthz`)
+  }
   // What is measured by needs memory of its own.
   caps.get('others')?.release(process.pid)
   const [birds, chain, application, reference, pgbench] = made
@@ -135,6 +143,7 @@ async function start(
       ['nginx', [nginx.pid]],
       ['HAProxy', [haproxy.pid()]],
       ['web', webs.map(pidOf)],
+      ['worker and scheduler', others.map(pidOf)],
       ['PgBouncer', [pooler.pid()]],
       ['PostgreSQL', [servers.postgresPid]],
       ['Redis', [servers.redisPid]],
@@ -143,9 +152,9 @@ async function start(
   }
 }
 
-function spawnWeb(env: Record<string, string>): ChildProcess {
-  const flags = process.env['WEB_NODE_OPTIONS']?.split(' ') ?? []
-  return spawn(process.execPath, [...flags, 'src/bin/web.ts'], {
+function spawnProgram(name: 'web' | 'worker' | 'scheduler', env: Record<string, string>): ChildProcess {
+  const flags = name === 'web' ? (process.env['WEB_NODE_OPTIONS']?.split(' ') ?? []) : []
+  return spawn(process.execPath, [...flags, `src/bin/${name}.ts`], {
     env: { ...process.env, ...env },
     stdio: 'inherit',
   })
