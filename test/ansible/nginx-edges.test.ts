@@ -96,7 +96,7 @@ test('what nginx refuses or cannot reach is an error of the API below /api, and 
 async function behindHaproxy(
   t: Ending,
   listener: RequestListener,
-  { variables = {}, patience = '700ms' }: { variables?: TemplateValues; patience?: string } = {},
+  { variables = {}, values = {} }: { variables?: TemplateValues; values?: TemplateValues } = {},
 ): Promise<{ nginx: Nginx; haproxy: Haproxy; stop: () => void }> {
   let isReady = true
   const address = await upstream(t, (request, response) => {
@@ -106,7 +106,7 @@ async function behindHaproxy(
   const [host = '', port] = address.split(':')
   const haproxy = await startHaproxy(t, {
     webServers: [{ name: 'web', address: host, port: Number(port) }],
-    values: { haproxy_request_timeout: patience },
+    values: { haproxy_request_timeout: '700ms', ...values },
   })
   await haproxy.untilUp('web', ['web'])
   const nginx = await nginxBefore(t, [new URL(haproxy.webUrl).host], variables)
@@ -162,6 +162,19 @@ test('what HAProxy gives up waiting for is said in the form that is asked for', 
   for (const method of ['GET', 'POST']) await assertError(nginx.url, 504, 'GatewayTimeout', { method })
 })
 
+test('who waits in vain for a web process that is full is told to come again', async (t) => {
+  const arrived = Promise.withResolvers<undefined>()
+  const { nginx } = await behindHaproxy(t, () => arrived.resolve(undefined), {
+    values: { haproxy_web_maxconn: 1, haproxy_request_timeout: '30s' },
+  })
+  const leaving = new AbortController()
+  const first = fetch(`${nginx.url}/account/profile`, { signal: leaving.signal })
+  await arrived.promise
+  await assertError(nginx.url, 503, 'ServiceUnavailable', { method: 'POST' })
+  leaving.abort()
+  await assert.rejects(first, { name: 'AbortError' })
+})
+
 test("the application's own errors pass through HAProxy and nginx as they are", async (t) => {
   const { nginx } = await behindHaproxy(t, (request, response) => {
     const status = Number(new URL(request.url ?? '', 'http://x').searchParams.get('status'))
@@ -211,7 +224,7 @@ test('who asks for a page that is kept does not wait for an application that han
       response.setHeader('Content-Type', 'text/html')
       if (!isHung) response.end('old')
     },
-    { variables: { nginx_page_patience: '300ms' }, patience: '30s' },
+    { variables: { nginx_page_patience: '300ms' }, values: { haproxy_request_timeout: '30s' } },
   )
   const ask = () => fetch(`${nginx.url}/about`, { headers: { Accept: 'text/html' } })
   assert.equal(await (await ask()).text(), 'old')
