@@ -92,6 +92,9 @@ export async function listTaskProgress(
   let query = withProgress(db)
     .where('task.project_id', '=', projectId)
     .where('task.id', '>', page.lastId)
+    // Said of the other table too: a merge of both would begin at the first task of the site.
+    .where('task_sched.project_id', '=', projectId)
+    .where('task_sched.task_id', '>', page.lastId)
     .orderBy('task.id')
     .limit(page.limit)
   if (page.filter === 'ongoing') query = query.where('task_sched.done_by', 'is', null)
