@@ -169,9 +169,8 @@ export function createDeployer(parts: Parts) {
 
   function conclude(deploy: Deploy, { ok, reason, began }: RunResult): void {
     if (ok) succeed(deploy)
-    else if (deploy.state === 'rolling_back')
-      store.breakDown(deploy, `The rollback failed, so the environment is locked: ${reason}`)
-    else if (!began) store.move(deploy, 'failed', `No host was touched: ${reason}`)
+    else if (!began && deploy.state === 'running')
+      store.move(deploy, 'failed', `No host was touched: ${reason}`)
     else goBack(deploy, reason)
   }
 
@@ -189,7 +188,7 @@ export function createDeployer(parts: Parts) {
 
   function goBack(deploy: Deploy, reason: string): void {
     const previous = store.lastSuccess()
-    if (deploy.kind === 'rollback')
+    if (deploy.kind === 'rollback' || deploy.state === 'rolling_back')
       store.breakDown(deploy, `The rollback failed, so the environment is locked: ${reason}`)
     else if (previous)
       store.move(deploy, 'rolling_back', `Going back to ${previous.sha.slice(0, 7)}: ${reason}`)

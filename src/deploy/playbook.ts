@@ -6,6 +6,7 @@ import { faultIn, playIn } from '../lib/ansible-lines.ts'
 import { messageOf } from '../lib/errors.ts'
 import { createRedaction } from '../lib/redaction.ts'
 import type { DeploySettings } from '../platform/deploy-config.ts'
+import { gitCloneIn } from '../platform/git-clone.ts'
 import { runLogged } from '../platform/logged-program.ts'
 import { RunOrder } from './runs.ts'
 import type { RunResult } from './runs.ts'
@@ -14,10 +15,10 @@ import type { RunResult } from './runs.ts'
 const PASSED_ON = /^(?:PATH|HOME|USER|LANG|LC_\w+|TMPDIR|SSH_AUTH_SOCK|ANSIBLE_\w+)$/
 const REASON_MAX = 400
 
-type Settings = Pick<DeploySettings, 'command' | 'git' | 'environment' | 'runMs' | 'secrets'>
+type Settings = Pick<DeploySettings, 'folder' | 'command' | 'git' | 'environment' | 'runMs' | 'secrets'>
 
 /**
- * Does one run: checks the commit out into a fresh folder, runs its playbook, writes what it says into `output.log`
+ * Does one run: puts the files of the commit into a fresh folder, runs its playbook, writes what it says into `output.log`
  * with secrets hidden, its steps (Ansible's plays) into `steps.log`, and at the very end how it went into `result.json`.
  *
  * @param lock the descriptor of the environment's lock, which all that it starts hold as well.
@@ -34,6 +35,7 @@ export async function runPlaybook(
   const passed = Object.fromEntries(Object.entries(env).filter(([name]) => PASSED_ON.test(name)))
   const said = { last: '', fault: '', step: '' }
   const cwd = join(folder, 'checkout')
+  const clone = gitCloneIn(settings.folder, settings.git, run)
   let began = false
 
   function hear(line: string): void {
@@ -60,10 +62,9 @@ export async function runPlaybook(
       JSON.parse(readFileSync(join(folder, 'order.json'), 'utf8')),
     )
     await mkdir(cwd)
-    const { environment } = settings.git
-    await run(['git', 'init', '--quiet'], environment)
-    await run(['git', 'fetch', '--quiet', '--depth=1', settings.git.url, checkout], environment)
-    await run(['git', 'checkout', '--quiet', '--detach', checkout], environment)
+    // A deploy fetches its way back as well, before it touches a host.
+    for (const commit of [checkout, stage === 'deploy' ? previous : '']) await clone.fetch(commit)
+    await clone.checkOut(checkout, cwd)
     began = true
     const vars = JSON.stringify({ release, previous, environment: settings.environment })
     await run([...settings.command, `ansible/${stage}.yml`, '--extra-vars', vars])

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { closeSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
@@ -393,9 +393,56 @@ test('somebody asks at GitHub for a deploy or for going back', async (t) => {
   assert.equal(store.find(9)?.who, 'somebody')
 })
 
+test('once a deploy has begun its work, nothing of it needs GitHub’s git any more', async (t) => {
+  const wait = 'touch ../../../at-work; while [ ! -e ../../../gate ]; do sleep 0.05; done'
+  const scene = await deployed(t, playbooks())
+  const { github, until, deployer, store, env, folder, shas } = scene
+  const work = join(folder, 'server')
+  const round = () => Promise.all([deployer.round(), sleep(20)])
+  const good = github.commit('Good', playbooks({ deploy: wait }))
+  github.check(good, 'success')
+  deployer.wake()
+  await until(2, 'running')
+  while (!existsSync(join(work, 'at-work'))) await round()
+  env['DEPLOY_GIT_URL'] = 'file:///nowhere'
+  writeFileSync(join(work, 'gate'), '')
+  await until(2, 'success')
+
+  const [first = ''] = shas
+  await until(
+    store.add({ kind: 'rollback', sha: first, who: 'olga', title: 'Back', cause: 'page' }),
+    'success',
+  )
+
+  rmSync(join(work, 'gate'))
+  rmSync(join(work, 'at-work'))
+  env['DEPLOY_GIT_URL'] = `file://${github.folder}`
+  const bad = github.commit('Bad', playbooks({ deploy: `${wait}; exit 1` }))
+  github.check(bad, 'success')
+  deployer.wake()
+  await until(4, 'running')
+  while (!existsSync(join(work, 'at-work'))) await round()
+  env['DEPLOY_GIT_URL'] = 'file:///nowhere'
+  writeFileSync(join(work, 'gate'), '')
+  await until(4, 'rolled_back')
+})
+
+test('a release that cannot even be looked at is taken back, for the hosts run it', async (t) => {
+  const clear = 'rm -rf ../../../repository.git; touch ../../../repository.git'
+  const { until, github, deployer, runs } = await deployed(t, playbooks())
+  const sha = github.commit('No clone', playbooks({ deploy: clear }))
+  github.check(sha, 'success')
+  deployer.wake()
+
+  assert.match((await until(2, 'broken')).reason, /^The rollback failed/)
+  const result: unknown = JSON.parse(readFileSync(join(runs.folderOf(2, 'verify'), 'result.json'), 'utf8'))
+  assert.deepEqual({ ...(result as object), reason: '' }, { ok: false, began: false, reason: '' })
+})
+
 test('going back works while GitHub is down', async (t) => {
-  const { github, until, shas, store } = await deployed(t, playbooks(), playbooks())
+  const { github, until, shas, store, env } = await deployed(t, playbooks(), playbooks())
   github.failing.push({ line: /./, status: 503 })
+  env['DEPLOY_GIT_URL'] = 'file:///nowhere'
 
   const id = store.add({ kind: 'rollback', sha: shas[0] ?? '', who: 'olga', title: 'Back', cause: 'page' })
 
