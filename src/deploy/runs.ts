@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
@@ -57,11 +57,13 @@ export function createRuns(folder: string, begin: BeginRun = beginProcess) {
 
     /** @returns false when another run still holds the environment. */
     start(id: number, order: RunOrder): boolean {
+      const own = folderOf(id, order.stage)
+      // Before there is a lock to leave behind: the disk may be full.
+      mkdirSync(own, { recursive: true, mode: 0o700 })
+      writeFileSync(join(own, 'order.new'), JSON.stringify(RunOrder.parse(order)))
       const lock = takeLock(lockFile)
       if (lock === undefined) return false
-      const own = folderOf(id, order.stage)
-      mkdirSync(own, { recursive: true, mode: 0o700 })
-      writeFileSync(join(own, 'order.json'), JSON.stringify(RunOrder.parse(order)))
+      renameSync(join(own, 'order.new'), join(own, 'order.json'))
       begin(own, lock)
       return true
     },
