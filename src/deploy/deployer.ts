@@ -18,6 +18,12 @@ interface Parts {
 /** What stands before the reason as long as a release is being taken back. */
 const GOING_BACK = /^Going back to \w{7}: /
 
+/** How much later than usual something is tried again that has failed often. */
+const AGAIN_TIMES_MAX = 8
+
+/** A receiver that did not take a message for so long, in milliseconds, is not told of it any more. */
+const TOLD_MS_MAX = 2 * 86_400_000
+
 /** How long a round waits for GitHub or the chat; what takes longer goes on beside the next rounds. */
 const WAIT_MS_MAX = 1_000
 
@@ -34,14 +40,20 @@ export function createDeployer(parts: Parts) {
   let begun: Promise<void>[] = []
   /** When what came to nothing is done again, by name: GitHub counts what it is asked. */
   const again = new Map<string, number>()
+  /** How often in a row something came to nothing, by name. */
+  const fails = new Map<string, number>()
+  const started = Date.now()
 
   /** One thing that fails, such as GitHub, keeps no other from being done. */
   async function attempt(what: string, work: () => Promise<void> | void): Promise<void> {
     try {
       await work()
+      fails.delete(what)
     } catch (error) {
-      log.warn({ err: error, what }, 'deploy round failed in part')
-      again.set(what, Date.now() + settings.againMs)
+      const times = fails.get(what) ?? 0
+      log.warn({ err: error, what, times }, 'deploy round failed in part')
+      fails.set(what, times + 1)
+      again.set(what, Date.now() + settings.againMs * Math.min(2 ** times, AGAIN_TIMES_MAX))
     }
   }
 
@@ -92,40 +104,32 @@ export function createDeployer(parts: Parts) {
   }
 
   const limit = `${Math.ceil(settings.checksMs / 60_000)} minutes`
-  const isLate = ({ changed }: Deploy) => Date.now() - changed > settings.checksMs
+  /** What waited while this server was away has its whole time once it is back. */
+  const isLate = ({ changed }: Deploy) => Date.now() - Math.max(changed, started) > settings.checksMs
 
   function receive(deploy: Deploy): void {
-    if (deploy.kind === 'deploy') aside(`publish ${deploy.id}`, () => admit(deploy))
-    else {
-      // Nothing of GitHub is needed: there must be a way back when it is down.
-      aside(`publish ${deploy.id}`, () => publish(deploy))
-      if (store.hasSucceeded(deploy.sha)) enqueue(deploy, 'The hosts have this release.')
-      else
-        store.move(deploy, 'failed', 'This release was never deployed here, so there is no going back to it.')
-    }
+    if (deploy.kind === 'deploy') aside(`admit ${deploy.id}`, () => admit(deploy))
+    // Nothing of GitHub is needed: there must be a way back when it is down.
+    else if (store.releases().includes(deploy.sha)) enqueue(deploy, 'The hosts have this release.')
+    else store.move(deploy, 'failed', 'The hosts do not have this release, or no longer: deploy it again.')
   }
 
   async function admit(deploy: Deploy): Promise<void> {
     const { sha } = deploy
-    if (isLate(deploy)) store.move(deploy, 'failed', `GitHub could not be asked in ${limit}.`)
-    else if (await github.isOnBranch(sha)) {
-      await publish(deploy)
-      store.move(deploy, 'checks', 'Waiting for the required checks.')
-    } else store.move(deploy, 'failed', `${sha.slice(0, 7)} is not part of ${settings.repository.branch}.`)
-  }
-
-  async function publish(deploy: Deploy): Promise<void> {
-    if (deploy.githubId === null) store.setGithubId(deploy.id, await github.createDeployment(deploy))
+    const isOnBranch = await github.isOnBranch(sha).catch((error: unknown) => {
+      if (!isLate(deploy)) throw error
+    })
+    if (isOnBranch === undefined) store.move(deploy, 'failed', `GitHub could not be asked in ${limit}.`)
+    else if (isOnBranch) store.move(deploy, 'checks', 'Waiting for the required checks.')
+    else store.move(deploy, 'failed', `${sha.slice(0, 7)} is not part of ${settings.repository.branch}.`)
   }
 
   async function awaitChecks(deploy: Deploy): Promise<void> {
-    const { sha } = deploy
-    const verdict = isLate(deploy)
-      ? { failed: `The required checks were not green in ${limit}.` }
-      : await github.checks(sha)
-    if (verdict === 'pending') again.set(`checks ${deploy.id}`, Date.now() + settings.againMs)
-    else if (verdict === 'green') enqueue(deploy, 'The required checks are green.')
-    else store.move(deploy, 'failed', verdict.failed)
+    const verdict = await github.checks(deploy.sha)
+    if (verdict === 'green') enqueue(deploy, 'The required checks are green.')
+    else if (verdict !== 'pending') store.move(deploy, 'failed', verdict.failed)
+    else if (isLate(deploy)) store.move(deploy, 'failed', `The required checks were not green in ${limit}.`)
+    else again.set(`checks ${deploy.id}`, Date.now() + settings.againMs)
   }
 
   function enqueue(deploy: Deploy, why: string): void {
@@ -135,7 +139,7 @@ export function createDeployer(parts: Parts) {
       lock === undefined
         ? active && `Waiting for deploy ${active.id}.`
         : `Waiting: the environment is locked. ${lock}`
-    store.move(deploy, 'queued', [why, waits].join(' ').trim())
+    store.enqueue(deploy, [why, waits].join(' ').trim())
   }
 
   /** One at a time: who waits, waits for whatever is at work, and for a person where a rollback has failed. */
@@ -195,35 +199,34 @@ export function createDeployer(parts: Parts) {
     else store.move(deploy, 'failed', `There is no earlier release to go back to: ${reason}`)
   }
 
-  /**
-   * Tells what happened, in order. A receiver that is away is told later; none keeps a deploy from going on.
-   *
-   * @param send returns false when it is too early.
-   */
-  async function tell(
-    receiver: Receiver,
-    send: (deploy: Deploy, event: DeployEvent) => Promise<boolean>,
-  ): Promise<void> {
-    for (const event of store.untold(receiver)) {
+  /** Whoever is away is told later, and keeps neither a deploy from going on nor others from being told. */
+  function tellAll(receiver: Receiver, send: (deploy: Deploy, event: DeployEvent) => Promise<void>): void {
+    for (const id of store.deploysUntold(receiver)) aside(`${receiver} ${id}`, () => tell(receiver, id, send))
+  }
+
+  /** Tells what happened to a deploy, in order; after a failure only the last of it, which outdoes the rest. */
+  async function tell(receiver: Receiver, id: number, send: Parameters<typeof tellAll>[1]): Promise<void> {
+    for (const event of store.untold(receiver, id, fails.has(`${receiver} ${id}`))) {
       try {
-        if (!(await send(event.deploy, event))) return
-        store.told(receiver, event.id)
+        await send(event.deploy, event)
       } catch (error) {
-        if (!store.notTold(receiver, event.id)) throw error
+        if (Date.now() - event.at < TOLD_MS_MAX) throw error
         log.warn({ err: error, receiver, event: event.id }, 'never told')
       }
+      store.told(receiver, event)
     }
   }
 
-  async function tellGitHub({ id, githubId, state }: Deploy, event: DeployEvent): Promise<boolean> {
-    if (githubId !== null) await github.tell(githubId, id, event)
-    return githubId !== null || (state !== 'received' && !beside.has(`publish ${id}`))
+  async function tellGitHub(deploy: Deploy, event: DeployEvent): Promise<void> {
+    const { id } = deploy
+    const githubId = deploy.githubId ?? (await github.createDeployment(deploy))
+    if (deploy.githubId === null) store.setGithubId(id, githubId)
+    await github.tell(githubId, id, event)
   }
 
-  async function tellChat(deploy: Deploy, { text }: DeployEvent): Promise<boolean> {
+  async function tellChat(deploy: Deploy, { text }: DeployEvent): Promise<void> {
     const thread = await parts.chat.tell(deploy, text)
     if (thread !== undefined && deploy.thread === null) store.setThread(deploy.id, thread)
-    return true
   }
 
   return {
@@ -241,8 +244,8 @@ export function createDeployer(parts: Parts) {
           advance(deploy)
         })
       await waitAWhile()
-      aside('github', () => tell('github', tellGitHub))
-      aside('chat', () => tell('chat', tellChat))
+      tellAll('github', tellGitHub)
+      tellAll('chat', tellChat)
       await waitAWhile()
       return JSON.stringify(store.open()) !== before
     },

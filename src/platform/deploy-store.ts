@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite'
+import { RELEASES_KEPT } from './release.ts'
 
 const WAITING = ['received', 'checks', 'queued'] as const
 const ACTIVE = ['running', 'verifying', 'rolling_back'] as const
@@ -46,9 +47,6 @@ export interface DeployEvent {
 
 export type Receiver = 'github' | 'chat'
 
-/** A message that was tried so often is left out: what comes after it is worth more. */
-const TRIES_MAX: Record<Receiver, number> = { github: 20, chat: 3 }
-
 const SCHEMA = `
   pragma journal_mode = wal;
   pragma synchronous = full;
@@ -61,6 +59,7 @@ const SCHEMA = `
   create table if not exists event (
     id integer primary key autoincrement,
     deployId integer not null references deploy, at integer not null, state text not null, text text not null,
+    -- Null once told.
     githubTries integer default 0, chatTries integer default 0
   ) strict;
   create table if not exists delivery (id text primary key, at integer not null) strict;
@@ -90,6 +89,9 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
   const run = (sql: string, ...values: (string | number | null)[]) => db.prepare(sql).run(...values)
 
   const find = (id: number) => first(all<Deploy>('select * from deploy where id = ?', id))
+
+  const hasSucceeded = (sha: string) =>
+    first(all(`select 1 from deploy where sha = ? and state = 'success'`, sha)) !== undefined
 
   function atOnce<T>(work: () => T): T {
     db.exec('begin immediate')
@@ -137,20 +139,30 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
     hasSha: (sha: string) =>
       first(all('select 1 from deploy where sha = ? and kind = ?', sha, 'deploy')) !== undefined,
     hasGithubId: (id: number) => first(all('select 1 from deploy where githubId = ?', id)) !== undefined,
-    hasSucceeded: (sha: string) =>
-      first(all(`select 1 from deploy where sha = ? and state = 'success'`, sha)) !== undefined,
     /** The release that the hosts run, as far as known; while a deploy is at work, the one before it. */
     lastSuccess: () =>
       first(
         all<Deploy>(`select * from deploy where state = 'success' order by changed desc, id desc limit 1`),
       ),
 
-    /** Adds a deploy. It takes the place of those that wait, except of rollbacks. */
+    /** The releases that hosts keep and that have worked: those that were brought to them, or switched to, last. */
+    releases(): string[] {
+      const order = new Set<string>()
+      let current = ''
+      for (const { sha, state } of all<Pick<Deploy, 'sha' | 'state'>>(
+        `select sha, event.state from event join deploy on deploy.id = deployId
+         where event.state in ('running', 'success', 'rolled_back') order by event.id`,
+      )) {
+        const touched = state === 'rolled_back' ? current : sha
+        order.delete(touched)
+        order.add(touched)
+        if (state === 'success') current = sha
+      }
+      return [...order].slice(-RELEASES_KEPT).filter((sha) => hasSucceeded(sha))
+    },
+
     add(deploy: NewDeploy): number {
       return atOnce(() => {
-        const waiting = all<Deploy>(
-          `select * from deploy where kind = 'deploy' and state in ${listed(WAITING)}`,
-        )
         const sql =
           'insert into deploy (kind, sha, cause, who, title, githubId, created, changed) values (?, ?, ?, ?, ?, ?, ?, ?)'
         const { kind, sha, cause, who, title, githubId = null } = deploy
@@ -158,9 +170,17 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
         const added = run(sql, kind, sha, cause, redact(who), redact(title), githubId, now, now)
         const id = Number(added.lastInsertRowid)
         note(id, 'received', `${who}: ${title}`)
-        for (const older of waiting)
-          move(older, 'superseded', `Superseded by deploy ${id} (${sha.slice(0, 7)}).`)
         return id
+      })
+    },
+
+    /** A deploy is allowed and may run: now it takes the place of older ones that wait, except of rollbacks. */
+    enqueue(deploy: Deploy, text: string): void {
+      atOnce(() => {
+        if (!move(deploy, 'queued', text)) return
+        const sql = `select * from deploy where kind = 'deploy' and id < ? and state in ${listed(WAITING)}`
+        for (const older of all<Deploy>(sql, deploy.id))
+          move(older, 'superseded', `Superseded by deploy ${deploy.id} (${deploy.sha.slice(0, 7)}).`)
       })
     },
 
@@ -195,23 +215,30 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
       run('update deploy set thread = ? where id = ?', thread, id)
     },
 
-    /** What a receiver has not been told, in order, each with its deploy as it is by then. */
-    *untold(receiver: Receiver): Generator<DeployEvent & { deploy: Deploy }> {
-      for (const event of all<DeployEvent>(
-        `select * from event where ${receiver}Tries is not null order by id`,
-      )) {
+    /** The deploys of which a receiver has not been told everything. */
+    deploysUntold: (receiver: Receiver) =>
+      all<{ deployId: number }>(
+        `select distinct deployId from event where ${receiver}Tries is not null order by deployId`,
+      ).map(({ deployId }) => deployId),
+    /**
+     * What a receiver has not been told of a deploy, in order, each with the deploy as it is by then.
+     *
+     * @param isLast only the last of it.
+     */
+    *untold(
+      receiver: Receiver,
+      deployId: number,
+      isLast = false,
+    ): Generator<DeployEvent & { deploy: Deploy }> {
+      const sql = `select * from event where deployId = ? and ${receiver}Tries is not null order by id`
+      for (const event of all<DeployEvent>(sql, deployId).slice(isLast ? -1 : 0)) {
         const deploy = find(event.deployId)
         if (deploy) yield { ...event, deploy }
       }
     },
-    told(receiver: Receiver, id: number): void {
-      run(`update event set ${receiver}Tries = null where id = ?`, id)
-    },
-    /** @returns whether it has been tried so often in vain that it is left out. */
-    notTold(receiver: Receiver, id: number): boolean {
-      const tries = `${receiver}Tries`
-      const sql = `update event set ${tries} = iif(${tries} + 1 < ?, ${tries} + 1, null) where id = ? returning ${tries} as tries`
-      return first(all<{ tries: number | null }>(sql, TRIES_MAX[receiver], id))?.tries === null
+    /** The receiver knows of this, and needs nothing that was before it. */
+    told(receiver: Receiver, { id, deployId }: DeployEvent): void {
+      run(`update event set ${receiver}Tries = null where deployId = ? and id <= ?`, deployId, id)
     },
 
     /** @returns false for a delivery that came before. */

@@ -18,3 +18,6 @@ export function runningRelease(): string | undefined {
     return undefined
   }
 }
+
+/** How many releases stay on a host, that which runs among them. */
+export const RELEASES_KEPT = 5

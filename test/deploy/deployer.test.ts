@@ -4,11 +4,17 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { DatabaseSync } from 'node:sqlite'
 import { identifyProcess } from '../../src/bin/local/os-process.ts'
 import { loadDeploySettings } from '../../src/platform/deploy-config.ts'
+import type { DeployStore } from '../../src/platform/deploy-store.ts'
 import { takeLock } from '../../src/platform/file-lock.ts'
 import { TOKEN, VAULT_PASSWORD, deployParts, deployScene, playbooks } from '../support/deploy-server.ts'
 import { REPOSITORY } from '../support/github.ts'
+
+function isUntold(store: DeployStore): boolean {
+  return (['github', 'chat'] as const).some((receiver) => store.deploysUntold(receiver).length > 0)
+}
 
 /** A scene in which releases that were committed and are green have been deployed. */
 async function deployed(t: TestContext, ...releases: Record<string, string>[]) {
@@ -34,7 +40,7 @@ test('a merge with a green check is deployed, and everybody is told in order', a
 
   const deploy = await until(1, 'success')
   // They are told beside what goes on.
-  while ([...store.untold('github'), ...store.untold('chat')].length > 0) await deployer.round()
+  while (isUntold(store)) await deployer.round()
 
   assert.deepEqual(
     { sha: deploy.sha, who: deploy.who, title: deploy.title, cause: deploy.cause },
@@ -214,15 +220,18 @@ test('a deploy that a newer one has superseded while GitHub was asked about it s
   const { until, deployer, store } = deployParts(t, scene)
   await until(1, 'checks')
   github.check(sha, 'success')
-  const asked = github.hold(/check-runs/)
+  const asked = github.hold(new RegExp(`${sha}/check-runs`))
   const round = deployer.round()
   await asked.come
 
-  const newer = store.add({ kind: 'deploy', sha, who: 'olga', title: 'Again', cause: 'page' })
+  const newer = github.commit('Two', {})
+  github.check(newer, 'success')
+  deployer.wake()
+  await until(1, 'superseded')
   asked.letGo()
   await round
 
-  await until(newer, 'success')
+  await until(2, 'success')
   assert.deepEqual(
     store.events(1).map(({ state }) => state),
     ['received', 'checks', 'superseded'],
@@ -380,9 +389,8 @@ test('somebody asks at GitHub for a deploy or for going back', async (t) => {
   github.deploy(elsewhere, { task: 'rollback' })
   deployer.wake()
 
-  assert.match((await until(7, 'failed')).reason, /^This release was never deployed here/)
-  assert.match((await until(6, 'superseded', 'failed')).state, /superseded|failed/)
-  assert.equal(store.find(5)?.state, 'superseded')
+  assert.match((await until(7, 'failed')).reason, /^The hosts do not have this release/)
+  for (const id of [5, 6]) assert.match((await until(id, 'failed')).reason, /is not part of master\.$/)
   const alone = github.deploy(elsewhere)
   deployer.wake()
   assert.equal((await until(8, 'failed')).reason, `${elsewhere.slice(0, 7)} is not part of master.`)
@@ -440,13 +448,67 @@ test('a release that cannot even be looked at is taken back, for the hosts run i
 })
 
 test('going back works while GitHub is down', async (t) => {
-  const { github, until, shas, store, env } = await deployed(t, playbooks(), playbooks())
+  const { github, until, shas, store, env, deployer } = await deployed(t, playbooks(), playbooks())
   github.failing.push({ line: /./, status: 503 })
   env['DEPLOY_GIT_URL'] = 'file:///nowhere'
 
   const id = store.add({ kind: 'rollback', sha: shas[0] ?? '', who: 'olga', title: 'Back', cause: 'page' })
 
   assert.equal((await until(id, 'success')).githubId, null)
+  for (let round = 0; round < 30; round += 1) await Promise.all([deployer.round(), sleep(10)])
+
+  github.failing.length = 0
+  while (isUntold(store)) await Promise.all([deployer.round(), sleep(10)])
+  assert.equal(github.statesOf(Number(store.find(id)?.githubId)).at(-1), 'success')
+})
+
+test('what may not be deployed, or not be switched back to, takes nobody’s place', async (t) => {
+  const { github, until, deployer, store, shas } = await deployed(t, playbooks())
+  const merge = github.commit('Two', playbooks())
+  github.check(merge, null)
+  deployer.wake()
+  await until(2, 'checks')
+  github.deploy('0'.repeat(40))
+  deployer.wake()
+  await until(3, 'failed')
+  const back = store.add({ kind: 'rollback', sha: merge, who: 'olga', title: 'Back', cause: 'page' })
+  await until(back, 'failed')
+  assert.equal(store.find(2)?.state, 'checks')
+
+  github.check(merge, 'success')
+  deployer.wake()
+  await until(2, 'success')
+  assert.notEqual(shas[0], store.lastSuccess()?.sha)
+})
+
+test('nobody goes back to a release that hosts have removed, and nothing is locked for it', async (t) => {
+  const { until, shas, store } = await deployed(t, playbooks(), playbooks({ deploy: 'exit 1' }))
+  for (const letter of ['b', 'c', 'd', 'e']) store.move(newest(letter), 'success', 'It runs.')
+  function newest(letter: string) {
+    const id = store.add({ kind: 'deploy', sha: letter.repeat(40), who: 'olga', title: '', cause: 'page' })
+    store.move({ id, state: 'received' }, 'running', 'Deploying.')
+    return { id, state: 'running' as const }
+  }
+  // The second was taken back, which is why the first one counts as newer.
+  assert.deepEqual(store.releases(), [shas[0], ...['b', 'c', 'd', 'e'].map((letter) => letter.repeat(40))])
+  store.move(newest('f'), 'success', 'It runs.')
+
+  const id = store.add({ kind: 'rollback', sha: shas[0] ?? '', who: 'olga', title: 'Back', cause: 'page' })
+
+  assert.match((await until(id, 'failed')).reason, /or no longer/)
+  assert.equal(store.get('lock'), undefined)
+})
+
+test('what waited while the server was away is asked about before it is given up', async (t) => {
+  const scene = await deployScene(t, { DEPLOY_CHECKS_SECONDS: '1' })
+  const { github } = scene
+  const sha = github.commit('One', playbooks())
+  github.check(sha, null)
+  await deployParts(t, scene).until(1, 'checks')
+  await sleep(1_100)
+  github.check(sha, 'success')
+
+  await deployParts(t, scene).until(1, 'success')
 })
 
 test('going back takes no longer while GitHub takes connections and never answers', async (t) => {
@@ -462,8 +524,10 @@ test('going back takes no longer while GitHub takes connections and never answer
   assert.equal(store.find(waiting)?.state, 'received')
   // Nothing was given up and asked again: it took less than one request may.
   const lines = github.requests.slice(known).map(({ line }) => line)
-  assert.deepEqual(lines.sort(), [...new Set(lines)].sort())
-  assert.ok(lines.length >= 3, lines.join())
+  const isMaking = (line: string) => line.startsWith('POST') && line.endsWith('/deployments')
+  const others = lines.filter((line) => !isMaking(line))
+  assert.deepEqual(others.sort(), [...new Set(others)].sort())
+  assert.equal(lines.filter(isMaking).length, 2, 'one for each deploy')
 })
 
 test('deployments from before there was a deploy server are left alone, one of ours is found again', async (t) => {
@@ -501,7 +565,7 @@ test('a chat that fails, and a GitHub that is away for a while, keep no deploy f
 
   github.failing.length = 0
   chat.answer = () => [200, 'ok']
-  while ([...store.untold('github'), ...store.untold('chat')].length > 0) {
+  while (isUntold(store)) {
     await deployer.round()
     await sleep(10)
   }
@@ -530,7 +594,10 @@ test('GitHub is not asked for checks, nor is what was not taken said anew, each 
   await until(1, 'success')
   assert.deepEqual([asked(/check-runs/), asked(/statuses/), chat.messages.length], [2, 1, 1])
   const events = store.events(1).length
-  assert.deepEqual([[...store.untold('github')].length, [...store.untold('chat')].length], [events, events])
+  assert.deepEqual(
+    [[...store.untold('github', 1)].length, [...store.untold('chat', 1)].length],
+    [events, events],
+  )
 })
 
 test('without a chat nobody is told there; what GitHub never takes is left out', async (t) => {
@@ -542,12 +609,12 @@ test('without a chat nobody is told there; what GitHub never takes is left out',
   const { until, store, deployer } = deployParts(t, scene)
   await until(1, 'success')
 
-  for (let round = 0; round < 1_000 && [...store.untold('github')].length > 0; round += 1) {
-    await deployer.round()
-    await sleep(10)
-  }
-
-  assert.deepEqual([...store.untold('github')], [])
+  for (let round = 0; round < 50; round += 1) await Promise.all([deployer.round(), sleep(10)])
+  assert.deepEqual(store.deploysUntold('github'), [1], 'it is tried for days')
+  const db = new DatabaseSync(join(scene.folder, 'deploys.db'), { timeout: 5_000 })
+  db.exec('update event set at = at - 3 * 86400000')
+  db.close()
+  while (isUntold(store)) await Promise.all([deployer.round(), sleep(10)])
   assert.deepEqual(chat.messages, [])
 })
 

@@ -274,6 +274,8 @@ test('the log is followed while the deploy runs, from where the reader was, to i
   assert.match(text, /data: "first\\n"/)
   assert.match(text, /second/)
   assert.match(text, /event: end\ndata: \{\}\n\n$/)
+  for (const wrong of ['-5', '1.5', 'x'])
+    assert.match((await agent.get(`/deploys/1/stream?from=${wrong}`).buffer(true)).text, /event: end/)
   const from = /id: (\d+)/.exec(text)?.[1] ?? ''
   const { text: rest } = await agent.get('/deploys/1/stream').set('Last-Event-ID', from).buffer(true)
   assert.ok(!rest.includes('first') && rest.includes('second'))

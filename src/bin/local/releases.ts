@@ -15,11 +15,8 @@ import {
 } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
-import { MODULES_FILE, RELEASE_FILE, ReleaseName } from '../../platform/release.ts'
+import { MODULES_FILE, RELEASES_KEPT, RELEASE_FILE, ReleaseName } from '../../platform/release.ts'
 import { runProgram } from './run-program.ts'
-
-/** A release that was taken back is not worth more than one that ran: the newest by when they were unpacked stay. */
-const KEPT = 5
 
 export type Releases = ReturnType<typeof releasesIn>
 
@@ -124,12 +121,12 @@ export function releasesIn(root: string) {
       const times = await Promise.all(
         names.map(async (name) => ({ name, at: (await stat(folderOf(name))).mtimeMs })),
       )
-      const old = times.sort((one, other) => other.at - one.at).slice(KEPT)
+      const old = times.sort((one, other) => other.at - one.at).slice(RELEASES_KEPT)
       await Promise.all(old.map(({ name }) => rm(folderOf(name), { recursive: true, force: true })))
       const needed = new Set(
         await Promise.all(
           times
-            .slice(0, KEPT)
+            .slice(0, RELEASES_KEPT)
             .map(({ name }) => readlink(join(folderOf(name), 'node_modules')).catch(() => '')),
         ),
       )

@@ -32,7 +32,7 @@ export function deployPages({ settings, store, views, log }: Parts): Router<Requ
     return deploy
   }
 
-  function view(deploy: Deploy) {
+  function view(deploy: Deploy, releases = store.releases()) {
     const { id, kind, sha, cause, who, title, state, reason, created, changed } = deploy
     const isOpen = OPEN_STATES.has(state)
     return {
@@ -41,18 +41,19 @@ export function deployPages({ settings, store, views, log }: Parts): Router<Requ
       created: new Date(created).toISOString(),
       ended: isOpen ? null : new Date(changed).toISOString(),
       isCurrent: store.lastSuccess()?.sha === sha,
-      canSwitchTo: store.hasSucceeded(sha) && store.lastSuccess()?.sha !== sha,
+      canSwitchTo: releases.includes(sha) && store.lastSuccess()?.sha !== sha,
     }
   }
 
   router.get('/', (ctx) => {
     requireViewer(ctx)
     const current = store.lastSuccess()
+    const releases = store.releases()
     views.render(ctx, 'pages/deploys/list.html', {
       environment,
       lock: store.get('lock'),
       current: current && view(current),
-      deploys: store.list(SHOWN).map(view),
+      deploys: store.list(SHOWN).map((deploy) => view(deploy, releases)),
     })
   })
 
@@ -84,7 +85,7 @@ export function deployPages({ settings, store, views, log }: Parts): Router<Requ
     const { id } = getDeploy(ctx)
     ctx.type = 'text/event-stream'
     ctx.set({ 'Cache-Control': 'private, no-store', 'X-Accel-Buffering': 'no' })
-    const from = Number(ctx.get('Last-Event-ID') || ctx.query['from']) || 0
+    const from = Math.max(0, Math.trunc(Number(ctx.get('Last-Event-ID') || ctx.query['from']) || 0))
     ctx.body = log.stream(id, from, () => OPEN_STATES.has(store.find(id)?.state ?? 'failed'))
   })
 
@@ -93,7 +94,8 @@ export function deployPages({ settings, store, views, log }: Parts): Router<Requ
   })
   router.post('/deploys/:id/roll-back', (ctx) => {
     const { sha } = getDeploy(ctx)
-    if (!store.hasSucceeded(sha)) throw new AppError('conflict', 'This release was never deployed here.')
+    if (!store.releases().includes(sha))
+      throw new AppError('conflict', 'The hosts do not have this release, or no longer.')
     again(ctx, 'rollback')
   })
 
