@@ -14,7 +14,7 @@ export interface NewDeploy {
   /** A rollback switches back to a release that is on the hosts already. */
   kind: 'deploy' | 'rollback'
   sha: string
-  cause: 'merge' | 'deployment' | 'page'
+  cause: 'merge' | 'deployment' | 'page' | 'unlock'
   who: string
   title: string
   /** The Deployment at GitHub, when there is one already. */
@@ -122,6 +122,17 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
     return isMoved
   }
 
+  function insert(deploy: NewDeploy): number {
+    const { kind, sha, cause, who, title, githubId = null } = deploy
+    const sql =
+      'insert into deploy (kind, sha, cause, who, title, githubId, created, changed) values (?, ?, ?, ?, ?, ?, ?, ?)'
+    const now = Date.now()
+    const added = run(sql, kind, sha, cause, redact(who), redact(title), githubId, now, now)
+    const id = Number(added.lastInsertRowid)
+    note(id, 'received', `${who}: ${title}`)
+    return id
+  }
+
   return {
     find,
     list: (limit: number) => all<Deploy>('select * from deploy order by id desc limit ?', limit),
@@ -161,18 +172,7 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
       return [...order].slice(-RELEASES_KEPT).filter((sha) => hasSucceeded(sha))
     },
 
-    add(deploy: NewDeploy): number {
-      return atOnce(() => {
-        const sql =
-          'insert into deploy (kind, sha, cause, who, title, githubId, created, changed) values (?, ?, ?, ?, ?, ?, ?, ?)'
-        const { kind, sha, cause, who, title, githubId = null } = deploy
-        const now = Date.now()
-        const added = run(sql, kind, sha, cause, redact(who), redact(title), githubId, now, now)
-        const id = Number(added.lastInsertRowid)
-        note(id, 'received', `${who}: ${title}`)
-        return id
-      })
-    },
+    add: (deploy: NewDeploy) => atOnce(() => insert(deploy)),
 
     /** A deploy is allowed and may run: now it takes the place of older ones that wait, except of rollbacks. */
     enqueue(deploy: Deploy, text: string): void {
@@ -266,8 +266,14 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
     get: (name: 'lock' | 'seen') =>
       first(all<{ value: string }>('select value from setting where name = ?', name))?.value,
     set,
-    unlock(): void {
-      run('delete from setting where name = ?', 'lock')
+    /** Somebody has looked, and found all hosts on one release. */
+    unlock(found?: Pick<NewDeploy, 'sha' | 'who' | 'title'>): void {
+      atOnce(() => {
+        run('delete from setting where name = ?', 'lock')
+        if (!found) return
+        const id = insert({ kind: 'rollback', cause: 'unlock', ...found })
+        move({ id, state: 'received' }, 'success', `${found.sha.slice(0, 7)} is what the site runs.`)
+      })
     },
     close(): void {
       db.close()

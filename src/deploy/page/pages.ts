@@ -1,9 +1,10 @@
 import { Router } from '@koa/router'
+import { readForm } from '../../http/form.ts'
 import { requireViewer } from '../../http/guards.ts'
 import { pathId } from '../../http/request-values.ts'
 import type { Context, RequestState } from '../../http/state.ts'
 import type { Views } from '../../http/views.ts'
-import { AppError, NotFoundError } from '../../lib/errors.ts'
+import { AppError, InvalidError, NotFoundError } from '../../lib/errors.ts'
 import type { DeploySettings } from '../../platform/deploy-config.ts'
 import { OPEN_STATES } from '../../platform/deploy-store.ts'
 import type { Deploy, DeployStore } from '../../platform/deploy-store.ts'
@@ -52,6 +53,7 @@ export function deployPages({ settings, store, views, log }: Parts): Router<Requ
     views.render(ctx, 'pages/deploys/list.html', {
       environment,
       lock: store.get('lock'),
+      releases,
       current: current && view(current),
       deploys: store.list(SHOWN).map((deploy) => view(deploy, releases)),
     })
@@ -64,6 +66,7 @@ export function deployPages({ settings, store, views, log }: Parts): Router<Requ
     views.render(ctx, 'pages/deploys/show.html', {
       environment,
       lock: store.get('lock'),
+      releases: store.releases(),
       deploy: view(deploy),
       events: store
         .events(deploy.id)
@@ -106,9 +109,15 @@ export function deployPages({ settings, store, views, log }: Parts): Router<Requ
     ctx.redirect(`/deploys/${id}`)
   }
 
-  router.post('/unlock', (ctx) => {
-    requireViewer(ctx)
-    store.unlock()
+  router.post('/unlock', async (ctx) => {
+    const { name } = requireViewer(ctx)
+    const { release } = await readForm(ctx)
+    const releases = store.releases()
+    const sha = releases.find((one) => one === release)
+    // Which release the hosts run is what the next deploy would be taken back to.
+    if (sha === undefined && releases.length > 0) throw new InvalidError('Say which release all hosts run.')
+    const isNews = sha !== undefined && sha !== store.lastSuccess()?.sha
+    store.unlock(isNews ? { sha, who: name, title: 'Found on the hosts' } : undefined)
     ctx.redirect('/')
   })
 
