@@ -76,7 +76,14 @@ async function startAuthority(t: TestContext, { tls, httpPort }: Place) {
   }
 }
 
-async function start(t: TestContext, folder: string, name: string, args: readonly string[]): Promise<void> {
+type ProgramName = 'lego' | 'pebble' | 'pebble-challtestsrv'
+
+async function start(
+  t: TestContext,
+  folder: string,
+  name: ProgramName,
+  args: readonly string[],
+): Promise<void> {
   const program = await findPrograms(name)
   const logFile = join(folder, `${name}.log`)
   // Without pauses and made-up refusals, which are there to try clients.
@@ -87,7 +94,7 @@ async function start(t: TestContext, folder: string, name: string, args: readonl
   t.after(() => endProcess(identity, ['SIGTERM', 'SIGKILL'], 5_000))
 }
 
-function findPrograms(name: 'lego' | 'pebble' | 'pebble-challtestsrv') {
+function findPrograms(name: ProgramName) {
   const packages = [name === 'lego' ? 'lego' : 'pebble']
   return findProgram({ name, tellsVersionBy: '-help', packages, folder: 'usr/bin' })
 }
