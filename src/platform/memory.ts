@@ -192,15 +192,19 @@ export function createMemory(cache: Cache, prefix: string, log: Logger): Memory 
     return undefined
   }
 
+  /** What a replica has not heard of yet the master knows, as long as there is one. */
+  async function readLatest<T extends object | undefined>(making: Making<T>) {
+    const near = await read(making, 'look')
+    if (near === 'away' || isFresh(near)) return near
+    const far = await read(making, 'ask')
+    return far === 'away' ? near : far
+  }
+
   async function find<T extends object | undefined>(making: Making<T>): Promise<Found<T>> {
     if (untold.size > 0) await tell(new Map())
     if (making.marks.some((mark) => untold.has(mark))) return makeAlone(making)
-    const near = await read(making, 'look')
-    if (near === 'away') return makeAlone(making)
-    if (isFresh(near)) return { value: near.kept.value, outcome: 'fresh' }
-    // A replica may not have heard of it yet: the master knows, as long as there is one.
-    const far = await read(making, 'ask')
-    const looked = far === 'away' ? near : far
+    const looked = await readLatest(making)
+    if (looked === 'away') return makeAlone(making)
     if (isFresh(looked)) return { value: looked.kept.value, outcome: 'fresh' }
     const { kept, of } = looked
     const turn = await begin(making, of)
