@@ -54,6 +54,10 @@ const gauge = (series: string, raised: number, quiet: number): Case => ({
 
 /** For times: the clock of these tests begins at 0, and minutes go by. */
 const DAY = 86_400
+const HOUR = 3_600
+const backup = (kind: string) => `manyhands_backup_last_success_seconds{kind="${kind}"}`
+const unit = (name: string, state: string) =>
+  `node_systemd_unit_state{host="a",name="${name}.service",state="${state}"}`
 
 const CASES: Readonly<Record<string, Case>> = {
   HttpErrors: {
@@ -75,6 +79,12 @@ const CASES: Readonly<Record<string, Case>> = {
   ExportWaiting: gauge('manyhands_job_oldest_waiting_seconds{queue="export-project"}', 1_801, 1_799),
   HostDown: gauge('up{job="node",host="a"}', 0, 1),
   ProcessDown: gauge('up{job="web",host="a"}', 0, 1),
+  UnitFailed: gauge(unit('manyhands-restore-drill', 'failed'), 1, 0),
+  UnitAway: {
+    raised: { [unit('redis-sentinel@manyhands', 'active')]: '0x60' },
+    // What runs now and then.
+    quiet: { [unit('etcd', 'active')]: '1x60', [unit('manyhands-backup-full', 'active')]: '0x60' },
+  },
   DiskFilling: {
     raised: { [disk('avail')]: '19x60', [disk('size')]: '100x60' },
     quiet: { [disk('avail')]: '21x60', [disk('size')]: '100x60' },
@@ -114,12 +124,18 @@ const CASES: Readonly<Record<string, Case>> = {
     raised: { 'pg_stat_database_deadlocks{host="a"}': '0x50 1x10' },
     quiet: { 'pg_stat_database_deadlocks{host="a"}': '3x60' },
   },
-  SlotKeepsWal: gauge('pg_replication_slots_pg_wal_lsn_diff{host="a",slot_name="b"}', 11e9, 10e9),
+  SlotKeepsWal: gauge('pg_replication_slots_pg_wal_lsn_diff{host="a",slot_name="b"}', 5e9, 4e9),
   ArchiveFails: {
     raised: { 'pg_stat_archiver_failed_count{host="a"}': '0x50 1x10' },
     quiet: { 'pg_stat_archiver_failed_count{host="a"}': '3x60' },
   },
-  BackupOld: gauge('manyhands_backup_last_success_seconds{kind="full"}', -26 * 3_600, -24 * 3_600),
+  ArchiveWaits: gauge('manyhands_pg_archive_waiting_bytes{host="a"}', 2.2e9, 2e9),
+  // One place alone may lack them.
+  BackupOld: {
+    raised: { [backup('incr')]: '0x60', [backup('full", place="second')]: `${-26 * HOUR}x60` },
+    quiet: { [backup('incr')]: `${-24 * HOUR}x60`, [backup('full')]: `${-72 * HOUR}x60` },
+  },
+  FilesBackupOld: gauge(backup('files'), -26 * HOUR, -24 * HOUR),
   RestoreDrillOld: gauge('manyhands_restore_drill_last_success_seconds', -8 * DAY, -7 * DAY),
   PoolWaiting: gauge('manyhands_database_connections{job="web",state="waiting"}', 6, 5),
   EventLoopLag: gauge('nodejs_eventloop_lag_p99_seconds{job="web"}', 0.21, 0.19),
@@ -127,6 +143,10 @@ const CASES: Readonly<Record<string, Case>> = {
   JobsFail: gauge('manyhands_job_failures_last_hour{queue="send-mail"}', 4, 3),
   ScheduleMissed: gauge('manyhands_schedule_overdue_seconds{schedule="clean-up"}', 301, 299),
   RedisAway: gauge('redis_up{store="queue"}', 0, 1),
+  RedisInstanceAway: {
+    raised: { 'redis_up{store="cache",host="b"}': '0x60', 'redis_up{store="cache",host="c"}': '1x60' },
+    quiet: { 'redis_up{store="queue",host="b"}': '1x60' },
+  },
   RedisMasterCount: {
     // Nobody says that it is one.
     raised: { 'redis_up{store="cache"}': '1x60' },
@@ -157,6 +177,17 @@ const CASES: Readonly<Record<string, Case>> = {
     },
     at: '24h40m',
   },
+}
+
+/** What never happened is told by no series. */
+const SILENT = {
+  interval: '1m',
+  input_series: [],
+  promql_expr_test: ['BackupOld', 'FilesBackupOld', 'RestoreDrillOld'].map((alert) => ({
+    expr: `count(ALERTS{alertname="${alert}",alertstate="firing"})`,
+    eval_time: '58m',
+    exp_samples: [{ labels: '{}', value: 1 }],
+  })),
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'mh-alerts-'))
@@ -207,7 +238,7 @@ test('Prometheus understands the rules, and raises each alert in its case and no
     cases.filter(([, { at }]) => at !== undefined),
     '10m',
   )
-  writeFileSync(join(folder, 'soon.yml'), stringify(soon))
+  writeFileSync(join(folder, 'soon.yml'), stringify({ ...soon, tests: [...soon.tests, SILENT] }))
   writeFileSync(join(folder, 'late.yml'), stringify(late))
   for (const args of [
     ['check', 'rules', ...files],

@@ -84,7 +84,7 @@ const WAYS: Readonly<Record<string, readonly string[]>> = {
  * Patience of minutes is shortened to seconds, and limits that take long to reach are lowered: this is about the way. A
  * disk in memory counts as one. The packages' folder is the machine's, which may well be filling.
  */
-const HASTE = `umount /srv/packages; sed -i -E 's/for: [0-9]+[ms]$/for: 5s/; s/\\[(5|10|15)m\\]/[1m]/g; s/> 300$/> 20/; s/> 10 \\* 1024 \\* 1024 \\* 1024/> 1000/; s/tmpfs\\|//g' /etc/prometheus/manyhands.rules.yml && promtool check rules /etc/prometheus/manyhands.rules.yml >/dev/null && systemctl reload prometheus`
+const HASTE = `umount /srv/packages; sed -i -E 's/for: [0-9]+[ms]$/for: 5s/; s/\\[(5|10|15)m\\]/[1m]/g; s/> 300$/> 20/; s/> [0-9]+ \\* 1024 \\* 1024 \\* 1024/> 1000/; s/tmpfs\\|//g' /etc/prometheus/manyhands.rules.yml && promtool check rules /etc/prometheus/manyhands.rules.yml >/dev/null && systemctl reload prometheus`
 
 /** Asks Prometheus which alerts are raised. */
 const FIRING = `at=$(sed -n "s/.*listen-address=\\([^ ]*\\).*/\\1/p" /etc/default/prometheus) python3 -c 'import json, os, urllib.request as u; print("\\n".join(a["labels"]["alertname"] for a in json.load(u.urlopen("http://" + os.environ["at"] + "/api/v1/alerts"))["data"]["alerts"] if a["state"] == "firing"))'`

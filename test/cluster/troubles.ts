@@ -33,7 +33,7 @@ export const TROUBLES_OF_ONE: readonly Trouble[] = [
     alerts: ['Watchdog', 'AnswersStopped'],
     end: 'true',
   },
-  { name: 'nginx away', cause: stop('nginx'), alerts: ['SiteUnreachable'], end: start('nginx') },
+  { name: 'nginx away', cause: stop('nginx'), alerts: ['SiteUnreachable', 'UnitAway'], end: start('nginx') },
   {
     name: 'nobody takes work, and there is some',
     // The scheduler hands out what waits, too.
@@ -106,13 +106,19 @@ export const TROUBLES_OF_ONE: readonly Trouble[] = [
   {
     name: 'archive away',
     cause: `mv /var/backups/manyhands/database /var/backups/manyhands/gone; ${sql('select pg_switch_wal()')}`,
-    alerts: ['ArchiveFails'],
+    alerts: ['ArchiveFails', 'ArchiveWaits'],
     end: 'mv /var/backups/manyhands/gone /var/backups/manyhands/database',
+  },
+  {
+    name: 'a drill that fails',
+    cause: 'systemd-run --quiet --unit=manyhands-alerts-drill /bin/false',
+    alerts: ['UnitFailed'],
+    end: 'systemctl reset-failed manyhands-alerts-drill',
   },
   {
     name: 'old backup and drill',
     cause: `mkdir -p /var/tmp/figures; cp ${figures}/*.prom /var/tmp/figures; for f in ${figures}/backup_*.prom; do sed -i "s/ [0-9]*$/ 1000/" $f; done; echo "manyhands_restore_drill_last_success_seconds 1000" >${figures}/restore_drill.prom`,
-    alerts: ['BackupOld', 'RestoreDrillOld'],
+    alerts: ['BackupOld', 'FilesBackupOld', 'RestoreDrillOld'],
     end: `rm ${figures}/restore_drill.prom; cp /var/tmp/figures/*.prom ${figures}`,
   },
   {
@@ -189,6 +195,12 @@ export const TROUBLES_OF_COPIES: readonly Trouble[] = [
     cause: `if [ $(${psql} "select pg_is_in_recovery()" -At) = t ]; then ${stop('patroni')}; fi`,
     alerts: ['NoSyncStandby'],
     end: start('patroni'),
+  },
+  {
+    name: 'a copy of the queue away',
+    cause: `if ${queue} role | grep -q slave; then ${stop('redis-server@queue')}; fi`,
+    alerts: ['RedisInstanceAway'],
+    end: start('redis-server@queue'),
   },
   {
     name: 'no database at all',
