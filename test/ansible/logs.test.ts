@@ -43,4 +43,46 @@ test('access logs are compressed and sent while the host is quiet, or once they 
   utimesSync(join(kept, '.last'), 0, 0)
   assert.equal(run(busy).status, 0)
   assert.equal(readdirSync(sent).length, 2, 'it has waited for long enough')
+  for (const [n, name] of ['access.log.1', 'access.log.2'].entries()) {
+    writeFileSync(join(folder, name), `{"path":"/${name}"}\n`)
+    utimesSync(join(folder, name), n, n)
+  }
+  spawnSync('gzip', [join(folder, 'access.log.2')])
+  assert.equal(run(quiet).status, 0)
+  assert.equal(readdirSync(sent).length, 4, 'what was rotated before is sent too')
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.startsWith('access.log')),
+    ['access.log'],
+  )
+})
+
+test('what rotates logs leaves the access log to who sends it', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'mh-logs-'))
+  t.after(() => {
+    rmSync(folder, { recursive: true, force: true })
+  })
+  const reopen = join(folder, 'reopened')
+  const rules = renderRole('logs', 'logrotate.j2', {
+    logs_folder: folder,
+    logs_reopen_command: `touch ${reopen}`,
+  })
+  const file = join(folder, 'rules')
+  // The account of the web server is on hosts alone.
+  writeFileSync(file, rules.replace('create 0640 www-data adm', 'create 0640'), { mode: 0o644 })
+  for (const name of ['access.log', 'error.log']) writeFileSync(join(folder, name), 'x\n')
+  const { error, status, stderr } = spawnSync(
+    'logrotate',
+    ['--force', '--state', join(folder, 'state'), file],
+    {
+      encoding: 'utf8',
+    },
+  )
+  if (error) {
+    t.skip('logrotate is not here: sudo apt-get install logrotate')
+    return
+  }
+  assert.equal(status, 0, stderr)
+  const names = readdirSync(folder)
+  assert.ok(names.includes('reopened') && names.includes('error.log.1'), names.join())
+  assert.ok(!names.includes('access.log.1'), names.join())
 })
