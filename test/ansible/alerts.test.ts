@@ -91,6 +91,8 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   ClockWrong: gauge('node_timex_offset_seconds{host="a"}', -2, 0.5),
   CertificateExpires: gauge('probe_ssl_earliest_cert_expiry{target="/"}', 13 * DAY, 15 * DAY),
+  CertificateEnds: gauge('probe_ssl_earliest_cert_expiry{target="/signin"}', 2 * DAY, 15 * DAY),
+  HostCertificateExpires: gauge('manyhands_certificate_end_seconds{host="a",file="b"}', 59 * DAY, 61 * DAY),
   DatabaseAway: gauge('manyhands_database_primary_up{job="worker"}', 0, 1),
   PrimaryCount: {
     // None of them says anything.

@@ -150,10 +150,10 @@ export const TROUBLES_OF_ONE: readonly Trouble[] = [
     end: 'umount /srv/drill',
   },
   {
-    name: 'a certificate that ends within a week',
-    cause: `cp -a ${certificates} /var/tmp/certificates; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 7 -subj /CN=manyhands.example -addext subjectAltName=DNS:manyhands.example -keyout ${certificates}/site.key -out ${certificates}/site.crt 2>/dev/null; cp ${certificates}/site.crt ${believed}; systemctl reload nginx`,
-    alerts: ['CertificateExpires'],
-    end: `cp -a /var/tmp/certificates/. ${certificates}; cp ${certificates}/authority.crt ${believed}; systemctl reload nginx`,
+    name: 'certificates that end within two days',
+    cause: `cp -a ${certificates} /var/tmp/certificates; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=manyhands.example -addext subjectAltName=DNS:manyhands.example -keyout ${certificates}/site.key -out ${certificates}/site.crt 2>/dev/null; cp ${certificates}/site.crt ${believed}; systemctl reload nginx; cp ${figures}/certificates.prom /var/tmp; echo "manyhands_certificate_end_seconds{file=\\"drill\\"} 1000" >${figures}/certificates.prom`,
+    alerts: ['CertificateExpires', 'CertificateEnds', 'HostCertificateExpires'],
+    end: `cp -a /var/tmp/certificates/. ${certificates}; cp ${certificates}/authority.crt ${believed}; systemctl reload nginx; cp /var/tmp/certificates.prom ${figures}`,
   },
   {
     // Hosts share the machine's clock: the exporter tells what is planted in its place.
