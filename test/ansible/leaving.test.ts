@@ -19,7 +19,7 @@ const STAYS = {
 test('a host that leaves keeps what the groups need in which it stays', (t) => {
   const ended = askAnsible(t)
   if (!ended) return
-  const databases = ['pgbouncer', 'patroni']
+  const databases = ['pgbouncer', 'patroni', String.raw`postgresql@\d+-main`]
   const application = [
     ...['keepalived', 'nginx', String.raw`manyhands-web@\d+`],
     ...['manyhands-worker', 'manyhands-scheduler', 'haproxy'],

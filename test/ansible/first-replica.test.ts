@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { parse } from 'yaml'
+
+const ansible = fileURLToPath(new URL('../../ansible', import.meta.url))
+
+interface Told {
+  readonly site_listens_on: string
+  readonly pgbouncer_listen_address: string
+  readonly postgres_listen_addresses: string
+  readonly haproxy_databases: readonly {
+    readonly name: string
+    readonly address: string
+    readonly role: string
+  }[]
+  readonly haproxy_web_servers: readonly { readonly address: string }[]
+  readonly postgres_hba: readonly string[]
+  readonly postgres_copy_settings: Readonly<Record<string, unknown>>
+  readonly site_keeps_backups: boolean
+}
+const ASKED: readonly (keyof Told)[] = [
+  'site_listens_on',
+  'pgbouncer_listen_address',
+  'postgres_listen_addresses',
+  'haproxy_databases',
+  'haproxy_web_servers',
+  'postgres_hba',
+  'postgres_copy_settings',
+  'site_keeps_backups',
+]
+
+interface Inventory {
+  readonly all: {
+    readonly hosts: Record<string, Record<string, unknown>>
+    readonly children: Record<string, { readonly hosts: Record<string, unknown> }>
+  }
+}
+
+test('a single host keeps its database to itself', (t) => {
+  const site = askHosts(t, () => undefined)?.get('site')
+  if (!site) return
+  assert.equal(site.site_listens_on, '127.0.0.1')
+  assert.equal(site.pgbouncer_listen_address, '127.0.0.1')
+  assert.equal(site.postgres_listen_addresses, '127.0.0.1')
+  assert.deepEqual(site.postgres_copy_settings, {})
+  assert.equal(site.site_keeps_backups, true)
+})
+
+test('a second host of the databases copies the first, which goes on finding its own where it was', (t) => {
+  const hosts = askHosts(t, ({ all }) => {
+    all.hosts['site'] = { ansible_connection: 'local', ansible_host: '10.0.0.11' }
+    all.hosts['second'] = { ansible_host: '10.0.0.12' }
+    const databases = all.children['databases']
+    assert.ok(databases)
+    databases.hosts['second'] = null
+  })
+  if (!hosts) return
+  const [first, second] = [hosts.get('site'), hosts.get('second')]
+  assert.ok(first && second)
+
+  assert.deepEqual(first.haproxy_databases, [
+    { name: 'site', address: '127.0.0.1', role: 'primary' },
+    { name: 'second', address: '10.0.0.12', role: 'replica' },
+  ])
+  assert.deepEqual(
+    first.haproxy_web_servers.map(({ address }) => address),
+    ['127.0.0.1'],
+  )
+  assert.equal(first.site_listens_on, '0.0.0.0')
+  for (const host of [first, second]) {
+    assert.equal(host.pgbouncer_listen_address, '0.0.0.0')
+    assert.equal(host.postgres_listen_addresses, '*')
+  }
+  assert.ok(first.postgres_hba.includes('hostssl replication replicator 10.0.0.12/32 scram-sha-256'))
+  assert.deepEqual(first.postgres_copy_settings, { wal_keep_size: '2GB' })
+  const { primary_conninfo: way, max_connections: connections } = second.postgres_copy_settings
+  assert.match(String(way), /^host=10\.0\.0\.11 .* sslmode=require channel_binding=require .*=second$/)
+  // As many as the primary was started with, which has more than this host would need.
+  assert.equal(connections, 400)
+  assert.deepEqual([first.site_keeps_backups, second.site_keeps_backups], [true, false])
+})
+
+test('a second host without an address is refused before anything is changed', (t) => {
+  const said = play(
+    t,
+    ({ all }) => {
+      all.hosts['second'] = { ansible_host: '10.0.0.12' }
+    },
+    sitesFirstChecks(),
+  )
+  if (!said) return
+  assert.notEqual(said.status, 0)
+  assert.match(said.stdout, /site has no address by which the others reach it/)
+})
+
+test('two primaries are refused before anything is changed', (t) => {
+  const said = play(
+    t,
+    ({ all }) => {
+      all.hosts['site'] = { ansible_connection: 'local', ansible_host: '10.0.0.11' }
+      all.hosts['second'] = { ansible_connection: 'local', ansible_host: '10.0.0.12' }
+      const databases = all.children['databases']
+      assert.ok(databases)
+      databases.hosts['second'] = { postgres_role: 'primary' }
+    },
+    sitesFirstChecks(),
+  )
+  if (!said) return
+  assert.notEqual(said.status, 0)
+  assert.match(said.stdout, /Here it is site, second\./)
+})
+
+function sitesFirstChecks(): unknown[] {
+  const [first] = parse(readFileSync(join(ansible, 'site.yml'), 'utf8')) as { pre_tasks: unknown[] }[]
+  return first?.pre_tasks ?? []
+}
+
+/** What each host of the profile "single", changed, is told; nothing where Ansible is not. */
+function askHosts(
+  t: TestContext,
+  change: (inventory: Inventory) => void,
+): ReadonlyMap<string, Told> | undefined {
+  const what = Object.fromEntries(ASKED.map((name) => [name, `{{ ${name} }}`]))
+  const said = play(t, change, [{ 'ansible.builtin.debug': { msg: what } }])
+  if (!said) return undefined
+  assert.equal(said.status, 0, said.stdout)
+  const { plays } = JSON.parse(said.stdout) as {
+    plays: { tasks: { hosts: Record<string, { msg: Told }> }[] }[]
+  }
+  return new Map(Object.entries(plays[0]?.tasks[0]?.hosts ?? {}).map(([host, { msg }]) => [host, msg]))
+}
+
+function play(t: TestContext, change: (inventory: Inventory) => void, tasks: readonly unknown[]) {
+  const folder = mkdtempSync(join(tmpdir(), 'mh-replica-'))
+  t.after(() => {
+    rmSync(folder, { recursive: true, force: true })
+  })
+  cpSync(join(ansible, 'group_vars'), join(folder, 'group_vars'), { recursive: true })
+  cpSync(join(ansible, 'inventories/single'), join(folder, 'site'), { recursive: true })
+  const inventory = parse(readFileSync(join(folder, 'site/hosts.yml'), 'utf8')) as Inventory
+  change(inventory)
+  // YAML 1.2 is a superset of JSON.
+  writeFileSync(join(folder, 'site/hosts.yml'), JSON.stringify(inventory))
+  const roles = ['postgres', 'pgbouncer', 'web', 'pgbackrest']
+  const vars = {
+    ansible_memtotal_mb: 1000,
+    ansible_processor_vcpus: 1,
+    vault_patroni_passwords: { replicator: 'sesame', ledger: 'sesame' },
+    vault_database_passwords: {},
+    postgres_copied_settings: {
+      stdout: 'max_connections setting:              400\nmax_worker_processes setting: 8',
+    },
+  }
+  const defaults = roles.map((role) => join(ansible, 'roles', role, 'defaults/main.yml'))
+  const files = [...defaults, join(ansible, 'roles/postgres/vars/main.yml')]
+  // Role defaults give way to the groups' variables, and files of a play do not.
+  const own = Object.assign({}, ...files.map((file) => parse(readFileSync(file, 'utf8')) as object)) as object
+  const groups = parse(readFileSync(join(folder, 'group_vars/all/main.yml'), 'utf8')) as object
+  const rest = Object.fromEntries(Object.entries(own).filter(([name]) => !(name in groups)))
+  writeFileSync(
+    join(folder, 'play.yml'),
+    JSON.stringify([{ hosts: 'all', gather_facts: false, vars: { ...rest, ...vars }, tasks }]),
+  )
+  const { error, status, stdout, stderr } = spawnSync('ansible-playbook', ['-i', 'site', 'play.yml'], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { ...process.env, ANSIBLE_STDOUT_CALLBACK: 'json', ANSIBLE_LOCAL_TEMP: folder },
+  })
+  if (error) {
+    t.skip('Ansible is not here: sudo apt-get install ansible')
+    return undefined
+  }
+  return { status, stdout: stdout + (status === 0 ? '' : stderr) }
+}
