@@ -2,23 +2,18 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { parse } from 'yaml'
+import { findProgram } from '../support/debian-program.ts'
+import { PGBOUNCER } from '../support/pgbouncer.ts'
 import { renderRole } from '../support/rendered.ts'
 
 const variables = fileURLToPath(new URL('../../ansible/roles/pgbouncer/vars/main.yml', import.meta.url))
 
-test('what PgBouncer would not start with does not replace its configuration', (t) => {
-  if (process.getuid?.() !== 0) {
-    t.skip('PgBouncer stops after reading its configuration for root alone')
-    return
-  }
-  if (spawnSync('pgbouncer', ['--version']).error) {
-    t.skip('PgBouncer is not here: sudo apt-get install pgbouncer')
-    return
-  }
+test('what PgBouncer would not start with does not replace its configuration', async (t) => {
+  const { command: pooler, env } = await findProgram(PGBOUNCER)
   const folder = mkdtempSync(join(tmpdir(), 'mh-pooler-'))
   t.after(() => {
     rmSync(folder, { recursive: true, force: true })
@@ -28,7 +23,13 @@ test('what PgBouncer would not start with does not replace its configuration', (
   const file = join(folder, 'pgbouncer.ini')
   const check = (text: string) => {
     writeFileSync(file, text)
-    return spawnSync('sh', ['-c', command.replace('%s', file)], { encoding: 'utf8' })
+    // Only for root does PgBouncer stop after it has read it.
+    const asRoot = process.getuid?.() === 0 ? [] : ['unshare', '--map-root-user']
+    const [program, ...args] = [...asRoot, 'sh', '-c', command.replace('%s', file)]
+    return spawnSync(program, args, {
+      encoding: 'utf8',
+      env: { ...env, PATH: `${dirname(pooler)}:${env['PATH']}` },
+    })
   }
   const good = renderRole('pgbouncer', 'pgbouncer.ini.j2', { ansible_managed: 'Managed' })
   const right = check(good)

@@ -28,7 +28,7 @@ interface Beside {
   readonly socketFolder: string
 }
 
-const PGBOUNCER = {
+export const PGBOUNCER = {
   name: 'pgbouncer',
   tellsVersionBy: '--version',
   packages: ['pgbouncer', 'libevent-2.1-7', 'libc-ares2'],

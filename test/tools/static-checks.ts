@@ -41,6 +41,7 @@ export const STATIC_CHECKS: readonly Step[] = [
       ...['*.{json,md}', '!package-lock.json', '!test/**/{data,samples,task-lists}/**'],
     ],
   },
+  { name: 'ansible', command: ['node', 'test/tools/check-ansible.ts'] },
   { name: 'layers', command: ['node', 'test/tools/check-layers.ts'] },
   { name: 'dead code', command: ['knip', '--config', 'test/tools/knip.config.ts', '--no-progress'] },
   {
