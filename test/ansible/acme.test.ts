@@ -99,18 +99,11 @@ function findPrograms(name: ProgramName) {
   return findProgram({ name, tellsVersionBy: '-help', packages, folder: 'usr/bin' })
 }
 
-/** Runs the program that a host's timer runs; systemd's part, that nginx reads its files again, is a signal here. */
+/** Runs the program that a host's timer runs. On a host systemd sees that the files changed, and tells nginx. */
 async function askForCertificate(place: Place, values: Record<string, unknown>): Promise<void> {
   const { folder, tls, nginx } = place
   const lego = await findPrograms('lego')
-  const programs = join(tls, 'programs')
-  mkdirSync(programs, { recursive: true })
   mkdirSync(folder, { recursive: true })
-  writeFileSync(
-    join(programs, 'systemctl'),
-    `#!/bin/sh\necho "$@" >> ${tls}/reloads\nkill -HUP ${nginx.pid}\n`,
-  )
-  chmodSync(join(programs, 'systemctl'), 0o755)
   const variables = {
     acme_mail: 'admin@site.test',
     acme_web_folder: place.web,
@@ -118,17 +111,18 @@ async function askForCertificate(place: Place, values: Record<string, unknown>):
     acme_certificate_folder: tls,
     ...values,
   }
-  const program = join(tls, 'manyhands-certificate')
-  writeFileSync(program, renderRole('acme', 'manyhands-certificate.j2', variables))
+  const program = join(tls, 'manyhands-acme')
+  writeFileSync(program, renderRole('acme', 'manyhands-acme.j2', variables))
   const told = renderRole('acme', 'acme.env.j2', variables)
   const env = parseEnv(told)
   await runProgram('bash', [program], {
     env: {
       ...lego.env,
       ...env,
-      PATH: `${programs}:${dirname(lego.command)}:${process.env['PATH']}`,
+      PATH: `${dirname(lego.command)}:${process.env['PATH']}`,
     },
   })
+  process.kill(nginx.pid, 'SIGHUP')
 }
 
 /** What a browser is shown. */
@@ -162,7 +156,7 @@ test('nginx shows the certificate of an authority that asked it by http, and a l
   assert.ok(file.split('BEGIN CERTIFICATE').length > 2, 'without the certificates between it and the root')
 
   await askForCertificate(place, values)
-  assert.equal(readFileSync(join(place.tls, 'reloads'), 'utf8'), 'reload nginx\n')
+  assert.equal(readFileSync(join(place.tls, 'site.crt'), 'utf8'), file)
 
   await askForCertificate(place, { ...values, acme_renewed_before_days: 10_000 })
   await eventually(async () => (await shown(place)).serialNumber !== first.serialNumber)
