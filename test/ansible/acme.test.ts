@@ -183,7 +183,8 @@ esac\n`,
     acme_server: server,
     acme_server_certificate: certificate,
     acme_dns_provider: 'exec',
-    acme_dns_credentials: { EXEC_PATH: hook, NAMES_URL: namesUrl },
+    // lego waits a minute between two names.
+    acme_dns_credentials: { EXEC_PATH: hook, EXEC_SEQUENCE_INTERVAL: '1', NAMES_URL: namesUrl },
     acme_options: ['--dns.disable-cp', '--dns.resolvers', names],
   })
   await showsOne(place, [`*.presenters.${SITE}`, SITE])
