@@ -26,8 +26,8 @@ const config: KnipConfig = {
     'kysely-codegen',
     'typescript-native',
   ],
-  // Programs of Debian (util-linux, openssh-client, ansible).
-  ignoreBinaries: ['flock', 'ssh-keyscan', 'ansible-playbook'],
+  // Programs of Debian (util-linux, openssh-client, ansible, restic, logrotate).
+  ignoreBinaries: ['flock', 'ssh-keyscan', 'ansible-playbook', 'restic', 'logrotate'],
   // The public shapes of a module are named even where only the module uses them today.
   ignoreExportsUsedInFile: { interface: true, type: true },
   includeEntryExports: false,
