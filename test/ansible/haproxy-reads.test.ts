@@ -19,15 +19,21 @@ interface NamedServer {
   stop(): Promise<unknown>
 }
 
-/** Stands where a pooler does, and tells its name to whoever comes. */
+/** Stands where a database and its pooler do, and tells its name to whoever comes. */
 async function namedServer(t: Ending, name: string, role: NamedServer['role']): Promise<NamedServer> {
   const address = ownAddress()
-  const server: Server = createServer((socket) => {
-    socket.on('error', () => undefined).end(name)
-  })
-  server.listen(roleDefaults('haproxy')['haproxy_pooler_port'] as number, address)
-  await once(server, 'listening')
-  const stop = () => new Promise((resolve) => server.close(resolve))
+  const defaults = roleDefaults('haproxy')
+  const servers = await Promise.all(
+    ['haproxy_pooler_port', 'haproxy_postgres_port'].map(async (port): Promise<Server> => {
+      const server = createServer((socket) => {
+        socket.on('error', () => undefined).end(name)
+      })
+      server.listen(defaults[port] as number, address)
+      await once(server, 'listening')
+      return server
+    }),
+  )
+  const stop = () => Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
   t.after(stop)
   return { name, address, role, stop }
 }
