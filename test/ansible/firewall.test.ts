@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { AS_JSON, firstTasks, runPlaybook } from '../support/ansible.ts'
 
 const ansible = fileURLToPath(new URL('../../ansible', import.meta.url))
 
-test('who keeps data or decides who is the primary is reached only from the hosts that need it', (t) => {
+test('who keeps data or decides who is the primary is reached only from the hosts that need it', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'mh-firewall-'))
   t.after(() => {
     rmSync(folder, { recursive: true, force: true })
@@ -23,28 +23,16 @@ test('who keeps data or decides who is the primary is reached only from the host
     tasks: [{ 'ansible.builtin.debug': { msg: `{{ lookup('template', '${template}') }}` } }],
   }
   writeFileSync(join(folder, 'play.yml'), JSON.stringify([play]))
-  const rules = (profile: string, host: string) => {
-    const { error, status, stdout, stderr } = spawnSync(
-      'ansible-playbook',
-      ['-i', `inventories/${profile}`, '--limit', host, 'play.yml'],
-      {
-        cwd: folder,
-        encoding: 'utf8',
-        env: { ...process.env, ANSIBLE_STDOUT_CALLBACK: 'json', ANSIBLE_LOCAL_TEMP: folder },
-      },
-    )
-    if (error) return undefined
-    assert.equal(status, 0, stdout + stderr)
-    const { plays } = JSON.parse(stdout) as {
-      plays: { tasks: { hosts: Record<string, { msg: string }> }[] }[]
-    }
-    return (plays[0]?.tasks[0]?.hosts[host]?.msg ?? '').split('\n').map((line) => line.trim())
+  const rules = async (profile: string, host: string) => {
+    const args = ['-i', `inventories/${profile}`, '--limit', host, 'play.yml']
+    const played = await runPlaybook(t, folder, args, AS_JSON)
+    if (!played) return undefined
+    assert.equal(played.status, 0, played.output)
+    const [hosts = {}] = firstTasks<{ msg: string }>(played.stdout)
+    return (hosts[host]?.msg ?? '').split('\n').map((line) => line.trim())
   }
-  const several = rules('ha', 'db1')
-  if (several === undefined) {
-    t.skip('Ansible is not here: sudo apt-get install ansible')
-    return
-  }
+  const several = await rules('ha', 'db1')
+  if (several === undefined) return
   const databases = '10.0.0.11, 10.0.0.12, 10.0.0.13'
   const application = `${databases}, 10.0.0.21, 10.0.0.22`
   const guards = several.flatMap((line) => {
@@ -65,7 +53,7 @@ test('who keeps data or decides who is the primary is reached only from the host
 
   // A host alone lets nobody in but to what is public.
   assert.deepEqual(
-    rules('single', 'site')?.filter((line) => /dport|saddr/.test(line)),
+    (await rules('single', 'site'))?.filter((line) => /dport|saddr/.test(line)),
     ['tcp dport { 22, 80, 443 } accept'],
   )
 })

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +6,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { parse } from 'yaml'
+import { AS_JSON, firstTasks, runPlaybook } from '../support/ansible.ts'
 
 const ansible = fileURLToPath(new URL('../../ansible', import.meta.url))
 
@@ -42,8 +42,8 @@ interface Inventory {
   }
 }
 
-test('a single host keeps its database to itself', (t) => {
-  const site = askHosts(t, () => undefined)?.get('site')
+test('a single host keeps its database to itself', async (t) => {
+  const site = (await askHosts(t, () => undefined))?.get('site')
   if (!site) return
   assert.equal(site.site_listens_on, '127.0.0.1')
   assert.equal(site.pgbouncer_listen_address, '127.0.0.1')
@@ -52,8 +52,8 @@ test('a single host keeps its database to itself', (t) => {
   assert.equal(site.site_keeps_backups, true)
 })
 
-test('a second host of the databases copies the first, which goes on finding its own where it was', (t) => {
-  const hosts = askHosts(t, ({ all }) => {
+test('a second host of the databases copies the first, which goes on finding its own where it was', async (t) => {
+  const hosts = await askHosts(t, ({ all }) => {
     all.hosts['site'] = { ansible_connection: 'local', ansible_host: '10.0.0.11' }
     all.hosts['second'] = { ansible_host: '10.0.0.12' }
     const databases = all.children['databases']
@@ -86,8 +86,8 @@ test('a second host of the databases copies the first, which goes on finding its
   assert.deepEqual([first.site_keeps_backups, second.site_keeps_backups], [true, false])
 })
 
-test('a second host without an address is refused before anything is changed', (t) => {
-  const said = play(
+test('a second host without an address is refused before anything is changed', async (t) => {
+  const said = await play(
     t,
     ({ all }) => {
       all.hosts['second'] = { ansible_host: '10.0.0.12' }
@@ -99,8 +99,8 @@ test('a second host without an address is refused before anything is changed', (
   assert.match(said.stdout, /site has no address by which the others reach it/)
 })
 
-test('two primaries are refused before anything is changed', (t) => {
-  const said = play(
+test('two primaries are refused before anything is changed', async (t) => {
+  const said = await play(
     t,
     ({ all }) => {
       all.hosts['site'] = { ansible_connection: 'local', ansible_host: '10.0.0.11' }
@@ -122,18 +122,16 @@ function sitesFirstChecks(): unknown[] {
 }
 
 /** What each host of the profile "single", changed, is told; nothing where Ansible is not. */
-function askHosts(
+async function askHosts(
   t: TestContext,
   change: (inventory: Inventory) => void,
-): ReadonlyMap<string, Told> | undefined {
+): Promise<ReadonlyMap<string, Told> | undefined> {
   const what = Object.fromEntries(ASKED.map((name) => [name, `{{ ${name} }}`]))
-  const said = play(t, change, [{ 'ansible.builtin.debug': { msg: what } }])
+  const said = await play(t, change, [{ 'ansible.builtin.debug': { msg: what } }])
   if (!said) return undefined
-  assert.equal(said.status, 0, said.stdout)
-  const { plays } = JSON.parse(said.stdout) as {
-    plays: { tasks: { hosts: Record<string, { msg: Told }> }[] }[]
-  }
-  return new Map(Object.entries(plays[0]?.tasks[0]?.hosts ?? {}).map(([host, { msg }]) => [host, msg]))
+  assert.equal(said.status, 0, said.output)
+  const [hosts = {}] = firstTasks<{ msg: Told }>(said.stdout)
+  return new Map(Object.entries(hosts).map(([host, { msg }]) => [host, msg]))
 }
 
 function play(t: TestContext, change: (inventory: Inventory) => void, tasks: readonly unknown[]) {
@@ -167,14 +165,5 @@ function play(t: TestContext, change: (inventory: Inventory) => void, tasks: rea
     join(folder, 'play.yml'),
     JSON.stringify([{ hosts: 'all', gather_facts: false, vars: { ...rest, ...vars }, tasks }]),
   )
-  const { error, status, stdout, stderr } = spawnSync('ansible-playbook', ['-i', 'site', 'play.yml'], {
-    cwd: folder,
-    encoding: 'utf8',
-    env: { ...process.env, ANSIBLE_STDOUT_CALLBACK: 'json', ANSIBLE_LOCAL_TEMP: folder },
-  })
-  if (error) {
-    t.skip('Ansible is not here: sudo apt-get install ansible')
-    return undefined
-  }
-  return { status, stdout: stdout + (status === 0 ? '' : stderr) }
+  return runPlaybook(t, folder, ['-i', 'site', 'play.yml'], AS_JSON)
 }

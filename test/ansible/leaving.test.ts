@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { AS_JSON, firstTasks, runPlaybook } from '../support/ansible.ts'
 
 const role = fileURLToPath(new URL('../../ansible/roles/leaving', import.meta.url))
 
@@ -16,8 +16,8 @@ const STAYS = {
   application: ['app', 'workers', 'schedulers', 'balancers'],
 }
 
-test('a host that leaves keeps what the groups need in which it stays', (t) => {
-  const ended = askAnsible(t)
+test('a host that leaves keeps what the groups need in which it stays', async (t) => {
+  const ended = await askAnsible(t)
   if (!ended) return
   const databases = ['pgbouncer', 'patroni', String.raw`postgresql@\d+-main`]
   const application = [
@@ -30,7 +30,7 @@ test('a host that leaves keeps what the groups need in which it stays', (t) => {
 })
 
 /** What the role ends on each host, as Ansible makes of its variables. */
-function askAnsible(t: TestContext): ReadonlyMap<string, unknown> | undefined {
+async function askAnsible(t: TestContext): Promise<ReadonlyMap<string, unknown> | undefined> {
   const folder = mkdtempSync(join(tmpdir(), 'mh-leaving-'))
   t.after(() => {
     rmSync(folder, { recursive: true, force: true })
@@ -47,19 +47,9 @@ function askAnsible(t: TestContext): ReadonlyMap<string, unknown> | undefined {
   }
   writeFileSync(join(folder, 'hosts'), groups.join(''))
   writeFileSync(join(folder, 'play.yml'), JSON.stringify([play]))
-  const { error, status, stdout, stderr } = spawnSync('ansible-playbook', ['-i', 'hosts', 'play.yml'], {
-    cwd: folder,
-    encoding: 'utf8',
-    env: { ...process.env, ANSIBLE_STDOUT_CALLBACK: 'json', ANSIBLE_LOCAL_TEMP: folder },
-  })
-  if (error) {
-    t.skip('Ansible is not here: sudo apt-get install ansible')
-    return undefined
-  }
-  assert.equal(status, 0, stdout + stderr)
-  const { plays } = JSON.parse(stdout) as {
-    plays: { tasks: { hosts: Record<string, { leaving_ended: unknown }> }[] }[]
-  }
-  const hosts = plays[0]?.tasks[0]?.hosts ?? {}
+  const played = await runPlaybook(t, folder, ['-i', 'hosts', 'play.yml'], AS_JSON)
+  if (!played) return undefined
+  assert.equal(played.status, 0, played.output)
+  const [hosts = {}] = firstTasks<{ leaving_ended: unknown }>(played.stdout)
   return new Map(Object.entries(hosts).map(([host, said]) => [host, said.leaving_ended]))
 }

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { runPlaybook } from '../support/ansible.ts'
 
 const RELEASE = 'a'.repeat(40)
 
@@ -18,7 +18,7 @@ echo "$HOST $3" >> "$SAID"
 `
 
 /** Runs rollback.yml against hosts that are this machine, and one where nobody listens. */
-function rollBack(t: TestContext, { fails = '', unfit = '' }) {
+async function rollBack(t: TestContext, { fails = '', unfit = '' }) {
   const folder = mkdtempSync(join(tmpdir(), 'manyhands-rollback-'))
   t.after(() => {
     rmSync(folder, { recursive: true, force: true })
@@ -56,37 +56,27 @@ function rollBack(t: TestContext, { fails = '', unfit = '' }) {
     join(folder, 'rollback.yml'),
     playbook.replaceAll(/^ {2}gather_facts: false$/gm, `$&\n  environment: ${JSON.stringify(more)}`),
   )
-  const run = spawnSync(
-    'ansible-playbook',
-    ['-i', 'hosts', 'rollback.yml', '--extra-vars', JSON.stringify(vars)],
-    {
-      cwd: folder,
-      encoding: 'utf8',
-      env: { ...process.env, ANSIBLE_LOCAL_TEMP: folder, ANSIBLE_CONFIG: resolve('ansible/ansible.cfg') },
-    },
-  )
-  if (run.error) {
-    t.skip('Ansible is not here: sudo apt-get install ansible')
-    return undefined
-  }
+  const args = ['-i', 'hosts', 'rollback.yml', '--extra-vars', JSON.stringify(vars)]
+  const run = await runPlaybook(t, folder, args, { ANSIBLE_CONFIG: resolve('ansible/ansible.cfg') })
+  if (!run) return undefined
   const asked = existsSync(said) ? readFileSync(said, 'utf8').trim().split('\n') : []
   return {
     status: run.status,
-    output: run.stdout + run.stderr,
+    output: run.output,
     switched: asked.filter((line) => line.endsWith(' switch')).map((line) => line.split(' ')[0]),
   }
 }
 
-test('every host that can be reached goes back, and those that do not are named', (t) => {
-  const run = rollBack(t, { fails: 'app1' })
+test('every host that can be reached goes back, and those that do not are named', async (t) => {
+  const run = await rollBack(t, { fails: 'app1' })
   if (run === undefined) return
   assert.deepEqual(run.switched, ['app1', 'app3', 'worker1'], run.output)
   assert.notEqual(run.status, 0)
   assert.match(run.output, /Not back: app1 \(no space left\); app2 \(.+\)/)
 })
 
-test('no host is touched when the release cannot live with the schema', (t) => {
-  const run = rollBack(t, { unfit: 'It could not run on the schema.' })
+test('no host is touched when the release cannot live with the schema', async (t) => {
+  const run = await rollBack(t, { unfit: 'It could not run on the schema.' })
   if (run === undefined) return
   assert.deepEqual(run.switched, [], run.output)
   assert.notEqual(run.status, 0)

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { AS_JSON, firstTasks, runPlaybook } from '../support/ansible.ts'
 
 const variables = fileURLToPath(new URL('../../ansible/roles/gluster/vars/main.yml', import.meta.url))
 const FOLDER = '/var/lib/manyhands-files'
@@ -23,7 +23,7 @@ const KNOWN = {
 const UNKNOWN = { rc: 1, stdout: '' }
 const ASKED = ['gluster_keeper', 'gluster_present', 'gluster_gone', 'gluster_come']
 
-test('a new host takes the share of a lost one, told by a host that knows the volume', (t) => {
+test('a new host takes the share of a lost one, told by a host that knows the volume', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'mh-shares-'))
   t.after(() => {
     rmSync(folder, { recursive: true, force: true })
@@ -54,20 +54,11 @@ test('a new host takes the share of a lost one, told by a host that knows the vo
   }
   writeFileSync(join(folder, 'hosts.yml'), JSON.stringify({ all: { hosts } }))
   writeFileSync(join(folder, 'play.yml'), JSON.stringify(plays))
-  const { error, status, stdout, stderr } = spawnSync('ansible-playbook', ['-i', 'hosts.yml', 'play.yml'], {
-    cwd: folder,
-    encoding: 'utf8',
-    env: { ...process.env, ANSIBLE_STDOUT_CALLBACK: 'json', ANSIBLE_LOCAL_TEMP: folder },
-  })
-  if (error) {
-    t.skip('Ansible is not here: sudo apt-get install ansible')
-    return
-  }
-  assert.equal(status, 0, stdout + stderr)
-  const said = JSON.parse(stdout) as {
-    plays: { tasks: { hosts: Record<string, { msg: Record<string, unknown> }> }[] }[]
-  }
-  const told = said.plays.map(({ tasks }) => Object.values(tasks[0]?.hosts ?? {})[0]?.msg)
+  const played = await runPlaybook(t, folder, ['-i', 'hosts.yml', 'play.yml'], AS_JSON)
+  if (!played) return
+  assert.equal(played.status, 0, played.output)
+  const said = firstTasks<{ msg: Record<string, unknown> }>(played.stdout)
+  const told = said.map((byHost) => Object.values(byHost)[0]?.msg)
   const present = ['10.0.0.21', '10.0.0.22', '10.0.0.31']
   assert.deepEqual(told, [
     {

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -8,6 +7,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { parse } from 'yaml'
+import { runPlaybook } from '../support/ansible.ts'
 
 const RELEASE = 'a'.repeat(40)
 const OTHER = 'b'.repeat(40)
@@ -48,19 +48,9 @@ test('one process of another release is found and named, also where there are no
       schedulers: { hosts: {} },
     }),
   )
-  const run = (release: string) =>
-    new Promise<{ output: string; status: number | string }>((resolve) => {
-      const args = ['-i', 'hosts.json', 'play.yml', '--extra-vars', JSON.stringify({ release })]
-      const env = { ...process.env, ANSIBLE_LOCAL_TEMP: folder }
-      execFile('ansible-playbook', args, { cwd: folder, env }, (error, stdout, stderr) => {
-        resolve({ output: stdout + stderr, status: error?.code ?? 0 })
-      })
-    })
-  const wrong = await run(RELEASE)
-  if (wrong.status === 'ENOENT') {
-    t.skip('Ansible is not here: sudo apt-get install ansible')
-    return
-  }
+  const args = ['-i', 'hosts.json', 'play.yml', '--extra-vars', JSON.stringify({ release: RELEASE })]
+  const wrong = await runPlaybook(t, folder, args)
+  if (!wrong) return
   assert.equal(wrong.status, 2, wrong.output)
   for (const at of [other, worker])
     assert.match(wrong.output, new RegExp(`"msg": "${at} answers with the release ${OTHER}`))

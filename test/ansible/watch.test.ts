@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -7,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { runPlaybook } from '../support/ansible.ts'
 
 /** Runs what deploy.yml does about visitors' errors, while each count of them is 100 requests later. */
 async function watch(t: TestContext, errors: readonly number[]) {
@@ -40,35 +40,20 @@ async function watch(t: TestContext, errors: readonly number[]) {
     join(folder, 'hosts'),
     '[app]\napp1 ansible_connection=local ansible_python_interpreter=/usr/bin/python3\n',
   )
-  return new Promise<{ output: string; status: number | string; counts: number }>((done) => {
-    const env = { ...process.env, ANSIBLE_LOCAL_TEMP: folder }
-    execFile(
-      'ansible-playbook',
-      ['-i', 'hosts', 'play.yml'],
-      { cwd: folder, env },
-      (error, stdout, stderr) => {
-        done({ output: stdout + stderr, status: error?.code ?? 0, counts })
-      },
-    )
-  })
+  const played = await runPlaybook(t, folder, ['-i', 'hosts', 'play.yml'])
+  return played && { ...played, counts }
 }
 
 test('a release is kept while errors are as frequent as before it, or too few to tell', async (t) => {
   const [few, many] = await Promise.all([watch(t, [0, 0, 0, 2, 4]), watch(t, [50, 60, 60, 70, 90])])
-  if (few.status === 'ENOENT') {
-    t.skip('Ansible is not here: sudo apt-get install ansible')
-    return
-  }
+  if (!few || !many) return
   assert.deepEqual([few.status, few.counts], [0, 5], few.output)
   assert.deepEqual([many.status, many.counts], [0, 5], many.output)
 })
 
 test('a release with more than twice as many errors is not, as soon as they are seen', async (t) => {
   const [late, soon] = await Promise.all([watch(t, [9, 10, 10, 10, 15]), watch(t, [0, 0, 0, 5])])
-  if (late.status === 'ENOENT') {
-    t.skip('Ansible is not here: sudo apt-get install ansible')
-    return
-  }
+  if (!late || !soon) return
   assert.deepEqual([late.status, late.counts], [2, 5], late.output)
   assert.match(
     late.output,
