@@ -16,6 +16,8 @@ export interface Cache {
    * there is one, also while no master does.
    */
   look<T>(commands: (redis: Redis) => Promise<T>): Promise<T | undefined>
+  /** Whether there is a replica, so that `look` may find less than `ask`. */
+  readonly hasReplica: boolean
   /** When the servers were last seen to be gone, and may have forgotten everything: milliseconds since 1970, or 0. */
   goneAt(): number
   close(): Promise<void>
@@ -46,6 +48,7 @@ export async function createCache(
   ])
   return {
     ...(replica ? together(master, replica) : { ask: master.ask, look: master.ask }),
+    hasReplica: replica !== undefined,
     goneAt: master.goneAt,
     async close() {
       await Promise.all([master.close(), replica?.close()])

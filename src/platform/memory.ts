@@ -195,7 +195,7 @@ export function createMemory(cache: Cache, prefix: string, log: Logger): Memory 
   /** What a replica has not heard of yet the master knows, as long as there is one. */
   async function readLatest<T extends object | undefined>(making: Making<T>) {
     const near = await read(making, 'look')
-    if (near === 'away' || isFresh(near)) return near
+    if (near === 'away' || isFresh(near) || !cache.hasReplica) return near
     const far = await read(making, 'ask')
     return far === 'away' ? near : far
   }
