@@ -54,14 +54,19 @@ export async function makeDue(tx: Tx, job: string, once: string): Promise<void> 
     .execute()
 }
 
-/** Whether a job with this very payload has not ended yet. */
-export async function isUnfinished(db: Db, job: string, payload: unknown): Promise<boolean> {
-  const row = await db
+/** Rows of jobs of a name that have not ended. */
+function unfinished(db: Db, job: string) {
+  return db
     .selectFrom('outbox')
     .select('id')
     .where('job', '=', job)
     .where('done', 'is', null)
     .where('failed', 'is', null)
+}
+
+/** Whether a job with this very payload has not ended yet. */
+export async function isUnfinished(db: Db, job: string, payload: unknown): Promise<boolean> {
+  const row = await unfinished(db, job)
     .where('payload', '=', JSON.stringify(payload))
     .limit(1)
     .executeTakeFirst()
@@ -77,12 +82,7 @@ const inSeconds = (seconds: number) => sql<string>`now() + make_interval(secs =>
 
 /** Whether so many jobs of a name, or more, have not ended. */
 export async function hasUnfinished(db: Db, job: string, count: number): Promise<boolean> {
-  const row = await db
-    .selectFrom('outbox')
-    .select('id')
-    .where('job', '=', job)
-    .where('done', 'is', null)
-    .where('failed', 'is', null)
+  const row = await unfinished(db, job)
     .offset(count - 1)
     .limit(1)
     .executeTakeFirst()
