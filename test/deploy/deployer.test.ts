@@ -406,14 +406,17 @@ test('once a deploy has begun its work, nothing of it needs GitHub’s git any m
   const scene = await deployed(t, playbooks())
   const { github, until, deployer, store, env, folder, shas } = scene
   const work = join(folder, 'server')
-  const round = () => Promise.all([deployer.round(), sleep(20)])
-  const good = github.commit('Good', playbooks({ deploy: wait }))
-  github.check(good, 'success')
-  deployer.wake()
-  await until(2, 'running')
-  while (!existsSync(join(work, 'at-work'))) await round()
-  env['DEPLOY_GIT_URL'] = 'file:///nowhere'
-  writeFileSync(join(work, 'gate'), '')
+  /** Merges this; GitHub's git goes while the deploy is at work. */
+  const deployWithoutGit = async (id: number, title: string, deploy: string) => {
+    env['DEPLOY_GIT_URL'] = `file://${github.folder}`
+    github.check(github.commit(title, playbooks({ deploy })), 'success')
+    deployer.wake()
+    await until(id, 'running')
+    while (!existsSync(join(work, 'at-work'))) await Promise.all([deployer.round(), sleep(20)])
+    env['DEPLOY_GIT_URL'] = 'file:///nowhere'
+    writeFileSync(join(work, 'gate'), '')
+  }
+  await deployWithoutGit(2, 'Good', wait)
   await until(2, 'success')
 
   const [first = ''] = shas
@@ -424,14 +427,7 @@ test('once a deploy has begun its work, nothing of it needs GitHub’s git any m
 
   rmSync(join(work, 'gate'))
   rmSync(join(work, 'at-work'))
-  env['DEPLOY_GIT_URL'] = `file://${github.folder}`
-  const bad = github.commit('Bad', playbooks({ deploy: `${wait}; exit 1` }))
-  github.check(bad, 'success')
-  deployer.wake()
-  await until(4, 'running')
-  while (!existsSync(join(work, 'at-work'))) await round()
-  env['DEPLOY_GIT_URL'] = 'file:///nowhere'
-  writeFileSync(join(work, 'gate'), '')
+  await deployWithoutGit(4, 'Bad', `${wait}; exit 1`)
   await until(4, 'rolled_back')
 })
 
