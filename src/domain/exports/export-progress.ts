@@ -52,8 +52,8 @@ export function createProgress({ openDb, log, signal }: ProgressParts, exportId:
     },
     begin(times) {
       passes = times
+      // The first rows that one is through with are told at once, together with how many there are.
       told = -Infinity
-      note()
     },
     async add(count) {
       done += count
