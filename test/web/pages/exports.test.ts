@@ -84,6 +84,16 @@ test('while an export is being made the page says what it lacks, and keeps the c
   assert.match(page.text, />As it was 3 minutes ago</)
   const exports = await rowsOf(site, 'select 1 from project_export where project_id = $1', [id])
   assert.equal(exports.length, 1)
+
+  const noteProgress = async (nRows: number, nRowsDone: number) => {
+    const noted = 'update project_export set n_rows = $2, n_rows_done = $3 where project_id = $1'
+    await rowsOf(site, noted, [id, nRows, nRowsDone])
+    await waitForReplica()
+  }
+  await noteProgress(20_000, 0)
+  await owner.http.get(address).expect(200, /Counting: 20,000 rows so far/)
+  await noteProgress(1_000_000, 500)
+  await owner.http.get(address).expect(200, /500 of 1,000,000 rows/)
 })
 
 test('nonsense is refused, and nobody else’s exports are shown', async () => {
