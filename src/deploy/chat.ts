@@ -33,7 +33,7 @@ export function createChat({ chat, environment, url }: Pick<DeploySettings, 'cha
         redirect: 'error',
       })
       const body = await response.text()
-      const told = Told.catch({}).parse(asJson(body))
+      const told = Told.catch({}).parse(body.startsWith('{') ? JSON.parse(body) : {})
       if (!response.ok || told.ok === false)
         throw new Error(`The chat says ${response.status} ${told.error ?? ''}`)
       return told.ts
@@ -44,8 +44,4 @@ export function createChat({ chat, environment, url }: Pick<DeploySettings, 'cha
 /** A message must not call everybody in the channel because a pull request's title says so. */
 function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
-}
-
-function asJson(body: string): unknown {
-  return body.startsWith('{') ? JSON.parse(body) : {}
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../platform/log.ts'
 import type { Chat } from './chat.ts'
-import type { Deploy, DeployEvent, DeployStore, Receiver } from '../platform/deploy-store.ts'
+import type { Deploy, DeployEvent, DeployState, DeployStore, Receiver } from '../platform/deploy-store.ts'
 import type { Deployment, GitHub } from './github.ts'
 import type { RunOrder, RunResult, Runs } from './runs.ts'
 import type { DeploySettings } from '../platform/deploy-config.ts'
@@ -15,7 +15,10 @@ interface Parts {
   log: Logger
 }
 
-/** What stands before the reason as long as a release is being taken back. */
+/** In these a release is being taken back. */
+const BACK_STATES: ReadonlySet<DeployState> = new Set(['rolling_back', 'verifying_back'])
+
+/** What stands before the reason as long as that lasts. */
 const GOING_BACK = /^Going back to \w{7}: /
 
 /** How much later than usual something is tried again that has failed often. */
@@ -78,29 +81,28 @@ export function createDeployer(parts: Parts) {
     const head = await github.head()
     if (!store.hasSha(head.sha)) store.add({ kind: 'deploy', cause: 'merge', ...head })
     const deployments = await github.deployments()
-    const newest = Math.max(0, ...deployments.map(({ id }) => id))
+    const newest = Math.max(0, ...deployments.map(({ githubId }) => githubId))
     // What was asked for before there was a deploy server is none of its business.
     const seen = Number(store.get('seen') ?? newest)
-    for (const deployment of deployments.reverse()) if (deployment.id > seen) adopt(deployment)
+    for (const deployment of deployments.reverse()) if (deployment.githubId > seen) adopt(deployment)
     store.set('seen', String(Math.max(newest, seen)))
     lookAt = Date.now() + settings.lookMs
   }
 
   /** Takes up a Deployment: one that we made and did not hear of, or one that somebody asks for. */
-  function adopt({ id, deployId, ...asked }: Deployment): void {
-    if (store.hasGithubId(id)) return
+  function adopt({ deployId, ...asked }: Deployment): void {
+    if (store.hasGithubId(asked.githubId)) return
     const ours = deployId === undefined ? undefined : store.find(deployId)
-    if (!ours) store.add({ ...asked, cause: 'deployment', githubId: id })
-    else if (ours.sha === asked.sha && ours.githubId === null) store.setGithubId(ours.id, id)
+    if (!ours) store.add({ ...asked, cause: 'deployment' })
+    else if (ours.sha === asked.sha && ours.githubId === null) store.setGithubId(ours.id, asked.githubId)
   }
 
   function advance(deploy: Deploy): void {
-    const { id, state, kind } = deploy
+    const { id, state } = deploy
     if (state === 'received') receive(deploy)
     else if (state === 'checks') aside(`checks ${id}`, () => awaitChecks(deploy))
     else if (state === 'queued') begin(deploy)
-    else if (state === 'running') follow(deploy, kind)
-    else follow(deploy, state === 'verifying' ? 'verify' : 'rollback')
+    else follow(deploy)
   }
 
   const limit = `${Math.ceil(settings.checksMs / 60_000)} minutes`
@@ -149,50 +151,50 @@ export function createDeployer(parts: Parts) {
   }
 
   /** Starts the run that belongs to a state, or sees how it is doing. */
-  function follow(deploy: Deploy, stage: RunOrder['stage']): void {
-    const state = runs.state(deploy.id, stage)
-    if (state === 'none') {
-      runs.start(deploy.id, orderOf(deploy, stage))
+  function follow(deploy: Deploy): void {
+    const run = runs.state(deploy)
+    if (run === 'none') {
+      runs.start(deploy, orderOf(deploy))
       return
     }
-    for (const step of runs.steps(deploy.id, stage).slice(deploy.steps)) {
+    for (const step of runs.steps(deploy).slice(deploy.steps)) {
       store.step(deploy, step)
       deploy.steps += 1
     }
-    if (state === 'busy') return
+    if (run === 'busy') return
     const lost = { ok: false, began: true, reason: 'The run was ended from outside before it could finish.' }
-    conclude(deploy, state === 'lost' ? lost : state)
+    conclude(deploy, run === 'lost' ? lost : run)
   }
 
   /** A rollback uses the playbook of the release it goes back to, which has worked. */
-  function orderOf({ sha, state }: Deploy, stage: RunOrder['stage']): RunOrder {
-    const previous = store.lastSuccess()?.sha ?? ''
-    const release = state === 'rolling_back' ? previous : sha
-    return { stage, checkout: release, release, previous: state === 'rolling_back' ? sha : previous }
+  function orderOf({ sha, state, kind }: Deploy): RunOrder {
+    const before = store.lastSuccess()?.sha ?? ''
+    const playbook = state === 'running' ? kind : state === 'rolling_back' ? 'rollback' : 'verify'
+    if (BACK_STATES.has(state)) return { playbook, release: before, previous: sha }
+    return { playbook, release: sha, previous: before }
   }
 
   function conclude(deploy: Deploy, { ok, reason, began }: RunResult): void {
     if (ok) succeed(deploy)
     else if (!began && deploy.state === 'running')
-      store.move(deploy, 'failed', `No host was touched: ${reason}`)
+      store.move(deploy, 'failed', `No host was switched: ${reason}`)
     else goBack(deploy, reason)
   }
 
   function succeed(deploy: Deploy): void {
     const { id, sha, state } = deploy
-    if (state === 'running')
-      store.move(deploy, 'verifying', 'All hosts run it. Looking at the site from outside.')
+    const look = 'Looking at the site from outside.'
+    if (state === 'running') store.move(deploy, 'verifying', `All hosts run it. ${look}`)
+    else if (state === 'rolling_back') store.move(deploy, 'verifying_back', `All hosts are back. ${look}`)
     else if (state === 'verifying') store.move(deploy, 'success', `${sha.slice(0, 7)} is what the site runs.`)
-    else {
-      const why = store.saidOf(id, 'rolling_back')
-      // The reason at once: GitHub shows the beginning only.
-      store.move(deploy, 'rolled_back', `Taken back: ${why.replace(GOING_BACK, '')}`)
-    }
+    // The reason at once: GitHub shows the beginning only.
+    else
+      store.move(deploy, 'rolled_back', store.saidOf(id, 'rolling_back').replace(GOING_BACK, 'Taken back: '))
   }
 
   function goBack(deploy: Deploy, reason: string): void {
     const previous = store.lastSuccess()
-    if (deploy.kind === 'rollback' || deploy.state === 'rolling_back')
+    if (deploy.kind === 'rollback' || BACK_STATES.has(deploy.state))
       store.breakDown(deploy, `The rollback failed, so the environment is locked: ${reason}`)
     else if (previous)
       store.move(deploy, 'rolling_back', `Going back to ${previous.sha.slice(0, 7)}: ${reason}`)

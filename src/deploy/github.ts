@@ -10,35 +10,25 @@ const DESCRIPTION_MAX = 140
 const ANSWER_MS_MAX = 15_000
 
 /** What GitHub calls a deploy's state. */
-const GITHUB_STATE: Record<
-  DeployState,
-  'pending' | 'queued' | 'in_progress' | 'success' | 'failure' | 'error' | 'inactive'
-> = {
+const GITHUB_STATE = {
   received: 'pending',
   checks: 'pending',
   queued: 'queued',
   running: 'in_progress',
   verifying: 'in_progress',
   rolling_back: 'in_progress',
+  verifying_back: 'in_progress',
   success: 'success',
   failed: 'failure',
   rolled_back: 'failure',
   broken: 'error',
   superseded: 'inactive',
-}
+} as const satisfies Record<DeployState, string>
 
-export interface Commit {
-  sha: string
-  title: string
-  who: string
-}
+export type Commit = Pick<Deploy, 'sha' | 'title' | 'who'>
 
-export interface Deployment {
-  id: number
-  sha: string
-  kind: Deploy['kind']
-  who: string
-  title: string
+export interface Deployment extends Commit, Pick<Deploy, 'kind'> {
+  githubId: number
   /** Which of our deploys made it. */
   deployId: number | undefined
 }
@@ -55,21 +45,23 @@ type Verdicts = ReadonlyMap<string, string | null>
 /** It answers otherwise only where it was asked to merge. */
 const Made = z.object({ id: z.number() })
 
+const fetchInTime: typeof fetch = (address, options) =>
+  fetch(address, { ...options, signal: AbortSignal.timeout(ANSWER_MS_MAX) })
+
+/** What we send along with a deployment; others send whatever they like, or nothing. */
+const Ours = z.object({ deploy: z.number().optional() }).catch({})
+
 export type GitHub = ReturnType<typeof createGitHub>
 
 /** The few things that GitHub is asked and told about one repository. Whatever it does not do in 15 s has failed. */
 export function createGitHub({ github, repository, environment, checks, url }: DeploySettings) {
   const { owner, repo, branch } = repository
-  const octokit = new Octokit({
+  const { request: ask } = new Octokit({
     auth: github.token,
     baseUrl: github.api,
     userAgent: 'manyhands-deploy',
-    request: {
-      fetch: (address: string, options: RequestInit) =>
-        fetch(address, { ...options, signal: AbortSignal.timeout(ANSWER_MS_MAX) }),
-    },
+    request: { fetch: fetchInTime },
   })
-  const ask = octokit.request
   const here = { owner, repo }
   const commit = (sha: string) => ({ ...here, commit_sha: sha })
   const pageOn = (sha: string, page: number) => ({ ...here, ref: sha, per_page: PER_PAGE, page })
@@ -154,30 +146,22 @@ export function createGitHub({ github, repository, environment, checks, url }: D
 
     /** The last deployments to our environment, newest first, whoever made them. */
     async deployments(): Promise<Deployment[]> {
-      const { data } = await ask('GET /repos/{owner}/{repo}/deployments', {
-        ...here,
-        environment,
-        per_page: 50,
-      })
+      const last = { ...here, environment, per_page: PER_PAGE }
+      const { data } = await ask('GET /repos/{owner}/{repo}/deployments', last)
       return data.map(({ id, sha, task, creator, description, payload }) => ({
-        id: Number(id),
+        githubId: Number(id),
         sha,
         kind: task === 'rollback' ? 'rollback' : 'deploy',
         who: creator?.login ?? 'somebody',
         title: description ?? '',
-        deployId: deployIdIn(payload),
+        deployId: Ours.parse(payload).deploy,
       }))
     },
 
     /** Makes a Deployment for a deploy of ours. GitHub is not to look at checks nor to merge: we have looked. */
     async createDeployment({ id, sha, kind, title }: Deploy): Promise<number> {
       const { data } = await ask('POST /repos/{owner}/{repo}/deployments', {
-        ...here,
-        ref: sha,
-        environment,
-        task: kind,
-        auto_merge: false,
-        required_contexts: [],
+        ...{ ...here, environment, ref: sha, task: kind, auto_merge: false, required_contexts: [] },
         description: title.slice(0, DESCRIPTION_MAX),
         payload: { deploy: id },
       })
@@ -195,9 +179,4 @@ export function createGitHub({ github, repository, environment, checks, url }: D
       })
     },
   }
-}
-
-function deployIdIn(payload: unknown): number | undefined {
-  if (typeof payload !== 'object' || payload === null || !('deploy' in payload)) return undefined
-  return typeof payload.deploy === 'number' ? payload.deploy : undefined
 }

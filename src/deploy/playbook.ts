@@ -15,7 +15,8 @@ import type { RunResult } from './runs.ts'
 const PASSED_ON = /^(?:PATH|HOME|USER|LANG|LC_\w+|TMPDIR|SSH_AUTH_SOCK|ANSIBLE_\w+)$/
 const REASON_MAX = 400
 
-type Settings = Pick<DeploySettings, 'folder' | 'command' | 'git' | 'environment' | 'runMs' | 'secrets'>
+/** How the names of those plays begin that change nothing of what hosts run. */
+const PREPARING = /^Prepare\b/
 
 /**
  * Does one run: puts the files of the commit into a fresh folder, runs its playbook, writes what it says into `output.log`
@@ -25,7 +26,7 @@ type Settings = Pick<DeploySettings, 'folder' | 'command' | 'git' | 'environment
  */
 export async function runPlaybook(
   folder: string,
-  settings: Settings,
+  settings: DeploySettings,
   env: NodeJS.ProcessEnv,
   lock: number,
 ): Promise<void> {
@@ -33,10 +34,9 @@ export async function runPlaybook(
   const log = createWriteStream(join(folder, 'output.log'), { flags: 'a', mode: 0o600 })
   const signal = AbortSignal.timeout(settings.runMs)
   const passed = Object.fromEntries(Object.entries(env).filter(([name]) => PASSED_ON.test(name)))
-  const said = { last: '', fault: '', step: '' }
+  const said = { last: '', fault: '', step: '', hasBegun: false }
   const cwd = join(folder, 'checkout')
   const clone = gitCloneIn(settings.folder, settings.git, run)
-  let began = false
 
   function hear(line: string): void {
     const safe = redact(line)
@@ -58,24 +58,23 @@ export async function runPlaybook(
   }
 
   async function work(): Promise<void> {
-    const { stage, checkout, release, previous } = RunOrder.parse(
-      JSON.parse(readFileSync(join(folder, 'order.json'), 'utf8')),
-    )
+    const order: unknown = JSON.parse(readFileSync(join(folder, 'order.json'), 'utf8'))
+    const { playbook, release, previous } = RunOrder.parse(order)
     await mkdir(cwd)
     // A deploy fetches its way back as well, before it touches a host.
-    for (const commit of [checkout, stage === 'deploy' ? previous : '']) await clone.fetch(commit)
-    await clone.checkOut(checkout, cwd)
-    began = true
+    for (const commit of [release, playbook === 'deploy' ? previous : '']) await clone.fetch(commit)
+    await clone.checkOut(release, cwd)
+    said.hasBegun = true
     const vars = JSON.stringify({ release, previous, environment: settings.environment })
-    await run([...settings.command, `ansible/${stage}.yml`, '--extra-vars', vars])
+    await run([...settings.command, `ansible/${playbook}.yml`, '--extra-vars', vars])
   }
 
-  const result = await work().then(
-    (): RunResult => ({ ok: true, reason: '', began }),
-    (error: unknown): RunResult => {
-      return { ok: false, reason: redact(said.step + messageOf(error)).slice(0, REASON_MAX), began }
-    },
+  const fault = await work().then(
+    () => undefined,
+    (error: unknown) => redact(said.step + messageOf(error)).slice(0, REASON_MAX),
   )
+  const began = said.hasBegun && !PREPARING.test(said.step)
+  const result: RunResult = { ok: fault === undefined, reason: fault ?? '', began }
   log.end(result.ok ? 'Done.\n' : `Failed: ${result.reason}\n`)
   await finished(log)
   rmSync(cwd, { recursive: true, force: true })

@@ -3,6 +3,7 @@ import { closeSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSy
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
+import type { Standing } from '../platform/deploy-store.ts'
 import { takeLock } from '../platform/file-lock.ts'
 
 const runner = fileURLToPath(new URL('../bin/deploy-run.ts', import.meta.url))
@@ -12,10 +13,8 @@ export const LOCK_DESCRIPTOR = 3
 
 /** What a run is told: which playbook, and which release it is about. */
 export const RunOrder = z.object({
-  stage: z.enum(['deploy', 'verify', 'rollback']),
-  /** The commit whose playbook is used. */
-  checkout: z.string().regex(/^[0-9a-f]{40}$/),
-  /** The release that the hosts are to run in the end. */
+  playbook: z.enum(['deploy', 'verify', 'rollback']),
+  /** The release that the hosts are to run in the end, whose playbook is used. */
   release: z.string().regex(/^[0-9a-f]{40}$/),
   previous: z.string().regex(/^([0-9a-f]{40})?$/),
 })
@@ -24,7 +23,7 @@ export type RunOrder = z.infer<typeof RunOrder>
 export const RunResult = z.object({
   ok: z.boolean(),
   reason: z.string(),
-  /** The playbook was begun, so hosts may have been changed. */
+  /** The playbook has come as far as to change what hosts run. */
   began: z.boolean(),
 })
 export type RunResult = z.infer<typeof RunResult>
@@ -38,13 +37,14 @@ export type BeginRun = (folder: string, lock: number) => void
 export type Runs = ReturnType<typeof createRuns>
 
 /**
- * The runs of playbooks, each in a process of its own that outlives this server and whose folder tells how it stands.
- * One at a time: a run holds the environment's lock until its last process has ended.
+ * The runs of playbooks, one for each state in which a deploy is at work, each in a process of its own that outlives this
+ * server and whose folder tells how it stands. One at a time: a run holds the environment's lock until its last process has
+ * ended.
  */
 export function createRuns(folder: string, begin: BeginRun = beginProcess) {
   const lockFile = join(folder, 'environment.lock')
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const folderOf = (id: number, stage: RunOrder['stage']) => join(folder, 'runs', `${id}-${stage}`)
+  const folderOf = ({ id, state }: Standing) => join(folder, 'runs', `${id}-${state}`)
 
   function isFree(): boolean {
     const lock = takeLock(lockFile)
@@ -56,8 +56,8 @@ export function createRuns(folder: string, begin: BeginRun = beginProcess) {
     folderOf,
 
     /** @returns false when another run still holds the environment. */
-    start(id: number, order: RunOrder): boolean {
-      const own = folderOf(id, order.stage)
+    start(deploy: Standing, order: RunOrder): boolean {
+      const own = folderOf(deploy)
       // Before there is a lock to leave behind: the disk may be full.
       mkdirSync(own, { recursive: true, mode: 0o700 })
       writeFileSync(join(own, 'order.new'), JSON.stringify(RunOrder.parse(order)))
@@ -68,8 +68,8 @@ export function createRuns(folder: string, begin: BeginRun = beginProcess) {
       return true
     },
 
-    state(id: number, stage: RunOrder['stage']): RunState {
-      const own = folderOf(id, stage)
+    state(deploy: Standing): RunState {
+      const own = folderOf(deploy)
       if (!existsSync(join(own, 'order.json'))) return 'none'
       // Asked for before the result is: a run that ends in between has left one.
       const isOver = isFree()
@@ -79,8 +79,8 @@ export function createRuns(folder: string, begin: BeginRun = beginProcess) {
     },
 
     /** What the run has said it is doing, one line for each step. */
-    steps(id: number, stage: RunOrder['stage']): string[] {
-      const file = join(folderOf(id, stage), 'steps.log')
+    steps(deploy: Standing): string[] {
+      const file = join(folderOf(deploy), 'steps.log')
       return existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : []
     },
   }

@@ -7,7 +7,10 @@ import { AppError, ForbiddenError, InvalidError, UnauthenticatedError } from '..
 import type { DeployStore } from '../platform/deploy-store.ts'
 import type { DeploySettings } from '../platform/deploy-config.ts'
 
-const BODY_BYTES_MAX = 1024 * 1024
+/** How the bytes that were signed are read: as text, at most a megabyte. */
+const BODY = { limit: 1024 * 1024, encoding: 'utf8' } as const
+
+const SIGNATURE = /^sha256=[0-9a-f]{64}$/
 
 /** After which events there may be something to deploy, or checks may have ended. */
 const WAKING = new Set(['push', 'pull_request', 'deployment', 'deployment_status', 'check_run', 'status'])
@@ -35,12 +38,12 @@ export function webhookRoutes(
   const [secret = '', ...older] = webhookSecrets
 
   router.post('/webhooks/github', async (ctx) => {
-    const body = await readBody(ctx.req)
+    const body = await rawBody(ctx.req, BODY).catch((cause: unknown) => {
+      throw new AppError('too-large', 'The body is larger than 1 MB, or was broken off.', { cause })
+    })
     const signature = ctx.get('X-Hub-Signature-256')
-    if (
-      !/^sha256=[0-9a-f]{64}$/.test(signature) ||
-      !(await verifyWithFallback(secret, body, signature, older))
-    )
+    const isOfForm = SIGNATURE.test(signature)
+    if (!isOfForm || !(await verifyWithFallback(secret, body, signature, older)))
       throw new UnauthenticatedError('The signature is not that of a known secret.')
     const delivery = ctx.get('X-GitHub-Delivery')
     if (!/^[\w-]{8,72}$/.test(delivery)) throw new InvalidError('X-GitHub-Delivery is missing.')
@@ -60,15 +63,6 @@ export function webhookRoutes(
   }
 
   return router
-}
-
-/** The bytes that were signed, as text. */
-async function readBody(request: Parameters<typeof rawBody>[0]): Promise<string> {
-  try {
-    return await rawBody(request, { limit: BODY_BYTES_MAX, encoding: 'utf8' })
-  } catch (error) {
-    throw new AppError('too-large', 'The body is larger than 1 MB, or was broken off.', { cause: error })
-  }
 }
 
 function parse(body: string): z.output<typeof Payload> {

@@ -2,7 +2,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { RELEASES_KEPT } from './release.ts'
 
 const WAITING = ['received', 'checks', 'queued'] as const
-const ACTIVE = ['running', 'verifying', 'rolling_back'] as const
+/** A deploy in one of these is at work, in the order in which they come: each has a run of its own. */
+export const ACTIVE = ['running', 'verifying', 'rolling_back', 'verifying_back'] as const
 /** A deploy in one of these goes on by itself. */
 export const OPEN_STATES: ReadonlySet<DeployState> = new Set([...WAITING, ...ACTIVE])
 
@@ -35,7 +36,7 @@ export interface Deploy extends Required<Omit<NewDeploy, 'githubId'>> {
 }
 
 /** A deploy as somebody has read it. */
-type Standing = Pick<Deploy, 'id' | 'state'>
+export type Standing = Pick<Deploy, 'id' | 'state'>
 
 export interface DeployEvent {
   id: number

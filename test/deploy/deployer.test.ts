@@ -72,12 +72,15 @@ test('a merge with a green check is deployed, and everybody is told in order', a
     chat.messages.map(({ thread_ts: thread }) => thread),
     [undefined, ...chat.messages.slice(1).map(() => 'thread-1')],
   )
-  const output = readFileSync(join(runs.folderOf(1, 'deploy'), 'output.log'), 'utf8')
+  const output = readFileSync(join(runs.folderOf({ id: 1, state: 'running' }), 'output.log'), 'utf8')
   assert.match(
     output,
     /PLAY \[Hosts\] \*+\n\{"release":"[0-9a-f]{40}","previous":"","environment":"production"\}\nDone/,
   )
-  assert.ok(!existsSync(join(runs.folderOf(1, 'deploy'), 'checkout')), 'the checkout is removed')
+  assert.ok(
+    !existsSync(join(runs.folderOf({ id: 1, state: 'running' }), 'checkout')),
+    'the checkout is removed',
+  )
   assert.ok(github.requests.every(({ authorization }) => authorization === `token ${TOKEN}`))
 })
 
@@ -254,8 +257,46 @@ test('a release that fails is taken back, and why is said everywhere', async (t)
   assert.ok(chat.messages.some(({ text }) => text.includes(why)))
   assert.equal(github.statesOf(Number(deploy.githubId)).at(-1), 'failure')
   assert.throws(() => store.saidOf(1, 'rolling_back'), /never/)
-  const order: unknown = JSON.parse(readFileSync(join(runs.folderOf(2, 'rollback'), 'order.json'), 'utf8'))
-  assert.deepEqual(order, { stage: 'rollback', checkout: good, release: good, previous: bad })
+  const order: unknown = JSON.parse(
+    readFileSync(join(runs.folderOf({ id: 2, state: 'rolling_back' }), 'order.json'), 'utf8'),
+  )
+  assert.deepEqual(order, { playbook: 'rollback', release: good, previous: bad })
+  const back = store.events(2).map(({ state }) => state)
+  assert.deepEqual([...new Set(back.slice(-4))], ['rolling_back', 'verifying_back', 'rolled_back'])
+})
+
+test('after going back the site is looked at, and one that does not do well locks the environment', async (t) => {
+  const look = 'echo "$2"; [ ! -e ../../../gate ] || { echo "fatal: answered with 502"; exit 1; }'
+  const spoil = playbooks({ deploy: 'touch ../../../gate; exit 1' })
+  const { store, github, chat, runs, shas } = await deployed(t, playbooks({ verify: look }), spoil)
+
+  assert.equal(store.find(2)?.state, 'broken')
+  const why = 'The rollback failed, so the environment is locked: fatal: answered with 502'
+  assert.equal(store.get('lock'), `Deploy 2: ${why}`)
+  assert.equal(store.find(2)?.reason, why)
+  assert.deepEqual(github.statuses.at(-1)?.description, why)
+  assert.ok(chat.messages.at(-1)?.text.includes(why))
+  const log = readFileSync(join(runs.folderOf({ id: 2, state: 'verifying_back' }), 'output.log'), 'utf8')
+  assert.ok(log.startsWith(`{"release":"${shas[0]}"`), 'it is the release before that is looked for')
+})
+
+test('a run that ends before it changes what hosts run is not taken back, and locks nothing', async (t) => {
+  const fail = (play: string) => `echo "PLAY [${play}] ***"; echo "fatal: app2 is away"; exit 4`
+  const unfit = playbooks({ rollback: fail('Prepare: see that it fits') })
+  const preparing = playbooks({ deploy: fail('Prepare: change the schema') })
+  const scene = await deployed(t, unfit, preparing, playbooks({ deploy: fail('Preparations are over') }))
+  const { store, until, shas } = scene
+
+  assert.equal(store.find(2)?.state, 'failed')
+  const why = 'No host was switched: Prepare: change the schema: fatal: app2 is away'
+  assert.equal(store.find(2)?.reason, why)
+  // The third one's way back fails where nothing was changed yet: its own deploy had changed something.
+  assert.equal(store.find(3)?.state, 'broken')
+  store.unlock()
+  const asked = { sha: shas[0] ?? '', who: 'olga', title: 'Back', cause: 'page' } as const
+  const back = await until(store.add({ kind: 'rollback', ...asked }), 'failed')
+  assert.equal(back.reason, 'No host was switched: Prepare: see that it fits: fatal: app2 is away')
+  assert.equal(store.get('lock'), undefined)
 })
 
 test('what is taken back is what the site ran last, also when it is the same release that is deployed again', async (t) => {
@@ -270,9 +311,9 @@ test('what is taken back is what the site ran last, also when it is the same rel
 
   await until(again, 'rolled_back')
   const order: unknown = JSON.parse(
-    readFileSync(join(runs.folderOf(again, 'rollback'), 'order.json'), 'utf8'),
+    readFileSync(join(runs.folderOf({ id: again, state: 'rolling_back' }), 'order.json'), 'utf8'),
   )
-  assert.deepEqual(order, { stage: 'rollback', checkout: first, release: first, previous: first })
+  assert.deepEqual(order, { playbook: 'rollback', release: first, previous: first })
   assert.equal(store.lastSuccess()?.sha, first)
 })
 
@@ -323,7 +364,7 @@ test('the first release of all cannot be taken back, and one that cannot be fetc
 
   const { reason, state } = await until(2, 'failed', 'success')
   assert.equal(state, 'failed')
-  assert.match(reason, /^No host was touched: fatal: /)
+  assert.match(reason, /^No host was switched: fatal: /)
 })
 
 test('git gets the token for GitHub’s own host, and for no other', async (t) => {
@@ -340,7 +381,7 @@ test('git gets the token for GitHub’s own host, and for no other', async (t) =
     const { until, deployer, store } = deployParts(t, scene)
     deployer.wake()
     const id = (store.list(1)[0]?.id ?? 0) + 1
-    assert.match((await until(id, 'failed')).reason, /^No host was touched: fatal: /)
+    assert.match((await until(id, 'failed')).reason, /^No host was switched: fatal: /)
     const asked = github.requests.filter(({ line }) => line.includes('.git/')).at(-1)
     assert.equal(asked?.authorization, expected)
   }
@@ -439,7 +480,9 @@ test('a release that cannot even be looked at is taken back, for the hosts run i
   deployer.wake()
 
   assert.match((await until(2, 'broken')).reason, /^The rollback failed/)
-  const result: unknown = JSON.parse(readFileSync(join(runs.folderOf(2, 'verify'), 'result.json'), 'utf8'))
+  const result: unknown = JSON.parse(
+    readFileSync(join(runs.folderOf({ id: 2, state: 'verifying' }), 'result.json'), 'utf8'),
+  )
   assert.deepEqual({ ...(result as object), reason: '' }, { ok: false, began: false, reason: '' })
 })
 
@@ -639,7 +682,7 @@ test('secrets are in no log, no status and no message', async (t) => {
   const { until, runs, store } = deployParts(t, scene)
   await until(1, 'failed')
 
-  const output = readFileSync(join(runs.folderOf(1, 'deploy'), 'output.log'), 'utf8')
+  const output = readFileSync(join(runs.folderOf({ id: 1, state: 'running' }), 'output.log'), 'utf8')
   const said = [
     output,
     JSON.stringify([store.list(9), store.events(1), github.statuses, chat.messages, github.deployments]),
@@ -661,7 +704,7 @@ test('a run that somebody else has under way is waited for', async (t) => {
   assert.ok(lock !== undefined)
   await until(1, 'running')
   await deployer.round()
-  assert.equal(runs.state(1, 'deploy'), 'none')
+  assert.equal(runs.state({ id: 1, state: 'running' }), 'none')
   assert.equal(store.find(1)?.state, 'running')
 
   closeSync(lock)
@@ -689,7 +732,7 @@ test('a run that was killed before it could say how it went is taken back', asyn
   process.kill(runner, 'SIGKILL')
   await deployer.round()
   assert.equal(store.find(2)?.state, 'running', 'its playbook still runs, and so holds the environment')
-  assert.equal(runs.state(2, 'deploy'), 'busy')
+  assert.equal(runs.state({ id: 2, state: 'running' }), 'busy')
 
   process.kill(-script, 'SIGKILL')
 

@@ -4,25 +4,25 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ACTIVE } from '../../platform/deploy-store.ts'
 import type { Runs } from '../runs.ts'
 
-const STAGES = ['deploy', 'verify', 'rollback'] as const
 const LOOK_MS = 300
 
 export type DeployLog = ReturnType<typeof createDeployLog>
 
 /** What the runs of a deploy have said, one after the other; secrets were hidden when it was written. */
 export function createDeployLog(runs: Pick<Runs, 'folderOf'>) {
-  /** The log's files in the order in which they were written, a rollback by hand being verified after. */
+  /** The log's files, in the order in which they were written. */
   async function files(id: number): Promise<{ path: string; bytes: number }[]> {
     const found = await Promise.all(
-      STAGES.map(async (stage) => {
-        const path = join(runs.folderOf(id, stage), 'output.log')
+      ACTIVE.map(async (state) => {
+        const path = join(runs.folderOf({ id, state }), 'output.log')
         const info = await stat(path).catch(() => undefined)
-        return info && { path, bytes: info.size, begun: info.birthtimeMs }
+        return info && { path, bytes: info.size }
       }),
     )
-    return found.filter((file) => file !== undefined).sort((one, other) => one.begun - other.begun)
+    return found.filter((file) => file !== undefined)
   }
 
   async function size(id: number): Promise<number> {
