@@ -4,10 +4,11 @@ import type { Chat } from './chat.ts'
 import type { Deploy, DeployEvent, DeployState, DeployStore, Receiver } from '../platform/deploy-store.ts'
 import type { Deployment, GitHub } from './github.ts'
 import type { RunOrder, RunResult, Runs } from './runs.ts'
+import { releaseAt } from './site.ts'
 import type { DeploySettings } from '../platform/deploy-config.ts'
 
 interface Parts {
-  settings: Pick<DeploySettings, 'againMs' | 'checksMs' | 'lookMs' | 'repository'>
+  settings: Pick<DeploySettings, 'againMs' | 'checksMs' | 'lookMs' | 'repository' | 'siteUrl'>
   store: DeployStore
   github: GitHub
   chat: Chat
@@ -79,6 +80,10 @@ export function createDeployer(parts: Parts) {
     looks -= 1
     lookAt = 0
     const head = await github.head()
+    // Before its first deploy this server knows of nothing to go back to, unless the site runs something that GitHub has.
+    const found = store.list(1).length === 0 ? await releaseAt(settings.siteUrl) : undefined
+    if (found !== undefined && (await github.isOnBranch(found)))
+      store.unlock({ sha: found, who: settings.siteUrl, title: 'What the site runs' })
     if (!store.hasSha(head.sha)) store.add({ kind: 'deploy', cause: 'merge', ...head })
     const deployments = await github.deployments()
     const newest = Math.max(0, ...deployments.map(({ githubId }) => githubId))

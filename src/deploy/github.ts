@@ -54,7 +54,7 @@ const Ours = z.object({ deploy: z.number().optional() }).catch({})
 export type GitHub = ReturnType<typeof createGitHub>
 
 /** The few things that GitHub is asked and told about one repository. Whatever it does not do in 15 s has failed. */
-export function createGitHub({ github, repository, environment, checks, url }: DeploySettings) {
+export function createGitHub({ github, repository, environment, checks, url, siteUrl }: DeploySettings) {
   const { owner, repo, branch } = repository
   const { request: ask } = new Octokit({
     auth: github.token,
@@ -176,6 +176,7 @@ export function createGitHub({ github, repository, environment, checks, url }: D
         description: text.slice(0, DESCRIPTION_MAX),
         log_url: `${url}/deploys/${deployId}`,
         environment,
+        environment_url: siteUrl,
       })
     },
   }

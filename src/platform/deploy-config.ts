@@ -32,6 +32,7 @@ const Variables = z.object({
   DEPLOY_HOST: text.default('127.0.0.1'),
   DEPLOY_PORT: z.coerce.number().int().min(0).max(65535).default(3900),
   DEPLOY_URL: web,
+  DEPLOY_SITE_URL: web,
   DEPLOY_REPOSITORY: text.regex(/^[\w.-]+\/[\w.-]+$/, 'is no repository such as owner/name'),
   DEPLOY_REPOSITORY_ID: z.coerce.number().int().positive(),
   DEPLOY_BRANCH: text.default('main'),
@@ -78,6 +79,7 @@ export function loadDeploySettings(env: Readonly<Record<string, string | undefin
   const gitAuthorization = Buffer.from(`x-access-token:${v.DEPLOY_GITHUB_TOKEN}`).toString('base64')
   return {
     url,
+    siteUrl: v.DEPLOY_SITE_URL.replace(/\/+$/, ''),
     host: v.DEPLOY_HOST,
     port: v.DEPLOY_PORT,
     trustProxy: v.TRUST_PROXY === 'on',

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { closeSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
@@ -63,7 +65,8 @@ test('a merge with a green check is deployed, and everybody is told in order', a
     ],
     'success',
   ])
-  assert.equal(github.statuses[0]?.log_url, 'http://localhost:3900/deploys/1')
+  const { log_url: log, environment_url: site } = github.statuses.at(-1) ?? {}
+  assert.deepEqual([log, site], ['http://localhost:3900/deploys/1', 'http://127.0.0.1:1'])
   assert.match(
     chat.messages.at(-1)?.text ?? '',
     /^production · deploy 1 · \w{7} · .* is what the site runs\. </,
@@ -297,6 +300,33 @@ test('a run that ends before it changes what hosts run is not taken back, and lo
   const back = await until(store.add({ kind: 'rollback', ...asked }), 'failed')
   assert.equal(back.reason, 'No host was switched: Prepare: see that it fits: fatal: app2 is away')
   assert.equal(store.get('lock'), undefined)
+})
+
+test('what the site runs before a server’s first deploy is what that one is taken back to', async (t) => {
+  let said = ''
+  const site = createServer((_, response) => response.end(said))
+  await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve))
+  t.after(() => site.close())
+  const address = `http://127.0.0.1:${(site.address() as AddressInfo).port}`
+  const other = 'a'.repeat(40)
+  for (const [runs, expected] of [
+    ['', 'failed'],
+    [other, 'failed'],
+    ['first', 'rolled_back'],
+  ] as const) {
+    const scene = await deployScene(t, { DEPLOY_SITE_URL: `${address}/` })
+    const { github } = scene
+    const first = github.commit('First', playbooks())
+    const second = github.commit('Second', playbooks({ deploy: 'exit 1' }))
+    github.check(second, 'success')
+    said = runs === '' ? 'no' : JSON.stringify({ status: 'alive', release: runs === 'first' ? first : runs })
+    const { until, store } = deployParts(t, scene)
+    while (!store.hasSha(second))
+      await until(1, 'received', 'checks', 'queued', 'running', 'failed', 'success')
+    const id = store.list(1)[0]?.id ?? 0
+    await until(id, expected)
+    assert.equal(store.lastSuccess()?.sha, expected === 'failed' ? undefined : first)
+  }
 })
 
 test('what is taken back is what the site ran last, also when it is the same release that is deployed again', async (t) => {
@@ -585,10 +615,12 @@ test('deployments from before there was a deploy server are left alone, one of o
   const made = github.deploy(sha, { payload: { deploy: id } })
   github.deploy(sha, { payload: { deploy: 'none' } })
   github.deploy(sha, { payload: { deploy: 1 }, id: Number(ours) + 100 })
+  github.deploy(sha, { environment: 'staging', creator: { login: 'a stranger' } })
   deployer.wake()
   await until(id, 'checks', 'superseded')
 
   assert.equal(store.find(id)?.githubId, made.id)
+  assert.ok(store.list(10).every(({ who }) => who !== 'a stranger'))
 })
 
 test('a chat that fails, and a GitHub that is away for a while, keep no deploy from going on', async (t) => {

@@ -77,6 +77,8 @@ export async function deployScene(
     DEPLOY_DATA_DIR: join(folder, 'server'),
     DEPLOY_PORT: '0',
     DEPLOY_URL: 'http://localhost:3900',
+    // Nobody answers there.
+    DEPLOY_SITE_URL: 'http://127.0.0.1:1',
     DEPLOY_REPOSITORY: REPOSITORY.name,
     DEPLOY_REPOSITORY_ID: String(REPOSITORY.id),
     DEPLOY_BRANCH: REPOSITORY.branch,

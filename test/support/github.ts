@@ -5,6 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { json } from 'node:stream/consumers'
+import { z } from 'zod'
 import type { Ending } from './servers.ts'
 
 /** The repository of Octokit's recorded payloads. */
@@ -28,9 +29,30 @@ interface Status {
   state: string
   description: string
   log_url: string
+  environment_url: string
 }
 
 type Answer = [status: number, body: unknown]
+
+/** What GitHub takes for a deployment's status. */
+const NewStatus = z.strictObject({
+  state: z.enum(['error', 'failure', 'inactive', 'in_progress', 'queued', 'pending', 'success']),
+  description: z.string().max(140),
+  log_url: z.url(),
+  environment_url: z.url(),
+  environment: z.string(),
+})
+
+/** What it takes for a deployment; one that may be merged, or waits for checks, is refused. */
+const NewDeployment = z.strictObject({
+  ref: z.string(),
+  task: z.string(),
+  description: z.string().max(140),
+  payload: z.unknown(),
+  environment: z.string(),
+  auto_merge: z.literal(false),
+  required_contexts: z.array(z.never()).length(0),
+})
 
 /**
  * A server that speaks GitHub's API as far as the deploy server uses it, over a real git repository; commits, trees and
@@ -150,14 +172,17 @@ export class FakeGitHub {
         /^GET \/git\/commits\/(\w+)$/,
         (sha) => [200, { sha, tree: { sha: this.git('rev-parse', `${sha}^{tree}`) } }],
       ],
-      [/^GET \/commits\/(\w+)\/pulls$/, (sha) => [200, (this.pulls.get(sha) ?? []).map(pullOf)]],
+      [
+        /^GET \/commits\/(\w+)\/pulls$/,
+        (sha) => [200, pageOf((this.pulls.get(sha) ?? []).map(pullOf), path)],
+      ],
       [/^GET \/commits\/(\w+)\/check-runs$/, (sha) => this.checkRuns(sha, path)],
       [
         /^GET \/commits\/(\w+)\/status$/,
         (sha) => [200, { statuses: pageOf(this.contexts.get(sha) ?? [], path) }],
       ],
       [/^GET \/compare\/(.+)\.\.\.(\w+)$/, (base, head) => this.compare(base, head)],
-      [/^GET \/deployments$/, () => [200, [...this.deployments].reverse()]],
+      [/^GET \/deployments$/, () => [200, this.list(path)]],
       [/^POST \/deployments$/, () => this.create(body)],
       [/^POST \/deployments\/(\d+)\/statuses$/, (id) => this.status(Number(id), body)],
     ]
@@ -202,36 +227,28 @@ export class FakeGitHub {
     }
   }
 
-  private create({
-    ref,
-    task,
-    description,
-    payload,
-    environment,
-    auto_merge: merges,
-    required_contexts: contexts,
-  }: Record<string, unknown>): Answer {
-    if (merges !== false || !Array.isArray(contexts) || contexts.length > 0)
-      return [409, { message: 'Conflict' }]
-    const creator = { login: 'deploy-bot' }
-    const more = {
-      task: String(task),
-      description: String(description),
-      payload,
-      environment: String(environment),
-      creator,
-    }
-    return [201, this.deploy(String(ref), more)]
+  /** The newest first, of one environment when it is named. */
+  private list(path: string): Deployment[] {
+    const environment = new URL(path, this.url).searchParams.get('environment')
+    const fits = (one: Deployment) => environment === null || one.environment === environment
+    return pageOf(this.deployments.filter(fits).reverse(), path)
   }
 
-  private status(deployment: number, { state, description, log_url: log }: Record<string, unknown>): Answer {
-    this.statuses.push({
-      at: Date.now(),
-      deployment,
-      state: String(state),
-      description: String(description),
-      log_url: String(log),
-    })
+  private create(body: Record<string, unknown>): Answer {
+    const asked = NewDeployment.safeParse(body)
+    if (!asked.success) return [409, { message: 'Conflict' }]
+    const { ref, auto_merge: _, required_contexts: __, ...more } = asked.data
+    return [201, this.deploy(ref, { ...more, creator: { login: 'deploy-bot' } })]
+  }
+
+  private status(id: number, body: Record<string, unknown>): Answer {
+    const deployment = this.deployments.find((one) => one.id === id)
+    if (!deployment) return [404, { message: 'Not Found' }]
+    const asked = NewStatus.safeParse(body)
+    if (!asked.success || asked.data.environment !== deployment.environment)
+      return [422, { message: 'Validation Failed' }]
+    const { environment: _, ...status } = asked.data
+    this.statuses.push({ at: Date.now(), deployment: id, ...status })
     return [201, {}]
   }
 }
