@@ -708,7 +708,7 @@ test('secrets are in no log, no status and no message', async (t) => {
   scene.env['DEPLOY_SECRET_FILES'] = scene.vault
   const strange = 'ghs_abcdefghijklmnopqrstuvwxyz0123456789'
   const encoded = Buffer.from(VAULT_PASSWORD).toString('base64')
-  const leak = `env; echo "fatal: ${TOKEN} ${VAULT_PASSWORD} ${encoded} ${strange}" >&2; exit 1`
+  const leak = `env; echo "fatal: ${TOKEN} ${VAULT_PASSWORD} ${encoded} ${strange} redis://:s3same@h" >&2; exit 1`
   const sha = github.commit(`Say ${TOKEN}`, playbooks({ deploy: leak }))
   github.check(sha, 'success')
   const { until, runs, store } = deployParts(t, scene)
@@ -721,7 +721,16 @@ test('secrets are in no log, no status and no message', async (t) => {
   ]
   assert.match(output, /fatal: \[secret\] \[secret\] \[secret\] \[secret\]/)
   assert.match(output, /PATH=/)
-  for (const secret of [TOKEN, VAULT_PASSWORD, encoded, strange, 'chat-secret', 'webhooks', '$argon2'])
+  for (const secret of [
+    TOKEN,
+    VAULT_PASSWORD,
+    encoded,
+    strange,
+    's3same',
+    'chat-secret',
+    'webhooks',
+    '$argon2',
+  ])
     assert.ok(!said.join().includes(secret), `${secret} is told`)
   assert.ok(!readFileSync(join(folder, 'deploys.db')).includes(TOKEN))
 })
