@@ -3,6 +3,7 @@ import { STATUS, UsageError } from './commands/command.ts'
 import { deployPasswordCommand } from './commands/deploy-password.ts'
 import { jobsCommand } from './commands/jobs.ts'
 import { buildCommand, migrateCommand } from './commands/prepare.ts'
+import { pruneCommand } from './commands/prune.ts'
 import { fitsCommand, switchCommand } from './commands/switch.ts'
 import { upgradeCommand } from './commands/upgrade.ts'
 
@@ -16,6 +17,7 @@ const COMMANDS = [
   switchCommand,
   fitsCommand,
   upgradeCommand,
+  pruneCommand,
 ]
 
 process.exitCode = await run(process.argv.slice(2))

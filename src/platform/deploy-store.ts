@@ -165,9 +165,11 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
         `select sha, event.state from event join deploy on deploy.id = deployId
          where event.state in ('running', 'success', 'rolled_back') order by event.id`,
       )) {
-        const touched = state === 'rolled_back' ? current : sha
-        order.delete(touched)
-        order.add(touched)
+        // What runs until a switch is as new to hosts as what they are switched to.
+        for (const touched of [current, state === 'rolled_back' ? current : sha]) {
+          order.delete(touched)
+          order.add(touched)
+        }
         if (state === 'success') current = sha
       }
       return [...order].slice(-RELEASES_KEPT).filter((sha) => hasSucceeded(sha))

@@ -13,6 +13,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -21,6 +22,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { pruneCommand } from '../../src/bin/commands/prune.ts'
 import { fitsCommand, switchCommand } from '../../src/bin/commands/switch.ts'
 import { upgradeCommand } from '../../src/bin/commands/upgrade.ts'
 import { releasesIn } from '../../src/bin/local/releases.ts'
@@ -430,4 +432,51 @@ test('five releases are kept with their packages, and the same commit is packed 
   assert.equal(readFileSync(join(one, sums), 'utf8'), readFileSync(join(other, sums), 'utf8'))
   appendFileSync(join(one, `release-${packed[5]}.tar.zst`), 'x')
   assert.equal(host.packTo(one).made, 1, 'what is broken is made again')
+})
+
+test('what ran last is kept however much came since and never ran, and so is what runs', async (t) => {
+  const host = await startHost(t)
+  const releases = releasesIn(host.root)
+  const bring = async () => releases.unpack(host.pack().archive)
+  const first = await bring()
+  await releases.switchTo(first)
+  const never = [await bring(), await bring(), await bring(), await bring(), await bring()]
+  const second = await bring()
+  await releases.switchTo(second)
+  assert.deepEqual((await releases.prune()).sort(), never.slice(0, 2).sort())
+  await releases.switchTo(first)
+
+  // As a playbook leads the link elsewhere.
+  rmSync(join(host.root, 'current'))
+  symlinkSync(`releases/${never[2]}`, join(host.root, 'current'))
+  await bring()
+  const said = t.mock.method(console, 'log', () => undefined)
+  assert.equal(await pruneCommand.run(['--root', host.root], {}), 0)
+  assert.equal(said.mock.calls[0]?.arguments[0], `Removed: ${never[3]}.`)
+  assert.equal(await pruneCommand.run(['--root', host.root], {}), 0)
+  assert.equal(said.mock.calls[1]?.arguments[0], 'Removed: none.')
+})
+
+test('of what was packed the last ten releases stay, with their packages', async (t) => {
+  const host = await startHost(t)
+  const out = join(host.root, 'out')
+  mkdirSync(out)
+  for (let count = 1; count <= 12; count += 1) {
+    const [release, modules] = [`release-${count}.tar.zst`, `modules-${count % 6}.tar.zst`]
+    for (const name of [release, modules]) writeFileSync(join(out, name), '')
+    writeFileSync(join(out, `release-${count}.sha256`), `0  ${release}\n0  ${modules}\n`)
+    utimesSync(join(out, `release-${count}.sha256`), count, count)
+  }
+  writeFileSync(join(out, 'modules-none.tar.zst'), '')
+  const { release } = host.pack()
+  host.packTo(out)
+
+  const left = readdirSync(out)
+  const kept = left.filter((name) => name.endsWith('.sha256')).sort()
+  const expected = [4, 5, 6, 7, 8, 9, 10, 11, 12, release].map((name) => `release-${name}.sha256`)
+  assert.deepEqual(kept, expected.sort())
+  assert.ok(kept.every((name) => left.includes(name.replace('.sha256', '.tar.zst'))))
+  assert.equal(left.filter((name) => name.startsWith('release-')).length, 20)
+  const packages = left.filter((name) => name.startsWith('modules-'))
+  assert.deepEqual([packages.length, packages.includes('modules-none.tar.zst')], [7, false])
 })

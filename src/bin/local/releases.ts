@@ -36,6 +36,17 @@ export function releasesIn(root: string) {
   const folderOf = (release: string) => join(folder, release)
   const migrationsOf = (release: string) => join(folderOf(release), 'src/migrations')
 
+  /** The release that the link leads to; undefined before the first. */
+  async function current(): Promise<string | undefined> {
+    return existsSync(link) ? basename(await readlink(link)) : undefined
+  }
+
+  /** Notes that a release was needed just now. */
+  async function touch(release: string): Promise<void> {
+    const now = new Date()
+    await utimes(folderOf(release), now, now)
+  }
+
   /** Unpacks an archive into a folder of its own, which then gets its name whole, unless it has it. */
   async function unpackTo(
     parent: string,
@@ -69,10 +80,7 @@ export function releasesIn(root: string) {
     folderOf,
     migrationsOf,
 
-    /** The release that the link leads to; undefined before the first. */
-    async current(): Promise<string | undefined> {
-      return existsSync(link) ? basename(await readlink(link)) : undefined
-    },
+    current,
 
     /**
      * Unpacks a release and, from the archive beside it, its packages, unless they are there already.
@@ -99,11 +107,13 @@ export function releasesIn(root: string) {
     /** Lets the link lead to another release, at once for whoever follows it. */
     async switchTo(release: string): Promise<void> {
       if (!existsSync(folderOf(release))) throw new Error(`There is no such release on this host: ${release}`)
+      // It has run until now, and is where one goes back to: no other that came meanwhile and never ran is to outlive it.
+      const before = await current()
+      if (before !== undefined && before !== release) await touch(before)
       await rm(`${link}.new`, { force: true })
       await symlink(join('releases', release), `${link}.new`)
       await rename(`${link}.new`, link)
-      const now = new Date()
-      await utimes(folderOf(release), now, now)
+      await touch(release)
     },
 
     /** The migrations of all other releases that are on this host. */
@@ -115,24 +125,32 @@ export function releasesIn(root: string) {
         .filter((path) => existsSync(path))
     },
 
-    /** Removes all but the last five that were switched to, and packages that none of these needs. */
-    async prune(): Promise<void> {
+    /**
+     * Removes all but what runs and the others that came or ran last, five in all, and packages that none of these needs.
+     *
+     * @returns the names of the releases that were removed.
+     */
+    async prune(): Promise<string[]> {
+      const running = await current()
       const names = (await readdir(folder)).filter((name) => ReleaseName.safeParse(name).success)
       const times = await Promise.all(
-        names.map(async (name) => ({ name, at: (await stat(folderOf(name))).mtimeMs })),
+        names.map(async (name) => ({
+          name,
+          at: name === running ? Infinity : (await stat(folderOf(name))).mtimeMs,
+        })),
       )
-      const old = times.sort((one, other) => other.at - one.at).slice(RELEASES_KEPT)
-      await Promise.all(old.map(({ name }) => rm(folderOf(name), { recursive: true, force: true })))
+      const newestFirst = times.sort((one, other) => other.at - one.at).map(({ name }) => name)
+      const old = newestFirst.splice(RELEASES_KEPT)
+      await Promise.all(old.map((name) => rm(folderOf(name), { recursive: true, force: true })))
       const needed = new Set(
         await Promise.all(
-          times
-            .slice(0, RELEASES_KEPT)
-            .map(({ name }) => readlink(join(folderOf(name), 'node_modules')).catch(() => '')),
+          newestFirst.map((name) => readlink(join(folderOf(name), 'node_modules')).catch(() => '')),
         ),
       )
       const all = existsSync(modules) ? await readdir(modules) : []
       const unneeded = all.filter((name) => !needed.has(`../../modules/${name}/node_modules`))
       await Promise.all(unneeded.map((name) => rm(join(modules, name), { recursive: true, force: true })))
+      return old
     },
   }
 }
