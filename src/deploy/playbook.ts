@@ -67,6 +67,7 @@ export async function runPlaybook(
     said.hasBegun = true
     const vars = JSON.stringify({ release, previous, environment: settings.environment })
     await run([...settings.command, `ansible/${playbook}.yml`, '--extra-vars', vars])
+    await clone.tidy()
   }
 
   const fault = await work().then(

@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
@@ -7,6 +16,9 @@ import type { Standing } from '../platform/deploy-store.ts'
 import { takeLock } from '../platform/file-lock.ts'
 
 const runner = fileURLToPath(new URL('../bin/deploy-run.ts', import.meta.url))
+
+/** The logs of so many deploys stay, more than the page lists. */
+const DEPLOYS_KEPT = 200
 
 /** Where the process of a run finds the lock that it holds. */
 export const LOCK_DESCRIPTOR = 3
@@ -44,7 +56,8 @@ export type Runs = ReturnType<typeof createRuns>
 export function createRuns(folder: string, begin: BeginRun = beginProcess) {
   const lockFile = join(folder, 'environment.lock')
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const folderOf = ({ id, state }: Standing) => join(folder, 'runs', `${id}-${state}`)
+  const all = join(folder, 'runs')
+  const folderOf = ({ id, state }: Standing) => join(all, `${id}-${state}`)
 
   function isFree(): boolean {
     const lock = takeLock(lockFile)
@@ -60,6 +73,9 @@ export function createRuns(folder: string, begin: BeginRun = beginProcess) {
       const own = folderOf(deploy)
       // Before there is a lock to leave behind: the disk may be full.
       mkdirSync(own, { recursive: true, mode: 0o700 })
+      for (const name of readdirSync(all))
+        if (Number.parseInt(name, 10) <= deploy.id - DEPLOYS_KEPT)
+          rmSync(join(all, name), { recursive: true })
       writeFileSync(join(own, 'order.new'), JSON.stringify(RunOrder.parse(order)))
       const lock = takeLock(lockFile)
       if (lock === undefined) return false

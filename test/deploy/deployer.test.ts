@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { closeSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -8,6 +8,7 @@ import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DatabaseSync } from 'node:sqlite'
 import { identifyProcess } from '../../src/bin/local/os-process.ts'
+import { createRuns } from '../../src/deploy/runs.ts'
 import { loadDeploySettings } from '../../src/platform/deploy-config.ts'
 import type { DeployStore } from '../../src/platform/deploy-store.ts'
 import { takeLock } from '../../src/platform/file-lock.ts'
@@ -751,6 +752,18 @@ test('a run that somebody else has under way is waited for', async (t) => {
   closeSync(lock)
 
   await until(1, 'success')
+})
+
+test('the logs of two hundred deploys stay', async (t) => {
+  const { folder } = await deployScene(t)
+  const runs = createRuns(folder, (_, lock) => {
+    closeSync(lock)
+  })
+  const order = { playbook: 'deploy', release: 'a'.repeat(40), previous: '' } as const
+  for (const id of [1, 2, 3, 201, 202]) assert.ok(runs.start({ id, state: 'running' }, order))
+  runs.start({ id: 202, state: 'verifying' }, order)
+  const left = readdirSync(join(folder, 'runs')).sort()
+  assert.deepEqual(left, ['201-running', '202-running', '202-verifying', '3-running'])
 })
 
 test('a run that was killed before it could say how it went is taken back', async (t) => {
