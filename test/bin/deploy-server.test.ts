@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -86,7 +86,11 @@ test('a server that is killed in any state knows the truth when it is back, and 
   await push()
   await until(2, 'rolling_back')
   await killAndStart()
+  rmSync(file('verify'))
   open('rollback')
+  await until(2, 'verifying_back')
+  await killAndStart()
+  open('verify')
   await until(2, 'rolled_back')
   const third = github.commit('Third', playbooks())
   github.git('branch', '--force', 'master', third)
@@ -117,6 +121,7 @@ test('settings that are wrong are all named at the start', async () => {
   assert.equal(await server.ends(), 1)
   for (const name of [
     'DEPLOY_URL',
+    'DEPLOY_SITE_URL',
     'DEPLOY_REPOSITORY',
     'DEPLOY_GITHUB_TOKEN',
     'DEPLOY_COMMAND: is no JSON list',
