@@ -15,7 +15,7 @@ import { createRuns } from '../../src/deploy/runs.ts'
 import { createRedaction } from '../../src/lib/redaction.ts'
 import { loadDeploySettings } from '../../src/platform/deploy-config.ts'
 import { OPEN_STATES, openDeployStore } from '../../src/platform/deploy-store.ts'
-import type { DeployState } from '../../src/platform/deploy-store.ts'
+import type { DeployState, DeployStore } from '../../src/platform/deploy-store.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import { FakeGitHub, REPOSITORY } from './github.ts'
 import type { Ending } from './servers.ts'
@@ -156,6 +156,26 @@ export function playbooks(
     'ansible/verify.yml': scripts.verify ?? 'echo "PLAY [Look from outside] ****"',
     'ansible/rollback.yml': scripts.rollback ?? 'echo "PLAY [Switch back] ****"; echo "$2"',
   }
+}
+
+/** Whether somebody has not been told everything. */
+export function isUntold(store: DeployStore): boolean {
+  return (['github', 'chat'] as const).some((receiver) => store.deploysUntold(receiver).length > 0)
+}
+
+/** A scene in which releases that were committed and are green have been deployed. */
+export async function deployed(t: Ending, ...releases: Record<string, string>[]) {
+  const scene = await deployScene(t)
+  const parts = deployParts(t, scene)
+  const shas: string[] = []
+  for (const files of releases) {
+    const sha = scene.github.commit(`Release ${shas.length + 1}`, files)
+    scene.github.check(sha, 'success')
+    shas.push(sha)
+    parts.deployer.wake()
+    await parts.until(shas.length, 'success', 'failed', 'rolled_back', 'broken')
+  }
+  return { ...scene, ...parts, shas }
 }
 
 interface Definition {
