@@ -3,6 +3,7 @@ import type { App } from './app.ts'
 import type { JobCatalogue } from './job.ts'
 import { lastSlots, oldestUnsent } from './outbox-store.ts'
 import type { Db } from './postgres.ts'
+import { runningRelease } from './release.ts'
 import { slotsOf } from './schedule.ts'
 
 type Measured = Pick<App, 'database' | 'memory' | 'queue' | 'log'>
@@ -34,6 +35,7 @@ export interface Metrics {
 export function createMetrics(app: Measured, { figures = [], catalogue = {} }: MetricsOptions = {}): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
+  tellRelease(registry)
   measureCache(app, registry)
   measurePools(app, registry)
   measureReads(app, registry)
@@ -57,6 +59,16 @@ const OUTBOX: SiteFigure = {
   name: 'manyhands_outbox_age_seconds',
   help: 'For how long the oldest job is due that was not handed to the queue servers yet; 0 when none is.',
   read: oldestUnsent,
+}
+
+/** Beside `process_start_time_seconds` it says what a deploy changed, and when. */
+function tellRelease(registry: Registry): void {
+  new Gauge({
+    name: 'manyhands_build_info',
+    help: 'The release that the process runs; always 1.',
+    labelNames: ['release'],
+    registers: [registry],
+  }).set({ release: runningRelease() ?? 'checkout' }, 1)
 }
 
 function measureCache({ memory }: Measured, registry: Registry): void {

@@ -24,7 +24,11 @@ const Rules = z.object({
           expr: z.string(),
           for: z.string().optional(),
           labels: z.strictObject({ severity: z.enum(['page', 'warn', 'none']) }),
-          annotations: z.strictObject({ summary: z.string(), runbook_url: z.string() }),
+          annotations: z.strictObject({
+            summary: z.string(),
+            runbook_url: z.string(),
+            deploy: z.string().optional(),
+          }),
         }),
       ),
     }),
@@ -192,6 +196,41 @@ const SILENT = {
   })),
 }
 
+/** An alert that a release can cause says which one runs, and since when. */
+const RELEASED = {
+  interval: '1m',
+  input_series: [
+    { series: 'manyhands_job_failures_last_hour{queue="send-mail"}', values: '4x60' },
+    ...[
+      ['a', 600],
+      ['b', 900],
+    ].flatMap(([instance, began]) => [
+      {
+        series: `manyhands_build_info{job="web",instance="${instance}",release="${'0123456789'.repeat(4)}"}`,
+        values: '1x60',
+      },
+      { series: `process_start_time_seconds{job="web",instance="${instance}"}`, values: `${began}x60` },
+    ]),
+    { series: 'process_start_time_seconds{job="node",instance="a"}', values: '1x60' },
+  ],
+  alert_rule_test: [
+    {
+      alertname: 'JobsFail',
+      eval_time: '58m',
+      exp_alerts: [
+        {
+          exp_labels: { queue: 'send-mail', severity: 'warn' },
+          exp_annotations: {
+            summary: '4 jobs of send-mail were given up within an hour',
+            runbook_url: `${RUNBOOK}#jobsfail`,
+            deploy: ' Release 0123456 runs since 1970-01-01 00:10:00 +0000 UTC.',
+          },
+        },
+      ],
+    },
+  ],
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'mh-alerts-'))
 after(() => {
   rmSync(folder, { recursive: true, force: true })
@@ -240,7 +279,7 @@ test('Prometheus understands the rules, and raises each alert in its case and no
     cases.filter(([, { at }]) => at !== undefined),
     '10m',
   )
-  writeFileSync(join(folder, 'soon.yml'), stringify({ ...soon, tests: [...soon.tests, SILENT] }))
+  writeFileSync(join(folder, 'soon.yml'), stringify({ ...soon, tests: [...soon.tests, SILENT, RELEASED] }))
   writeFileSync(join(folder, 'late.yml'), stringify(late))
   for (const args of [
     ['check', 'rules', ...files],

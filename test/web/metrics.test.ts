@@ -43,6 +43,8 @@ test('metrics tell how often the cache had what was asked for, and how full the 
   assert.equal(metrics.get('manyhands_cache_lookups_total{kind="page-project",outcome="made"}'), 1)
   assert.ok((metrics.get('manyhands_database_connections{pool="read",state="all"}') ?? 0) > 0)
   assert.ok(metrics.has('process_cpu_seconds_total'))
+  // Tests run from a checkout.
+  assert.equal(metrics.get('manyhands_build_info{release="checkout"}'), 1)
 })
 
 test('metrics tell where reads went, how far the replica is behind, and whether the primary is there', async () => {
