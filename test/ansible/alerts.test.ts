@@ -79,6 +79,11 @@ const CASES: Readonly<Record<string, Case>> = {
     quiet: { [bucket('1')]: '0+99x60', [bucket('2.5')]: '0+100x60', [bucket('+Inf')]: '0+100x60' },
   },
   SiteUnreachable: gauge('probe_success{job="site",target="/"}', 0, 1),
+  ProbeFails: {
+    raised: { 'manyhands_probe_last_success_seconds{host="a"}': '0x60' },
+    // Once in vain, and then not.
+    quiet: { 'manyhands_probe_last_success_seconds{host="a"}': '0 0 0+60x60' },
+  },
   MailWaiting: gauge('manyhands_job_oldest_waiting_seconds{queue="send-mail"}', 301, 299),
   ExportWaiting: gauge('manyhands_job_oldest_waiting_seconds{queue="export-project"}', 1_801, 1_799),
   HostDown: gauge('up{job="node",host="a"}', 0, 1),

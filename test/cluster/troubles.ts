@@ -122,6 +122,12 @@ export const TROUBLES_OF_ONE: readonly Trouble[] = [
     end: `rm ${figures}/restore_drill.prom; cp /var/tmp/figures/*.prom ${figures}`,
   },
   {
+    name: 'the probe may not write',
+    cause: `echo nobody >/etc/prometheus/probe-key; ${start('manyhands-probe.timer', 'manyhands-probe')}`,
+    alerts: ['ProbeFails'],
+    end: `${stop('manyhands-probe.timer')}; : >/etc/prometheus/probe-key; rm ${figures}-probe/probe.prom`,
+  },
+  {
     name: 'a process that hangs again and again',
     cause: background(
       'drill-hang',

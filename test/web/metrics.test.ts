@@ -6,7 +6,7 @@ import { createMetrics } from '../../src/platform/metrics.ts'
 import { listenForMetrics } from '../../src/platform/metrics-listener.ts'
 import { startTestApp } from '../support/app.ts'
 import type { TestApp } from '../support/app.ts'
-import { publishedProject, rowsOf } from '../support/builders.ts'
+import { draftProject, keyContributor, publishedProject, rowsOf } from '../support/builders.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
 import { waitForReplica } from '../support/servers.ts'
 
@@ -45,6 +45,24 @@ test('metrics tell how often the cache had what was asked for, and how full the 
   assert.ok(metrics.has('process_cpu_seconds_total'))
   // Tests run from a checkout.
   assert.equal(metrics.get('manyhands_build_info{release="checkout"}'), 1)
+})
+
+test('metrics tell for how long no answer has come, and trials of drafts are none', async (t) => {
+  const quiet = await startTestApp(t, { METRICS_TOKEN: TOKEN })
+  const owner = await quiet.user()
+  const age = async () => {
+    await waitForReplica()
+    return (await metricsOf(quiet)).get('manyhands_task_run_age_seconds')
+  }
+  for (const [project, isAnswered] of [
+    [await draftProject(quiet, owner), false],
+    [await publishedProject(quiet, owner), true],
+  ] as const) {
+    const contributor = keyContributor(quiet, project, owner)
+    await contributor.newTask().expect(200)
+    await contributor.submit(project.taskIds[0] ?? 0).expect(200)
+    assert.equal((await age()) !== undefined, isAnswered)
+  }
 })
 
 test('metrics tell where reads went, how far the replica is behind, and whether the primary is there', async () => {
