@@ -26,12 +26,13 @@ const NO_ORIGIN =
   'is no origin such as https://p{id}.example.org: http or https, a host, perhaps a port, and nothing behind it'
 const originPattern = text.refine(isOriginPattern, NO_ORIGIN)
 
-/** Either an address, or the sentinels that know it ("host:port,host:port"), the master's name and its password. */
+/** Either an address, or the sentinels that know it ("host:port,host:port"), the master's name, and the passwords of both. */
 const redisVariables = (name: 'CACHE' | 'QUEUE') => ({
   [`REDIS_${name}_URL`]: redis.optional(),
   [`REDIS_${name}_SENTINELS`]: text.optional(),
   [`REDIS_${name}_MASTER`]: text.default(name.toLowerCase()),
   [`REDIS_${name}_PASSWORD`]: text.optional(),
+  [`REDIS_${name}_SENTINEL_PASSWORD`]: text.optional(),
 })
 
 /** Names of jobs, each with how many of them run at once where that is said. */
@@ -130,7 +131,13 @@ const Variables = z.object({
 
 export type RedisEndpoint =
   | { kind: 'address'; url: string }
-  | { kind: 'sentinels'; sentinels: { host: string; port: number }[]; master: string; password?: string }
+  | {
+      kind: 'sentinels'
+      sentinels: { host: string; port: number }[]
+      sentinelPassword?: string
+      master: string
+      password?: string
+    }
 
 export interface AppKey {
   id: string
@@ -364,10 +371,12 @@ function serverOf(url: string): string {
 function redisEndpoint(name: 'CACHE' | 'QUEUE', env: Environment): RedisEndpoint {
   const sentinels = env[`REDIS_${name}_SENTINELS`]
   const password = env[`REDIS_${name}_PASSWORD`]
+  const sentinelPassword = env[`REDIS_${name}_SENTINEL_PASSWORD`]
   if (sentinels) {
     return {
       kind: 'sentinels',
       ...(password ? { password } : {}),
+      ...(sentinelPassword ? { sentinelPassword } : {}),
       master: env[`REDIS_${name}_MASTER`] ?? name.toLowerCase(),
       sentinels: sentinels.split(',').map((address) => {
         const [host = '', sentinelPort = '26379'] = address.trim().split(':')

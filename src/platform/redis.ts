@@ -46,6 +46,7 @@ function addressOf(endpoint: RedisEndpoint): Options {
       sentinels: endpoint.sentinels,
       name: endpoint.master,
       ...(endpoint.password === undefined ? {} : { password: endpoint.password }),
+      ...(endpoint.sentinelPassword === undefined ? {} : { sentinelPassword: endpoint.sentinelPassword }),
       // Without it a client stays with a master that went silent.
       failoverDetector: true,
       Connector: LastingSentinelConnector,

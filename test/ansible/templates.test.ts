@@ -53,6 +53,7 @@ const CASES: readonly (readonly [role: string, template: string, values: Templat
     'sentinel',
     'sentinel.conf.j2',
     {
+      sentinel_password: 'open',
       sentinel_masters: [
         { name: 'queue', address: '10.0.0.1', port: 6380 },
         { name: 'cache', address: '10.0.0.1', port: 6379, password: 'sesame' },

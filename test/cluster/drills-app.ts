@@ -210,8 +210,8 @@ async function redisMaster(site: DrilledSite): Promise<string> {
 
 /** Asks a host's sentinel, or its queue. */
 async function askRedis(host: string, command: string): Promise<string> {
+  if (command.startsWith('sentinel')) return said(host, `manyhands-sentinel --raw ${command}`)
   const address = await addressOf(host)
-  if (command.startsWith('sentinel')) return said(host, `redis-cli -h ${address} -p 26379 --raw ${command}`)
   const password = '$(sed -n \'s/^requirepass "\\?\\([^"]*\\)"\\?$/\\1/p\' /etc/redis/redis-queue.conf)'
   return said(host, `REDISCLI_AUTH="${password}" redis-cli -h ${address} -p 6380 --raw ${command}`)
 }

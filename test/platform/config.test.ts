@@ -55,6 +55,7 @@ test('every setting reaches its part', (t) => {
     REDIS_CACHE_SENTINELS: 'a.example:26380, b.example',
     REDIS_CACHE_MASTER: 'hot',
     REDIS_CACHE_PASSWORD: 'sesame',
+    REDIS_CACHE_SENTINEL_PASSWORD: 'open',
     REDIS_QUEUE_SENTINELS: 'c.example',
     MAIL_URL: 'smtps://mail.example',
     MAIL_BOUNCES_TO: 'bounces@hands.example',
@@ -84,6 +85,7 @@ test('every setting reaches its part', (t) => {
     kind: 'sentinels',
     master: 'hot',
     password: 'sesame',
+    sentinelPassword: 'open',
     sentinels: [
       { host: 'a.example', port: 26_380 },
       { host: 'b.example', port: 26_379 },

@@ -36,6 +36,7 @@ test('a switch of masters that is told while slow sentinels are asked for one en
   const slow = await Promise.all(group.endpoint.sentinels.map(({ port }) => slowly(port)))
   const connector = new LastingSentinelConnector({
     sentinels: slow.map(({ address }) => address),
+    sentinelPassword: group.endpoint.sentinelPassword,
     name: group.endpoint.master,
     failoverDetector: true,
     sentinelMaxConnections: 10,
@@ -65,13 +66,14 @@ test('a switch of masters that is told while slow sentinels are asked for one en
 /** Listens to what the sentinels tell of a new master. */
 async function untilAllTell(t: Ending, { endpoint }: RedisGroup) {
   const told = new Set<number>()
-  for (const { port } of endpoint.sentinels) {
-    const listener = new Redis({ port })
+  const { sentinels, sentinelPassword: password = '' } = endpoint
+  for (const { port } of sentinels) {
+    const listener = new Redis({ port, password })
     t.after(() => {
       listener.disconnect()
     })
     listener.on('message', () => void setTimeout(() => told.add(port), 3 * LATE_MS))
     await listener.subscribe('+switch-master')
   }
-  return { byAll: () => told.size === endpoint.sentinels.length }
+  return { byAll: () => told.size === sentinels.length }
 }

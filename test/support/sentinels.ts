@@ -20,6 +20,8 @@ import { freePort } from './started-site.ts'
 
 /** What the sentinels of these tests call the master. */
 const MASTER = 'm'
+/** What the sentinels want to hear of everybody, also of each other. */
+const PASSWORD = 'sesame'
 /** A master, two replicas and three sentinels on loopback, with the configuration that Ansible installs. */
 export interface RedisGroup {
   /** Where a replica of the first master listens. */
@@ -75,6 +77,7 @@ export async function startRedisGroup(): Promise<RedisGroup> {
       sentinel_port: port,
       sentinel_folder: dir,
       sentinel_log_file: '',
+      sentinel_password: PASSWORD,
       sentinel_masters: [{ name: MASTER, address: '127.0.0.1', port: first.port }],
     })
   const sentinels = await Promise.all(['x', 'y', 'z'].map((name) => start(name, watch, ['--sentinel'])))
@@ -99,10 +102,19 @@ export async function startRedisGroup(): Promise<RedisGroup> {
     endpoint: {
       kind: 'sentinels',
       sentinels: ports.map((port) => ({ host: '127.0.0.1', port })),
+      sentinelPassword: PASSWORD,
       master: MASTER,
     },
-    queue: { REDIS_QUEUE_SENTINELS: addresses, REDIS_QUEUE_MASTER: MASTER },
-    cache: { REDIS_CACHE_SENTINELS: addresses, REDIS_CACHE_MASTER: MASTER },
+    queue: {
+      REDIS_QUEUE_SENTINELS: addresses,
+      REDIS_QUEUE_SENTINEL_PASSWORD: PASSWORD,
+      REDIS_QUEUE_MASTER: MASTER,
+    },
+    cache: {
+      REDIS_CACHE_SENTINELS: addresses,
+      REDIS_CACHE_SENTINEL_PASSWORD: PASSWORD,
+      REDIS_CACHE_MASTER: MASTER,
+    },
     async wipe() {
       await until('an emptied master', 10_000, async () => askOnce(await masterPort(), ['flushall']))
     },
@@ -227,7 +239,14 @@ async function untilKnown(ports: readonly number[]): Promise<void> {
 }
 
 async function askOnce(port: number, [command = '', ...args]: string[]): Promise<unknown> {
-  const options = { port, lazyConnect: true, retryStrategy: () => null, commandTimeout: 500 }
+  // The servers, which ask for no password, take any.
+  const options = {
+    port,
+    password: PASSWORD,
+    lazyConnect: true,
+    retryStrategy: () => null,
+    commandTimeout: 500,
+  }
   const redis = new Redis({ ...options, replyMapping: 'legacy' })
   redis.on('error', () => undefined)
   try {
