@@ -18,6 +18,30 @@ async function killPostmaster(site: HaSite): Promise<number> {
   return ran(site, await site.primary(), 'sh', '-c', kill)
 }
 
+/** Takes the packages again, as an upgrade to a version that Debian does not have yet would. Patroni's database runs on. */
+async function upgradePackages(site: HaSite, host: string): Promise<void> {
+  const postmaster = () => site.run(host, 'head', '-1', '/var/lib/postgresql/15/main/postmaster.pid')
+  const before = await postmaster()
+  await site.run(host, 'apt-get', 'install', '-qq', '--reinstall', 'postgresql-15')
+  if ((await postmaster()) !== before) throw new Error(`The package started PostgreSQL of ${host} anew`)
+}
+
+/** As docs/operations/upgrade-postgresql.md has it. */
+async function upgradeCopy(site: HaSite): Promise<number> {
+  const copy = await site.synchronous()
+  await upgradePackages(site, copy)
+  return ran(
+    site,
+    copy,
+    ...['patronictl', '-c', '/etc/patroni/config.yml', 'restart', 'manyhands', copy, '--force'],
+  )
+}
+
+async function upgradePrimary(site: HaSite): Promise<number> {
+  await upgradePackages(site, await site.primary())
+  return switchOver(site)
+}
+
 async function switchOver(site: HaSite): Promise<number> {
   const [primary, candidate] = [await site.primary(), await site.synchronous()]
   return ran(
@@ -55,6 +79,12 @@ export const databaseDrills: readonly Drill[] = [
   },
   { name: 'primary: postmaster killed', promised: { write: 20, read: 7 }, fault: killPostmaster },
   { name: 'primary: planned switchover', promised: { write: 5, read: 7 }, fault: switchOver },
+  {
+    name: 'PostgreSQL upgraded: the copy waited for',
+    promised: { write: 20, read: 7 },
+    fault: upgradeCopy,
+  },
+  { name: 'PostgreSQL upgraded: the primary', promised: { write: 5, read: 7 }, fault: upgradePrimary },
   {
     name: 'replica waited for: host lost',
     promised: { write: 20, read: 7 },
