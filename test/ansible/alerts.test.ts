@@ -300,6 +300,15 @@ test('Prometheus understands the rules, and raises each alert in its case and no
   }
 })
 
+test('what the probe posts is none of what usually comes', () => {
+  const limits = (key: string) => {
+    const rules = renderRole('prometheus', 'taskruns.rules.yml.j2', { prometheus_probe_key: key })
+    return [...rules.matchAll(/offset 1[dw]\)\) > (\d+)/g)].map(([, limit]) => Number(limit))
+  }
+  assert.deepEqual(limits(''), [20, 20])
+  assert.deepEqual(limits('key'), [50, 50])
+})
+
 /** All cases beside each other: each has series of its own, and the program is slow to begin. */
 function oneTest(cases: readonly (readonly [string, Case])[], kind: 'raised' | 'quiet', interval: string) {
   return {
