@@ -4,8 +4,8 @@ import { steps } from './steps.ts'
 import { upgradeHost } from './upgrade-host.ts'
 
 /**
- * Brings a bare Debian host to a working site with the single profile, uses it and restores its backup, and prints how
- * long each step took.
+ * Brings a bare Debian host to a working site with the single profile, uses it, upgrades its PostgreSQL and restores its
+ * backup, and prints how long each step took.
  *
  * @param args `--upgrade` upgrades it to good and bad releases as well; `--keep` leaves the host running.
  * @returns the exit status.
@@ -16,6 +16,7 @@ export async function proveSingle(args: readonly string[]): Promise<number> {
   try {
     const site = await provisionBare('single', ['site'], step)
     await step('Use the site', () => useSite('site', DOMAIN, site))
+    await step('PostgreSQL anew', upgradePostgres)
     await step('Restore drill', () => hosts(['exec', 'site', 'manyhands-restore-drill']))
     if (args.includes('--upgrade')) await step('Upgrade, and back', () => upgradeHost('site', site))
   } finally {
@@ -23,4 +24,11 @@ export async function proveSingle(args: readonly string[]): Promise<number> {
     print()
   }
   return 0
+}
+
+/** As docs/operations/upgrade-postgresql.md has it, with the version that is there: the package starts PostgreSQL anew. */
+async function upgradePostgres(): Promise<void> {
+  const postmaster = 'head -1 /var/lib/postgresql/15/main/postmaster.pid'
+  const script = `before=$(${postmaster}) && apt-get install -qq --reinstall postgresql-15 && test "$before" != "$(${postmaster})"`
+  await hosts(['exec', 'site', 'bash', '-c', script])
 }
