@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { createServer } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { startTestApp } from '../support/app.ts'
 import { rowsOf } from '../support/builders.ts'
+import { makeCertificate } from '../support/certificate.ts'
 import { untilFileEnds } from '../support/file-ending.ts'
 
 const PROBE = fileURLToPath(new URL('../../ansible/roles/prometheus/files/manyhands-probe', import.meta.url))
@@ -21,10 +25,11 @@ after(() => {
 })
 
 /** Runs the probe as its unit does. */
-async function probe({ key = apiKey, url = site.url }: { key?: string; url?: string } = {}) {
+async function probe({ key = apiKey, url = site.url, authority = '' } = {}) {
   const keyFile = join(folder, 'key')
   writeFileSync(keyFile, `${key}\n`)
-  const env = { ...process.env, PROBE_URL: url, PROBE_ADDRESS: '127.0.0.1', PROBE_KEY_FILE: keyFile }
+  const where = { PROBE_URL: url, PROBE_ADDRESS: '127.0.0.1', PROBE_AUTHORITY: authority }
+  const env = { ...process.env, ...where, PROBE_KEY_FILE: keyFile }
   const { promise, resolve } = Promise.withResolvers<{ status: number; said: string }>()
   execFile(PROBE, { env: { ...env, PROBE_FIGURES: figures } }, (error, _stdout, said) => {
     resolve({ status: Number(error?.code ?? 0), said })
@@ -90,6 +95,22 @@ test('a probe that fails says why, keeps when it last worked, and is no unit tha
   rmSync(figures)
   await probe({ key: 'nobody' })
   assert.equal(lastSuccess(), 0)
+})
+
+test('the probe comes by the public name, and believes its own authority alone', async (t) => {
+  const { certificate, key } = await makeCertificate(t)
+  const server = createServer({ cert: readFileSync(certificate), key: readFileSync(key) }, (socket) => {
+    const inner = connect(Number(new URL(site.url).port), '127.0.0.1')
+    socket.on('error', () => inner.destroy())
+    socket.pipe(inner).pipe(socket)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => server.close())
+  const url = `https://localhost:${(server.address() as AddressInfo).port}`
+  assert.deepEqual(await probe({ url, authority: certificate }), { status: 0, said: '' })
+  assert.match((await probe({ url })).said, /^SSLCertVerificationError: /)
+  const other = url.replace('localhost', 'other.example')
+  assert.match((await probe({ url: other, authority: certificate })).said, /^SSLCertVerificationError: /)
 })
 
 test('a task run that is not stored as it was posted is found', async () => {
