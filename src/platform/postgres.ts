@@ -160,6 +160,11 @@ export function isDatabaseOverloaded(error: unknown): boolean {
   )
 }
 
+/** Whether something was thrown because a server that was asked said nothing for as long as is waited for one. */
+export function isDatabaseSilent(error: unknown): boolean {
+  return error instanceof Error && error.message === 'Query read timeout'
+}
+
 /** Lock and statement time limits, deadlocks, conflicts: the same may work in a moment. */
 const BUSY_STATES = new Set(['55P03', '57014', '40P01', '40001'])
 

@@ -2,14 +2,21 @@ import type pg from 'pg'
 import { messageOf } from '../lib/errors.ts'
 import type { DatabaseHealth } from './database-health.ts'
 import { listMigrations } from './migrate.ts'
-import { isDatabaseAway, isDatabaseOverloaded } from './postgres.ts'
+import { isDatabaseAway, isDatabaseOverloaded, isDatabaseSilent } from './postgres.ts'
 import type { Db } from './postgres.ts'
 import { isPrimary, listMissing } from './readiness-store.ts'
 
 export interface Readiness {
   /** Why this process cannot serve; undefined when it can. */
   trouble(): Promise<string | undefined>
+  /**
+   * What was found last, but for a database that is away: much is served without one. Asks nothing of it, since where
+   * it is away that takes longer than whoever probes will wait.
+   */
+  troubleBesidesAway(): string | undefined
 }
+
+const AWAY = 'database away'
 
 /** Busy pools count as usable for so long after they were last seen to be, in milliseconds. */
 const TRUSTED_MS = 10_000
@@ -30,6 +37,7 @@ export function createReadiness({ replica, primary, pools, health }: ReadinessPa
   let looking: Promise<string | undefined> | undefined
   let lookingAtPrimary: Promise<string[]> | undefined
   let hasSchema = false
+  let found: string | undefined = 'not looked for a database yet'
 
   async function missingIn(db: Db): Promise<string[]> {
     if (hasSchema) {
@@ -70,19 +78,22 @@ export function createReadiness({ replica, primary, pools, health }: ReadinessPa
 
   return {
     async trouble() {
-      looking ??= look().finally(() => {
-        looking = undefined
-      })
+      looking ??= look()
+        .then((trouble) => (found = trouble))
+        .finally(() => {
+          looking = undefined
+        })
       // It stands behind others and waits as they do: whoever probes would take a process for away that is only busy.
       if (pools.some(({ waitingCount }) => waitingCount > 0) && Date.now() < trustedUntil) return undefined
       return looking
     },
+    troubleBesidesAway: () => (found === AWAY ? undefined : found),
   }
 }
 
 /** Of two servers that failed, each for a reason of its own. */
 function reasonOf(error: unknown): string {
   const errors: unknown[] = error instanceof AggregateError ? error.errors : [error]
-  const other = errors.find((one) => !isDatabaseAway(one))
-  return other === undefined ? 'database away' : `database of no use: ${messageOf(other)}`
+  const other = errors.find((one) => !isDatabaseAway(one) && !isDatabaseSilent(one))
+  return other === undefined ? AWAY : `database of no use: ${messageOf(other)}`
 }

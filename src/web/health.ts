@@ -14,7 +14,7 @@ const Probe = z.object({
 
 /**
  * GET /healthz: the process lives, and of which release it is. GET /readyz: it can serve, is not about to end, and nobody
- * holds it back ("held": that is all that is missing).
+ * holds it back ("held": that is all that is missing). With `without=database` it forgives that the database is away.
  */
 export function healthRoutes(
   app: Pick<App, 'database'>,
@@ -24,15 +24,18 @@ export function healthRoutes(
   // By one name each, so that a proxy can close it.
   const router = new Router<RequestState>({ strict: true, sensitive: true })
   const release = runningRelease()
+  const { readiness } = app.database
 
   router.get('/healthz', (ctx) => {
     ctx.body = { status: 'alive', release }
   })
 
   router.get('/readyz', async (ctx) => {
+    const isForgiving = ctx.query['without'] === 'database'
     const trouble = draining.hasBegun
       ? 'draining'
-      : ((await app.database.readiness.trouble()) ?? (hold.isOn ? 'held' : undefined))
+      : ((isForgiving ? readiness.troubleBesidesAway() : await readiness.trouble()) ??
+        (hold.isOn ? 'held' : undefined))
     ctx.status = trouble === undefined ? 200 : 503
     ctx.set('Cache-Control', 'no-store')
     ctx.body = { status: trouble ?? 'ready' }

@@ -150,7 +150,7 @@ test('without a web process HAProxy has no words, and everybody gets those of th
   const { nginx, haproxy, stop } = await behindHaproxy(t, (request) => request.socket.destroy())
   for (const method of ['GET', 'POST']) await assertError(nginx.url, 503, 'ServiceUnavailable', { method })
   stop()
-  await haproxy.untilUp('web', [])
+  await Promise.all([haproxy.untilUp('web', []), haproxy.untilUp('web_without_database', [])])
   for (const method of ['GET', 'POST', 'PUT', 'DELETE'])
     await assertError(nginx.url, 503, 'ServiceUnavailable', { method })
   await haproxy.kill()

@@ -57,6 +57,7 @@ test('a process that is held back answers whoever asks, and is not ready until i
   }
   while ((await ask('/readyz'))[1] !== '{"status":"held"}') await sleep(50)
   assert.equal((await ask('/readyz'))[0], 503)
+  assert.deepEqual(await ask('/readyz?without=database'), [503, '{"status":"held"}'])
   assert.equal((await ask('/about'))[0], 200)
   hold.isOn = false
   assert.deepEqual(await ask('/readyz'), [200, '{"status":"ready"}'])

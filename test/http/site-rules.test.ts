@@ -274,7 +274,7 @@ test('a page’s address without its final slash leads to the page, with its que
     assert.notEqual((await site.http.get(none)).status, 301)
 })
 
-test('a site without its database lives, but is not ready', async (t) => {
+test('a site without its database lives and shows what needs none, but is not ready', async (t) => {
   const nowhere = 'postgresql://app@127.0.0.1:1/none'
   const away = await startTestApp(t, {
     DATABASE_WRITE_URL: nowhere,
@@ -283,6 +283,12 @@ test('a site without its database lives, but is not ready', async (t) => {
   })
   await away.http.get('/healthz').expect(200, { status: 'alive' })
   await away.http.get('/readyz').expect(503, { status: 'database away' })
+  await away.http.get('/readyz?without=database').expect(200, { status: 'ready' })
+  for (const path of ['/about', '/help/privacy', '/account/signin']) await away.http.get(path).expect(200)
+  const page = await away.http.get('/project/').expect(503).expect('Retry-After', '5')
+  assert.match(page.text, /cannot reach its data at the moment/)
+  const answer = await away.http.get('/api/project').expect(503).expect('Retry-After', '5')
+  assert.equal((answer.body as Record<string, unknown>)['exception_cls'], 'ServiceUnavailable')
   await site.http.get('/readyz').expect(200, { status: 'ready' })
 })
 

@@ -7,7 +7,7 @@ import { createDatabase } from '../../src/platform/database.ts'
 import { latestPosition } from '../../src/platform/position.ts'
 import type { PositionMemory } from '../../src/platform/position.ts'
 import { createLogger } from '../../src/platform/log.ts'
-import { isDatabaseAway, isDatabaseOverloaded, sqlState } from '../../src/platform/postgres.ts'
+import { createPool, isDatabaseAway, isDatabaseOverloaded, sqlState } from '../../src/platform/postgres.ts'
 import type { Db } from '../../src/platform/postgres.ts'
 import { runInContext } from '../../src/platform/request-context.ts'
 import { eventually } from '../support/jobs.ts'
@@ -377,7 +377,29 @@ test('it is ready when a server answers that has every migration', async (t) => 
     () => Promise.resolve(),
   )
   t.after(() => away.close())
+  const before = away.readiness.troubleBesidesAway()
+  assert.notEqual(before, undefined, 'nothing is known yet')
   assert.equal(await away.readiness.trouble(), 'database away')
+  assert.equal(away.readiness.troubleBesidesAway(), undefined)
+})
+
+test('a server that lacks a migration is of no use, also to who forgives that there is none', async (t) => {
+  const { writeUrl, directUrl } = await createTestDatabase(t)
+  const migrator = createPool({ url: directUrl, max: 1, lifetimeSeconds: 60 }, createLogger('test', 'silent'))
+  t.after(() => migrator.end())
+  const { rows } = await migrator.query(
+    'delete from schema_migration where name = (select max(name) from schema_migration) returning *',
+  )
+  const [last] = rows as [{ name: string }]
+  const { readiness } = (await setUp(t, { writeUrl, readUrl: NOWHERE })).database
+  assert.match((await readiness.trouble()) ?? '', new RegExp(`lacks migrations: ${last.name}$`))
+  assert.match(readiness.troubleBesidesAway() ?? '', /lacks migrations/)
+  await migrator.query(
+    'insert into schema_migration select * from json_populate_record(null::schema_migration, $1)',
+    [JSON.stringify(last)],
+  )
+  assert.equal(await readiness.trouble(), undefined)
+  assert.equal(readiness.troubleBesidesAway(), undefined)
 })
 
 test('it stays ready as long as its busy pools are got through, however long that goes on', async (t) => {

@@ -70,8 +70,8 @@ export async function startChain(
 /** Real web processes behind a chain's HAProxy. */
 export interface ChainWeb {
   readonly url: string
-  /** Ends one politely and starts it again; resolves when HAProxy sends it requests. */
-  restart(n: number): Promise<void>
+  /** Ends one politely and starts it again; resolves when HAProxy sends it requests, in this backend of its. */
+  restart(n: number, backend?: string): Promise<void>
   process(n: number): StartedProgram
 }
 
@@ -105,12 +105,12 @@ export async function startChainWeb(
   return {
     url: haproxy.webUrl,
     process,
-    async restart(n) {
+    async restart(n, backend = 'web') {
       process(n).child.kill('SIGTERM')
       const status = await process(n).ends()
       if (status !== 0) throw new Error(`A web process ended with ${status}:\n${process(n).output()}`)
       running[n] = start(webPorts[n] ?? 0)
-      await haproxy.untilUp('web', names)
+      await haproxy.untilUp(backend, names)
     },
   }
 }

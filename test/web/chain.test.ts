@@ -8,11 +8,13 @@ import { DATABASE } from '../../src/bin/local/postgres-database.ts'
 import { socketUrl } from '../../src/bin/local/postgres.ts'
 import { migrate } from '../../src/platform/migrate.ts'
 import { createLogger } from '../../src/platform/log.ts'
+import type { Body } from '../support/api.ts'
 import { startTestApp } from '../support/app.ts'
 import { publishedProject } from '../support/builders.ts'
 import { startChain, startChainWeb } from '../support/chain.ts'
 import { lastFirst, untilFileEnds } from '../support/file-ending.ts'
 import { eventually } from '../support/jobs.ts'
+import { startNginx } from '../support/nginx.ts'
 import {
   MARKS,
   changeAndRead,
@@ -216,6 +218,49 @@ test('a web process is restarted while people contribute: no request fails', asy
   await web.restart(0)
   assert.deepEqual([...(await load.stop())], [])
   assert.ok(load.answered('POST') > 20, `${load.answered('POST')} task runs`)
+})
+
+test('with no database at all what needs none is served, also while a process is restarted, and the rest says so', async (t) => {
+  const nginx = await startNginx(t, {
+    nginx_upstreams: [new URL(web.url).host],
+    nginx_assets_folder: site.env['ASSETS_DIR'],
+    nginx_unlimited: ['127.0.0.1'],
+  })
+  const ask = (path: string, init: RequestInit = {}) =>
+    fetch(`${nginx.url}${path}`, { headers: { accept: 'text/html' }, ...init })
+  const kept = `/project/${project.shortName}/`
+  assert.equal((await ask(kept)).status, 200)
+  const hosts = [chain.primary, ...chain.replicas]
+  await Promise.all(hosts.map((host) => host.stop()))
+  try {
+    await Promise.all([chain.haproxy.untilUp('web', []), chain.haproxy.untilUp('web_without_database', WEB)])
+    // A page that was made before, and those of which nothing is in the database.
+    for (const path of [kept, '/about', '/help/privacy', '/account/signin'])
+      assert.equal((await ask(path)).status, 200, path)
+    const [page, answer, sent] = await Promise.all([
+      ask('/project/nobody-asked-for-it/'),
+      ask(`/api/project/${project.id}`),
+      ask('/api/taskrun', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ project_id: project.id, task_id: 1, info: 'Yes' }),
+      }),
+    ])
+    for (const { status, headers } of [page, answer, sent])
+      assert.deepEqual([status, headers.get('retry-after')], [503, '5'])
+    assert.match(await page.text(), /cannot reach its data at the moment/)
+    for (const { exception_cls: errorClass } of [await answer.json(), await sent.json()] as Body[])
+      assert.equal(errorClass, 'ServiceUnavailable')
+
+    const load = startLoad(web.url, 2, (one) => one('/about'))
+    await web.restart(0, 'web_without_database')
+    assert.deepEqual([...(await load.stop())], [])
+  } finally {
+    await chain.primary.start()
+    await Promise.all(chain.replicas.map((replica) => replica.start()))
+  }
+  await Promise.all([chain.haproxy.untilUp('web', WEB), chain.haproxy.untilUp('primary', ['a'])])
+  await eventually(async () => (await newTask()).status === 200)
 })
 
 test('without a primary pages are served and say so, writes are refused, and all is well after a promotion', async () => {
