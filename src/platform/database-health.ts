@@ -1,16 +1,16 @@
-/** Where a read went, and why. */
+/** Which server answered a read, and why. */
 export type ReadRoute =
-  /** To the read pool. */
+  /** A replica, as it should be. */
   | 'replica'
-  /** To the primary, because it must be true now. */
+  /** The primary, because it must be true now. */
   | 'primary: must be true'
-  /** To the primary, because the replica does not show yet what this caller wrote. */
+  /** The primary, because the replica does not show yet what this caller wrote. */
   | 'primary: replica behind'
-  /** To the primary, because nobody can tell what this caller wrote. */
+  /** The primary, because nobody can tell what this caller wrote. */
   | 'primary: position unknown'
-  /** To the primary, because the read pool leads nowhere, or leads there. */
+  /** The primary, because the read pool leads nowhere, or leads there: no replica is up, or the primary has a share. */
   | 'primary: no replica'
-  /** To a replica that may not show everything, because the primary is away. */
+  /** A replica that may not show everything, because the primary is away. */
   | 'replica: primary away'
 
 /** What is known of the servers, from what came of the last queries. */

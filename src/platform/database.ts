@@ -22,6 +22,8 @@ import {
   sqlState,
 } from './postgres.ts'
 import type { Db, DirectCall, Tx } from './postgres.ts'
+import { createReachedServers } from './reached-servers.ts'
+import type { ReachedServers } from './reached-servers.ts'
 import { createReadiness } from './readiness.ts'
 import type { Readiness } from './readiness.ts'
 
@@ -108,7 +110,9 @@ export function createDatabase(
 ): Database {
   const { poolMax: max, poolLifetimeSeconds: lifetimeSeconds } = config
   const writePool = createPool({ url: config.writeUrl, max, lifetimeSeconds }, log)
-  const readPool = createPool({ url: config.readUrl, max, lifetimeSeconds }, log)
+  const reached = createReachedServers()
+  const readPool = createPool({ url: config.readUrl, max, lifetimeSeconds }, log, reached.meet)
+  readPool.on('acquire', reached.noteUse)
   const health = createHealth()
   const effects = new WeakMap<Tx, (() => void)[]>()
   const primary = createKysely(writePool)
@@ -116,6 +120,7 @@ export function createDatabase(
     primary,
     direct: createDirectCall(writePool),
     replica: createKysely(readPool),
+    reached,
     hasReplicas: config.hasReplicas,
     trustedLagSeconds: config.trustedLagSeconds,
     positions,
@@ -147,6 +152,7 @@ interface Servers {
   primary: Db
   direct: DirectCall
   replica: Db
+  reached: ReachedServers
   hasReplicas: boolean
   trustedLagSeconds: number
   positions: PositionMemory
@@ -157,7 +163,7 @@ interface Servers {
 }
 
 function openFor(user: DatabaseUser, servers: Servers): RequestDb {
-  const { primary, replica, hasReplicas, health } = servers
+  const { primary, replica, reached, hasReplicas, health } = servers
   const own = createOwnPosition(user, servers.positions, hasReplicas ? servers.readPosition : undefined)
   const patience = createPatience()
   let hasWritten = false
@@ -235,8 +241,9 @@ function openFor(user: DatabaseUser, servers: Servers): RequestDb {
     position: string | undefined,
   ): Promise<{ rows: T } | undefined> {
     if (position === undefined) {
-      health.countRead('replica')
-      return { rows: await query(replica) }
+      const rows = await query(replica)
+      health.countRead(reached.isPrimary() ? 'primary: no replica' : 'replica')
+      return { rows }
     }
     if (patience.isOver()) return undefined
     let outcome = await readShown(query, position)

@@ -105,7 +105,7 @@ function measurePools({ database }: Measured, registry: Registry): void {
 function measureReads({ database: { health } }: Measured, registry: Registry): void {
   const reads = new Counter({
     name: 'manyhands_database_reads_total',
-    help: 'Reads by the server that they were sent to, and why the primary where it was that.',
+    help: 'Reads by the server that answered, and why the primary where it was that.',
     labelNames: ['route'],
     registers: [registry],
     collect() {

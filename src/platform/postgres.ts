@@ -67,8 +67,16 @@ export interface PoolSettings {
 /**
  * A pool that is safe behind PgBouncer in transaction mode: no named statements, no startup parameters; time limits
  * and time zone are settings of the role.
+ *
+ * @param onConnect what is asked of each new connection before anybody has it; one that fails at that is closed.
  */
-export function createPool({ url, max, lifetimeSeconds }: PoolSettings, log: Logger): pg.Pool {
+export function createPool(
+  { url, max, lifetimeSeconds }: PoolSettings,
+  log: Logger,
+  onConnect?: (client: pg.ClientBase) => Promise<void>,
+): pg.Pool {
+  // The pool waits for what it promises, which pg's types do not say.
+  const asking = onConnect && { onConnect }
   const pool = new pg.Pool({
     connectionString: url,
     max,
@@ -79,6 +87,7 @@ export function createPool({ url, max, lifetimeSeconds }: PoolSettings, log: Log
     maxLifetimeSeconds: lifetimeSeconds * (1 + Math.random() / 4),
     keepAlive: true,
     query_timeout: 60_000,
+    ...asking,
   })
   pool.on('error', (error) => {
     log.warn({ err: error }, 'idle database connection lost')

@@ -1,9 +1,16 @@
 import { sql } from 'kysely'
+import type pg from 'pg'
 import type { Db } from './postgres.ts'
 
 /** Whether the server behind a pool is a primary. */
 export async function isPrimary(db: Db): Promise<boolean> {
   const { rows } = await sql<{ is: boolean }>`select not pg_is_in_recovery() as is`.execute(db)
+  return rows[0]?.is === true
+}
+
+/** The same of the server behind one connection. */
+export async function leadsToPrimary(client: pg.ClientBase): Promise<boolean> {
+  const { rows } = await client.query<{ is: boolean }>('select not pg_is_in_recovery() as is')
   return rows[0]?.is === true
 }
 

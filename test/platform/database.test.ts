@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { sql } from 'kysely'
@@ -25,6 +28,10 @@ function memory(): PositionMemory & { known: Map<string, string> } {
     },
   }
 }
+
+/** What PostgreSQL says to whom it lets in, and when it may be asked. */
+const AUTHENTICATED = [0x52, 0, 0, 0, 8, 0, 0, 0, 0]
+const READY = [0x5a, 0, 0, 0, 5, 0x49]
 
 const NOWHERE = 'postgres://app@127.0.0.1:1/none'
 
@@ -159,15 +166,43 @@ test('without a replica the primary is read, and says where reads went', async (
   const db = database.open({ writes: true })
   assert.equal(await db.read(isReplica), false)
   assert.equal(db.isReadOnly(), false)
-  assert.deepEqual(
-    [...database.health.reads],
-    [
-      ['replica', 1],
-      ['primary: no replica', 1],
-    ],
-  )
+  assert.deepEqual([...database.health.reads], [['primary: no replica', 1]])
   assert.equal(await database.readiness.trouble(), undefined)
   await assert.rejects(db.read(addCategory('x')), (error) => sqlState(error) === '25006')
+})
+
+test('reads count for the server that answered, also where the read address leads to the primary', async (t) => {
+  const { writeUrl } = await createTestDatabase(t)
+  const asReader = new URL(writeUrl)
+  asReader.username = 'app_ro'
+  const { database: led } = await setUp(t, { writeUrl, readUrl: asReader.href })
+  const { database: spread } = await setUp(t)
+  const twice = async (db: Db) => [await isReplica(db), await isReplica(db)]
+  for (let n = 0; n < 3; n += 1) {
+    assert.deepEqual(await led.open({ writes: false }).read(twice), [false, false])
+    assert.deepEqual(await spread.open({ writes: false }).read(twice), [true, true])
+  }
+  assert.deepEqual([...led.health.reads], [['primary: no replica', 3]])
+  assert.deepEqual([...spread.health.reads], [['replica', 3]])
+})
+
+test('a connection that ends before it was asked which server it leads to is as if there were none', async (t) => {
+  const closing = createServer((socket) => {
+    // Lets anybody in, and has nothing to say.
+    socket
+      .on('error', () => undefined)
+      .once('data', () => {
+        socket.write(Buffer.from([...AUTHENTICATED, ...READY]))
+        socket.once('data', () => socket.destroy())
+      })
+  })
+  closing.listen(0, '127.0.0.1')
+  await once(closing, 'listening')
+  t.after(() => closing.close())
+  const { port } = closing.address() as AddressInfo
+  const { database } = await setUp(t, { readUrl: `postgres://app@127.0.0.1:${port}/none` })
+  assert.equal(await database.open({ writes: false }).read(isReplica), false)
+  assert.deepEqual([...database.health.reads], [['primary: no replica', 1]])
 })
 
 test('without a primary replicas are read even for who wrote, and nothing is written', async (t) => {
