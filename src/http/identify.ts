@@ -61,10 +61,11 @@ export function identify(app: App, directory: Directory, session = createSession
 
   return async (ctx, next) => {
     Object.assign(ctx.state, await whoAsks(ctx))
-    ctx.state.contributor = contributorOf(ctx, app)
+    const proven = provenContributors(ctx, app)
+    ctx.state.contributor = contributorOf(ctx, app, proven)
     const user: DatabaseUser = {
       position: broughtPosition(ctx, app),
-      ...positionNamesOf(ctx, app),
+      ...positionNamesOf(ctx, proven),
       writes: !['GET', 'HEAD', 'OPTIONS'].includes(ctx.method),
       // A connection that ends before its answer: nobody would learn what was stored.
       isGone: () => ctx.res.closed && !ctx.res.writableEnded,
@@ -92,10 +93,10 @@ export function identify(app: App, directory: Directory, session = createSession
  */
 function positionNamesOf(
   ctx: Context,
-  app: App,
+  proven: readonly Contributor[],
 ): Required<Pick<DatabaseUser, 'positionNames' | 'keepsPosition'>> {
   const isApi = ctx.path.startsWith('/api')
-  const own = provenContributors(ctx, app).flatMap((who) => {
+  const own = proven.flatMap((who) => {
     if (who.kind === 'user') return [`user:${who.userId}`]
     return who.kind === 'device' ? [`device:${who.deviceId}`] : []
   })
@@ -141,8 +142,7 @@ type Contributor = Context['state']['contributor']
  *
  * @throws UnauthenticatedError when the request cannot prove to come from the contributor it names.
  */
-function contributorOf(ctx: Context, app: App): Contributor {
-  const proven = provenContributors(ctx, app)
+function contributorOf(ctx: Context, app: App, proven: readonly Contributor[]): Contributor {
   const mark = ctx.path.startsWith('/api') ? ctx.get(CONTRIBUTOR_HEADER) : ''
   const contributor = mark ? proven.find((one) => contributorMark(app, one) === mark) : proven[0]
   if (!contributor)

@@ -41,11 +41,10 @@ export async function securityHeaders(config: Pick<Config, 'site'>): Promise<Han
     referrerPolicy: { policy: 'same-origin' },
     strictTransportSecurity: isHttps,
   })
-  const headers = await headersOf(middleware)
+  // Pages with a presenter say otherwise, where its owner does.
+  const headers = { ...(await headersOf(middleware)), 'Permissions-Policy': NO_PERMISSIONS }
   return (ctx, next) => {
     ctx.set(headers)
-    // Pages with a presenter say otherwise, where its owner does.
-    ctx.set('Permissions-Policy', NO_PERMISSIONS)
     return next()
   }
 }
