@@ -261,6 +261,13 @@ test('with no database at all what needs none is served, also while a process is
   }
   await Promise.all([chain.haproxy.untilUp('web', WEB), chain.haproxy.untilUp('primary', ['a'])])
   await eventually(async () => (await newTask()).status === 200)
+  // What follows asks replicas that follow the primary again.
+  await chain.haproxy.untilUp('replicas', ['b', 'c'])
+  for (const replica of chain.replicas)
+    await eventually(async () => {
+      const [row] = await replica.query<{ at: string | null }>('select pg_last_xact_replay_timestamp() as at')
+      return row?.at != null
+    })
 })
 
 test('without a primary pages are served and say so, writes are refused, and all is well after a promotion', async () => {
