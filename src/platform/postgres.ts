@@ -157,7 +157,8 @@ export function isDatabaseAway(error: unknown): boolean {
   if (state !== undefined) return AWAY_STATES.has(state) || state.startsWith('08')
   const { code, syscall } = error as NodeJS.ErrnoException
   if (code !== undefined && (AWAY_CODES.has(code) || syscall === 'connect')) return true
-  return /^Connection terminated|^timeout exceeded when trying to connect/.test(error.message)
+  // The last is what the end of a transaction is told whose connection is gone: it takes the place of the first error.
+  return /^Connection terminated|^timeout exceeded when trying to connect|not queryable$/.test(error.message)
 }
 
 /** Who is told to wait by the server, the pooler or its own pool: the server is there, and has too much to do. */

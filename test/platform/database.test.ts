@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { TestContext } from 'node:test'
 import { sql } from 'kysely'
 import { noteChanged } from '../../src/platform/changes.ts'
@@ -271,6 +272,22 @@ test('a connection to the primary that breaks does not make the answer an old on
   assert.equal(await db.read(breaking), false)
   assert.equal(attempts, 2)
   assert.equal(db.isReadOnly(), false)
+})
+
+test('a connection that breaks within a transaction is one that broke, whatever its end is told', async (t) => {
+  const { database } = await setUp(t)
+  const db = database.open({ writes: false })
+  let attempts = 0
+  const breaking = async (reader: Db) => {
+    attempts += 1
+    if (reader.isTransaction) return isReplica(reader)
+    return reader.transaction().execute(async (inside) => {
+      await sql`select pg_terminate_backend(pg_backend_pid())`.execute(inside).catch(() => sleep(100))
+      return isReplica(inside)
+    })
+  }
+  assert.equal(await db.read(breaking), false)
+  assert.equal(attempts, 2)
 })
 
 test('what a replica answered for the primary stays marked, whatever other requests find meanwhile', async (t) => {
