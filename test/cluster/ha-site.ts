@@ -90,7 +90,7 @@ export class HaSite {
 
   /** What a query on the primary gives. */
   async query(sql: string): Promise<string> {
-    return this.run(
+    const said = await this.run(
       await this.primary(),
       'runuser',
       '-u',
@@ -102,6 +102,7 @@ export class HaSite {
       '-c',
       sql,
     )
+    return said.trim()
   }
 
   /** The site as the drills of its application hosts want it. */
@@ -113,9 +114,9 @@ export class HaSite {
     }
   }
 
-  /** Puts a file on a host. */
+  /** Puts a file on a host. What is within the site's folder Ansible takes for hosts. */
   async put(host: string, path: string, content: string): Promise<void> {
-    const file = join(this.folder, 'put')
+    const file = `${this.folder}.put`
     writeFileSync(file, content)
     await ask(['net', 'scp', '-q', '-F', join(this.folder, 'ssh_config'), file, `${host}:${path}`])
   }
@@ -152,7 +153,8 @@ export class Load {
 
   /** Starts it, at the floating address, and waits until it reads and writes. */
   static async start(site: HaSite, host: string, domain: string): Promise<Load> {
-    const folder = join(site.folder, 'load')
+    // Not within the site's: all that is there Ansible takes for hosts.
+    const folder = `${site.folder}.load`
     rmSync(folder, { recursive: true, force: true })
     mkdirSync(folder)
     writeFileSync(

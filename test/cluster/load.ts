@@ -20,7 +20,7 @@ const { values: flags } = parseArgs({
 const WRITERS = 3
 const READERS = 3
 /** Each of them takes thirty answers. */
-const TASKS = 3_000
+const TASKS = 20_000
 const PAUSE_MS = 100
 /** A visitor who hears nothing for so long tries again. */
 const PATIENCE_MS = 2_000
