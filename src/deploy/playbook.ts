@@ -8,7 +8,7 @@ import { createRedaction } from '../lib/redaction.ts'
 import type { DeploySettings } from '../platform/deploy-config.ts'
 import { gitCloneIn } from '../platform/git-clone.ts'
 import { runLogged } from '../platform/logged-program.ts'
-import { RunOrder } from './runs.ts'
+import { RunOrder, checkoutIn } from './runs.ts'
 import type { RunResult } from './runs.ts'
 
 /** What the playbook inherits: where programs are, whom to be, and what Ansible and ssh are told. Never our secrets. */
@@ -35,7 +35,7 @@ export async function runPlaybook(
   const signal = AbortSignal.timeout(settings.runMs)
   const passed = Object.fromEntries(Object.entries(env).filter(([name]) => PASSED_ON.test(name)))
   const said = { last: '', fault: '', step: '', hasBegun: false }
-  const cwd = join(folder, 'checkout')
+  const cwd = checkoutIn(folder)
   const clone = gitCloneIn(settings.folder, settings.git, run)
 
   function hear(line: string): void {

@@ -43,6 +43,9 @@ export type RunResult = z.infer<typeof RunResult>
 /** How a run stands. Lost: it was ended from outside before it could say how it went. */
 export type RunState = 'none' | 'busy' | 'lost' | RunResult
 
+/** Where a run puts the files of its commit, before anything else. */
+export const checkoutIn = (folder: string) => join(folder, 'checkout')
+
 /** Begins the run of a folder, which from now on holds the lock of this descriptor, and closes it. */
 export type BeginRun = (folder: string, lock: number) => void
 
@@ -91,7 +94,9 @@ export function createRuns(folder: string, begin: BeginRun = beginProcess) {
       const isOver = isFree()
       const result = join(own, 'result.json')
       if (existsSync(result)) return RunResult.parse(JSON.parse(readFileSync(result, 'utf8')))
-      return isOver ? 'lost' : 'busy'
+      if (!isOver) return 'busy'
+      // Ordered by a server that was ended before it could begin it: nothing has happened yet.
+      return existsSync(checkoutIn(own)) ? 'lost' : 'none'
     },
 
     /** What the run has said it is doing, one line for each step. */

@@ -33,7 +33,11 @@ test('a server that is killed in any state knows the truth when it is back, and 
   })
 
   async function until(id: number, state: DeployState): Promise<void> {
-    while (store.find(id)?.state !== state) await sleep(50)
+    for (let left = 2_400; store.find(id)?.state !== state; left -= 1) {
+      if (left === 0)
+        throw new Error(`Deploy ${id} is ${store.find(id)?.state}, not ${state}: ${server.output()}`)
+      await sleep(50)
+    }
   }
   async function killAndStart(): Promise<void> {
     server.child.kill('SIGKILL')

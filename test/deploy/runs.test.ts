@@ -110,6 +110,21 @@ test('the logs of two hundred deploys stay', async (t) => {
   assert.deepEqual(left, ['201-running', '202-running', '202-verifying', '3-running'])
 })
 
+test('a run that its server could not begin any more is begun by the next one', async (t) => {
+  const scene = await deployScene(t)
+  const first = scene.github.commit('First', playbooks())
+  scene.github.check(first, 'success')
+  const order = { playbook: 'deploy', release: first, previous: '' } as const
+  const ended = createRuns(join(scene.folder, 'server'), (_, lock) => {
+    closeSync(lock)
+  })
+  assert.ok(ended.start({ id: 1, state: 'running' }, order))
+  const { deployer, until, runs } = deployParts(t, scene)
+  assert.equal(runs.state({ id: 1, state: 'running' }), 'none')
+  deployer.wake()
+  await until(1, 'success')
+})
+
 test('a run that was killed before it could say how it went is taken back', async (t) => {
   const scene = await deployScene(t)
   const { github, folder } = scene
