@@ -73,11 +73,15 @@ export async function replaceMinutes(tx: Tx, days: readonly ReckonedDay[], keptD
   )
 }
 
-/** For how many seconds no task run has come, trials of drafts aside; undefined when none ever did. */
+/**
+ * For how many seconds no task run has come, trials of drafts aside; undefined when none ever did. Each project's newest one
+ * is looked for by index: however many a draft has, none of them is walked past.
+ */
 export async function sinceTaskRun(db: Db): Promise<number | undefined> {
   const { rows } = await sql<{ seconds: number }>`
-    select extract(epoch from now() - r.finish_time)::float8 as seconds
-      from task_run r join project p on p.id = r.project_id
-     where p.published order by r.id desc limit 1`.execute(db)
+    select extract(epoch from now() - newest.finish_time)::float8 as seconds
+      from project p cross join lateral (
+        select id, finish_time from task_run where project_id = p.id order by id desc limit 1) newest
+     where p.published order by newest.id desc limit 1`.execute(db)
   return rows[0]?.seconds
 }
