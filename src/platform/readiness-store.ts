@@ -2,15 +2,17 @@ import { sql } from 'kysely'
 import type pg from 'pg'
 import type { Db } from './postgres.ts'
 
+const IS_PRIMARY = 'select not pg_is_in_recovery() as is'
+
 /** Whether the server behind a pool is a primary. */
 export async function isPrimary(db: Db): Promise<boolean> {
-  const { rows } = await sql<{ is: boolean }>`select not pg_is_in_recovery() as is`.execute(db)
+  const { rows } = await sql<{ is: boolean }>`${sql.raw(IS_PRIMARY)}`.execute(db)
   return rows[0]?.is === true
 }
 
 /** The same of the server behind one connection. */
 export async function leadsToPrimary(client: pg.ClientBase): Promise<boolean> {
-  const { rows } = await client.query<{ is: boolean }>('select not pg_is_in_recovery() as is')
+  const { rows } = await client.query<{ is: boolean }>(IS_PRIMARY)
   return rows[0]?.is === true
 }
 
