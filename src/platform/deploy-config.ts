@@ -7,6 +7,8 @@ const text = z.string().min(1)
 const list = text.transform((value) => value.split(',').map((part) => part.trim()))
 const seconds = z.coerce.number().positive()
 const web = z.url({ protocol: /^https?$/, error: 'is no address such as https://deploy.example.org' })
+/** One that paths are put behind. */
+const base = web.transform((address) => address.replace(/\/+$/, ''))
 
 /** A text that holds JSON of this shape. */
 function json<T extends z.ZodType>(shape: T, error: string) {
@@ -31,8 +33,8 @@ const Variables = z.object({
   ASSETS_DIR: text.optional(),
   DEPLOY_HOST: text.default('127.0.0.1'),
   DEPLOY_PORT: z.coerce.number().int().min(0).max(65535).default(3900),
-  DEPLOY_URL: web,
-  DEPLOY_SITE_URL: web,
+  DEPLOY_URL: base,
+  DEPLOY_SITE_URL: base,
   DEPLOY_REPOSITORY: text.regex(/^[\w.-]+\/[\w.-]+$/, 'is no repository such as owner/name'),
   DEPLOY_REPOSITORY_ID: z.coerce.number().int().positive(),
   DEPLOY_BRANCH: text.default('main'),
@@ -42,7 +44,7 @@ const Variables = z.object({
     'is one secret or, while it is changed, two with a comma between; each has at least 16 characters',
   ),
   DEPLOY_GITHUB_TOKEN: text,
-  DEPLOY_GITHUB_API: web.default('https://api.github.com'),
+  DEPLOY_GITHUB_API: base.default('https://api.github.com'),
   DEPLOY_GIT_URL: z.url().optional(),
   DEPLOY_CHECKS: list,
   DEPLOY_COMMAND: json(
@@ -73,13 +75,12 @@ export type DeploySettings = ReturnType<typeof loadDeploySettings>
 export function loadDeploySettings(env: Readonly<Record<string, string | undefined>>) {
   const v = parseVariables(Variables, env)
   const [owner = '', repo = ''] = v.DEPLOY_REPOSITORY.split('/')
-  const url = v.DEPLOY_URL.replace(/\/+$/, '')
   const gitUrl = v.DEPLOY_GIT_URL ?? `https://github.com/${owner}/${repo}.git`
   // What git sends as a password; it stands in the log of a failing fetch when git is asked to be wordy.
   const gitAuthorization = Buffer.from(`x-access-token:${v.DEPLOY_GITHUB_TOKEN}`).toString('base64')
   return {
-    url,
-    siteUrl: v.DEPLOY_SITE_URL.replace(/\/+$/, ''),
+    url: v.DEPLOY_URL,
+    siteUrl: v.DEPLOY_SITE_URL,
     host: v.DEPLOY_HOST,
     port: v.DEPLOY_PORT,
     trustProxy: v.TRUST_PROXY === 'on',
@@ -87,7 +88,7 @@ export function loadDeploySettings(env: Readonly<Record<string, string | undefin
     assets: resolve(v.ASSETS_DIR ?? `${v.DEPLOY_DATA_DIR}/assets`),
     environment: v.DEPLOY_ENVIRONMENT,
     repository: { owner, repo, id: v.DEPLOY_REPOSITORY_ID, branch: v.DEPLOY_BRANCH },
-    github: { api: v.DEPLOY_GITHUB_API.replace(/\/+$/, ''), token: v.DEPLOY_GITHUB_TOKEN },
+    github: { api: v.DEPLOY_GITHUB_API, token: v.DEPLOY_GITHUB_TOKEN },
     git: { url: gitUrl, environment: gitEnvironment(gitUrl, v.DEPLOY_GITHUB_API, gitAuthorization) },
     webhookSecrets: v.DEPLOY_WEBHOOK_SECRETS,
     checks: v.DEPLOY_CHECKS,

@@ -1,15 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { deployParts, deployScene, playbooks } from '../support/deploy-server.ts'
+import { awaitingCheck, deployParts, deployScene, playbooks } from '../support/deploy-server.ts'
 
 test('a deploy waits for its checks, and fails with the name of the one that failed', async (t) => {
-  const scene = await deployScene(t)
-  const { github } = scene
-  const sha = github.commit('One', playbooks())
-  github.check(sha, null)
-  const { until, deployer, store } = deployParts(t, scene)
-  await until(1, 'checks')
+  const { github, sha, until, deployer, store } = await awaitingCheck(t)
   await deployer.round()
   assert.equal(store.find(1)?.state, 'checks')
 

@@ -2,7 +2,15 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { TOKEN, deployParts, deployScene, deployed, isUntold, playbooks } from '../support/deploy-server.ts'
+import {
+  TOKEN,
+  awaitingCheck,
+  deployParts,
+  deployScene,
+  deployed,
+  isUntold,
+  playbooks,
+} from '../support/deploy-server.ts'
 
 test('a merge with a green check is deployed, and everybody is told in order', async (t) => {
   const scene = await deployScene(t)
@@ -86,12 +94,7 @@ test('a newer merge takes the place of one that waits, and not of one that runs'
 })
 
 test('a deploy that a newer one has superseded while GitHub was asked about it stays superseded', async (t) => {
-  const scene = await deployScene(t)
-  const { github } = scene
-  const sha = github.commit('One', playbooks())
-  github.check(sha, null)
-  const { until, deployer, store } = deployParts(t, scene)
-  await until(1, 'checks')
+  const { github, sha, until, deployer, store } = await awaitingCheck(t)
   github.check(sha, 'success')
   const asked = github.hold(new RegExp(`${sha}/check-runs`))
   const round = deployer.round()

@@ -178,6 +178,16 @@ export async function deployed(t: Ending, ...releases: Record<string, string>[])
   return { ...scene, ...parts, shas }
 }
 
+/** A scene with a merged commit whose check has not ended, and whose deploy waits for it. */
+export async function awaitingCheck(t: Ending) {
+  const scene = await deployScene(t)
+  const sha = scene.github.commit('One', playbooks())
+  scene.github.check(sha, null)
+  const parts = deployParts(t, scene)
+  await parts.until(1, 'checks')
+  return { ...scene, ...parts, sha }
+}
+
 interface Definition {
   name: string
   examples: { action?: string; ref?: string; pull_request?: { merged?: boolean } }[]
