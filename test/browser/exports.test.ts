@@ -26,7 +26,8 @@ async function fill(projectId: number, ownerId: number): Promise<void> {
             ($1, $2, 'wide', 'coco', 'done', 1200, 34000, null, now(), now(), null,
              'The bucket birds of https://s3.example.org refuses this key and secret (SignatureDoesNotMatch).'),
             ($1, $2, 'task', 'csv', 'failed', null, null, 'There is no room left for its file on our side.', now(),
-             now(), null, null)`,
+             now(), null, null),
+            ($1, $2, 'task_run', 'csv', 'running', 340000, null, null, now(), null, null, null)`,
     [projectId, ownerId],
   )
   await rowsOf(
