@@ -61,6 +61,7 @@ function startHost(
     backup_secret: 'app-keys.json',
     backup_figures_folder: at('figures'),
     backup_drill_folder: at('drill'),
+    backup_postgres_version: 15,
     backup_has_second_database: hasSecond,
     backup_has_second_files: hasSecond,
     ...values,
