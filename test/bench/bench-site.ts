@@ -107,7 +107,7 @@ async function startAll(
   const postgres = await startPostgres(place, {
     folder: place.account.folder,
     socketFolder,
-    maxConnections: 100,
+    maxConnections: 200,
     durable: true,
   })
   ends.push(() => postgres.stop())
