@@ -71,7 +71,8 @@ export async function runCrowd(
   const comeSeconds = Math.max(thinkSeconds, COME_SECONDS_MIN, people / COME_PER_SECOND)
   const times: number[] = []
   const errors = new Map<string, number>()
-  const over = new AbortController()
+  /** Everybody's own: a signal looks through all who listen to it whenever one more does. */
+  const ends: AbortController[] = []
   let isMeasured = false
 
   /** What one person asks; what fails is counted, and leaves the text empty. */
@@ -96,8 +97,10 @@ export async function runCrowd(
   }
 
   async function person(n: number): Promise<void> {
-    const think: Think = () =>
-      sleep(thinkSeconds * (0.5 + Math.random()) * 1_000, undefined, { signal: over.signal })
+    const end = new AbortController()
+    ends.push(end)
+    const wait = (seconds: number) => sleep(seconds * 1_000, undefined, { signal: end.signal })
+    const think: Think = () => wait(thinkSeconds * (0.5 + Math.random()))
     const client = new Client(site.url, {
       connect: { secureContext },
       keepAliveTimeout: 60_000,
@@ -105,11 +108,11 @@ export async function runCrowd(
       allowH2: false,
     })
     try {
-      await sleep((n / people) * comeSeconds * 1_000, undefined, { signal: over.signal })
+      await wait((n / people) * comeSeconds)
       const turn = n % 100 < contributing * 100 ? contributor(project) : visitor(project)
       for (;;) await turn(asking(client), think)
     } catch (error) {
-      if (!over.signal.aborted) note(`somebody gave up: ${String(error)}`)
+      if (!end.signal.aborted) note(`somebody gave up: ${String(error)}`)
     } finally {
       await client.close()
     }
@@ -126,7 +129,7 @@ export async function runCrowd(
   const minutes = (performance.now() - began) / 60_000
   isMeasured = false
   delay.disable()
-  over.abort()
+  for (const end of ends) end.abort()
   await all
   return {
     requests: times.length,
