@@ -30,33 +30,37 @@ interface Task {
 export function application({ id, token }: BenchProject): Competitor {
   const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' }
   return {
-    async newTask(ask, person) {
-      const path = `/api/project/${id}/newtask?external_uid=c${person}`
-      return (JSON.parse(await ask({ method: 'GET', path, headers })) as Task).id
-    },
+    newTask,
     async submit(ask, person, task, next) {
       const uid = `c${person}`
       const path = `/api/taskrun?external_uid=${uid}${next ? '&next=1' : ''}`
       const body = JSON.stringify({ project_id: id, task_id: task, info: INFO, external_uid: uid })
       const text = await ask({ method: 'POST', path, headers, body })
-      return next ? (JSON.parse(text) as { next: Task }).next.id : 0
+      return next ? ((JSON.parse(text) as { next?: Task }).next?.id ?? newTask(ask, person)) : 0
     },
+  }
+
+  async function newTask(ask: Ask, person: number): Promise<number> {
+    const path = `/api/project/${id}/newtask?external_uid=c${person}`
+    return (JSON.parse(await ask({ method: 'GET', path, headers })) as Task).id
   }
 }
 
 export function reference({ id, firstContributor }: BenchProject): Competitor {
   const headers = { 'Content-Type': 'application/json' }
   return {
-    async newTask(ask, person) {
-      const path = `/newtask?project=${id}&contributor=${firstContributor + person}`
-      return (JSON.parse(await ask({ method: 'GET', path })) as { tasks: Task[] }).tasks[0]?.id ?? 0
-    },
+    newTask,
     async submit(ask, person, task, next) {
       const path = next ? '/taskrun?next=1' : '/taskrun'
       const body = JSON.stringify({ project: id, contributor: firstContributor + person, task, info: INFO })
       const text = await ask({ method: 'POST', path, headers, body })
-      return next ? ((JSON.parse(text) as { tasks: Task[] }).tasks[0]?.id ?? 0) : 0
+      return next ? ((JSON.parse(text) as { tasks: Task[] }).tasks[0]?.id ?? newTask(ask, person)) : 0
     },
+  }
+
+  async function newTask(ask: Ask, person: number): Promise<number> {
+    const path = `/newtask?project=${id}&contributor=${firstContributor + person}`
+    return (JSON.parse(await ask({ method: 'GET', path })) as { tasks: Task[] }).tasks[0]?.id ?? 0
   }
 }
 
