@@ -243,8 +243,15 @@ test('a backup is made without showing the password, and the service’s own acc
   const url = new URL(host.database.directUrl)
   url.password = 'it%27s secret'
 
+  const backups = join(host.root, 'backups')
+  mkdirSync(backups)
+  const older = Array.from({ length: 5 }, (_, n) => `2026-01-0${n + 1}T00-00-00.000Z.dump`)
+  for (const name of older) writeFileSync(join(backups, name), '')
+
   const umask = process.umask(0o077)
   const said = await bring(url.href).finally(() => process.umask(umask))
+  assert.deepEqual(readdirSync(backups).slice(0, 4), older.slice(1))
+  assert.equal(readdirSync(backups).length, 5)
 
   url.password = ''
   assert.ok(said.endsWith(`--dbname=${url.href} it's secret\n`), said)

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
@@ -7,6 +7,7 @@ import { loadConfig, parseVariables } from '../../platform/config.ts'
 import type { Config } from '../../platform/config.ts'
 import { createLogger } from '../../platform/log.ts'
 import { migrate } from '../../platform/migrate.ts'
+import { RELEASES_KEPT } from '../../platform/release.ts'
 import { Program, SwitchVariables, switchHost } from '../local/host-switch.ts'
 import { releasesIn } from '../local/releases.ts'
 import { runProgram } from '../local/run-program.ts'
@@ -62,6 +63,7 @@ async function upgrade(archive: string, root: string, settings: Settings): Promi
   await step('Browser files', () => run('build'))
   await step(`Switching to ${release.slice(0, 7)}`, () => switchHost(releases, release, settings))
   await releases.prune()
+  await pruneDumps(root)
   return `This host runs ${release.slice(0, 7)}.`
 }
 
@@ -98,7 +100,7 @@ async function mustFit(archive: string): Promise<void> {
 }
 
 async function backUp({ UPGRADE_BACKUP: given, database, env }: Settings, root: string): Promise<void> {
-  const folder = join(root, 'backups')
+  const folder = dumpsIn(root)
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const file = join(folder, `${new Date().toISOString().replaceAll(':', '-')}.dump`)
   const { password, address } = withoutPassword(database.directUrl)
@@ -107,6 +109,17 @@ async function backUp({ UPGRADE_BACKUP: given, database, env }: Settings, root: 
   const [name = '', ...parameters] = command.map((part) => part.replace('{file}', file))
   await runProgram(name, parameters, { env: { ...env, ...secret } })
   if (given === undefined && !existsSync(file)) throw new Error('The backup was not written.')
+}
+
+/** The newest stay, as many as there are releases: each is as large as the database was. */
+async function pruneDumps(root: string): Promise<void> {
+  const folder = dumpsIn(root)
+  const dumps = (await readdir(folder)).filter((name) => name.endsWith('.dump')).sort()
+  await Promise.all(dumps.slice(0, -RELEASES_KEPT).map((name) => rm(join(folder, name), { force: true })))
+}
+
+function dumpsIn(root: string): string {
+  return join(root, 'backups')
 }
 
 /** A list of processes shows an address to everybody on the host, and an environment only to its own account. */
