@@ -1,9 +1,11 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { cpus, tmpdir, totalmem } from 'node:os'
+import { mkdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { DATABASE } from '../../src/bin/local/postgres-database.ts'
 import { application, reference, runHttp, runPgbench } from './assign-speed.ts'
+import { writeSection } from './capacity-page.ts'
+import type { Section } from './capacity-page.ts'
 import { runCrowd } from './crowd-of-people.ts'
 import type { CrowdResult, CrowdWishes } from './crowd-of-people.ts'
 import { keptPageFigures } from './kept-pages.ts'
@@ -13,6 +15,8 @@ import { formatLines, judged, judgedSpread, spread } from './report.ts'
 import type { Line } from './report.ts'
 import { startSiteChain } from './site-chain.ts'
 import type { Run } from './load.ts'
+
+const PARTS = ['people', 'many', 'limit', 'kept', 'contributing']
 
 /**
  * `npm run bench:site`: the whole site on this machine, database included, under people who come all at once. `--only`
@@ -25,12 +29,12 @@ import type { Run } from './load.ts'
  *   contributing  newtask and taskrun through the whole chain, beside a bare server (`npm run bench:assign` has the
  *                 application alone)
  *
- * `--database-memory` and `--other-memory` cap what PostgreSQL, and all else, may have, in MB. `--write` writes
- * docs/capacity.md; it wants all parts.
+ * `--database-memory` and `--other-memory` cap what PostgreSQL, and all else, may have, in MB. `--write` writes the parts
+ * into docs/capacity.md.
  */
 const { values } = parseArgs({
   options: {
-    only: { type: 'string', default: 'people,many,limit,kept,contributing' },
+    only: { type: 'string', default: PARTS.join() },
     people: { type: 'string', default: '1500' },
     think: { type: 'string', default: '3.4' },
     minutes: { type: 'string', default: '5' },
@@ -55,11 +59,6 @@ const STEP = 1.25
 const STEP_SECONDS = 20
 const STEPS_MAX = 12
 
-interface Section {
-  readonly title: string
-  readonly lines: readonly Line[]
-}
-
 const people = Number(values.people)
 const main: CrowdWishes = {
   people,
@@ -75,14 +74,12 @@ const chain = await startSiteChain({
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => void chain.stop().then(() => process.exit(1)))
 try {
-  const sections: Section[] = []
   for (const part of values.only.split(',')) {
     const section = await measure(part)
     console.log(formatLines(section.title, section.lines))
-    sections.push(section)
+    if (section.lines.some(({ holds }) => holds === false)) process.exitCode = 1
+    if (values.write) writeSection(PARTS, part, section, capsText())
   }
-  if (sections.some(({ lines }) => lines.some(({ holds }) => holds === false))) process.exitCode = 1
-  if (values.write) writeFileSync('docs/capacity.md', page(sections))
 } finally {
   await chain.stop()
 }
@@ -98,6 +95,12 @@ async function measure(part: string): Promise<Section> {
     return { title: 'Pages that nginx keeps', lines: await keptPageFigures(chain, Number(values.rounds), 5) }
   if (part === 'contributing') return { title: 'Contributing', lines: await contributingLines() }
   throw new Error(`There is no part ${part}`)
+}
+
+function capsText(): string {
+  if (chain.caps.size === 0) return ''
+  const { 'database-memory': database = 'no', 'other-memory': other = 'no' } = values
+  return `; memory of PostgreSQL capped at ${database} MB, of all else at ${other} MB`
 }
 
 function titleOf({ people: count, thinkSeconds, seconds }: CrowdWishes): string {
@@ -216,29 +219,4 @@ function phaseLines(
 function shares(times: ReadonlyMap<string, number>): string {
   const all = [...times.values()].reduce((sum, seconds) => sum + seconds, 0)
   return [...times].map(([name, seconds]) => `${name} ${((100 * seconds) / all).toFixed(0)} %`).join(', ')
-}
-
-function page(sections: readonly Section[]): string {
-  const [processor] = cpus()
-  const caps =
-    [...chain.caps.keys()].length > 0
-      ? `; memory of PostgreSQL capped at ${values['database-memory'] ?? 'no'} MB, of all else at ${values['other-memory'] ?? 'no'} MB`
-      : ''
-  return [
-    '# Capacity',
-    '',
-    '<!-- Written by `npm run bench:site -- --write`: changes here are lost. -->',
-    '',
-    'What one machine does for people who come all at once. Everything runs on it: nginx with TLS, HAProxy, the web',
-    'processes, worker, scheduler, PgBouncer, PostgreSQL that waits for its disk, Redis, and what measures, which takes its',
-    'share of the processors. A third of the people contribute (newtask and taskrun), the others look around (home, projects, a',
-    'project, graphs, leaderboard). Rate limits are off.',
-    '',
-    `Measured ${new Date().toISOString().slice(0, 10)} on ${cpus().length} processors (${processor?.model.trim() ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.versions.node}${caps}:`,
-    '',
-    '```text',
-    sections.map(({ title, lines }) => formatLines(title, lines).trim()).join('\n\n'),
-    '```',
-    '',
-  ].join('\n')
 }
