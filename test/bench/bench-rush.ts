@@ -26,8 +26,7 @@ const PARTS = ['people', 'many', 'limit', 'kept', 'contributing']
  *   many          ten times as many, who each ask once in 36 seconds
  *   limit         ever shorter thoughts, until 95 of 100 requests take more than 200 ms
  *   kept          pages that nginx keeps beside files of the same size
- *   contributing  newtask and taskrun through the whole chain, beside a bare server (`npm run bench:assign` has the
- *                 application alone)
+ *   contributing  newtask and taskrun through the whole chain, and the application alone, beside a bare server
  *
  * `--database-memory` and `--other-memory` cap what PostgreSQL, and all else, may have, in MB. `--write` writes the parts
  * into docs/capacity.md.
@@ -158,8 +157,8 @@ async function limitLines(): Promise<Line[]> {
 type Measured = Record<(typeof PHASES)[number], Run>
 
 /**
- * Newtask, then taskrun, through everything; a bare server with the same statements; and nothing but the statements. Who
- * begins changes from round to round.
+ * Newtask, then taskrun, through everything; through the application alone; a bare server with the same statements; and
+ * nothing but the statements. Who begins changes from round to round.
  */
 async function contributingLines(): Promise<Line[]> {
   const { servers, projects, url, ca, processes } = chain
@@ -170,6 +169,7 @@ async function contributingLines(): Promise<Line[]> {
   const pgbench = await findPgbench(folder, { socketFolder: servers.socketFolder, database: DATABASE })
   const competitors = new Map<string, () => Promise<Measured>>([
     ['chain', () => runHttp({ url, ca, pid }, application(projects['for-the-chain']), turns)],
+    ['application', () => runHttp(servers.web, application(projects['for-the-application']), turns)],
     ['reference', () => runHttp(servers.reference, reference(projects['for-the-reference']), turns)],
   ])
   if (pgbench) competitors.set('pgbench', () => runPgbench(pgbench, projects['for-pgbench'], turns))
@@ -205,13 +205,16 @@ function phaseLines(
   const ratio = (name: string) =>
     of(name, 'perSecond').map((value, n) => value / (of('reference', 'perSecond')[n] ?? Number.NaN))
   const cpu = (name: string) =>
-    name === 'reference' ? `, ${spread(of(name, 'cpuMs'), 2)} ms of its process each` : ''
+    name === 'application' || name === 'reference'
+      ? `, ${spread(of(name, 'cpuMs'), 2)} ms of its process each`
+      : ''
   return [
     ...names.map((name) => ({
       name: `${phase}, ${name}`,
       value: `${spread(of(name, 'perSecond'), 0)} a second${cpu(name)}`,
     })),
     judgedSpread(`${phase}, chain / reference`, ratio('chain'), { min: 0.4 }),
+    judgedSpread(`${phase}, application / reference`, ratio('application'), { min: 0.7 }),
   ]
 }
 

@@ -16,7 +16,13 @@ import type { MemoryCap } from './memory-cap.ts'
 import { familyOf } from './process-times.ts'
 
 /** The names of the projects: people visit and contribute to the first, the others are for comparisons. */
-const PROJECTS = ['birds', 'for-the-chain', 'for-the-reference', 'for-pgbench'] as const
+const PROJECTS = [
+  'birds',
+  'for-the-chain',
+  'for-the-application',
+  'for-the-reference',
+  'for-pgbench',
+] as const
 
 /** The whole site as one host has it, behind nginx with TLS. */
 export interface SiteChain {
@@ -120,8 +126,8 @@ async function start(
   }
   // What is measured by needs memory of its own.
   caps.get('others')?.release(process.pid)
-  const [birds, chain, reference, pgbench] = made
-  if (!birds || !chain || !reference || !pgbench) throw new Error('A project was not made')
+  const [birds, chain, application, reference, pgbench] = made
+  if (!birds || !chain || !application || !reference || !pgbench) throw new Error('A project was not made')
   return {
     servers,
     url: nginx.url,
@@ -129,6 +135,7 @@ async function start(
     projects: {
       birds,
       'for-the-chain': chain,
+      'for-the-application': application,
       'for-the-reference': reference,
       'for-pgbench': pgbench,
     },
