@@ -7,7 +7,10 @@ export interface ListedField {
   readonly type: ColumnType
   /** Few rows have a certain value of it, and an index finds them. */
   readonly isIndexed?: true
-  /** It belongs to rows of another table: the column that holds their ids, and how a value's ids are found by index. */
+  /**
+   * It belongs to rows of the source's `shared` table: the column that holds their ids, and how a value's ids are found by
+   * index.
+   */
   readonly lookup?: { readonly column: string; readonly idsOf: string }
   /** SQL that a row with a value fulfils, where an index serves that better; what is not named here no row has. */
   readonly conditions?: Readonly<Record<string, string>>
@@ -22,6 +25,11 @@ export interface ListSource {
   /** The key that pages are made by. */
   readonly id: string
   readonly fields: Readonly<Record<string, ListedField>>
+  /**
+   * A table of which many rows of a page name the same row: it is left-joined in `from`, and `column` holds its ids. A
+   * page looks each of them up once.
+   */
+  readonly shared?: { readonly table: string; readonly alias: string; readonly column: string }
   /** SQL of the project's id, where rows belong to projects. */
   readonly projectId?: string
   /** An index has the rows of a project in the order of their ids: a list looks into project after project. */

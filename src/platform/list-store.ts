@@ -30,7 +30,7 @@ export async function listRows<Row = Record<string, unknown>>(
     return await inTime(db, async (timed) => {
       const parts = await partsOf(timed, source, query)
       const list = parts ? listByParts(source, query, parts) : listAtOnce(source, query)
-      return (await sql<Row>`${list}`.execute(timed)).rows
+      return (await sql<Row>`${withShared(source, query, list)}`.execute(timed)).rows
     })
   } catch (error) {
     throw explained(error)
@@ -117,7 +117,7 @@ function listByParts(
   query: ListQuery,
   { column, ids, instead }: Parts,
 ): RawBuilder<unknown> {
-  const names = [...Object.keys(source.fields), ...(query.pairs?.isFullText ? ['headline', 'rank'] : [])]
+  const names = [...fieldsOfPage(source).map(([name]) => name), ...wordNames(query)]
   const rest = { ...query, filters: query.filters.filter((filter) => filter !== instead) }
   const ofProjects = column === source.projectId ? [] : projectsOf(source, query)
   const conditions = [sql`${sql.raw(column)} = part.id`, ...rowConditions(source, rest), ...ofProjects]
@@ -188,10 +188,40 @@ function all(conditions: readonly RawBuilder<unknown>[]): RawBuilder<unknown> {
   return conditions.length === 0 ? sql`true` : sql.join(conditions, sql` and `)
 }
 
+/**
+ * A page with the fields of what its rows share. In one statement with the page each row would look that up for itself.
+ */
+function withShared(source: ListSource, query: ListQuery, page: RawBuilder<unknown>): RawBuilder<unknown> {
+  if (!source.shared) return page
+  const { table, alias } = source.shared
+  const columns = Object.entries(source.fields).map(([name, field]) =>
+    field.lookup ? `${field.sql} as "${name}"` : `page."${name}"`,
+  )
+  const listed = [...columns, ...wordNames(query).map((name) => `page.${name}`)].join(', ')
+  return sql`
+    with page as materialized (select found.*, row_number() over () as place from (${page}) found),
+         ${sql.raw(alias)} as materialized (
+           select * from ${sql.raw(table)} where id = any (array(select shared_id from page)))
+    select ${sql.raw(listed)} from page left join ${sql.raw(alias)} on ${sql.raw(`${alias}.id`)} = page.shared_id
+     order by page.place`
+}
+
+/** What the page itself gives: all fields but the shared ones, which it names by their id. */
+function fieldsOfPage({ fields, shared }: ListSource): [name: string, sql: string][] {
+  const own = Object.entries(fields).filter(([, { lookup }]) => !shared || !lookup)
+  const all = own.map(([name, field]): [string, string] => [name, field.sql])
+  return shared ? [...all, ['shared_id', shared.column]] : all
+}
+
+/** What a search for words tells besides. */
+function wordNames({ pairs }: ListQuery): string[] {
+  return pairs?.isFullText ? ['headline', 'rank'] : []
+}
+
 function selection(source: ListSource, { pairs }: ListQuery): RawBuilder<unknown> {
   const columns = sql.raw(
-    Object.entries(source.fields)
-      .map(([name, field]) => `${field.sql} as "${name}"`)
+    fieldsOfPage(source)
+      .map(([name, column]) => `${column} as "${name}"`)
       .join(', '),
   )
   if (!pairs?.isFullText) return columns

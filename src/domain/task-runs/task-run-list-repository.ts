@@ -9,7 +9,8 @@ const contributorBy = (column: string) => ({
 
 /** Task runs as lists show them, with who gave them. */
 export const taskRunList: ListSource = {
-  from: 'task_run r join contributor c on c.id = r.contributor_id',
+  from: 'task_run r left join contributor c on c.id = r.contributor_id',
+  shared: { table: 'contributor', alias: 'c', column: 'r.contributor_id' },
   id: 'r.id',
   projectId: 'r.project_id',
   isByProject: true,

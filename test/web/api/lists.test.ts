@@ -315,3 +315,21 @@ test('a list that takes too long ends with a refusal that says what to do', asyn
     await blocker.end()
   }
 })
+
+test('task runs are listed by who gave them, where several are of one person too', async () => {
+  const busy = await publishedProject(site, owner, { tasks: 2, redundancy: 2 })
+  for (const uid of ['zoe', 'ada']) {
+    const who = await externalContributor(site, busy, uid)
+    for (const taskId of busy.taskIds) {
+      await who.newTask().expect(200)
+      await who.submit(taskId).expect(200)
+    }
+  }
+  await waitForReplica()
+  const people = async (query: Record<string, string>) =>
+    (await list('taskrun', { project_id: busy.id, ...query })).map((row) => row['external_uid'])
+  assert.deepEqual(await people({}), ['zoe', 'zoe', 'ada', 'ada'])
+  assert.deepEqual(await people({ orderby: 'external_uid' }), ['ada', 'ada', 'zoe', 'zoe'])
+  assert.deepEqual(await people({ orderby: 'external_uid', desc: 'true', limit: '3' }), ['zoe', 'zoe', 'ada'])
+  assert.deepEqual(await people({ external_uid: 'ada' }), ['ada', 'ada'])
+})
