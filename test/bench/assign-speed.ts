@@ -27,6 +27,12 @@ interface Task {
   id: number
 }
 
+/** What the reference server tells: whether the search has not come to its end, and what it found. */
+interface Found {
+  has_more: boolean
+  tasks: Task[] | null
+}
+
 export function application({ id, token }: BenchProject): Competitor {
   const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' }
   return {
@@ -54,13 +60,14 @@ export function reference({ id, firstContributor }: BenchProject): Competitor {
       const path = next ? '/taskrun?next=1' : '/taskrun'
       const body = JSON.stringify({ project: id, contributor: firstContributor + person, task, info: INFO })
       const text = await ask({ method: 'POST', path, headers, body })
-      return next ? ((JSON.parse(text) as { tasks: Task[] }).tasks[0]?.id ?? newTask(ask, person)) : 0
+      return next ? ((JSON.parse(text) as Found).tasks?.[0]?.id ?? newTask(ask, person)) : 0
     },
   }
 
   async function newTask(ask: Ask, person: number): Promise<number> {
     const path = `/newtask?project=${id}&contributor=${firstContributor + person}`
-    return (JSON.parse(await ask({ method: 'GET', path })) as { tasks: Task[] }).tasks[0]?.id ?? 0
+    const { tasks, has_more: hasMore } = JSON.parse(await ask({ method: 'GET', path })) as Found
+    return hasMore ? newTask(ask, person) : (tasks?.[0]?.id ?? 0)
   }
 }
 

@@ -28,8 +28,8 @@ const PARTS = ['people', 'many', 'limit', 'kept', 'contributing']
  *   kept          pages that nginx keeps beside files of the same size
  *   contributing  newtask and taskrun through the whole chain, and the application alone, beside a bare server
  *
- * `--database-memory` and `--other-memory` cap what PostgreSQL, and all else, may have, in MB. `--write` writes the parts
- * into docs/capacity.md.
+ * `--database-memory` and `--other-memory` cap what PostgreSQL, and all else, may have, in MB. `--positions` tells who
+ * wrote the database's position, as a site with replicas does. `--write` writes the parts into docs/capacity.md.
  */
 const { values } = parseArgs({
   options: {
@@ -38,10 +38,11 @@ const { values } = parseArgs({
     think: { type: 'string', default: '3.4' },
     minutes: { type: 'string', default: '5' },
     contributing: { type: 'string', default: '0.33' },
-    rounds: { type: 'string', default: '5' },
-    turns: { type: 'string', default: '150' },
+    rounds: { type: 'string', default: '16' },
+    turns: { type: 'string', default: '40' },
     'database-memory': { type: 'string' },
     'other-memory': { type: 'string' },
+    positions: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
   },
 })
@@ -57,6 +58,12 @@ const EVERY_SECONDS = 35.5
 const STEP = 1.25
 const STEP_SECONDS = 20
 const STEPS_MAX = 12
+const KEPT = { rounds: 5, seconds: 5 }
+/**
+ * Of what does not count. Web processes run for days; a new one takes twice the processor time for a request until V8 has
+ * compiled what it does often, after some ten thousand of them.
+ */
+const WARM_UP = { rounds: 3, turns: 150 }
 
 const people = Number(values.people)
 const main: CrowdWishes = {
@@ -69,6 +76,7 @@ const numberOf = (text: string | undefined) => (text === undefined ? undefined :
 const chain = await startSiteChain({
   databaseMemory: numberOf(values['database-memory']),
   otherMemory: numberOf(values['other-memory']),
+  tellsPositions: values.positions,
 })
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => void chain.stop().then(() => process.exit(1)))
@@ -91,7 +99,7 @@ async function measure(part: string): Promise<Section> {
   }
   if (part === 'limit') return { title: 'How many requests it takes', lines: await limitLines() }
   if (part === 'kept')
-    return { title: 'Pages that nginx keeps', lines: await keptPageFigures(chain, Number(values.rounds), 5) }
+    return { title: 'Pages that nginx keeps', lines: await keptPageFigures(chain, KEPT.rounds, KEPT.seconds) }
   if (part === 'contributing') return { title: 'Contributing', lines: await contributingLines() }
   throw new Error(`There is no part ${part}`)
 }
@@ -158,38 +166,39 @@ type Measured = Record<(typeof PHASES)[number], Run>
 
 /**
  * Newtask, then taskrun, through everything; through the application alone; a bare server with the same statements; and
- * nothing but the statements. Who begins changes from round to round.
+ * nothing but the statements. Rounds are many and short, since what else a machine does comes and goes: within one it
+ * hinders all alike. Who begins changes from round to round.
  */
 async function contributingLines(): Promise<Line[]> {
   const { servers, projects, url, ca, processes } = chain
-  const turns = Number(values.turns)
   const pid = processes.get('web')?.[0] ?? servers.web.pid
   const folder = join(tmpdir(), 'manyhands-bench-programs')
   mkdirSync(folder, { recursive: true })
   const pgbench = await findPgbench(folder, { socketFolder: servers.socketFolder, database: DATABASE })
-  const competitors = new Map<string, () => Promise<Measured>>([
-    ['chain', () => runHttp({ url, ca, pid }, application(projects['for-the-chain']), turns)],
-    ['application', () => runHttp(servers.web, application(projects['for-the-application']), turns)],
-    ['reference', () => runHttp(servers.reference, reference(projects['for-the-reference']), turns)],
+  const competitors = new Map<string, (turns: number) => Promise<Measured>>([
+    ['chain', (turns) => runHttp({ url, ca, pid }, application(projects['for-the-chain']), turns)],
+    ['application', (turns) => runHttp(servers.web, application(projects['for-the-application']), turns)],
+    ['reference', (turns) => runHttp(servers.reference, reference(projects['for-the-reference']), turns)],
   ])
-  if (pgbench) competitors.set('pgbench', () => runPgbench(pgbench, projects['for-pgbench'], turns))
+  for (let round = 0; round < WARM_UP.rounds; round += 1)
+    for (const run of competitors.values()) await run(WARM_UP.turns)
+  if (pgbench) competitors.set('pgbench', (turns) => runPgbench(pgbench, projects['for-pgbench'], turns))
   const order = [...competitors]
   const rounds: Map<string, Measured>[] = []
   const clocks: string[] = []
-  for (let round = 0; round <= Number(values.rounds); round += 1) {
+  for (let round = 0; round < Number(values.rounds); round += 1) {
     const measured = new Map<string, Measured>()
     for (const [name, run] of [
       ...order.slice(round % order.length),
       ...order.slice(0, round % order.length),
     ]) {
       const clock = startClock(processes)
-      measured.set(name, await run())
+      measured.set(name, await run(Number(values.turns)))
       if (name === 'chain') clocks.push(shares(clock()))
     }
     // As autovacuum does within a minute.
     await servers.database.query('vacuum analyze')
-    // The first one warms up.
-    if (round > 0) rounds.push(measured)
+    rounds.push(measured)
   }
   const lines = PHASES.flatMap((phase) => phaseLines(phase, [...competitors.keys()], rounds))
   return [...lines, { name: 'shares of processor time in the chain', value: clocks.at(-1) ?? '' }]

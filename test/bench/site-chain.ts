@@ -41,6 +41,8 @@ export interface ChainOptions {
   /** In MB; undefined for as much as there is. */
   readonly databaseMemory?: number | undefined
   readonly otherMemory?: number | undefined
+  /** Who wrote is told the database's position, as on a site with replicas. */
+  readonly tellsPositions?: boolean
 }
 
 /** PostgreSQL ← PgBouncer ← HAProxy ← web processes, worker and scheduler; web ← HAProxy ← nginx, configured as Ansible does. */
@@ -58,7 +60,7 @@ export async function startSiteChain(options: ChainOptions): Promise<SiteChain> 
 }
 
 async function start(
-  { databaseMemory, otherMemory }: ChainOptions,
+  { databaseMemory, otherMemory, tellsPositions = false }: ChainOptions,
   ends: (() => unknown)[],
 ): Promise<Omit<SiteChain, 'stop'>> {
   const t = { after: (end: () => unknown) => ends.push(end) }
@@ -110,6 +112,8 @@ async function start(
     DATABASE_WRITE_URL: url('write', 'app_rw'),
     DATABASE_READ_URL: url('read', 'app_ro'),
     DATABASE_DIRECT_URL: url('direct', 'migrator'),
+    // Ansible turns it off where there is one database host.
+    DATABASE_HAS_REPLICAS: tellsPositions ? 'on' : 'off',
   }
   const webs = ports.map((port) => spawnProgram('web', { ...env, PORT: String(port) }))
   ends.push(() => Promise.all(webs.map(ended)))
