@@ -63,7 +63,7 @@ const JOBS = 150
 const JOBS_PATIENCE_S = 120
 
 async function loseRedis(site: DrilledSite): Promise<Measured> {
-  const lost = await masterBesidePrimary(site)
+  const lost = await masterBesideWriters(site)
   const tag = `drill-${Date.now()}`
   const asking = site.sql(`do $$ begin for n in 1..${JOBS} loop
       insert into outbox (job, payload, request_id) values ('leaderboard', '{}', '${tag}');
@@ -95,16 +95,32 @@ async function loseRedis(site: DrilledSite): Promise<Measured> {
 /** The sentinels end one failover before they begin another. */
 const FAILOVER_MS = 35_000
 
-/** The host of the masters, once it is not that of the databases' primary: what its loss costs is measured elsewhere. */
-async function masterBesidePrimary(site: DrilledSite): Promise<string> {
-  const primary = await site.primary()
-  for (let tries = 0; tries < 5; tries += 1) {
-    const master = await redisMaster(site)
-    if (master !== primary) return master
-    for (const name of ['queue', 'cache']) await askRedis(master, `sentinel failover ${name}`)
-    await sleep(FAILOVER_MS)
-  }
-  throw new Error(`The masters stay on ${primary}, where the primary is`)
+/** The sentinels ask each Redis about itself every ten seconds. */
+const SENTINELS_KNOW_MS = 12_000
+const PORTS = { queue: 6380, cache: 6379 }
+const USES = ['queue', 'cache'] as const
+
+/** The host of the masters, moved to where no commit waits for it: what its loss costs writes is measured elsewhere. */
+async function masterBesideWriters(site: DrilledSite): Promise<string> {
+  const writers = await site.writers()
+  const master = await redisMaster(site)
+  if (!writers.includes(master)) return master
+  const chosen = hostsOf(site.folder, 'redis').find((host) => !writers.includes(host)) ?? ''
+  await setPriority(chosen, 1)
+  await sleep(SENTINELS_KNOW_MS)
+  for (const use of USES) await askRedis(master, `sentinel failover ${use}`)
+  await sleep(FAILOVER_MS)
+  await setPriority(chosen, 100)
+  const moved = await redisMaster(site)
+  if (moved !== chosen) throw new Error(`The masters moved to ${moved}, not to ${chosen}`)
+  return chosen
+}
+
+/** The lowest one is the next master. */
+async function setPriority(host: string, priority: number): Promise<void> {
+  for (const use of USES)
+    for (const command of [`config set replica-priority ${priority}`, 'config rewrite'])
+      await askRedis(host, command, use)
 }
 
 async function loseApplicationHost(site: DrilledSite): Promise<Measured> {
@@ -208,12 +224,16 @@ async function redisMaster(site: DrilledSite): Promise<string> {
   throw new Error('No sentinel knows a master')
 }
 
-/** Asks a host's sentinel, or its queue. */
-async function askRedis(host: string, command: string): Promise<string> {
+/** Asks a host's sentinel, or one of its Redis. */
+async function askRedis(
+  host: string,
+  command: string,
+  use: (typeof USES)[number] = 'queue',
+): Promise<string> {
   if (command.startsWith('sentinel')) return said(host, `manyhands-sentinel --raw ${command}`)
   const address = await addressOf(host)
-  const password = '$(sed -n \'s/^requirepass "\\?\\([^"]*\\)"\\?$/\\1/p\' /etc/redis/redis-queue.conf)'
-  return said(host, `REDISCLI_AUTH="${password}" redis-cli -h ${address} -p 6380 --raw ${command}`)
+  const password = `$(sed -n 's/^requirepass "\\?\\([^"]*\\)"\\?$/\\1/p' /etc/redis/redis-${use}.conf)`
+  return said(host, `REDISCLI_AUTH="${password}" redis-cli -h ${address} -p ${PORTS[use]} --raw ${command}`)
 }
 
 async function bringBack(host: string): Promise<void> {

@@ -7,8 +7,8 @@ export interface DrilledSite {
   readonly domain: string
   /** The file with the certificate of its own authority. */
   readonly authority: string
-  /** The host of the present primary. */
-  primary(): Promise<string>
+  /** The host of the present primary, and that of the copy for which each commit waits, where there is one. */
+  writers(): Promise<readonly string[]>
   /** Runs SQL on the present primary, as the superuser, and gives what it prints, unaligned. */
   sql(query: string): Promise<string>
 }

@@ -109,7 +109,7 @@ export class HaSite {
   async drilled(domain: string): Promise<DrilledSite> {
     return {
       ...{ folder: this.folder, domain, authority: await readAuthority('app1', this.folder) },
-      primary: () => this.primary(),
+      writers: () => Promise.all([this.primary(), this.synchronous()]),
       sql: (query) => this.query(query),
     }
   }

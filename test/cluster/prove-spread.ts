@@ -35,7 +35,7 @@ export async function proveSpread(args: readonly string[]): Promise<number> {
       folder: site,
       domain: DOMAIN,
       authority: await readAuthority(app, site),
-      primary: () => Promise.resolve(database),
+      writers: () => Promise.resolve([database]),
       sql: (query) =>
         said(database, `cd / && runuser -u postgres -- psql -qXAt manyhands <<'QUERY'\n${query}\nQUERY`),
     })
