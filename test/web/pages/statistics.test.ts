@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
-import { countNewActivity } from '../../../src/domain/statistics/activity-service.ts'
+import { countNewActivity, rankEverybody } from '../../../src/domain/statistics/activity-service.ts'
 import { createTotalFolder } from '../../../src/domain/totals/total-service.ts'
 import { fireSlot } from '../../../src/platform/schedule.ts'
 import type { JobName } from '../../../src/platform/queue.ts'
@@ -235,6 +235,16 @@ test('the leaderboard ranks people by period, and tells a person their own place
     leaders.slice(-5).map(({ rank }) => rank),
     [114, 115, 116, 117, 118],
   )
+})
+
+test('people are ranked by several workers at once, and each rank is there once', async () => {
+  const rank = () => rankEverybody(site.app.database.open({ writes: true }))
+  const ranks = () => rowsOf(site, 'select period, rank, user_id from leader order by period, rank')
+  await rank()
+  const once = await ranks()
+  assert.ok(once.length > 0)
+  await Promise.all(Array.from({ length: 12 }, rank))
+  assert.deepEqual(await ranks(), once)
 })
 
 test('the site shows what it has, day by day, and who and what is busy', async () => {
