@@ -88,14 +88,17 @@ export async function listTopContributors(
   who: 'authenticated' | 'anonymous',
   limit: number,
 ): Promise<TopContributor[]> {
+  // One after the other until there are enough: those who gave few answers are many, and need not be looked up.
   const { rows } = await sql<TopContributor>`
     select coalesce(case when u.privacy_mode then u.name else u.full_name end, c.made_up_ip, '–') as name,
-           sum(a.n_runs)::int as "nRuns"
-      from activity a
-      join contributor c on c.id = a.contributor_id
+           a.n_runs as "nRuns"
+      from (select contributor_id, sum(n_runs)::int as n_runs from activity
+             where project_id = ${projectId} and hour >= ${FIRST_DAY}
+             group by contributor_id order by 2 desc, 1) a
+      cross join lateral (select * from contributor where id = a.contributor_id offset 0) c
       left join user_account u on u.id = c.user_id
-     where a.project_id = ${projectId} and a.hour >= ${FIRST_DAY} and (c.kind = 'user') = ${who === 'authenticated'}
-     group by c.id, u.id order by sum(a.n_runs) desc, c.id limit ${limit}`.execute(db)
+     where (c.kind = 'user') = ${who === 'authenticated'}
+     order by a.n_runs desc, a.contributor_id limit ${limit}`.execute(db)
   return rows
 }
 
