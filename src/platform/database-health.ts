@@ -6,6 +6,8 @@ export type ReadRoute =
   | 'primary: must be true'
   /** The primary, because the replica does not show yet what this caller wrote. */
   | 'primary: replica behind'
+  /** The primary, because the replica gave the read up to go on following it. */
+  | 'primary: replica busy'
   /** The primary, because nobody can tell what this caller wrote. */
   | 'primary: position unknown'
   /** The primary, because the read pool leads nowhere, or leads there: no replica is up, or the primary has a share. */

@@ -262,6 +262,7 @@ function openFor(user: DatabaseUser, servers: Servers): RequestDb {
       const outcome = await readReplica(query, position)
       if (outcome) return outcome.rows
     } catch (error) {
+      if (isInReplaysWay(error)) return fromPrimary('primary: replica busy')
       if (!isToBeAskedElsewhere(error)) throw error
       return fromPrimary('primary: no replica')
     }
@@ -336,6 +337,11 @@ function openFor(user: DatabaseUser, servers: Servers): RequestDb {
 /** Whether another server may do what this one could not. What has begun to stream cannot begin anew unnoticed. */
 function isToBeAskedElsewhere(error: unknown): boolean {
   return isDatabaseAway(error) && !(error instanceof BrokenCopyError)
+}
+
+/** Whether a replica gave a read up, as it was in the way of what the primary sent it. */
+function isInReplaysWay(error: unknown): boolean {
+  return TRY_AGAIN.has(sqlState(error) ?? '') && !(error instanceof BrokenCopyError)
 }
 
 function isPrimaryToBeReplaced(error: unknown): boolean {

@@ -109,6 +109,22 @@ test('a replica that is behind is not asked', async (t) => {
   assert.equal(await unknown.read(isReplica), false)
 })
 
+test('a read that a replica gives up, to go on following, is asked of the primary', async (t) => {
+  const { database } = await setUp(t)
+  const asked: (boolean | undefined)[] = []
+  const read = async (db: Db) => {
+    asked.push(await isReplica(db))
+    // As PostgreSQL does when a read there is in the way of what the primary sends: making it wait would hinder all tests.
+    await sql`do $$ begin
+      if pg_is_in_recovery() then raise 'canceling statement due to conflict with recovery' using errcode = '40001'; end if;
+    end $$`.execute(db)
+    return 'read'
+  }
+  assert.equal(await database.open({ writes: false }).read(read), 'read')
+  assert.deepEqual(asked, [true, false])
+  assert.equal(database.health.reads.get('primary: replica busy'), 1)
+})
+
 test('of what a caller brought along and what is remembered of him the later one counts', async (t) => {
   const { database, positions } = await setUp(t)
   positions.known.set('key 1', 'FFFFFFFF/0')
