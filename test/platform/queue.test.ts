@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { Queue } from 'bullmq'
+import { sql } from 'kysely'
 import { jobs } from '../../jobs/index.ts'
 import { claimDue } from '../../src/platform/outbox-store.ts'
+import { queuePrefix } from '../../src/platform/queue.ts'
+import { closeRedis, createRedis } from '../../src/platform/redis.ts'
 import {
   eventually,
   letRepeatTimePass,
@@ -91,6 +95,38 @@ test('a job carries the request id of the request that made it', async (t) => {
   await runInContext({ requestId: 'request-12345678' }, () => enqueueMails(job, [1]))
   await untilJobsEnd(job)
   assert.equal(seen, 'request-12345678')
+})
+
+test('a job carries the position of the write that made it, and reads where that is shown', async (t) => {
+  const job = await startJobApp(t)
+  await enqueueMails(job, [1])
+  await job.app.queue.sweep()
+  const { redis } = job.app.config
+  const connection = createRedis(redis.queue, 'producer', job.app.log)
+  const queue = new Queue<{ position: string }>('send-mail', {
+    connection,
+    prefix: queuePrefix(redis.prefix),
+  })
+  const [waiting] = await queue.getWaiting()
+  assert.match(waiting?.data.position ?? '', /^[0-9A-F]+\/[0-9A-F]+$/)
+  // No replica has come so far.
+  await waiting?.updateData({ ...waiting.data, position: 'FFFFFFFF/0' })
+  await queue.close()
+  await closeRedis(connection)
+
+  const wereReplicas: (boolean | undefined)[] = []
+  const sendMail: (typeof jobs)['send-mail'] = {
+    ...jobs['send-mail'],
+    async handle(_app, _payload, { openDb }) {
+      const { rows } = await openDb().read((db) =>
+        sql<{ is: boolean }>`select pg_is_in_recovery() as is`.execute(db),
+      )
+      wereReplicas.push(rows[0]?.is)
+    },
+  }
+  work(job, { ...jobs, 'send-mail': sendMail })
+  await untilJobsEnd(job)
+  assert.deepEqual(wereReplicas, [false])
 })
 
 test('jobs that wait when the queue servers are wiped all run by themselves, each once', async (t) => {
