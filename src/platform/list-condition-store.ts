@@ -92,7 +92,7 @@ function timeCondition(column: RawBuilder<unknown>, prefix: string): RawBuilder<
 }
 
 /** A bound that is cut off begins where its text does: the first moment of that year, month or day. */
-function wholeTime(text: string | undefined): string | undefined {
+export function wholeTime(text: string | undefined): string | undefined {
   const range = text === undefined ? undefined : timePrefix(text)
   return range?.isExact ? range.from : text
 }

@@ -12,6 +12,11 @@ export interface ListedField {
    * index.
    */
   readonly lookup?: { readonly column: string; readonly idsOf: string }
+  /**
+   * Of a time: it rises with the id, but for clocks that differ by less than an hour, and an index has the rows of a
+   * project in its order. What a column of which table it is.
+   */
+  readonly rises?: { readonly table: string; readonly column: string }
   /** SQL that a row with a value fulfils, where an index serves that better; what is not named here no row has. */
   readonly conditions?: Readonly<Record<string, string>>
   /** Of JSON: SQL of its words, as an index holds them. */

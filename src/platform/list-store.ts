@@ -1,7 +1,14 @@
 import { sql } from 'kysely'
 import type { RawBuilder } from 'kysely'
 import { AppError, InvalidError } from '../lib/errors.ts'
-import { fieldOf, idsWith, projectConditions, rowConditions, textMarks } from './list-condition-store.ts'
+import {
+  fieldOf,
+  idsWith,
+  projectConditions,
+  rowConditions,
+  textMarks,
+  wholeTime,
+} from './list-condition-store.ts'
 import { RELATED_BYTES_MAX } from './list-query.ts'
 import type { ListFilter, ListQuery, ListSource, ListedField } from './list-query.ts'
 import { sqlState } from './postgres.ts'
@@ -119,8 +126,8 @@ function listByParts(
 ): RawBuilder<unknown> {
   const names = [...fieldsOfPage(source).map(([name]) => name), ...wordNames(query)]
   const rest = { ...query, filters: query.filters.filter((filter) => filter !== instead) }
-  const ofProjects = column === source.projectId ? [] : projectsOf(source, query)
-  const conditions = [sql`${sql.raw(column)} = part.id`, ...rowConditions(source, rest), ...ofProjects]
+  const more = column === source.projectId ? idBounds(source, query) : projectsOf(source, query)
+  const conditions = [sql`${sql.raw(column)} = part.id`, ...rowConditions(source, rest), ...more]
   const order = orderOf(source, query)
   const keys = order.map(({ key }, n) => sql`${key} as ${sql.raw(`order_${n}`)}`)
   const outer = order.map((one, n) => ({ ...one, key: sql.raw(`found.order_${n}`) }))
@@ -131,6 +138,34 @@ function listByParts(
         select ${selection(source, query)}, ${sql.join(keys)} from ${sql.raw(source.from)}
          where ${all(conditions)} order by ${ordered(order)} limit ${limit + offset}) found
      order by ${ordered(outer)} limit ${limit} offset ${offset}`
+}
+
+/**
+ * Where the rows of a part within a range of times begin and end, for a list in the order of their ids: else it would
+ * walk past all rows before.
+ */
+function idBounds(source: ListSource, { ranges = [], orderBy }: ListQuery): RawBuilder<unknown>[] {
+  if (fieldOf(source, orderBy).sql !== source.id) return []
+  const id = sql.raw(source.id)
+  return ranges.flatMap(({ field, from, to }) => {
+    const { rises } = fieldOf(source, field)
+    if (!rises) return []
+    const time = sql.raw(`x.${rises.column}`)
+    const nearest = (beyond: RawBuilder<unknown>, order: RawBuilder<unknown>) =>
+      sql`(select x.id from ${sql.raw(rises.table)} x
+            where x.project_id = part.id and ${time} ${beyond} order by ${order} limit 1)`
+    const [start, end] = [wholeTime(from), wholeTime(to)]
+    const before = sql`< ${start}::timestamptz - interval '1 hour'`
+    const after = sql`> ${end}::timestamptz + interval '1 hour'`
+    return [
+      ...(start === undefined
+        ? []
+        : [sql`${id} > coalesce(${nearest(before, sql`${time} desc, x.id desc`)}, 0)`]),
+      ...(end === undefined
+        ? []
+        : [sql`${id} < coalesce(${nearest(after, sql`${time}, x.id`)}, ${LAST_ID})`]),
+    ]
+  })
 }
 
 function listAtOnce(source: ListSource, query: ListQuery): RawBuilder<unknown> {
@@ -148,6 +183,9 @@ function projectsOf(source: ListSource, query: ListQuery): RawBuilder<unknown>[]
 function rangeOf({ limit, offset, lastId }: ListQuery): { limit: number; offset: number } {
   return { limit, offset: lastId === undefined ? offset : 0 }
 }
+
+/** No id is greater. */
+const LAST_ID = '9223372036854775807'
 
 interface Order {
   readonly key: RawBuilder<unknown>

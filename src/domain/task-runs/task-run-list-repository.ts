@@ -22,7 +22,11 @@ export const taskRunList: ListSource = {
     taskId: { sql: 'r.task_id', type: 'integer', isIndexed: true },
     userId: { sql: 'c.user_id', type: 'integer', isIndexed: true, lookup: contributorBy('user_id') },
     userIp: { sql: 'c.made_up_ip', type: 'text', isIndexed: true, lookup: contributorBy('made_up_ip') },
-    finishTime: { sql: 'r.finish_time', type: 'time' },
+    finishTime: {
+      sql: 'r.finish_time',
+      type: 'time',
+      rises: { table: 'task_run', column: 'finish_time' },
+    },
     timeout: { sql: 'r.timeout', type: 'integer' },
     calibration: { sql: 'r.calibration', type: 'integer' },
     externalUid: {
