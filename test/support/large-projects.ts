@@ -20,7 +20,7 @@ const FILLED = ['task', 'task_sched', 'task_run', 'result']
 
 /**
  * Gives projects as many tasks, each with runs and a result, minute after minute; one task in a thousand is still to be
- * done. Neither triggers nor foreign keys look on, and indexes are made afterwards: row by row that is most of the time.
+ * done, and twenty people hold a lease on it. What follows from all that is there too, and a job for each task. Neither triggers nor foreign keys look on, and indexes are made afterwards: row by row that is most of the time.
  */
 export async function fillProjects(
   site: TestApp,
@@ -82,6 +82,34 @@ async function fill(client: pg.Client, projectId: number, { tasks, runs, person 
        from task t, (select min(id) as first from contributor where project_id = $1) c, generate_series(1, $4::int) n
       where t.project_id = $1 and t.state = 'completed' order by t.id, n`,
     [projectId, person, tasks, runs, people],
+  )
+  await client.query(
+    `insert into activity (project_id, hour, contributor_id, n_runs)
+     select project_id, date_trunc('hour', finish_time), contributor_id, count(*) from task_run where project_id = $1
+      group by 1, 2, 3`,
+    [projectId],
+  )
+  await client.query(
+    `insert into project_counted (project_id, counted_until) values ($1, now())
+     on conflict (project_id) do update set counted_until = excluded.counted_until`,
+    [projectId],
+  )
+  await client.query(
+    `insert into contributor_project (contributor_id, project_id, n_runs)
+     select contributor_id, project_id, count(*) from task_run where project_id = $1 group by 1, 2`,
+    [projectId],
+  )
+  await client.query(
+    `insert into lease (contributor_id, project_id, task_id, expires, holds_place)
+     select c.first + n, $1, t.id, now() + interval '1 day', false
+       from task t, (select min(id) as first from contributor where project_id = $1) c, generate_series(0, 19) n
+      where t.project_id = $1 and t.state = 'ongoing'`,
+    [projectId],
+  )
+  await client.query(
+    `insert into outbox (job, payload, enqueued, attempts, done)
+     select 'leaderboard', '{}', now(), 1, now() from generate_series(1, $1::int)`,
+    [tasks],
   )
   await client.query(
     `insert into result (project_id, task_id, task_run_ids, created)

@@ -247,7 +247,9 @@ test('nothing that is sent to the database reads a growing table from end to end
 })
 
 function isOfGrowing({ plan }: PlannedStatement): boolean {
-  return tablesOf(plan).some(isLarge)
+  return tablesOf(plan).some(
+    (table) => !STAY_SMALL.has(table) && !BY_HAND.has(table) && !table.startsWith('pg_'),
+  )
 }
 
 /** Statements that read such tables from end to end though they should not, with the tables. */
