@@ -85,7 +85,7 @@ try {
     const section = await measure(part)
     console.log(formatLines(section.title, section.lines))
     if (section.lines.some(({ holds }) => holds === false)) process.exitCode = 1
-    if (values.write) writeSection(PARTS, part, section, capsText())
+    if (values.write) writeSection(PARTS, part, section, conditionsText())
   }
 } finally {
   await chain.stop()
@@ -104,10 +104,14 @@ async function measure(part: string): Promise<Section> {
   throw new Error(`There is no part ${part}`)
 }
 
-function capsText(): string {
-  if (chain.caps.size === 0) return ''
-  const { 'database-memory': database = 'no', 'other-memory': other = 'no' } = values
-  return `; memory of PostgreSQL capped at ${database} MB, of all else at ${other} MB`
+/** What is not so by default. */
+function conditionsText(): string {
+  const { 'database-memory': database, 'other-memory': other, positions } = values
+  const caps = [
+    ...(database === undefined ? [] : [`; memory of PostgreSQL capped at ${database} MB`]),
+    ...(other === undefined ? [] : [`; memory of all but PostgreSQL capped at ${other} MB`]),
+  ]
+  return `${caps.join('')}${positions ? '; who writes is told the position, as with replicas' : ''}`
 }
 
 function titleOf({ people: count, thinkSeconds, seconds }: CrowdWishes): string {

@@ -11,7 +11,8 @@ const INTRODUCTION = `# Capacity
 What one machine does for people who come all at once. Everything runs on it: nginx with TLS, HAProxy, the web
 processes, worker, scheduler, PgBouncer, PostgreSQL that waits for its disk, Redis, and what measures, which takes its
 share of the processors. A third of the people contribute (newtask and taskrun), the others look around (home, projects, a
-project, graphs, leaderboard). Rate limits are off.
+project, graphs, leaderboard). Rate limits are off. There is no replica, so that nobody is told the position of what they
+wrote, unless a part says otherwise.
 `
 
 /** What came of one part of \`npm run bench:site\`. */
@@ -24,13 +25,13 @@ export interface Section {
  * Puts what a part came to into docs/capacity.md; other parts stay there as they were measured last.
  *
  * @param parts all there are, in the page's order.
- * @param caps what memory was capped at; empty when nothing was.
+ * @param conditions what was otherwise than by default; empty when nothing was.
  */
 export function writeSection(
   parts: readonly string[],
   part: string,
   { title, lines }: Section,
-  caps: string,
+  conditions: string,
 ): void {
   const before = existsSync(PAGE) ? readFileSync(PAGE, 'utf8').split(/^(?=## )/m) : []
   const texts = new Map(before.map((text) => [/^## (\w+)/.exec(text)?.[1] ?? '', text.trim()]))
@@ -40,7 +41,7 @@ export function writeSection(
   const figures = `\`\`\`text\n${formatLines(title, lines).trim()}\n\`\`\``
   texts.set(
     part,
-    `## ${part}\n\nMeasured ${day} on ${machine}, Node ${process.versions.node}${caps}:\n\n${figures}`,
+    `## ${part}\n\nMeasured ${day} on ${machine}, Node ${process.versions.node}${conditions}:\n\n${figures}`,
   )
   const sections = parts.flatMap((name) => texts.get(name) ?? [])
   writeFileSync(PAGE, `${[INTRODUCTION.trim(), ...sections].join('\n\n')}\n`)
