@@ -54,7 +54,7 @@ async function fill(client: pg.Client, projectId: number, { tasks, runs, person 
             case when n % 1000 = 7 then array[n] end,
             jsonb_build_object('picture', 'https://example.org/' || n || '.jpg', 'n', n, 'place',
                                case when n % 5000 = 1 then 'lighthouse at night' else 'harbour by day' end),
-            '2026-01-01'::timestamptz + n * interval '1 minute'
+            '2025-01-01'::timestamptz + n * interval '1 minute'
        from generate_series(1, $2::int) n`,
     [projectId, tasks],
   )
