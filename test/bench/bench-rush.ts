@@ -78,14 +78,19 @@ const chain = await startSiteChain({
   otherMemory: numberOf(values['other-memory']),
   tellsPositions: values.positions,
 })
+const brokenOff = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => void chain.stop().then(() => process.exit(1)))
+  process.once(signal, () => {
+    brokenOff.abort()
+    void chain.stop().then(() => process.exit(1))
+  })
 try {
   for (const part of values.only.split(',')) {
     const section = await measure(part)
     console.log(formatLines(section.title, section.lines))
     if (section.lines.some(({ holds }) => holds === false)) process.exitCode = 1
-    if (values.write) writeSection(PARTS, part, section, conditionsText())
+    // What was measured of servers that were being stopped is nothing.
+    if (values.write && !brokenOff.signal.aborted) writeSection(PARTS, part, section, conditionsText())
   }
 } finally {
   await chain.stop()
