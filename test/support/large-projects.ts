@@ -20,7 +20,8 @@ const FILLED = ['task', 'task_sched', 'task_run', 'result']
 
 /**
  * Gives projects as many tasks, each with runs and a result, minute after minute; one task in a thousand is still to be
- * done, and twenty people hold a lease on it. What follows from all that is there too, and a job for each task. Neither triggers nor foreign keys look on, and indexes are made afterwards: row by row that is most of the time.
+ * done, and twenty people hold a lease on it. What follows from all that is there too, and a job for each task. Neither
+ * triggers nor foreign keys look on, and indexes are made afterwards: row by row that is most of the time.
  */
 export async function fillProjects(
   site: TestApp,

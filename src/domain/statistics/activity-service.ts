@@ -1,6 +1,6 @@
 import type { RequestDb } from '../../platform/database.ts'
 import { countActivity, forgetOldActivity, listUncounted } from './activity-repository.ts'
-import { PERIODS, rankPeople } from './leader-repository.ts'
+import { PERIODS, rankPeople, waitToRank } from './leader-repository.ts'
 import { noteSiteDay } from './site-statistics-repository.ts'
 
 /** Of a project that was never counted so many task runs at a time: each is read and grouped within a second or two. */
@@ -31,6 +31,7 @@ export async function countNewActivity(
 /** Ranks everybody anew, in every period. */
 export async function rankEverybody(db: RequestDb): Promise<void> {
   await db.write(async (tx) => {
+    await waitToRank(tx)
     for (const period of PERIODS) await rankPeople(tx, period)
   })
 }

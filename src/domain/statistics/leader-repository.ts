@@ -21,12 +21,13 @@ const RANKED = 1_000
 
 const LENGTH = { day: '1 day', week: '7 days', month: '30 days' } as const
 
-/**
- * Ranks people with an account anew: by what they did lately, or by all their counters. No task run is read. Whoever ranks
- * them at the same time waits for the end of the transaction: it could not delete ranks that it does not see yet.
- */
-export async function rankPeople(tx: Tx, period: Period): Promise<void> {
+/** Waits until nobody else ranks people: two at a time could not delete the ranks that the other has yet to show. */
+export async function waitToRank(tx: Tx): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtextextended('rank-people', 0))`.execute(tx)
+}
+
+/** Ranks people with an account anew: by what they did lately, or by all their counters. No task run is read. */
+export async function rankPeople(tx: Tx, period: Period): Promise<void> {
   const counted =
     period === 'all'
       ? sql`select contributor_id, n_runs from contributor_project where n_runs > 0`
