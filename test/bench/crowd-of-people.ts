@@ -75,15 +75,19 @@ export async function runCrowd(
   const ends: AbortController[] = []
   let isMeasured = false
 
-  /** What one person asks; what fails is counted, and leaves the text empty. */
+  /** What one person asks; what fails is counted, and leaves the text empty. What is begun counts, whenever it ends. */
   const asking =
     (client: Client): Request =>
     async (options) => {
       const began = performance.now()
+      const counts = isMeasured
+      const note = (what: string) => {
+        if (counts) errors.set(what, (errors.get(what) ?? 0) + 1)
+      }
       try {
         const { statusCode, headers, body } = await client.request(options)
         const text = await body.text()
-        if (isMeasured) times.push(performance.now() - began)
+        if (counts) times.push(performance.now() - began)
         if (statusCode < 400)
           return { text, cookie: [headers['set-cookie'] ?? []].flat()[0]?.split(';')[0] ?? '' }
         note(`${options.method} ${options.path.replace(/\d+|\?.*/g, '')}: ${statusCode}`)
@@ -92,9 +96,6 @@ export async function runCrowd(
       }
       return { text: '', cookie: '' }
     }
-  const note = (what: string) => {
-    if (isMeasured) errors.set(what, (errors.get(what) ?? 0) + 1)
-  }
 
   async function person(n: number): Promise<void> {
     const end = new AbortController()
@@ -112,7 +113,7 @@ export async function runCrowd(
       const turn = n % 100 < contributing * 100 ? contributor(project) : visitor(project)
       for (;;) await turn(asking(client), think)
     } catch (error) {
-      if (!end.signal.aborted) note(`somebody gave up: ${String(error)}`)
+      if (!end.signal.aborted) errors.set(`somebody gave up: ${String(error)}`, 1)
     } finally {
       await client.close()
     }
