@@ -67,8 +67,8 @@ export interface RequestDb {
    */
   call<T>(statement: (db: Db, direct: DirectCall) => Promise<T>, options?: { silent?: boolean }): Promise<T>
   /**
-   * The position of the last commit, after which a replica shows it; undefined when nothing was written. By then it is
-   * remembered, where it is kept for the caller.
+   * The position of the last commit, after which a replica shows it; undefined when nothing was written, 'unknown' when
+   * the primary went away after it. By then it is remembered, where it is kept for the caller.
    */
   position(): Promise<string | undefined>
   /**
@@ -271,8 +271,7 @@ function openFor(user: DatabaseUser, servers: Servers): RequestDb {
 
   /** Before the caller is told: its next request finds nothing made of the state before. */
   async function tellChanges(things: readonly string[]): Promise<void> {
-    // Without its position the primary was lost after the commit: then there is nobody to read from either.
-    if (things.length > 0) await servers.onChange(things, await own.committed()?.catch(() => undefined))
+    if (things.length > 0) await servers.onChange(things, await own.committed())
   }
 
   /** On the primary; another server says so, and that is as if there were none. */
@@ -323,7 +322,7 @@ function openFor(user: DatabaseUser, servers: Servers): RequestDb {
 
     async call(statement, { silent = false } = {}) {
       // One statement leaves nothing behind when it fails, so it may be tried again.
-      const value = await writing(() => retried(2, () => statement(primary, servers.direct)))
+      const value = await writing(() => retried(1, () => statement(primary, servers.direct)))
       if (!silent) own.noteCommit()
       return value
     },
@@ -334,7 +333,10 @@ function openFor(user: DatabaseUser, servers: Servers): RequestDb {
   }
 }
 
-/** Whether another server may do what this one could not. What has begun to stream cannot begin anew unnoticed. */
+/**
+ * Whether another server may do what this one could not: also when all connections to it hang, which a busy pool and a
+ * silent server look like alike. What has begun to stream cannot begin anew unnoticed.
+ */
 function isToBeAskedElsewhere(error: unknown): boolean {
   return isDatabaseAway(error) && !(error instanceof BrokenCopyError)
 }

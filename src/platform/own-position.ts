@@ -22,7 +22,7 @@ export interface OwnPosition {
   /** Of this request's own commit; else the latest that was brought along or is remembered. */
   wanted(): Promise<string | undefined>
   noteCommit(): void
-  /** Of this request's own commit. */
+  /** Of this request's own commit; 'unknown' where the primary went away after it. Never rejects. */
   committed(): Promise<string> | undefined
   /** The same, once it is remembered too. */
   told(): Promise<string | undefined>
@@ -56,13 +56,14 @@ export function createOwnPosition(
     },
     noteCommit() {
       if (!readPosition) return
-      committed = readPosition()
+      // What is committed stays so, whatever becomes of the question where.
+      committed = readPosition().catch(() => 'unknown')
       const names = positionNames?.('remember') ?? []
       remembered = committed.then(async (value) => {
         if (names.length > 0) await positions.remember(names, value)
       })
-      // Whoever awaits these sees a failure; a request that does not must not end the process.
-      for (const promise of [committed, remembered]) promise.catch(() => undefined)
+      // Whoever awaits it sees a failure; a request that does not must not end the process.
+      remembered.catch(() => undefined)
     },
     committed: () => committed,
     async told() {

@@ -54,7 +54,7 @@ export function createPatience(): Patience {
 export interface PositionMemory {
   /**
    * The position that the next read of whoever has these names must see, if one of them wrote lately. 'unknown' when
-   * nobody can tell.
+   * nobody can tell, which only the primary is sure to show.
    */
   positionFor(names: readonly string[]): Promise<string | undefined>
   remember(names: readonly string[], position: string): Promise<void>
@@ -104,13 +104,14 @@ export function createPositionMemory(cache: Cache, prefix: string): PositionMemo
   }
 }
 
-/** Of several positions the one that shows most. */
+/** Of several positions the one that shows most: 'unknown', if one of them is. */
 export function latestPosition(positions: readonly string[]): string | undefined {
   return positions.toSorted((a, b) => (sortable(a) < sortable(b) ? 1 : -1))[0]
 }
 
-/** A position with all its digits: as text it sorts as positions do. */
+/** A position with all its digits: as text it sorts as positions do, and 'unknown' behind all of them. */
 function sortable(position: string): string {
+  if (position === 'unknown') return position
   return position
     .split('/')
     .map((half) => half.padStart(8, '0'))

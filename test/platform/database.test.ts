@@ -15,7 +15,7 @@ import { createPool, isDatabaseAway, isDatabaseOverloaded, sqlState } from '../.
 import type { Db } from '../../src/platform/postgres.ts'
 import { runInContext } from '../../src/platform/request-context.ts'
 import { eventually } from '../support/jobs.ts'
-import { createTestDatabase } from '../support/servers.ts'
+import { createTestDatabase, onPrimary } from '../support/servers.ts'
 
 /** Positions kept in this process. */
 function memory(): PositionMemory & { known: Map<string, string> } {
@@ -325,7 +325,27 @@ test('a primary that has become a replica is left, and counts as away', async (t
   assert.equal(db.isReadOnly(), true)
 })
 
-test('a transaction is begun once more after a conflict, and not when told otherwise', async (t) => {
+test('what is committed stays so when the primary goes away before it says where, and is read from no replica', async (t) => {
+  const { name, writeUrl } = await createTestDatabase(t)
+  const letIn = (isLetIn: boolean) =>
+    onPrimary('postgres', async (client) => {
+      await client.query(`alter database ${name} allow_connections ${isLetIn}`)
+      await client.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name])
+    })
+  const { database, positions } = await setUp(t, { writeUrl })
+  const db = database.open({ writes: true, positionNames: () => ['key 1'] })
+  await db.call(async (primary) => {
+    await addCategory('kept')(primary)
+    await letIn(false)
+  })
+  assert.equal(await db.position(), 'unknown')
+  assert.equal(positions.known.get('key 1'), 'unknown')
+  await letIn(true)
+  assert.equal(await db.read(countNamed('kept')), 1)
+  assert.equal(await database.open({ writes: false, position: 'unknown' }).read(isReplica), false)
+})
+
+test('a transaction or a call is begun once more after a conflict, and not when told otherwise', async (t) => {
   const { database } = await setUp(t)
   const conflict = sql`do $$ begin raise exception using errcode = '40001'; end $$`
   const attempts = async (conflicts: number, options?: { retries: number }) => {
@@ -342,6 +362,14 @@ test('a transaction is begun once more after a conflict, and not when told other
   assert.equal(await attempts(1), 2)
   assert.equal(await attempts(5), 2)
   assert.equal(await attempts(5, { retries: 0 }), 1)
+
+  let called = 0
+  const calling = database.open({ writes: true }).call((db) => {
+    called += 1
+    return conflict.execute(db)
+  })
+  await assert.rejects(calling, (error) => sqlState(error) === '40001')
+  assert.equal(called, 2)
 })
 
 test('what nobody waits for any more is not committed', async (t) => {

@@ -24,6 +24,10 @@ test('the latest position of a caller is kept, whichever request tells last', as
   assert.equal(await createPositionMemory(cache, prefix).positionFor(['key 1']), '00000010/00000000')
   await positions.remember(['external 7'], '11/0')
   assert.equal(await positions.positionFor(['key 1', 'nobody', 'external 7']), '00000011/00000000')
+  // A commit that nobody knows the position of is behind all others.
+  await positions.remember(['key 1'], 'unknown')
+  await positions.remember(['key 1'], 'FFFFFFFF/0')
+  assert.equal(await positions.positionFor(['key 1', 'external 7']), 'unknown')
 })
 
 test('without a cache nobody can tell, and for a while after it was gone', async (t) => {
