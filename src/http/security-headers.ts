@@ -9,6 +9,9 @@ import type { Handler } from './state.ts'
 /** What neither the site nor a frame in it may ask of a visitor's device; only the site's own buttons copy. */
 const NO_PERMISSIONS = 'camera=(), clipboard-write=(self), geolocation=(), microphone=()'
 
+/** What matters of data, which nobody shows as a page: all of them would be longer than most answers of the API. */
+const OF_DATA = new Set(['strict-transport-security', 'x-content-type-options', 'x-frame-options'])
+
 /**
  * Headers of every answer of the site's own origin: no inline script or style, frames only from the presenter hosts,
  * nobody may frame us. No nonces, since pages are cached.
@@ -42,9 +45,13 @@ export async function securityHeaders(config: Pick<Config, 'site'>): Promise<Han
     strictTransportSecurity: isHttps,
   })
   // Pages with a presenter say otherwise, where its owner does.
-  const headers = { ...(await headersOf(middleware)), 'Permissions-Policy': NO_PERMISSIONS }
+  const ofPages = { ...(await headersOf(middleware)), 'Permissions-Policy': NO_PERMISSIONS }
+  const ofData = {
+    ...Object.fromEntries(Object.entries(ofPages).filter(([name]) => OF_DATA.has(name))),
+    'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  }
   return (ctx, next) => {
-    ctx.set(headers)
+    ctx.set(ctx.path.startsWith('/api/') ? ofData : ofPages)
     return next()
   }
 }

@@ -36,6 +36,16 @@ test('every page has the strict security headers', async () => {
   }
 })
 
+test('an answer of the API may be shown by nobody, and has no headers that only a page needs', async () => {
+  for (const path of ['/api/category', '/api/none']) {
+    const { headers } = await site.http.get(path)
+    assert.equal(headers['content-security-policy'], "default-src 'none'; frame-ancestors 'none'")
+    assert.equal(headers['x-content-type-options'], 'nosniff')
+    for (const name of ['referrer-policy', 'permissions-policy', 'cross-origin-opener-policy'])
+      assert.equal(headers[name], undefined, name)
+  }
+})
+
 test('a form from another site changes nothing', async () => {
   const { shortName, id } = await draftProject(site, owner)
   const path = `/project/${shortName}/publish`
