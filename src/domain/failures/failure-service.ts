@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { AppError, InvalidError, NotFoundError } from '../../lib/errors.ts'
 import type { App } from '../../platform/app.ts'
 import type { RequestDb } from '../../platform/database.ts'
@@ -18,6 +19,9 @@ import { tellAdmins } from '../notices/admin-notices.ts'
 import { mustBeAdmin } from '../users/user-policy.ts'
 
 export type { FailedJob } from '../../platform/outbox-store.ts'
+
+/** As pages say it: what else is a time to JavaScript need not be one to PostgreSQL. */
+const ShownTime = z.iso.datetime()
 
 type Admin = { readonly isAdmin: boolean } | undefined
 
@@ -115,7 +119,7 @@ export async function dismissFailures(
   { job, until }: { job: string; until: string },
 ): Promise<number> {
   mustBeAdmin(viewer)
-  if (Number.isNaN(Date.parse(until))) throw new InvalidError('Say until when: load the page again.')
+  if (!ShownTime.safeParse(until).success) throw new InvalidError('Say until when: load the page again.')
   return db.write((tx) => dismissJobs(tx, job, until))
 }
 
