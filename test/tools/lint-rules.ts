@@ -163,7 +163,7 @@ function textOf(template: TemplateLiteral): string {
 
 /** What lasts longer than a transaction: a pooler gives the connection to somebody else at its end. */
 const SESSION_STATE =
-  /\bpg_(?:try_)?advisory_(?:lock|unlock)|\bwith\s+hold\b|^\s*(?:un)?listen\s+\w+\s*;?\s*$|^\s*set\s+(?!local\b|transaction\b|constraints\b)(?:session\s+\w|\w+\s*(?:=|\sto\s))|\bset_config\s*\([^()]*(?:\([^()]*\)[^()]*)*,\s*false\s*\)|^\s*(?:prepare|execute|deallocate|discard)\s+\w+\s*(?:$|\(|as\b)|\bcreate\s+temp(?:orary)?\s+table(?![\s\S]*\bon\s+commit\s+drop\b)/i
+  /\bpg_(?:try_)?advisory_(?:lock|unlock)|\bwith\s+hold\b|^\s*(?:un)?listen\s+(?:\w+|"[^"]+"|\*)\s*;?\s*$|^\s*set\s+(?!local\b|transaction\b|constraints\b)(?:session\s+\w|role\b|time\s+zone\b|\w+\s*(?:=|\sto\s))|\bset_config\s*\([^()]*(?:\([^()]*\)[^()]*)*,\s*false\s*\)|^\s*(?:prepare|execute|deallocate|discard)\s+\w+\s*(?:$|\(|as\b)|\bcreate\s+temp(?:orary)?\s+table(?![\s\S]*\bon\s+commit\s+drop\b)/i
 
 /** Connections run behind PgBouncer in transaction mode: no statement names, session settings, session locks or listeners. */
 export const noSessionState: Rule.RuleModule = {
