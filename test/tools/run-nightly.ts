@@ -1,6 +1,9 @@
 import { runProgram } from './steps.ts'
 
-/** `npm run nightly`: what `npm test` has no time for: all tests with their coverage, and those of assignment in large. */
+/**
+ * `npm run nightly`: what `npm test` has no time for: all tests with their coverage, those of assignment in large, and ten
+ * thousand reads of what was just written.
+ */
 const FILES = ['plans', 'faults', 'assignment-properties'].map(
   (name) => `test/domain/assignment/${name}.test.ts`,
 )
@@ -14,4 +17,5 @@ const large = await runProgram(
   ['node', 'test/tools/run-tests.ts', `--test-timeout=${ONE_HOUR}`, '--test-concurrency=1', ...FILES],
   { env: { PROGRAMS: process.env['PROGRAMS'] ?? '3000', NIGHTLY: '1', TEST_FILE_MS: String(ONE_HOUR) } },
 )
-process.exitCode = covered || large
+const chain = await runProgram(['node', 'test/drills/chain.ts'])
+process.exitCode = covered || large || chain
