@@ -16,10 +16,18 @@ interface Process {
   state: State
 }
 
-/** Stands where a web process does, and tells its name to whoever comes. */
-async function namedProcess(t: Ending, name: string): Promise<Process> {
+/** Stands where a web process does, and tells its name to whoever comes, unless it ends instead of answering. */
+async function namedProcess(
+  t: Ending,
+  name: string,
+  endsInstead: (method: string) => boolean = () => false,
+): Promise<Process> {
   const process: Process = { server: { name, address: ownAddress(), port: 3_001 }, state: 'ready' }
-  const server = createServer(({ url = '' }, response) => {
+  const server = createServer(({ url = '', method = '', socket }, response) => {
+    if (!url.startsWith('/readyz') && endsInstead(method)) {
+      socket.destroy()
+      return
+    }
     const isReady =
       process.state === 'ready' ||
       (process.state === 'without database' && new URL(url, 'http://x').searchParams.has('without'))
@@ -85,4 +93,28 @@ test('without a database processes are asked as long as they are not about to en
   a.state = 'ready'
   await until(['a'], ['a'])
   assert.deepEqual(await answering(haproxy), ['a'])
+})
+
+test('what a process took and gave no answer to is asked of another one when it only reads, and sent once otherwise', async (t) => {
+  const taken: string[] = []
+  const endings = await Promise.all(
+    ['a', 'b'].map(async (name) => {
+      const process = await namedProcess(t, name, (method) => {
+        taken.push(`${method} ${name}`)
+        // The first that is asked goes away in the middle, the other one answers.
+        return taken.length === 1
+      })
+      return process.server
+    }),
+  )
+  const haproxy = await startHaproxy(t, { webServers: endings })
+  await haproxy.untilUp('web', ['a', 'b'])
+
+  const posted = await fetch(`${haproxy.webUrl}/api/taskrun`, { method: 'POST', body: '{}' })
+  assert.equal(posted.status, 502)
+  assert.equal(taken.length, 1, 'it may have been done')
+
+  taken.length = 0
+  assert.equal((await fetch(`${haproxy.webUrl}/about`)).status, 200)
+  assert.equal(taken.length, 2)
 })
