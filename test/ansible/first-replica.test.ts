@@ -86,6 +86,28 @@ test('a second host of the databases copies the first, which goes on finding its
   assert.deepEqual([first.site_keeps_backups, second.site_keeps_backups], [true, false])
 })
 
+test('no read goes to the first copy before the processes know of it', async (t) => {
+  const kept = (settings: string) => ({
+    site_known_settings: { content: Buffer.from(settings).toString('base64') },
+    site_leaves_copies_out: '{{ site_knows_no_copies }}',
+  })
+  for (const [settings, expected] of [
+    ['SITE_NAME="x"\nDATABASE_HAS_REPLICAS="off"\n', ['site']],
+    ['DATABASE_HAS_REPLICAS="on"\n', ['site', 'second']],
+    ['', ['site', 'second']],
+  ] as const) {
+    const hosts = await askHosts(t, ({ all }) => {
+      all.hosts['site'] = { ansible_connection: 'local', ansible_host: '10.0.0.11', ...kept(settings) }
+      all.hosts['second'] = { ansible_host: '10.0.0.12' }
+      const databases = all.children['databases']
+      assert.ok(databases)
+      databases.hosts['second'] = null
+    })
+    const found = hosts?.get('site')?.haproxy_databases.map(({ name }) => name)
+    if (found) assert.deepEqual(found, expected)
+  }
+})
+
 test('a second host without an address is refused before anything is changed', async (t) => {
   const said = await play(
     t,
