@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createSecureContext } from 'node:tls'
 import { Client, Pool } from 'undici'
 import type { Dispatcher } from 'undici'
 import { z } from 'zod'
@@ -131,10 +132,8 @@ export async function lookAround(
   shortName: string,
   { people, signal, troubles }: { people: number; signal: AbortSignal; troubles: Troubles },
 ): Promise<number> {
-  const clients = Array.from(
-    { length: people },
-    () => new Client(`https://${site.address}`, connecting(site)),
-  )
+  const options = connecting(site)
+  const clients = Array.from({ length: people }, () => new Client(`https://${site.address}`, options))
   const headers = { ...BROWSER, host: site.domain }
   return atRate(people / THINK_SECONDS, signal, async () => {
     const [client] = clients.splice(0, 1)
@@ -150,7 +149,11 @@ function connecting({ authority, domain }: VisitedSite) {
   return {
     // One stalled connection would hold up everybody who shares it.
     allowH2: false,
-    connect: { ca: authority, servername: domain, timeout: PATIENCE_MS },
+    // One for all: to make it takes longer than to agree on keys.
+    connect: {
+      secureContext: createSecureContext({ ca: authority }),
+      ...{ servername: domain, timeout: PATIENCE_MS },
+    },
     ...{ headersTimeout: PATIENCE_MS, bodyTimeout: PATIENCE_MS, keepAliveTimeout: 60_000 },
   }
 }
