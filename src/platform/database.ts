@@ -68,7 +68,7 @@ export interface RequestDb {
   call<T>(statement: (db: Db, direct: DirectCall) => Promise<T>, options?: { silent?: boolean }): Promise<T>
   /**
    * The position of the last commit, after which a replica shows it; undefined when nothing was written, 'unknown' when
-   * the primary went away after it. By then it is remembered, where it is kept for the caller.
+   * the primary could not be asked after it. By then it is remembered, where it is kept for the caller.
    */
   position(): Promise<string | undefined>
   /**

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import type { Cache } from './cache.ts'
 import type { Logger } from './log.ts'
-import { latestPosition } from './position.ts'
+import { latestPosition, positionTtlSeconds } from './position.ts'
 
 /** A kind of value that is remembered, and for how long. */
 export interface Remembered {
@@ -264,7 +264,7 @@ export function createMemory(cache: Cache, prefix: string, log: Logger): Memory 
       // Who asks from now on does not join those who asked before.
       flights.clear()
       own.clear()
-      const mark = `${randomUUID()}@${position}`
+      const mark = `${randomUUID()}@${position}@${Date.now()}`
       await tell(new Map(things.map((thing) => [markOf(thing), mark])))
     },
   }
@@ -299,9 +299,13 @@ function makingOf(name: string, of: string): string {
   return `${name}:making:${of}`
 }
 
-/** The latest position among marks. */
+/** The latest position among marks. One that nobody could tell counts no longer than positions are remembered. */
 function positionIn(of: string): string | undefined {
-  const positions = of.split(' ').flatMap((mark) => mark.split('@')[1] || [])
+  const positions = of.split(' ').flatMap((mark) => {
+    const [, position, at] = mark.split('@')
+    const isOver = position === 'unknown' && Date.now() - Number(at) > positionTtlSeconds * 1000
+    return isOver ? [] : position || []
+  })
   return latestPosition(positions)
 }
 

@@ -1,5 +1,6 @@
 import { latestPosition } from './position.ts'
 import type { PositionMemory } from './position.ts'
+import { isDatabaseOverloaded } from './postgres.ts'
 
 /** Names to look a position up by may be fewer than those it is remembered under, and others. */
 export type PositionUse = 'look' | 'remember'
@@ -22,7 +23,7 @@ export interface OwnPosition {
   /** Of this request's own commit; else the latest that was brought along or is remembered. */
   wanted(): Promise<string | undefined>
   noteCommit(): void
-  /** Of this request's own commit; 'unknown' where the primary went away after it. Never rejects. */
+  /** Of this request's own commit; 'unknown' where the primary could not be asked after it. Never rejects. */
   committed(): Promise<string> | undefined
   /** The same, once it is remembered too. */
   told(): Promise<string | undefined>
@@ -42,7 +43,7 @@ export function createOwnPosition(
     if (position === undefined && keepsPosition) return undefined
     const kept = names.length === 0 ? undefined : await positions.positionFor(names)
     if (position === 'unknown') return position
-    if (kept === 'unknown') return keepsPosition ? position : kept
+    if (kept === 'away') return keepsPosition ? position : 'unknown'
     return latestPosition([position, kept].filter((one) => one !== undefined))
   }
 
@@ -56,8 +57,13 @@ export function createOwnPosition(
     },
     noteCommit() {
       if (!readPosition) return
-      // What is committed stays so, whatever becomes of the question where.
-      committed = readPosition().catch(() => 'unknown')
+      // What is committed stays so, whatever becomes of the question where. One connection that breaks is not all of them.
+      committed = readPosition()
+        .catch((error: unknown) => {
+          if (isDatabaseOverloaded(error)) throw error
+          return readPosition()
+        })
+        .catch(() => 'unknown')
       const names = positionNames?.('remember') ?? []
       remembered = committed.then(async (value) => {
         if (names.length > 0) await positions.remember(names, value)

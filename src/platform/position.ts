@@ -53,19 +53,25 @@ export function createPatience(): Patience {
 
 export interface PositionMemory {
   /**
-   * The position that the next read of whoever has these names must see, if one of them wrote lately. 'unknown' when
-   * nobody can tell, which only the primary is sure to show.
+   * The position that the next read of whoever has these names must see, if one of them wrote lately: 'unknown', which
+   * only the primary is sure to show, when nobody could tell it after the commit. 'away' when what is remembered cannot
+   * be asked for.
    */
   positionFor(names: readonly string[]): Promise<string | undefined>
   remember(names: readonly string[], position: string): Promise<void>
 }
 
-/** Keeps the later one: of two requests of one caller the first may be the last to tell. */
+/**
+ * Keeps the later one: of two requests of one caller the first may be the last to tell. One that nobody could tell is
+ * covered by what is told so many seconds after it.
+ */
 const KEEP_LATER = `for _, name in ipairs(KEYS) do
     local kept = redis.call('get', name)
-    if not kept or kept < ARGV[1] then redis.call('set', name, ARGV[1], 'EX', ARGV[2]) end
+    local isCovered = kept == 'unknown' and redis.call('ttl', name) < ARGV[2] - ARGV[3]
+    if not kept or kept < ARGV[1] or isCovered then redis.call('set', name, ARGV[1], 'EX', ARGV[2]) end
   end
   return 1`
+const COVERED_SECONDS = 5
 /** A stall ends within this time; whoever waits longer for the cache finds it gone, and so do all others. */
 const STALL_MS = 1_500
 const TRY_AGAIN_MS = 50
@@ -80,7 +86,10 @@ export function createPositionMemory(cache: Cache, prefix: string): PositionMemo
 
   async function keep(names: readonly string[], position: string): Promise<boolean> {
     const kept = await cache.ask((redis) =>
-      redis.eval(KEEP_LATER, names.length, ...keysOf(names), sortable(position), positionTtlSeconds),
+      redis.eval(
+        ...[KEEP_LATER, names.length, ...keysOf(names)],
+        ...[sortable(position), positionTtlSeconds, COVERED_SECONDS],
+      ),
     )
     awaySince = kept === undefined ? (awaySince ?? Date.now()) : undefined
     return kept !== undefined
@@ -89,10 +98,10 @@ export function createPositionMemory(cache: Cache, prefix: string): PositionMemo
   return {
     async positionFor(names) {
       const kept = await cache.ask((redis) => redis.mget(keysOf(names)))
-      if (!kept) return 'unknown'
+      if (!kept) return 'away'
       const position = latestPosition(kept.filter((one) => one !== null))
       if (position !== undefined) return position
-      return Date.now() - cache.goneAt() < positionTtlSeconds * 1000 ? 'unknown' : undefined
+      return Date.now() - cache.goneAt() < positionTtlSeconds * 1000 ? 'away' : undefined
     },
     async remember(names, position) {
       // What this process alone fails to tell, another one would not miss.

@@ -152,7 +152,7 @@ test('who keeps a position is looked up only with one: another request of theirs
     database.open({ writes: false, keepsPosition: true, position, positionNames: () => ['user 1'] })
   assert.equal(await open().read(isReplica), true)
   assert.equal(await open('0/1').read(isReplica), false)
-  positions.known.set('user 1', 'unknown')
+  positions.known.set('user 1', 'away')
   assert.equal(await open('0/1').read(isReplica), true, 'without a cache what they keep counts')
 })
 

@@ -28,11 +28,15 @@ test('the latest position of a caller is kept, whichever request tells last', as
   await positions.remember(['key 1'], 'unknown')
   await positions.remember(['key 1'], 'FFFFFFFF/0')
   assert.equal(await positions.positionFor(['key 1', 'external 7']), 'unknown')
+  // After some seconds a position that is told covers it.
+  await cache.ask((redis) => redis.expire(`${prefix}:position:key 1`, 20))
+  await positions.remember(['key 1'], '12/0')
+  assert.equal(await positions.positionFor(['key 1']), '00000012/00000000')
 })
 
 test('without a cache nobody can tell, and for a while after it was gone', async (t) => {
   const gone = await setUp(t, 'redis://127.0.0.1:1')
-  assert.equal(await gone.positions.positionFor(['key 1']), 'unknown')
+  assert.equal(await gone.positions.positionFor(['key 1']), 'away')
   // Given up after a moment: the others find the cache gone too.
   await gone.positions.remember(['key 1'], '1/1')
 
@@ -41,5 +45,5 @@ test('without a cache nobody can tell, and for a while after it was gone', async
     redis.call('client', 'kill', 'id', await redis.client('ID'), 'skipme', 'no'),
   )
   await eventually(() => cache.ask((redis) => redis.ping()))
-  assert.equal(await positions.positionFor(['key 1']), 'unknown')
+  assert.equal(await positions.positionFor(['key 1']), 'away')
 })
