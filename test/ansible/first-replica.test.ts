@@ -42,6 +42,11 @@ interface Inventory {
   }
 }
 
+interface Play {
+  readonly pre_tasks?: readonly Record<string, unknown>[]
+  readonly roles?: readonly { readonly role: string; readonly vars?: Readonly<Record<string, unknown>> }[]
+}
+
 test('a single host keeps its database to itself', async (t) => {
   const site = (await askHosts(t, () => undefined))?.get('site')
   if (!site) return
@@ -86,25 +91,38 @@ test('a second host of the databases copies the first, which goes on finding its
   assert.deepEqual([first.site_keeps_backups, second.site_keeps_backups], [true, false])
 })
 
-test('no read goes to the first copy before the processes know of it', async (t) => {
-  const kept = (settings: string) => ({
-    site_known_settings: { content: Buffer.from(settings).toString('base64') },
-    site_leaves_copies_out: '{{ site_knows_no_copies }}',
+test('no read goes to the first copy while there are processes that do not know of it', async (t) => {
+  const asked = (statuses: number[]) => ({
+    site_asked_processes: { results: [{ unreachable: true }, ...statuses.map((rc) => ({ rc }))] },
+    site_leaves_copies_out: '{{ site_some_know_no_copies }}',
   })
-  for (const [settings, expected] of [
-    ['SITE_NAME="x"\nDATABASE_HAS_REPLICAS="off"\n', ['site']],
-    ['DATABASE_HAS_REPLICAS="on"\n', ['site', 'second']],
-    ['', ['site', 'second']],
+  for (const [statuses, expected] of [
+    [[1, 0], ['site']],
+    [
+      [1, 1],
+      ['site', 'second'],
+    ],
   ] as const) {
     const hosts = await askHosts(t, ({ all }) => {
-      all.hosts['site'] = { ansible_connection: 'local', ansible_host: '10.0.0.11', ...kept(settings) }
+      all.hosts['site'] = { ansible_connection: 'local', ansible_host: '10.0.0.11', ...asked([...statuses]) }
       all.hosts['second'] = { ansible_host: '10.0.0.12' }
       const databases = all.children['databases']
       assert.ok(databases)
       databases.hosts['second'] = null
     })
-    const found = hosts?.get('site')?.haproxy_databases.map(({ name }) => name)
-    if (found) assert.deepEqual(found, expected)
+    if (!hosts) return
+    assert.deepEqual(
+      hosts.get('site')?.haproxy_databases.map(({ name }) => name),
+      expected,
+    )
+  }
+  const ways = (parse(readFileSync(join(ansible, 'site.yml'), 'utf8')) as Play[]).filter(({ roles = [] }) =>
+    roles.some(({ role }) => role === 'haproxy'),
+  )
+  assert.equal(ways.length, 2)
+  for (const { pre_tasks: [ask] = [], roles: [haproxy] = [] } of ways) {
+    assert.equal(ask?.['ansible.builtin.import_tasks'], 'tasks/ask-processes.yml')
+    assert.deepEqual(haproxy?.vars, { site_leaves_copies_out: '{{ site_some_know_no_copies }}' })
   }
 })
 
