@@ -113,7 +113,8 @@ export async function runCrowd(
       const turn = n % 100 < contributing * 100 ? contributor(project) : visitor(project)
       for (;;) await turn(asking(client), think)
     } catch (error) {
-      if (!end.signal.aborted) errors.set(`somebody gave up: ${String(error)}`, 1)
+      const what = `somebody gave up: ${String(error)}`
+      if (!end.signal.aborted) errors.set(what, (errors.get(what) ?? 0) + 1)
     } finally {
       await client.close()
     }
