@@ -1,8 +1,8 @@
 import { runProgram } from './steps.ts'
 
 /**
- * `npm run nightly`: what `npm test` has no time for: all tests with their coverage, those of assignment in large, and ten
- * thousand reads of what was just written.
+ * `npm run nightly`: what `npm test` has no time for: all tests with their coverage, those of assignment in large, and what
+ * goes through poolers and balancers to replicas.
  */
 const FILES = ['plans', 'faults', 'assignment-properties'].map(
   (name) => `test/domain/assignment/${name}.test.ts`,
