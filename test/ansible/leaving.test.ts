@@ -1,13 +1,22 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { parse } from 'yaml'
 import { AS_JSON, firstTasks, runPlaybook } from '../support/ansible.ts'
 
 const role = fileURLToPath(new URL('../../ansible/roles/leaving', import.meta.url))
+
+interface Play {
+  readonly hosts?: string
+  readonly roles?: readonly {
+    readonly role: string
+    readonly vars?: { readonly leaving_units?: readonly { readonly unit: string }[] }
+  }[]
+}
 
 /** Hosts that leave, by the groups that each stays in. */
 const STAYS = {
@@ -21,13 +30,26 @@ test('a host that leaves keeps what the groups need in which it stays', async (t
   if (!ended) return
   const databases = ['pgbouncer', 'patroni', String.raw`postgresql@\d+-main`]
   const application = [
-    ...['keepalived', 'nginx', String.raw`manyhands-web@\d+`],
-    ...['manyhands-worker', 'manyhands-scheduler', 'haproxy'],
+    ...['nginx', String.raw`manyhands-web@\d+`, 'manyhands-worker'],
+    ...['manyhands-scheduler', 'haproxy'],
   ]
   assert.deepEqual(ended.get('nowhere'), [...application, 'manyhands-files', ...databases])
   assert.deepEqual(ended.get('database'), application)
   assert.deepEqual(ended.get('application'), databases)
 })
+
+test('a host that leaves gives the floating address away before its peers forget it', () => {
+  const plays = parse(readFileSync(join(role, '../../site.yml'), 'utf8')) as Play[]
+  const ended = plays.findIndex(
+    ({ hosts, roles }) => hosts === 'leaving' && unitsOf(roles).includes('keepalived'),
+  )
+  const peers = plays.findIndex(({ roles }) => roles?.some((one) => one.role === 'keepalived'))
+  assert.ok(ended !== -1 && ended < peers, `${ended}, ${peers}`)
+})
+
+function unitsOf(roles: Play['roles'] = []): readonly string[] {
+  return roles.flatMap(({ vars }) => vars?.leaving_units ?? []).map(({ unit }) => unit)
+}
 
 /** What the role ends on each host, as Ansible makes of its variables. */
 async function askAnsible(t: TestContext): Promise<ReadonlyMap<string, unknown> | undefined> {
