@@ -58,7 +58,6 @@ function startHost(
     backup_passphrase: 'sesame',
     backup_paths: [at('uploads'), at('etc')],
     backup_files_folder: at('uploads'),
-    backup_secret: 'app-keys.json',
     backup_figures_folder: at('figures'),
     backup_drill_folder: at('drill'),
     backup_postgres_version: 15,
