@@ -4,6 +4,7 @@ import { proveDeploy } from './prove-deploy.ts'
 import { proveGrow } from './prove-grow.ts'
 import { proveHa } from './prove-ha.ts'
 import { provePlaces } from './prove-places.ts'
+import { proveReplica } from './prove-replica.ts'
 import { proveSingle } from './prove-single.ts'
 import { proveSites } from './prove-sites.ts'
 import { proveSpeed } from './prove-speed.ts'
@@ -26,6 +27,8 @@ const PROOFS: Readonly<Record<string, (args: string[]) => Promise<number>>> = {
   spread: proveSpread,
   /** Hosts and copies of the database are added and removed while people use the site. */
   grow: proveGrow,
+  /** A site on one host gets its first replica, which becomes the site when that host is lost. */
+  replica: proveReplica,
   /** Two sites with the single profile, side by side. */
   sites: proveSites,
   /** Troubles that hosts can have, and who hears of them. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { said, underLoad } from './drills.ts'
 import type { Drill, DrilledSite, LoadResult, Measured } from './drills.ts'
+import { sentTo } from './felt.ts'
 import {
   addressOf,
   changeInventory,
@@ -160,6 +161,9 @@ async function loseBalancer(site: DrilledSite): Promise<Measured> {
 const NEWCOMER = 'app3'
 
 async function addHost(site: DrilledSite): Promise<Measured> {
+  // Whichever of them has the address.
+  const lasting = hostsOf(site.folder, 'app')
+  const sentSoFar = () => sentTo(lasting, 'web', `${NEWCOMER}-`)
   await hosts(['up', NEWCOMER])
   await changeInventory(site.folder, ({ all }) => {
     all.hosts[NEWCOMER] = {}
@@ -167,20 +171,19 @@ async function addHost(site: DrilledSite): Promise<Measured> {
   })
   const began = Date.now()
   const secondsSoFar = () => Math.round((Date.now() - began) / SECOND)
-  const holder = await holderOf(site)
   let seconds = Infinity
   let isOver = false
   const load = await underLoad(site, async () => {
     const firstRequest = async () => {
       // HAProxy says nothing while it takes new settings.
-      while (!isOver && (await requestsOf(holder, NEWCOMER).catch(() => 0)) === 0) await sleep(SECOND)
+      while (!isOver && (await sentSoFar().catch(() => 0)) === 0) await sleep(SECOND)
       seconds = secondsSoFar()
     }
     await Promise.all([provision(site.folder).finally(() => (isOver = true)), firstRequest()])
     await sleep(SETTLE_MS)
   })
   const all = secondsSoFar()
-  const sent = await requestsOf(holder, NEWCOMER)
+  const sent = await sentSoFar()
   return {
     text: `first request after ${seconds} s, all done after ${all} s, when it had served ${sent}: ${summary(load)}`,
     isKept: load.failures.length === 0 && sent > 0 && seconds <= 600,
@@ -257,18 +260,6 @@ async function bringBack(host: string): Promise<void> {
   )
   // Those in front of it hear of it within a second or two.
   await sleep(SETTLE_MS)
-}
-
-/** How many requests HAProxy on a host has sent to the web processes of another. */
-async function requestsOf(host: string, other: string): Promise<number> {
-  const csv = await said(
-    host,
-    `exec 3<>/dev/tcp/127.0.0.1/8404 && printf 'GET /;csv HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3`,
-  )
-  return csv
-    .split('\n')
-    .filter((line) => line.startsWith(`web,${other}-`))
-    .reduce((sum, line) => sum + Number(line.split(',')[7]), 0)
 }
 
 const PATIENCE_S = 120

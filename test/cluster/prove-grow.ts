@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { chosen } from './chosen.ts'
 import { said } from './drills.ts'
+import { countOf, isWhole, sentTo, startUsing, told } from './felt.ts'
+import type { Count } from './felt.ts'
 import {
   DOMAIN,
-  NETWORK,
   addressOf,
   changeInventory,
   floatingAddress,
@@ -15,13 +16,13 @@ import {
   provision,
   readAuthority,
   siteFolder,
-  startOnNetwork,
   useSite,
 } from './hosts.ts'
 import type { Watching } from './hosts.ts'
 
 /** Of the ha profile: two hosts of each kind, and one for the third share of the files. */
 const HOSTS = ['db1', 'db2', 'app1', 'app2', 'mon1']
+const LASTING = ['app1', 'app2']
 const SECONDS_MAX = 600
 const SECOND = 1_000
 
@@ -35,18 +36,10 @@ interface Newcomer {
 }
 
 const NEWCOMERS: readonly Newcomer[] = [
-  { name: 'Application host', host: 'app3', group: 'app', traffic: () => sentTo('web', 'app3-') },
+  { name: 'Application host', host: 'app3', group: 'app', traffic: () => sentTo(LASTING, 'web', 'app3-') },
   { name: 'Worker host', host: 'work1', group: 'workers', traffic: () => jobsOf('work1') },
-  { name: 'Replica', host: 'db3', group: 'databases', traffic: () => sentTo('replicas', 'db3') },
+  { name: 'Replica', host: 'db3', group: 'databases', traffic: () => sentTo(LASTING, 'replicas', 'db3') },
 ]
-
-/** What became of the requests of use-until-told.ts. */
-interface Count {
-  readonly answered: number
-  readonly failures: readonly string[]
-  readonly lost: number
-  readonly jobsLost: number
-}
 
 interface Row {
   readonly what: string
@@ -77,9 +70,7 @@ export async function proveGrow(args: readonly string[]): Promise<number> {
   try {
     if (!flags.running) await provisioned()
     await hosts(['up', ...newcomers.map(({ host }) => host)])
-    const use = await startOnNetwork('use-until-told.ts', [
-      ...[floatingAddress, DOMAIN, await readAuthority('app1', siteFolder), `${NETWORK}.1`],
-    ])
+    const use = await startUsing(floatingAddress, await readAuthority('app1', siteFolder))
     for (const newcomer of newcomers) {
       rows.push(await added(newcomer, use))
       rows.push(await removed(newcomer, use))
@@ -87,12 +78,8 @@ export async function proveGrow(args: readonly string[]): Promise<number> {
     await use.stop()
   } finally {
     if (!flags.keep) await hosts(['down'])
-    for (const { what, seconds, count, isKept } of rows) {
-      const { answered, failures, lost, jobsLost } = count
-      console.log(
-        `${isKept ? ' ' : '!'} ${what.padEnd(26)} ${seconds.padEnd(42)} ${failures.length} of ${answered + failures.length} requests failed, ${lost} answers and ${jobsLost} jobs lost`,
-      )
-    }
+    for (const { what, seconds, count, isKept } of rows)
+      console.log(`${isKept ? ' ' : '!'} ${what.padEnd(26)} ${seconds.padEnd(42)} ${told(count)}`)
   }
   return rows.every(({ isKept }) => isKept) ? 0 : 1
 }
@@ -173,31 +160,6 @@ async function removed({ name, host, group }: Newcomer, use: Watching): Promise<
     count,
     isKept: seconds <= SECONDS_MAX && isWhole(count),
   }
-}
-
-/** A moment later, so that what comes of it is among them. */
-async function countOf(use: Watching): Promise<Count> {
-  await sleep(5 * SECOND)
-  const count = JSON.parse(await use.ask()) as Count
-  for (const failure of count.failures.slice(0, 20)) console.log(failure)
-  return count
-}
-
-function isWhole({ answered, failures, lost, jobsLost }: Count): boolean {
-  return answered > 0 && failures.length === 0 && lost === 0 && jobsLost === 0
-}
-
-/** How many requests or connections the HAProxys of the lasting application hosts have led to a server. */
-async function sentTo(backend: string, server: string): Promise<number> {
-  const pages = await Promise.all(
-    ['app1', 'app2'].map((host) =>
-      said(host, `exec 3<>/dev/tcp/127.0.0.1/8404 && printf 'GET /;csv HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3`),
-    ),
-  )
-  return pages
-    .flatMap((csv) => csv.split('\n'))
-    .filter((line) => line.startsWith(`${backend},${server}`))
-    .reduce((sum, line) => sum + Number(line.split(',')[7]), 0)
 }
 
 /** How many commands about jobs come from a host's worker while there are some to do. */
