@@ -232,9 +232,8 @@ function send(url: string, wish: Wish, key: string | undefined): Promise<Reply> 
 }
 
 /** What is wrong with a reply; undefined when nothing is. */
-function fault(wish: Wish, { status, contentType, text, milliseconds }: Reply): string | undefined {
+function fault(wish: Wish, { status, contentType, text }: Reply): string | undefined {
   if (status >= 500) return `status ${status}`
-  if (milliseconds > SLOW_MS) return `took ${milliseconds.toFixed(0)} ms`
   if (wish.sender !== 'owner' && text.includes(SECRET)) return 'shows what only owners know'
   if (text === '' || wish.method === 'HEAD' || (status === 200 && contentType.startsWith('text/')))
     return undefined
@@ -284,18 +283,28 @@ test('no request that the document allows, or nearly allows, breaks the API, is 
   const all = fc.sample(wishes(site, shortNames), { numRuns: REQUESTS, seed })
   const keys = { nobody: undefined, stranger: stranger.apiKey, owner: owner.apiKey }
   const faults: string[] = []
+  const note = (wish: Wish, { text }: Reply, found: string | undefined) => {
+    if (found !== undefined)
+      faults.push(`${found}: ${JSON.stringify(wish).slice(0, 600)} → ${text.slice(0, 300)}`)
+  }
+  const slow: Wish[] = []
   const statuses = new Map<number, number>()
   let next = 0
   const lane = async () => {
     for (let wish = all[next++]; wish; wish = all[next++]) {
       const reply = await send(site.url, wish, keys[wish.sender])
       statuses.set(reply.status, (statuses.get(reply.status) ?? 0) + 1)
-      const found = fault(wish, reply)
-      if (found !== undefined)
-        faults.push(`${found}: ${JSON.stringify(wish).slice(0, 600)} → ${reply.text.slice(0, 300)}`)
+      note(wish, reply, fault(wish, reply))
+      if (reply.milliseconds > SLOW_MS) slow.push(wish)
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, lane))
+  // Alone: among others, on a machine that is busy, any may be slow once.
+  for (const wish of slow) {
+    const reply = await send(site.url, wish, keys[wish.sender])
+    const tooSlow = reply.milliseconds > SLOW_MS ? `took ${reply.milliseconds.toFixed(0)} ms` : undefined
+    note(wish, reply, fault(wish, reply) ?? tooSlow)
+  }
   const told = [...statuses].sort(([a], [b]) => a - b).map(([status, n]) => `${status}: ${n}`)
   console.log(`${REQUESTS} requests, seed ${seed}; ${told.join(', ')}`)
   assert.deepEqual(faults.slice(0, 5), [], `${faults.length} faults, seed ${seed}`)
