@@ -84,7 +84,9 @@ test('one that is too large is told before it is sent, and sending can be stoppe
 
   await page.route('**/resumable/*', () => undefined)
   await choose(6)
+  const begun = page.waitForRequest('**/resumable/*')
   await add.click()
+  await begun
   await page.getByRole('button', { name: 'Stop' }).click()
   await status.filter({ hasText: 'Stopped.' }).waitFor()
   await page.unroute('**/resumable/*')
