@@ -220,6 +220,31 @@ test('a host is brought to a release, and back to the one before when it does no
   assert.deepEqual([full.status, host.current()], [2, second.release])
 })
 
+test('an upgrade that was cut off goes on when it is asked for again, and still knows its way back', async (t) => {
+  const host = await startHost(t)
+  const first = host.pack()
+  assert.equal((await host.upgrade(first.archive)).status, 0)
+  // It answers so late that there is time to cut the upgrade off.
+  const second = host.pack({}, { lateMs: 60_000 })
+  const args = ['upgrade', second.archive, '--root', host.root]
+  const cutOff = startProgram('src/bin/manyhands.ts', args, host.env)
+  while (host.current() !== second.release || host.restarts() < 2) await sleep(20)
+  cutOff.child.kill('SIGKILL')
+  await cutOff.ends()
+  assert.equal(host.current(), second.release)
+
+  const again = await host.upgrade(second.archive)
+
+  assert.equal(again.status, 1, again.output)
+  assert.match(again.output, new RegExp(`This host runs ${first.release.slice(0, 7)} again`))
+  assert.equal((await host.answers()).release, first.release)
+  assert.equal(await releasesIn(host.root).lastGood(), first.release)
+
+  const third = host.pack()
+  assert.equal((await host.upgrade(third.archive)).status, 0)
+  assert.equal(await releasesIn(host.root).lastGood(), third.release)
+})
+
 test('a backup is made without showing the password, and the service’s own account can read the release', async (t) => {
   const host = await startHost(t)
   const seen = join(host.root, 'seen')

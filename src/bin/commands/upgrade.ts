@@ -52,7 +52,7 @@ async function upgrade(archive: string, root: string, settings: Settings): Promi
   const releases = releasesIn(root)
   await step('Checksum', () => mustFit(archive))
   const release = await step('Unpacking', () => releases.unpack(archive))
-  const previous = await releases.current()
+  const previous = await releases.lastGood()
   const folder = releases.folderOf(release)
   const run = (command: string) => runOf(release, folder, command, settings)
   await step('Trial', () => run('--help'))

@@ -58,21 +58,27 @@ export class TakenBackError extends Error {}
  * @throws TakenBackError when the host runs again what it ran; another error when it could not go back either.
  */
 export async function switchHost(releases: Releases, release: string, settings: Settings): Promise<void> {
-  const previous = await releases.current()
+  const previous = await releases.lastGood()
   const begun: Process[] = []
+  if (previous !== undefined) await releases.beginSwitch(previous)
   await releases.switchTo(release)
   try {
     for (const process of settings.UPGRADE_PROCESSES) {
-      if (await runs(healthOf(process, settings), release)) continue
+      const isThere = await runs(healthOf(process, settings), release)
+      if (isThere && release === previous) continue
       begun.push(process)
-      await start(process, release, settings, releases.folderOf(release))
+      if (!isThere) await start(process, release, settings, releases.folderOf(release))
+      // Begun by a switch that was cut off before it had looked.
+      else if (process.at !== undefined) await mustServe(process.at, settings.UPGRADE_SLOW_MS)
     }
+    await releases.endSwitch()
   } catch (error) {
     const why = `${release.slice(0, 7)} does not work here: ${messageOf(error)}`
     if (previous === undefined || previous === release)
       throw new Error(`${why}. There is no earlier release to go back to.`, { cause: error })
     await releases.switchTo(previous)
     await goBack(begun, previous, settings)
+    await releases.endSwitch()
     throw new TakenBackError(`${why}. This host runs ${previous.slice(0, 7)} again.`, { cause: error })
   }
 }

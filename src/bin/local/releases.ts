@@ -31,6 +31,7 @@ const ModulesName = z.string().regex(/^[0-9a-f]{24}$/)
  */
 export function releasesIn(root: string) {
   const link = join(root, 'current')
+  const note = join(root, 'switching-from')
   const folder = join(root, 'releases')
   const modules = join(root, 'modules')
   const folderOf = (release: string) => join(folder, release)
@@ -102,6 +103,21 @@ export function releasesIn(root: string) {
         return release
       })
       return release
+    },
+
+    /** The release that ran last and was found good: during a switch, also one that was cut off, the one before it. */
+    async lastGood(): Promise<string | undefined> {
+      return existsSync(note) ? (await readFile(note, 'utf8')).trim() : current()
+    },
+
+    /** Notes, until it is known how that ends, what is switched from. */
+    async beginSwitch(from: string): Promise<void> {
+      await writeFile(`${note}.new`, from, { flush: true })
+      await rename(`${note}.new`, note)
+    },
+
+    async endSwitch(): Promise<void> {
+      await rm(note, { force: true })
     },
 
     /** Lets the link lead to another release, at once for whoever follows it. */
