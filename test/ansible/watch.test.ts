@@ -13,9 +13,11 @@ async function watch(t: TestContext, errors: readonly number[]) {
   const folder = mkdtempSync(join(tmpdir(), 'manyhands-watch-'))
   let counts = 0
   const server = createServer((_, response) => {
-    const code = (name: string, value: number) =>
-      `haproxy_backend_http_responses_total{proxy="web",code="${name}"} ${value}\n`
-    response.end(code('2xx', counts * 100) + code('5xx', errors[counts] ?? 0))
+    const code = (backend: string, name: string, value: number) =>
+      `haproxy_backend_http_responses_total{proxy="${backend}",code="${name}"} ${value}\n`
+    // Where no process reaches the database they all go the other way.
+    const failed = code('web_without_database', '5xx', errors[counts] ?? 0)
+    response.end(code('web', '2xx', counts * 100) + failed + code('stats', '5xx', counts * 50))
     counts += 1
   })
   await new Promise<void>((done) => {
