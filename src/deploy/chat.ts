@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { escapeMarkup } from '../lib/escape-markup.ts'
 import type { Deploy } from '../platform/deploy-store.ts'
 import type { DeploySettings } from '../platform/deploy-config.ts'
 
@@ -18,6 +19,7 @@ export function createChat({ chat, environment, url }: Pick<DeploySettings, 'cha
     /** @returns the thread's name, once there is one. @throws Error when the message was not taken. */
     async tell({ id, sha, thread }: Deploy, text: string): Promise<string | undefined> {
       if (!chat) return undefined
+      // A message must not call everybody in the channel because a pull request's title says so.
       const response = await fetch(chat.url, {
         method: 'POST',
         headers: {
@@ -25,7 +27,7 @@ export function createChat({ chat, environment, url }: Pick<DeploySettings, 'cha
           ...(chat.token === undefined ? {} : { Authorization: `Bearer ${chat.token}` }),
         },
         body: JSON.stringify({
-          text: `${environment} · deploy ${id} · ${sha.slice(0, 7)} · ${escaped(text)} <${url}/deploys/${id}|log>`,
+          text: `${environment} · deploy ${id} · ${sha.slice(0, 7)} · ${escapeMarkup(text)} <${url}/deploys/${id}|log>`,
           ...(chat.channel === undefined ? {} : { channel: chat.channel }),
           ...(thread === null ? {} : { thread_ts: thread }),
         }),
@@ -39,9 +41,4 @@ export function createChat({ chat, environment, url }: Pick<DeploySettings, 'cha
       return told.ts
     },
   }
-}
-
-/** A message must not call everybody in the channel because a pull request's title says so. */
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }

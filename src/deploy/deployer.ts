@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../platform/log.ts'
+import { messageOf } from '../lib/errors.ts'
+import { releaseAt } from '../platform/site-release.ts'
 import type { Chat } from './chat.ts'
 import type { Deploy, DeployEvent, DeployState, DeployStore, Receiver } from '../platform/deploy-store.ts'
 import type { Deployment, GitHub } from './github.ts'
 import type { RunOrder, RunResult, Runs } from './runs.ts'
-import { releaseAt } from './site.ts'
 import type { DeploySettings } from '../platform/deploy-config.ts'
 
 interface Parts {
@@ -53,10 +54,12 @@ export function createDeployer(parts: Parts) {
     try {
       await work()
       fails.delete(what)
+      if (what === 'look') store.set('trouble', '')
     } catch (error) {
       const times = fails.get(what) ?? 0
       log.warn({ err: error, what, times }, 'deploy round failed in part')
       fails.set(what, times + 1)
+      if (what === 'look') store.set('trouble', messageOf(error))
       again.set(what, Date.now() + settings.againMs * Math.min(2 ** times, AGAIN_TIMES_MAX))
     }
   }
@@ -121,18 +124,26 @@ export function createDeployer(parts: Parts) {
     else store.move(deploy, 'failed', 'The hosts do not have this release, or no longer: deploy it again.')
   }
 
+  /** What GitHub says. Whoever waited for it long enough fails, and there is nothing to say. */
+  async function inTime<T>(deploy: Deploy, asked: Promise<T>): Promise<T | undefined> {
+    return asked.catch((error: unknown) => {
+      if (!isLate(deploy)) throw error
+      store.move(deploy, 'failed', `GitHub could not be asked in ${limit}.`)
+      return undefined
+    })
+  }
+
   async function admit(deploy: Deploy): Promise<void> {
     const { sha } = deploy
-    const isOnBranch = await github.isOnBranch(sha).catch((error: unknown) => {
-      if (!isLate(deploy)) throw error
-    })
-    if (isOnBranch === undefined) store.move(deploy, 'failed', `GitHub could not be asked in ${limit}.`)
-    else if (isOnBranch) store.move(deploy, 'checks', 'Waiting for the required checks.')
-    else store.move(deploy, 'failed', `${sha.slice(0, 7)} is not part of ${settings.repository.branch}.`)
+    const isOnBranch = await inTime(deploy, github.isOnBranch(sha))
+    if (isOnBranch) store.move(deploy, 'checks', 'Waiting for the required checks.')
+    else if (isOnBranch === false)
+      store.move(deploy, 'failed', `${sha.slice(0, 7)} is not part of ${settings.repository.branch}.`)
   }
 
   async function awaitChecks(deploy: Deploy): Promise<void> {
-    const verdict = await github.checks(deploy.sha)
+    const verdict = await inTime(deploy, github.checks(deploy.sha))
+    if (verdict === undefined) return
     if (verdict === 'green') enqueue(deploy, 'The required checks are green.')
     else if (verdict !== 'pending') store.move(deploy, 'failed', verdict.failed)
     else if (isLate(deploy)) store.move(deploy, 'failed', `The required checks were not green in ${limit}.`)
@@ -149,9 +160,10 @@ export function createDeployer(parts: Parts) {
     store.enqueue(deploy, [why, waits].join(' ').trim())
   }
 
-  /** One at a time: who waits, waits for whatever is at work, and for a person where a rollback has failed. */
+  /** One at a time: who waits, waits for whatever is at work, and where a rollback has failed for a person, who may try it again. */
   function begin(deploy: Deploy): void {
-    if (store.get('lock') !== undefined || store.active()) return
+    const isTriedAgain = deploy.kind === 'rollback' && deploy.cause === 'page'
+    if ((store.get('lock') !== undefined && !isTriedAgain) || store.active()) return
     store.move(deploy, 'running', deploy.kind === 'deploy' ? 'Deploying.' : 'Switching back.')
   }
 
@@ -167,8 +179,7 @@ export function createDeployer(parts: Parts) {
       deploy.steps += 1
     }
     if (run === 'busy') return
-    const lost = { ok: false, began: true, reason: 'The run was ended from outside before it could finish.' }
-    conclude(deploy, run === 'lost' ? lost : run)
+    conclude(deploy, run)
   }
 
   /** A rollback uses the playbook of the release it goes back to, which has worked. */

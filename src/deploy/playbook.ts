@@ -78,8 +78,8 @@ export async function runPlaybook(
   const result: RunResult = { ok: fault === undefined, reason: fault ?? '', began }
   log.end(result.ok ? 'Done.\n' : `Failed: ${result.reason}\n`)
   await finished(log)
-  rmSync(cwd, { recursive: true, force: true })
-  // Whole or not at all, and last of all.
+  // Whole or not at all; and before what says that the run has begun is gone.
   writeFileSync(join(folder, 'result.new'), JSON.stringify(result))
   renameSync(join(folder, 'result.new'), join(folder, 'result.json'))
+  rmSync(cwd, { recursive: true, force: true })
 }

@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process'
 import {
+  appendFileSync,
   closeSync,
   existsSync,
   mkdirSync,
+  openSync,
   readFileSync,
   readdirSync,
   renameSync,
@@ -13,9 +15,15 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import type { Standing } from '../platform/deploy-store.ts'
-import { takeLock } from '../platform/file-lock.ts'
+import { isLockFree, takeLock } from '../platform/file-lock.ts'
+import { wholeLines } from '../platform/whole-lines.ts'
 
 const runner = fileURLToPath(new URL('../bin/deploy-run.ts', import.meta.url))
+
+const LOST = 'The run was ended from outside before it could finish.'
+
+/** A run that was begun so often, and each time ended before it did anything, is given up. */
+const BEGINS_MAX = 10
 
 /** The logs of so many deploys stay, more than the page lists. */
 const DEPLOYS_KEPT = 200
@@ -40,9 +48,6 @@ export const RunResult = z.object({
 })
 export type RunResult = z.infer<typeof RunResult>
 
-/** How a run stands. Lost: it was ended from outside before it could say how it went. */
-export type RunState = 'none' | 'busy' | 'lost' | RunResult
-
 /** Where a run puts the files of its commit, before anything else. */
 export const checkoutIn = (folder: string) => join(folder, 'checkout')
 
@@ -62,12 +67,6 @@ export function createRuns(folder: string, begin: BeginRun = beginProcess) {
   const all = join(folder, 'runs')
   const folderOf = ({ id, state }: Standing) => join(all, `${id}-${state}`)
 
-  function isFree(): boolean {
-    const lock = takeLock(lockFile)
-    if (lock !== undefined) closeSync(lock)
-    return lock !== undefined
-  }
-
   return {
     folderOf,
 
@@ -83,33 +82,41 @@ export function createRuns(folder: string, begin: BeginRun = beginProcess) {
       const lock = takeLock(lockFile)
       if (lock === undefined) return false
       renameSync(join(own, 'order.new'), join(own, 'order.json'))
+      appendFileSync(join(own, 'begins.log'), 'begun\n')
       begin(own, lock)
       return true
     },
 
-    state(deploy: Standing): RunState {
+    /** How a run stands. */
+    state(deploy: Standing): 'none' | 'busy' | RunResult {
       const own = folderOf(deploy)
       if (!existsSync(join(own, 'order.json'))) return 'none'
       // Asked for before the result is: a run that ends in between has left one.
-      const isOver = isFree()
+      const isOver = isLockFree(lockFile)
       const result = join(own, 'result.json')
       if (existsSync(result)) return RunResult.parse(JSON.parse(readFileSync(result, 'utf8')))
       if (!isOver) return 'busy'
-      // Ordered by a server that was ended before it could begin it: nothing has happened yet.
-      return existsSync(checkoutIn(own)) ? 'lost' : 'none'
+      if (existsSync(checkoutIn(own))) return { ok: false, began: true, reason: LOST }
+      // It, or the server that ordered it, was ended before it could begin: nothing has happened yet.
+      if (wholeLines(join(own, 'begins.log')).length < BEGINS_MAX) return 'none'
+      const [why = 'it ends at once.'] = wholeLines(join(own, 'runner.log')).slice(-1)
+      return { ok: false, began: false, reason: `The run cannot be begun: ${why}` }
     },
 
     /** What the run has said it is doing, one line for each step. */
     steps(deploy: Standing): string[] {
-      const file = join(folderOf(deploy), 'steps.log')
-      return existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : []
+      return wholeLines(join(folderOf(deploy), 'steps.log'))
     },
   }
 }
 
 /** In a session of its own, so that what ends this server does not end the run. */
 function beginProcess(folder: string, lock: number): void {
-  const stdio = ['ignore', 'ignore', 'ignore', lock] as const
-  spawn(process.execPath, [runner, folder], { detached: true, stdio: [...stdio] }).unref()
-  closeSync(lock)
+  const said = openSync(join(folder, 'runner.log'), 'a', 0o600)
+  spawn(process.execPath, [runner, folder], { detached: true, stdio: ['ignore', said, said, lock] })
+    .once('error', ({ message }) => {
+      appendFileSync(join(folder, 'runner.log'), `${message}\n`)
+    })
+    .unref()
+  for (const descriptor of [said, lock]) closeSync(descriptor)
 }

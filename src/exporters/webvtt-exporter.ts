@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { InvalidError } from '../lib/errors.ts'
+import { escapeMarkup } from '../lib/escape-markup.ts'
 import type { ExportMember, ExportPlan, Exporter } from './exporter.ts'
 import { createMediaFinder, taskRows } from './task-rows.ts'
 import type { RunRow, TaskRow } from './task-rows.ts'
@@ -100,7 +101,7 @@ function timeText(ms: number): string {
 }
 
 function escaped(text: string): string {
-  return oneLine(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+  return escapeMarkup(oneLine(text))
 }
 
 /** A line break would end the cue, and an arrow the note. */

@@ -68,6 +68,9 @@ const SCHEMA = `
   create table if not exists setting (name text primary key, value text not null) strict;
 `
 
+/** Why nothing is deployed; up to which Deployment GitHub's were seen; why GitHub cannot be looked at, or nothing. */
+type Setting = 'lock' | 'seen' | 'trouble'
+
 /** How long a moment of another process that looks, such as a backup, is waited for, in milliseconds. */
 const LOCKED_MS = 5_000
 
@@ -94,6 +97,10 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
   const hasSucceeded = (sha: string) =>
     first(all(`select 1 from deploy where sha = ? and state = 'success'`, sha)) !== undefined
 
+  /** The release that the hosts run, as far as known; while a deploy is at work, the one before it. */
+  const lastSuccess = () =>
+    first(all<Deploy>(`select * from deploy where state = 'success' order by changed desc, id desc limit 1`))
+
   function atOnce<T>(work: () => T): T {
     db.exec('begin immediate')
     try {
@@ -106,7 +113,7 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
     }
   }
 
-  function set(name: 'lock' | 'seen', value: string): void {
+  function set(name: Setting, value: string): void {
     run('insert or replace into setting (name, value) values (?, ?)', name, value)
   }
 
@@ -121,6 +128,13 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
     const isMoved = run(sql, state, redact(text), Date.now(), id, from).changes === 1
     if (isMoved) note(id, state, text)
     return isMoved
+  }
+
+  /** Whoever heard of a lock, if there is one, hears that it is ended, and why or by whom. */
+  function endLock(why: string): void {
+    const wasLocked = run('delete from setting where name = ?', 'lock').changes === 1
+    const [broken] = all<Deploy>(`select * from deploy where state = 'broken' order by changed desc limit 1`)
+    if (wasLocked && broken) note(broken.id, 'broken', `The environment is not locked any more: ${why}.`)
   }
 
   function insert(deploy: NewDeploy): number {
@@ -151,11 +165,7 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
     hasSha: (sha: string) =>
       first(all('select 1 from deploy where sha = ? and kind = ?', sha, 'deploy')) !== undefined,
     hasGithubId: (id: number) => first(all('select 1 from deploy where githubId = ?', id)) !== undefined,
-    /** The release that the hosts run, as far as known; while a deploy is at work, the one before it. */
-    lastSuccess: () =>
-      first(
-        all<Deploy>(`select * from deploy where state = 'success' order by changed desc, id desc limit 1`),
-      ),
+    lastSuccess,
 
     /** The releases that hosts keep and that have worked: those that were brought to them, or switched to, last. */
     releases(): string[] {
@@ -193,7 +203,10 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
      * @param text why, for people to read.
      */
     move(deploy: Standing, state: DeployState, text: string): void {
-      atOnce(() => move(deploy, state, text))
+      atOnce(() => {
+        // All hosts run it, and were looked at.
+        if (move(deploy, state, text) && state === 'success') endLock(`deploy ${deploy.id} came to its end`)
+      })
     },
 
     /** Notes a step of the run at work. */
@@ -266,16 +279,16 @@ export function openDeployStore(path: string, redact: (text: string) => string) 
       run('delete from session where id = ?', id)
     },
 
-    get: (name: 'lock' | 'seen') =>
+    get: (name: Setting) =>
       first(all<{ value: string }>('select value from setting where name = ?', name))?.value,
     set,
-    /** Somebody has looked, and found all hosts on one release. */
-    unlock(found?: Pick<NewDeploy, 'sha' | 'who' | 'title'>): void {
+    /** Somebody says that all hosts run one release, and which one, where that is known. */
+    unlock({ sha, who, title = '' }: { sha?: string; who: string; title?: string }): void {
       atOnce(() => {
-        run('delete from setting where name = ?', 'lock')
-        if (!found) return
-        const id = insert({ kind: 'rollback', cause: 'unlock', ...found })
-        move({ id, state: 'received' }, 'success', `${found.sha.slice(0, 7)} is what the site runs.`)
+        endLock(who)
+        if (sha === undefined || sha === lastSuccess()?.sha) return
+        const id = insert({ kind: 'rollback', cause: 'unlock', sha, who, title })
+        move({ id, state: 'received' }, 'success', `${sha.slice(0, 7)} is what the site runs.`)
       })
     },
     close(): void {

@@ -18,3 +18,10 @@ export function takeLock(file: string): number | undefined {
   if (error) throw new Error('The program flock is needed (Debian: util-linux).', { cause: error })
   return undefined
 }
+
+/** Whether nobody has a lock. */
+export function isLockFree(file: string): boolean {
+  const lock = takeLock(file)
+  if (lock !== undefined) closeSync(lock)
+  return lock !== undefined
+}

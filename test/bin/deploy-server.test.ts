@@ -74,7 +74,7 @@ test('a server that is killed in any state knows the truth when it is back, and 
   await until(1, 'queued')
   await killAndStart()
   assert.equal(store.find(1)?.state, 'queued')
-  store.unlock()
+  store.unlock({ who: 'olga' })
   await until(1, 'running')
   await killAndStart()
   open('deploy')

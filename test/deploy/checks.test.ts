@@ -33,6 +33,29 @@ test('checks that are not green in time, and a GitHub that cannot be asked, end 
 
   assert.equal((await until(2, 'failed')).reason, 'GitHub could not be asked in 1 minutes.')
   assert.equal(store.find(2)?.who, 'somebody')
+
+  github.failing.length = 0
+  github.failing.push({ line: /check-runs/, status: 403 })
+  github.commit('Three', playbooks())
+  deployer.wake()
+
+  assert.equal((await until(3, 'failed')).reason, 'GitHub could not be asked in 1 minutes.')
+  assert.ok(store.events(3).some(({ state }) => state === 'checks'))
+})
+
+test('that GitHub cannot be looked at is kept for the page, until it can', async (t) => {
+  const scene = await deployScene(t)
+  const { github } = scene
+  github.commit('One', playbooks())
+  github.failing.push({ line: /branches/, status: 401 })
+  const { until, deployer, store } = deployParts(t, scene)
+  while (!store.get('trouble')) await deployer.round()
+  assert.deepEqual(store.list(1), [])
+
+  github.failing.length = 0
+  await until(1, 'checks')
+  await deployer.settled()
+  assert.equal(store.get('trouble'), '')
 })
 
 test('checks of the pull request count when it had the same files, as a check run or a classic status', async (t) => {

@@ -58,7 +58,7 @@ test('a run that ends before it changes what hosts run is not taken back, and lo
   assert.equal(store.find(2)?.reason, why)
   // The third one's way back fails where nothing was changed yet: its own deploy had changed something.
   assert.equal(store.find(3)?.state, 'broken')
-  store.unlock()
+  store.unlock({ who: 'olga' })
   const asked = { sha: shas[0] ?? '', who: 'olga', title: 'Back', cause: 'page' } as const
   const back = await until(store.add({ kind: 'rollback', ...asked }), 'failed')
   assert.equal(back.reason, 'No host was switched: Prepare: see that it fits: fatal: app2 is away')
@@ -131,7 +131,7 @@ test('a rollback that fails locks the environment until somebody has looked', as
   await deployer.round()
   assert.equal(store.find(3)?.state, 'queued')
 
-  store.unlock()
+  store.unlock({ who: 'olga' })
   await until(3, 'success')
   const rollback = store.add({
     kind: 'rollback',
@@ -144,6 +144,33 @@ test('a rollback that fails locks the environment until somebody has looked', as
     (await until(rollback, 'broken')).reason,
     /^The rollback failed, so the environment is locked: no way/,
   )
+})
+
+test('a rollback that failed is tried again by an operator, and ends the lock when it goes well', async (t) => {
+  const back = '[ -e ../../../gate ] || { echo app2 is away; exit 1; }'
+  const one = playbooks({ rollback: back })
+  const { github, chat, store, until, deployer, shas, settings } = await deployed(
+    ...([t, one, playbooks({ deploy: 'exit 3' })] as const),
+  )
+  assert.equal(store.find(2)?.state, 'broken')
+  const asked = { kind: 'rollback', sha: shas[0] ?? '', who: 'olga', title: 'Back' } as const
+  const elsewhere = store.add({ ...asked, cause: 'deployment' })
+  await until(elsewhere, 'queued')
+  await deployer.round()
+  assert.equal(store.find(elsewhere)?.state, 'queued')
+
+  await until(store.add({ ...asked, cause: 'page' }), 'broken')
+  assert.ok(store.get('lock'))
+  writeFileSync(join(settings.folder, 'gate'), '')
+  const again = store.add({ ...asked, cause: 'page' })
+  await until(again, 'success')
+
+  assert.equal(store.get('lock'), undefined)
+  const said = `The environment is not locked any more: deploy ${again} came to its end.`
+  while (isUntold(store)) await deployer.round()
+  assert.ok(github.statuses.some(({ description }) => description === said))
+  assert.ok(chat.messages.some(({ text }) => text.includes(said)))
+  await until(elsewhere, 'success')
 })
 
 test('the first release of all cannot be taken back, and one that cannot be fetched touches no host', async (t) => {

@@ -125,6 +125,47 @@ test('a run that its server could not begin any more is begun by the next one', 
   await until(1, 'success')
 })
 
+test('a run that cannot be begun is given up, and locks the environment where hosts may differ', async (t) => {
+  const scene = await deployScene(t)
+  const { github, folder } = scene
+  const node = process.execPath
+  t.after(() => {
+    process.execPath = node
+  })
+  const { until, deployer, store } = deployParts(t, scene, { areProcesses: true })
+  const deploys = async (id: number, program: string) => {
+    process.execPath = program
+    github.check(github.commit(`Number ${id}`, playbooks()), 'success')
+    deployer.wake()
+    return (await until(id, 'failed')).reason
+  }
+  assert.match(
+    await deploys(1, join(folder, 'gone')),
+    /^No host was switched: The run cannot be begun: spawn .*gone ENOENT$/,
+  )
+  assert.equal(
+    await deploys(2, '/bin/false'),
+    'No host was switched: The run cannot be begun: it ends at once.',
+  )
+
+  process.execPath = node
+  const [wait, gate] = [join(folder, 'at-work'), join(folder, 'gate')]
+  const fails = playbooks({ deploy: `touch ${wait}; while [ ! -e ${gate} ]; do sleep 0.05; done; exit 1` })
+  for (const [id, books] of [
+    [3, playbooks()],
+    [4, fails],
+  ] as const) {
+    github.check(github.commit(`Number ${id}`, books), 'success')
+    deployer.wake()
+    await until(id, id === 3 ? 'success' : 'running')
+  }
+  while (!existsSync(wait)) await Promise.all([deployer.round(), sleep(20)])
+  process.execPath = '/bin/false'
+  writeFileSync(gate, '')
+  assert.match((await until(4, 'broken')).reason, /^The rollback failed.* The run cannot be begun/)
+  assert.ok(store.get('lock'))
+})
+
 test('a run that was killed before it could say how it went is taken back', async (t) => {
   const scene = await deployScene(t)
   const { github, folder } = scene

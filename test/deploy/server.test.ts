@@ -259,6 +259,7 @@ test('an operator deploys again, goes back, unlocks and signs out, and no other 
   await agent.post('/unlock').type('form').send({ release: second }).expect(400)
   await agent.post('/unlock').type('form').send({ release: first }).expect(302)
   assert.deepEqual([store.get('lock'), store.list(9).length], [undefined, 4], 'the release that was known')
+  await agent.post('/unlock').type('form').send({ release: second }).expect(409)
 
   const other = 'a'.repeat(40)
   store.unlock({ sha: other, who: 'olga', title: 'Found' })
@@ -268,6 +269,8 @@ test('an operator deploys again, goes back, unlocks and signs out, and no other 
     .get('/')
     .expect(new RegExp(`value="${first}"`))
     .expect(/All hosts run aaaaaaa: unlock/)
+  assert.equal(store.lastSuccess()?.sha, other)
+  await agent.get('/deploys/5').expect(/Go back to aaaaaaa/)
   await agent.post('/unlock').type('form').send({ release: first }).expect(302)
   assert.equal(store.lastSuccess()?.sha, first, 'brought back by hand')
   await agent.get('/').expect(/found on the hosts by olga/)

@@ -42,7 +42,9 @@ export function deployPages({ settings, store, views, log }: Parts): Router<Requ
       created: new Date(created).toISOString(),
       ended: isOpen ? null : new Date(changed).toISOString(),
       isCurrent: store.lastSuccess()?.sha === sha,
-      canSwitchTo: releases.includes(sha) && store.lastSuccess()?.sha !== sha,
+      // Where a rollback failed hosts may differ, whatever is known of them.
+      canSwitchTo:
+        releases.includes(sha) && (store.get('lock') !== undefined || store.lastSuccess()?.sha !== sha),
     }
   }
 
@@ -53,6 +55,7 @@ export function deployPages({ settings, store, views, log }: Parts): Router<Requ
     views.render(ctx, 'pages/deploys/list.html', {
       environment,
       lock: store.get('lock'),
+      trouble: store.get('trouble'),
       releases,
       current: current && view(current),
       deploys: store.list(SHOWN).map((deploy) => view(deploy, releases)),
@@ -112,12 +115,13 @@ export function deployPages({ settings, store, views, log }: Parts): Router<Requ
   router.post('/unlock', async (ctx) => {
     const { name } = requireViewer(ctx)
     const { release } = await readForm(ctx)
+    if (store.get('lock') === undefined)
+      throw new AppError('conflict', 'The environment is not locked, or no longer.')
     const releases = store.releases()
     const sha = releases.find((one) => one === release)
     // Which release the hosts run is what the next deploy would be taken back to.
     if (sha === undefined && releases.length > 0) throw new InvalidError('Say which release all hosts run.')
-    const isNews = sha !== undefined && sha !== store.lastSuccess()?.sha
-    store.unlock(isNews ? { sha, who: name, title: 'Found on the hosts' } : undefined)
+    store.unlock({ who: name, title: 'Found on the hosts', ...(sha === undefined ? {} : { sha }) })
     ctx.redirect('/')
   })
 

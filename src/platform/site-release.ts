@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ReleaseName } from '../platform/release.ts'
+import { ReleaseName } from './release.ts'
 
 const TIMEOUT_MS = 5_000
 
