@@ -108,6 +108,9 @@ const REMOVALS = [
   /\brename\s+(?:to|column|value|attribute|constraint)\b/i,
   /\brename\s+\w+\s+to\b/i,
   /\bset\s+not\s+null\b/i,
+  /\bdrop\s+default\b/i,
+  // A column that must be given, by a release that does not know of it.
+  /\badd\s+column\b(?:\([^()]*\)|(?!\b(?:default|generated)\b)[^,;()])*\bnot\s+null\b(?![^,;]*\b(?:default|generated)\b)/i,
   /\balter\s+(?:column\s+)?\w+\s+(?:set\s+data\s+)?type\b/i,
   /\btruncate\b/i,
 ]

@@ -120,6 +120,12 @@ test('a migration that takes something away says since when nothing needs it', (
     ],
     "create function f() returns void language sql as $$ truncate task $$; -- drop table task\nselect 'drop column'":
       [],
+    'alter table task alter column n drop default': ['drop default'],
+    'alter table task add column n numeric(4, 2) not null, add column m integer': [
+      'add column n numeric(4, 2) not null',
+    ],
+    'alter table task add column n integer default 0 not null': [],
+    'alter table task add column n integer not null default 0, add column m integer': [],
     'alter table task alter column info drop not null, drop constraint c; drop index i': [],
   }
   for (const [sql, taken] of Object.entries(removals))
