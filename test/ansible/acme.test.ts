@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { connect } from 'node:tls'
 import { isDeepStrictEqual, parseEnv } from 'node:util'
+import { parse } from 'yaml'
 import { endProcess, identifyProcess, lastLines, spawnServer } from '../../src/bin/local/os-process.ts'
 import { runProgram } from '../../src/bin/local/run-program.ts'
 import { makeCertificate } from '../support/certificate.ts'
@@ -17,6 +18,11 @@ import { renderRole } from '../support/rendered.ts'
 import { freePort } from '../support/started-site.ts'
 
 const SITE = 'site.test'
+
+interface Task {
+  readonly when?: string
+  readonly block?: readonly unknown[]
+}
 
 interface Place {
   readonly folder: string
@@ -204,4 +210,13 @@ test('an authority that says no leaves what nginx shows', async (t) => {
   )
   assert.equal((await shown(place)).serialNumber, before.serialNumber)
   assert.equal(existsSync(join(place.folder, 'asked')), false)
+})
+
+test('on a host nginx is told of a certificate that somebody else puts there, an authority among them', () => {
+  const tasks = parse(readFileSync('ansible/roles/certificate/tasks/main.yml', 'utf8')) as Task[]
+  const told = tasks.filter(({ block }) => JSON.stringify(block ?? []).includes('manyhands-certificate.path'))
+  assert.deepEqual(
+    told.map(({ when }) => when),
+    ["certificate_source != 'own'"],
+  )
 })
