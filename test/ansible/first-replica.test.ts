@@ -156,6 +156,26 @@ test('two primaries are refused before anything is changed', async (t) => {
   assert.match(said.stdout, /Here it is site, second\./)
 })
 
+test('two hosts that work and share no files are refused before anything is changed', async (t) => {
+  const more = (values: object) => (inventory: Inventory) => {
+    inventory.all.hosts['site'] = { ansible_connection: 'local', ansible_host: '10.0.0.11', ...values }
+    inventory.all.hosts['second'] = { ansible_connection: 'local', ansible_host: '10.0.0.12' }
+    const workers = inventory.all.children['workers']
+    assert.ok(workers)
+    workers.hosts['second'] = null
+  }
+  const bucket = { site_settings: { S3_BUCKET: 'birds' } }
+  const [refused, ...allowed] = await Promise.all(
+    [{}, bucket, { site_has_shared_disk: true }].map((values) => play(t, more(values), sitesFirstChecks())),
+  )
+  if (!refused) return
+  assert.match(refused.stdout, /Several hosts serve or work \(site, second\), and nothing brings/)
+  assert.deepEqual(
+    allowed.map((said) => said?.status),
+    [0, 0],
+  )
+})
+
 function sitesFirstChecks(): unknown[] {
   const [first] = parse(readFileSync(join(ansible, 'site.yml'), 'utf8')) as { pre_tasks: unknown[] }[]
   return first?.pre_tasks ?? []

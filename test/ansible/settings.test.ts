@@ -62,8 +62,9 @@ Made from the roles' argument specs by \`${COMMAND}\`; a test says when it is ou
 What \`ansible/group_vars/all/main.yml\` reckons overrides \`group_vars/all\` of an inventory, which says these instead:
 \`site_web_processes\` for \`app_web_processes\`, \`site_settings\` for \`app_more_settings\`, \`site_backup_folder\` for
 \`pgbackrest_folder\`, \`site_postgres_settings\` and \`site_postgres_hba\` for more of \`postgres_more_settings\` and
-\`postgres_more_hba\`, \`site_floating_address\` for \`keepalived_floating_address\`, and \`site_monitoring_memory_mb\`, the
-memory from which a host has room for monitoring. Everything else there can be set for one host in \`hosts.yml\`.
+\`postgres_more_hba\`, \`site_floating_address\` for \`keepalived_floating_address\`, \`site_monitoring_memory_mb\`, the
+memory from which a host has room for monitoring, and \`site_has_shared_disk\`, where the hosts share \`/var/lib/manyhands/files\`
+by other means than the group \`files\` or a bucket. Everything else there can be set for one host in \`hosts.yml\`.
 
 ${parts.join('\n\n')}
 `
