@@ -14,7 +14,7 @@ const background = (name: string, script: string) =>
   `setsid bash -c '${script}' >/dev/null 2>&1 </dev/null & echo $! >/run/${name}`
 const endBackground = (name: string) => `kill -- -$(cat /run/${name}) || true`
 const queue =
-  'redis-cli -p 6380 -a "$(grep -oP "^requirepass \\K.*" /etc/redis/redis-queue.conf | tr -d \\")" --no-auth-warning'
+  'redis-cli -s /run/redis-queue/redis.sock -a "$(grep -oP "^requirepass \\K.*" /etc/redis/redis-queue.conf | tr -d \\")" --no-auth-warning'
 const psql = 'runuser -u postgres -- psql -qX manyhands -c'
 const figures = '/var/lib/prometheus/node-exporter'
 const exporterArguments = '/etc/default/prometheus-node-exporter'
