@@ -17,7 +17,11 @@ export async function proveSingle(args: readonly string[]): Promise<number> {
     const site = await provisionBare('single', ['site'], step)
     await step('Use the site', () => useSite('site', DOMAIN, site))
     await step('PostgreSQL anew', upgradePostgres)
-    await step('Restore drill', () => hosts(['exec', 'site', 'manyhands-restore-drill']))
+    // By their units, as their timers begin them.
+    const units = ['backup-incr', 'backup-files', 'restore-drill', 'ship-logs'].map(
+      (name) => `manyhands-${name}`,
+    )
+    await step('Backup and restore', () => hosts(['exec', 'site', 'systemctl', 'start', ...units]))
     if (args.includes('--upgrade')) await step('Upgrade, and back', () => upgradeHost('site', site))
   } finally {
     if (!args.includes('--keep')) await hosts(['down'])
