@@ -70,6 +70,7 @@ test('an operator signs in, follows a deploy as it runs, and its pages are acces
   await until(2, 'rolled_back')
   const back = store.add({ kind: 'rollback', sha, who: 'olga', title: 'Back', cause: 'page' })
   store.breakDown({ id: back, state: 'received' }, 'The rollback failed: app1 is not there.')
+  store.set('trouble', 'Bad credentials - https://docs.github.com/rest')
   await page.goto(page.url().replace(/1$/, '2'))
   await check(page, 'rolled-back')
   await page.getByRole('link', { name: 'Deploys' }).click()

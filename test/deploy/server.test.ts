@@ -253,6 +253,8 @@ test('an operator deploys again, goes back, unlocks and signs out, and no other 
   await agent.post('/deploys/1/redeploy').expect(302).expect('Location', '/deploys/4')
   assert.equal((await until(4, 'success')).sha, first)
 
+  store.set('trouble', 'Bad credentials')
+  await agent.get('/').expect(/GitHub cannot be asked what there is to deploy: Bad credentials/)
   store.set('lock', 'Deploy 2: no way back')
   await agent.get('/').expect(/Deploy 2: no way back/)
   await agent.post('/unlock').expect(400)
