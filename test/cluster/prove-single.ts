@@ -1,5 +1,6 @@
 import { DOMAIN, hosts, useSite } from './hosts.ts'
 import { provisionBare } from './provision-bare.ts'
+import { bringFilesBack, restoreInPlace, rotateSecrets } from './runbooks-single.ts'
 import { steps } from './steps.ts'
 import { upgradeHost } from './upgrade-host.ts'
 
@@ -7,7 +8,8 @@ import { upgradeHost } from './upgrade-host.ts'
  * Brings a bare Debian host to a working site with the single profile, uses it, upgrades its PostgreSQL and restores its
  * backup, and prints how long each step took.
  *
- * @param args `--upgrade` upgrades it to good and bad releases as well; `--keep` leaves the host running.
+ * @param args `--runbooks` goes back to a chosen second as well, loses files and rotates secrets; `--upgrade` upgrades it to
+ *   good and bad releases; `--keep` leaves the host running.
  * @returns the exit status.
  */
 export async function proveSingle(args: readonly string[]): Promise<number> {
@@ -22,6 +24,11 @@ export async function proveSingle(args: readonly string[]): Promise<number> {
       (name) => `manyhands-${name}`,
     )
     await step('Backup and restore', () => hosts(['exec', 'site', 'systemctl', 'start', ...units]))
+    if (args.includes('--runbooks')) {
+      await step('To a chosen second', () => restoreInPlace('site', site))
+      await step('Files brought back', () => bringFilesBack('site'))
+      await step('Secrets rotated', () => rotateSecrets('site', site))
+    }
     if (args.includes('--upgrade')) await step('Upgrade, and back', () => upgradeHost('site', site))
   } finally {
     if (!args.includes('--keep')) await hosts(['down'])

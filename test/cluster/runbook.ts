@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs'
+
+/**
+ * The commands of the first block of them behind some words of a page of docs/operations, so that what is drilled is what
+ * operators read.
+ *
+ * @param changed what stands in the page, and what stands there for this site.
+ * @throws Error when the page has not these words, or not what is to be changed.
+ */
+export function commandsOf(
+  page: string,
+  words: string,
+  changed: Readonly<Record<string, string>> = {},
+): string[] {
+  const text = readFileSync(new URL(`../../docs/operations/${page}`, import.meta.url), 'utf8')
+  const begin = text.indexOf(words)
+  if (begin === -1) throw new Error(`${page} does not say “${words}”`)
+  const [block] = /(?:^ {4}\S.*\n)+/m.exec(text.slice(begin)) ?? []
+  if (block === undefined) throw new Error(`There is no command behind “${words}” in ${page}`)
+  let commands = block.replaceAll(/^ {4}/gm, '')
+  for (const [from, to] of Object.entries(changed)) {
+    if (!commands.includes(from)) throw new Error(`“${from}” is not behind “${words}” in ${page}`)
+    commands = commands.replaceAll(from, to)
+  }
+  return commands.trim().split('\n')
+}
