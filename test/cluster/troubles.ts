@@ -193,9 +193,10 @@ export const TROUBLES_OF_ONE: readonly Trouble[] = [
 export const TROUBLES_OF_COPIES: readonly Trouble[] = [
   {
     name: 'a copy that is behind, and people read what they wrote',
-    cause: sql('select pg_wal_replay_pause() where pg_is_in_recovery()'),
+    // Patroni lets a copy go on that was told to pause. The primary does not know the setting.
+    cause: `${sql("alter system set recovery_min_apply_delay = '1h'")}; ${sql('select pg_reload_conf()')}`,
     alerts: ['ReplicationLag', 'ReadsOnPrimary'],
-    end: sql('select pg_wal_replay_resume() where pg_is_in_recovery()'),
+    end: `${sql('alter system reset recovery_min_apply_delay')}; ${sql('select pg_reload_conf()')}`,
   },
   {
     name: 'the copies away',
