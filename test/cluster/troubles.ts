@@ -193,10 +193,10 @@ export const TROUBLES_OF_ONE: readonly Trouble[] = [
 export const TROUBLES_OF_COPIES: readonly Trouble[] = [
   {
     name: 'a copy that is behind, and people read what they wrote',
-    // Patroni lets a copy go on that was told to pause. The primary does not know the setting.
-    cause: `${sql("alter system set recovery_min_apply_delay = '1h'")}; ${sql('select pg_reload_conf()')}`,
+    // Patroni lets a copy go on that was told to pause, or to wait.
+    cause: "pkill -STOP -f 'postgres:.* startu[p] recovering' || true",
     alerts: ['ReplicationLag', 'ReadsOnPrimary'],
-    end: `${sql('alter system reset recovery_min_apply_delay')}; ${sql('select pg_reload_conf()')}`,
+    end: "pkill -CONT -f 'postgres:.* startu[p] recovering' || true",
   },
   {
     name: 'the copies away',
