@@ -4,7 +4,7 @@ import { StringDecoder } from 'node:string_decoder'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { DrilledSite } from './drills.ts'
-import { ask, floatingAddress, hosts, readAuthority } from './hosts.ts'
+import { ask, floatingAddress, hosts, hostsOf, readAuthority } from './hosts.ts'
 
 /** A member of Patroni's cluster, as `patronictl` lists it. */
 interface Member {
@@ -43,11 +43,9 @@ const FAILURES_SHOWN = 8
 /** A provisioned site of the ha profile. */
 export class HaSite {
   readonly folder: string
-  readonly names: readonly string[]
 
-  constructor(folder: string, names: readonly string[]) {
+  constructor(folder: string) {
     this.folder = folder
-    this.names = names
   }
 
   /** Runs a command in a host and gives what it says. */
@@ -56,7 +54,7 @@ export class HaSite {
   }
 
   get databases(): readonly string[] {
-    return this.names.filter((name) => name.startsWith('db'))
+    return hostsOf(this.folder, 'databases')
   }
 
   async members(): Promise<readonly Member[]> {

@@ -9,6 +9,7 @@ import { HaSite, Load } from './ha-site.ts'
 import type { Drill, Kind } from './ha-site.ts'
 import { DOMAIN, NETWORK, floatingAddress, hosts, siteFolder, useSite } from './hosts.ts'
 import { provisionBare } from './provision-bare.ts'
+import { restoreTogether, runbookTrials } from './runbooks-ha.ts'
 import { steps } from './steps.ts'
 
 export const ALL_HOSTS = ['db1', 'db2', 'db3', 'app1', 'app2', 'mon1']
@@ -21,7 +22,7 @@ const MORE = { off1: 'offsite', ana1: 'analytics' }
  * prints how long each was felt beside what is promised.
  *
  * @param args `--hosts db1,…` boots only these of the profile's; `--only WORDS` drills only what has these words in its
- *   name; `--on` drills the hosts that run already; `--keep` leaves them running.
+ *   name; `--runbooks` does what operators do in place of that, and then goes back to a chosen second; `--on` drills the hosts that run already; `--keep` leaves them running.
  * @returns the exit status: 1 when a promise was not kept.
  */
 export async function proveHa(args: readonly string[]): Promise<number> {
@@ -30,18 +31,21 @@ export async function proveHa(args: readonly string[]): Promise<number> {
     options: {
       hosts: { type: 'string', default: ALL_HOSTS.join() },
       only: { type: 'string', default: '' },
+      runbooks: { type: 'boolean', default: false },
       on: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
     },
   })
   const names = flags.hosts.split(',')
-  const trials = chosen(trialsOf(names), flags.only)
+  const trials = chosen(flags.runbooks ? runbookTrials : trialsOf(names), flags.only)
   const rows: Row[] = []
   const { step, print } = steps()
   await hosts(['check'])
   try {
     const folder = flags.on ? siteFolder : await provisionHa(names, step)
-    await breakAll(new HaSite(folder, names), trials, rows)
+    const site = new HaSite(folder)
+    await breakAll(site, trials, rows)
+    if (flags.runbooks) await step('To a chosen second', () => restoreTogether(site))
   } finally {
     console.log()
     for (const { text, isKept } of rows) console.log(`${isKept ? 'kept  ' : 'BROKEN'}  ${text}`)

@@ -29,7 +29,7 @@ export async function provePlaces(args: readonly string[]): Promise<number> {
     const folder = args.includes('--on') ? siteFolder : await provisionHa(ALL_HOSTS, step)
     await step('Two more hosts', () => addHosts(folder))
     await step('Ask as an analyst', () => askAsAnalyst(folder))
-    const load = await Load.start(new HaSite(folder, ALL_HOSTS), 'app1', DOMAIN)
+    const load = await Load.start(new HaSite(folder), 'app1', DOMAIN)
     await sleep(LOAD_MS)
     const lostAt = Date.now()
     await hosts(['kill', ...ALL_HOSTS, ANALYTICS])

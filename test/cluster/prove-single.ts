@@ -1,6 +1,7 @@
 import { DOMAIN, hosts, useSite } from './hosts.ts'
 import { provisionBare } from './provision-bare.ts'
-import { bringFilesBack, restoreInPlace, rotateSecrets } from './runbooks-single.ts'
+import { rotateSecrets } from './rotate-secrets.ts'
+import { bringFilesBack, restoreInPlace } from './runbooks-single.ts'
 import { steps } from './steps.ts'
 import { upgradeHost } from './upgrade-host.ts'
 

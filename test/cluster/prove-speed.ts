@@ -31,7 +31,7 @@ export async function proveSpeed(args: readonly string[]): Promise<number> {
   await hosts(['check'])
   try {
     const ha = args.includes('--on') ? siteFolder : await provisionHa(ALL_HOSTS, step)
-    const site = new HaSite(ha, ALL_HOSTS)
+    const site = new HaSite(ha)
     const single = await step('One host', provisionSingle)
     const profiles = [
       { name: 'ha', address: floatingAddress, authority: await readAuthority('app1', ha) },

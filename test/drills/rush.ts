@@ -43,7 +43,7 @@ const names = flags.hosts.split(',')
 
 await cluster.hosts(['check'])
 try {
-  const lines = await rush(new HaSite(flags.on ? cluster.siteFolder : await provisioned(), names))
+  const lines = await rush(new HaSite(flags.on ? cluster.siteFolder : await provisioned()))
   printLines(title(), lines)
   if (lines.some(({ holds }) => holds === false)) process.exitCode = 1
 } finally {
