@@ -56,3 +56,33 @@ test('one process of another release is found and named, also where there are no
     assert.match(wrong.output, new RegExp(`"msg": "${at} answers with the release ${OTHER}`))
   assert.ok(!wrong.output.includes(`"msg": "${good} answers`))
 })
+
+test('a host that leads visitors to another release is found, whatever its own processes say', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'manyhands-verify-'))
+  t.after(() => {
+    rmSync(folder, { recursive: true, force: true })
+  })
+  const entrances = await Promise.all([RELEASE, OTHER].map((name) => processOf(t, name)))
+  const text = readFileSync('ansible/verify.yml', 'utf8').replaceAll(
+    'https://{{ verify_outside',
+    'http://{{ verify_outside',
+  )
+  const [, outside] = parse(text) as { name: string }[]
+  writeFileSync(join(folder, 'play.yml'), JSON.stringify([outside]))
+  const hosts = Object.fromEntries(
+    entrances.map((at, n) => [`app${n + 1}`, { ansible_host: new URL(at).host }]),
+  )
+  const vars = {
+    ...{ site_domain: 'birds.example', haproxy_web_servers: ['one', 'two'] },
+    // As the site's own variables have it: nobody comes in where Ansible runs.
+    site_outer_address:
+      "{{ '127.0.0.1:1' if ansible_connection | default('') == 'local' else ansible_host }}",
+  }
+  writeFileSync(join(folder, 'hosts.json'), JSON.stringify({ app: { hosts, vars } }))
+  const args = ['-i', 'hosts.json', 'play.yml', '--extra-vars', JSON.stringify({ release: RELEASE })]
+  const wrong = await runPlaybook(t, folder, args)
+  if (!wrong) return
+  assert.equal(wrong.status, 2, wrong.output)
+  assert.match(wrong.output, new RegExp(`\\[app2\\]: FAILED!.*Visitors are led to the release ${OTHER}\\.`))
+  assert.doesNotMatch(wrong.output, /\[app1\]: FAILED!/)
+})
