@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { hosts } from './hosts.ts'
 
 /**
  * The commands of the first block of them behind some words of a page of docs/operations, so that what is drilled is what
@@ -23,4 +24,10 @@ export function commandsOf(
     commands = commands.replaceAll(from, to)
   }
   return commands.trim().split('\n')
+}
+
+/** Runs a command on a host as somebody who types it there, and shows it first. @throws Error when it fails. */
+export async function typeOn(host: string, command: string): Promise<void> {
+  console.log(`${host}# ${command}`)
+  await hosts(['exec', host, 'bash', '-c', `cd /; ${command}`])
 }

@@ -5,7 +5,7 @@ import type { Measured } from './drills.ts'
 import type { HaSite } from './ha-site.ts'
 import { DOMAIN, changeInventory, hosts, hostsOf, provision, useSite } from './hosts.ts'
 import { rotateSecrets } from './rotate-secrets.ts'
-import { commandsOf } from './runbook.ts'
+import { commandsOf, typeOn } from './runbook.ts'
 
 const NEWCOMER = 'db4'
 const MOMENT = '2026-11-21 12:00:00+00'
@@ -25,7 +25,7 @@ async function makeCopyAnew(site: HaSite): Promise<Measured> {
   const page = ['fail-over.md', '## A copy that does not catch up'] as const
   const short = { patronictl: 'patronictl -c /etc/patroni/config.yml', NAME: copy }
   const began = Date.now()
-  for (const command of commandsOf(...page, short)) await run(copy, command)
+  for (const command of commandsOf(...page, short)) await typeOn(copy, command)
   // It says that it was begun.
   await sleep(5_000)
   await site.healthy()
@@ -56,7 +56,8 @@ async function replaceHost(site: HaSite): Promise<Measured> {
   await provision(site.folder)
   await site.healthy()
   for (const host of hostsOf(site.folder, 'sentinels')) {
-    for (const command of commandsOf('redis.md', 'Then let them forget the old one')) await run(host, command)
+    for (const command of commandsOf('redis.md', 'Then let them forget the old one'))
+      await typeOn(host, command)
     // Each finds the others again before the next one forgets them.
     await sleep(30_000)
   }
@@ -75,13 +76,13 @@ export async function restoreTogether(site: HaSite): Promise<void> {
   await sleep(2_000)
   await useSite('app1', DOMAIN, site.folder)
   assert.notEqual(await taskRuns(), before)
-  for (const host of hostsOf(site.folder, 'app')) await run(host, "systemctl stop 'manyhands-*'")
-  for (const host of site.databases) await run(host, 'systemctl stop patroni')
+  for (const host of hostsOf(site.folder, 'app')) await typeOn(host, "systemctl stop 'manyhands-*'")
+  for (const host of site.databases) await typeOn(host, 'systemctl stop patroni')
   const page = ['restore.md', '**To a chosen second, on several hosts.**'] as const
   for (const command of commandsOf(...page, { [MOMENT]: moment }))
-    await run(first, command.includes(' remove ') ? `${CONFIRMED}${command}` : command)
+    await typeOn(first, command.includes(' remove ') ? `${CONFIRMED}${command}` : command)
   while ((await site.primary().catch(() => '')) !== first) await sleep(1_000)
-  for (const host of others) await run(host, 'systemctl start patroni')
+  for (const host of others) await typeOn(host, 'systemctl start patroni')
   await provision(site.folder)
   await site.healthy()
   assert.equal(await taskRuns(), before, `what came after ${moment} is gone, and nothing else`)
@@ -89,8 +90,3 @@ export async function restoreTogether(site: HaSite): Promise<void> {
 }
 
 const secondsSince = (began: number) => Math.round((Date.now() - began) / 1_000)
-
-async function run(host: string, command: string): Promise<void> {
-  console.log(`${host}# ${command}`)
-  await hosts(['exec', host, 'bash', '-c', `cd /; ${command}`])
-}
