@@ -7,11 +7,18 @@ import type { steps } from './steps.ts'
 const NGINX_FILES = `for pid in $(pgrep -f 'nginx: worker'); do awk '/open files/ { print $4 }' /proc/$pid/limits; done`
 const NGINX_FILES_MIN = 10_000
 
+/** The services whose programs may become somebody else. */
+const UNBOUND = `for unit in $(systemctl list-units --type=service --state=running --plain --no-legend | cut -d' ' -f1); do
+  grep -qs '^NoNewPrivs:.*1' /proc/$(systemctl show -p MainPID --value $unit)/status || echo $unit
+done`
+/** Those of Debian itself, and what mounts for all. */
+const MAY_BE_UNBOUND = /^(cron|dbus|glusterd|ssh|systemd-\S+|\S*getty\S*)[.]service$/
+
 /**
  * Brings bare hosts to a site of a profile, and looks whether it stays as it is.
  *
  * @returns its folder.
- * @throws AssertionError when a second run, or check mode, would change something, or nginx has no room.
+ * @throws AssertionError when a second run, or check mode, would change something, nginx has no room, or a service may do anything.
  */
 export async function provisionBare(
   profile: string,
@@ -30,6 +37,12 @@ export async function provisionBare(
       .filter(Boolean)
       .map(Number)
     assert.ok(Math.min(...files) >= NGINX_FILES_MIN, `nginx on ${name}: ${files.join()}`)
+    const unbound = (await ask(['exec', name, 'bash', '-c', UNBOUND])).split('\n').filter(Boolean)
+    assert.deepEqual(
+      unbound.filter((unit) => !MAY_BE_UNBOUND.test(unit)),
+      [],
+      `services of ${name} that may do anything`,
+    )
   }
   await step('Provision again', async () => {
     assert.equal(await provision(site), 0, 'a second run changes nothing')
