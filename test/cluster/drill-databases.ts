@@ -1,5 +1,6 @@
 import { hosts } from './hosts.ts'
 import type { Drill, HaSite } from './ha-site.ts'
+import { moveMasters } from './redis-masters.ts'
 
 let lost = ''
 
@@ -11,6 +12,12 @@ async function cutPower(host: string): Promise<number> {
 }
 
 const bringBack = () => hosts(['start', lost])
+
+async function losePrimaryWithMasters(site: HaSite): Promise<number> {
+  const primary = await site.primary()
+  await moveMasters(site.folder, primary)
+  return cutPower(primary)
+}
 
 /** Stops PostgreSQL at once, as a crash does. */
 async function killPostmaster(site: HaSite): Promise<number> {
@@ -75,6 +82,12 @@ export const databaseDrills: readonly Drill[] = [
     name: 'primary: host lost',
     promised: { write: 35, read: 7 },
     fault: async (site) => cutPower(await site.primary()),
+    mend: bringBack,
+  },
+  {
+    name: 'primary with the Redis masters: host lost',
+    promised: { write: 35, read: 7 },
+    fault: losePrimaryWithMasters,
     mend: bringBack,
   },
   { name: 'primary: postmaster killed', promised: { write: 20, read: 7 }, fault: killPostmaster },

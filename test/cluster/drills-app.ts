@@ -1,16 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { said, underLoad } from './drills.ts'
+import { holderOf, said, underLoad } from './drills.ts'
 import type { Drill, DrilledSite, LoadResult, Measured } from './drills.ts'
 import { sentTo } from './felt.ts'
-import {
-  addressOf,
-  changeInventory,
-  floatingAddress,
-  hosts,
-  hostsOf,
-  provision,
-  runOnNetwork,
-} from './hosts.ts'
+import { addressOf, changeInventory, hosts, hostsOf, provision, runOnNetwork } from './hosts.ts'
+import { askRedis, moveMasters, redisMaster } from './redis-masters.ts'
 
 const SETTLE_MS = 3_000
 const WATCH_MS = 15_000
@@ -27,6 +20,11 @@ export const appDrills: readonly Drill[] = [
     name: 'Host of the Redis masters lost',
     promise: 'jobs flow again within 6 s; none lost',
     run: loseRedis,
+  },
+  {
+    name: 'Workers of all hosts killed in mid job',
+    promise: 'each job is done within 60 s; none lost',
+    run: killWorkers,
   },
   {
     name: 'Application host lost',
@@ -65,6 +63,43 @@ const JOBS_PATIENCE_S = 120
 
 async function loseRedis(site: DrilledSite): Promise<Measured> {
   const lost = await masterBesideWriters(site)
+  const { gap, undone } = await askForJobs(site, () => hosts(['kill', lost]))
+  await hosts(['start', lost])
+  await untilTrue('both replicas follow the new master', async () => {
+    const master = await redisMaster(site.folder)
+    return (await askRedis(master, 'info replication')).includes('connected_slaves:2')
+  })
+  return {
+    text: `${JOBS} jobs, at most ${gap} s between two that were done, ${undone} lost`,
+    isKept: gap <= 6 && undone === 0,
+  }
+}
+
+/** Those of all hosts at once, so that nobody else has time for what they had begun. */
+async function killWorkers(site: DrilledSite): Promise<Measured> {
+  const workers = hostsOf(site.folder, 'app')
+  const { longest, undone } = await askForJobs(site, () =>
+    Promise.all(
+      workers.map((host) => hosts(['exec', host, 'systemctl', 'kill', '-s', 'KILL', 'manyhands-worker'])),
+    ),
+  )
+  return {
+    text: `${JOBS} jobs, each done within ${longest} s, ${undone} lost`,
+    isKept: longest <= 60 && undone === 0,
+  }
+}
+
+/** What became of jobs; times are seconds. */
+interface Jobs {
+  /** The longest time between two that were done. */
+  readonly gap: number
+  /** The longest time between being asked for and done. */
+  readonly longest: number
+  readonly undone: number
+}
+
+/** Asks for jobs all the time, breaks something when they flow, and waits until they are done. */
+async function askForJobs(site: DrilledSite, fault: () => Promise<unknown>): Promise<Jobs> {
   const tag = `drill-${Date.now()}`
   const asking = site.sql(`do $$ begin for n in 1..${JOBS} loop
       insert into outbox (job, payload, request_id) values ('leaderboard', '{}', '${tag}');
@@ -73,63 +108,32 @@ async function loseRedis(site: DrilledSite): Promise<Measured> {
     end loop; end $$`)
   const flowing = `select count(*) >= ${JOBS_PER_SECOND} from outbox where request_id = '${tag}' and done is not null`
   await untilTrue('jobs flow', async () => (await site.sql(flowing)) === 't')
-  await hosts(['kill', lost])
+  await fault()
   await asking
   const count = `select count(*) from outbox where request_id = '${tag}' and done is null`
   for (let left = JOBS_PATIENCE_S; left > 0 && (await site.sql(count)) !== '0'; left -= 1) await sleep(SECOND)
-  const [undone = '', gap = ''] = (
-    await site.sql(`select count(*) filter (where done is null), round(max(extract(epoch from gap)), 1)
-                      from (select done, done - lag(done) over (order by done) as gap
-                              from outbox where request_id = '${tag}') as ordered`)
-  ).split('|')
-  await hosts(['start', lost])
-  await untilTrue('both replicas follow the new master', async () => {
-    const master = await redisMaster(site)
-    return (await askRedis(master, 'info replication')).includes('connected_slaves:2')
-  })
-  return {
-    text: `${JOBS} jobs, at most ${gap} s between two that were done, ${undone} lost`,
-    isKept: Number(gap) <= 6 && undone === '0',
-  }
+  const figures =
+    await site.sql(`select count(*) filter (where done is null), round(max(extract(epoch from gap)), 1),
+                                         round(max(extract(epoch from done - created)), 1)
+                                    from (select done, created, done - lag(done) over (order by done) as gap
+                                            from outbox where request_id = '${tag}') as ordered`)
+  const [undone = NaN, gap = NaN, longest = NaN] = figures.split('|').map(Number)
+  return { gap, longest, undone }
 }
-
-/** The sentinels end one failover before they begin another. */
-const FAILOVER_MS = 35_000
-
-/** The sentinels ask each Redis about itself every ten seconds. */
-const SENTINELS_KNOW_MS = 12_000
-const PORTS = { queue: 6380, cache: 6379 }
-const USES = ['queue', 'cache'] as const
 
 /** The host of the masters, moved to where no commit waits for it: what its loss costs writes is measured elsewhere. */
 async function masterBesideWriters(site: DrilledSite): Promise<string> {
   const writers = await site.writers()
-  const master = await redisMaster(site)
+  const master = await redisMaster(site.folder)
   if (!writers.includes(master)) return master
   const chosen = hostsOf(site.folder, 'redis').find((host) => !writers.includes(host))
   if (chosen === undefined) throw new Error(`Commits wait for all hosts of Redis: ${writers.join(', ')}`)
-  try {
-    await setPriority(chosen, 1)
-    await sleep(SENTINELS_KNOW_MS)
-    for (const use of USES) await askRedis(master, `sentinel failover ${use}`)
-    await sleep(FAILOVER_MS)
-  } finally {
-    await setPriority(chosen, 100)
-  }
-  const moved = await redisMaster(site)
-  if (moved !== chosen) throw new Error(`The masters moved to ${moved}, not to ${chosen}`)
+  await moveMasters(site.folder, chosen)
   return chosen
 }
 
-/** The lowest one is the next master. */
-async function setPriority(host: string, priority: number): Promise<void> {
-  for (const use of USES)
-    for (const command of [`config set replica-priority ${priority}`, 'config rewrite'])
-      await askRedis(host, command, use)
-}
-
 async function loseApplicationHost(site: DrilledSite): Promise<Measured> {
-  const holder = await holderOf(site)
+  const holder = await holderOf(site.folder)
   const lost = hostsOf(site.folder, 'app').find((host) => host !== holder) ?? ''
   let lostAt = 0
   const load = await underLoad(site, async () => {
@@ -144,13 +148,13 @@ async function loseApplicationHost(site: DrilledSite): Promise<Measured> {
 }
 
 async function loseBalancer(site: DrilledSite): Promise<Measured> {
-  const lost = await holderOf(site)
+  const lost = await holderOf(site.folder)
   const load = await underLoad(site, async () => {
     await sleep(SETTLE_MS)
     await hosts(['kill', lost])
     await sleep(WATCH_MS)
   })
-  const next = await holderOf(site, lost)
+  const next = await holderOf(site.folder, lost)
   await bringBack(lost)
   return {
     text: `from ${lost} to ${next}: ${summary(load)}`,
@@ -218,38 +222,6 @@ async function removeHost(site: DrilledSite): Promise<Measured> {
 function summary({ requests, failures, longestGapMs }: LoadResult): string {
   for (const failure of failures.slice(0, 20)) console.log(JSON.stringify(failure))
   return `${failures.length} of ${requests} requests failed, at most ${(longestGapMs / SECOND).toFixed(1)} s without a page`
-}
-
-/** The host that has the floating address. */
-async function holderOf(site: DrilledSite, butNot = ''): Promise<string> {
-  const candidates = hostsOf(site.folder, 'app').filter((host) => host !== butNot)
-  for (const host of candidates)
-    if ((await said(host, 'ip -4 -o addr')).includes(` ${floatingAddress}/`)) return host
-  throw new Error(`None of ${candidates.join(', ')} has the floating address`)
-}
-
-/** The host of the queue's master, which is the cache's at first. */
-async function redisMaster(site: DrilledSite): Promise<string> {
-  const redis = hostsOf(site.folder, 'redis')
-  const addresses = await Promise.all(redis.map(addressOf))
-  for (const sentinel of redis) {
-    const named = await askRedis(sentinel, 'sentinel get-master-addr-by-name queue').catch(() => '')
-    const master = redis[addresses.indexOf(named.split('\n')[0] ?? '')]
-    if (master !== undefined) return master
-  }
-  throw new Error('No sentinel knows a master')
-}
-
-/** Asks a host's sentinel, or one of its Redis. */
-async function askRedis(
-  host: string,
-  command: string,
-  use: (typeof USES)[number] = 'queue',
-): Promise<string> {
-  if (command.startsWith('sentinel')) return said(host, `manyhands-sentinel --raw ${command}`)
-  const address = await addressOf(host)
-  const password = `$(sed -n 's/^requirepass "\\?\\([^"]*\\)"\\?$/\\1/p' /etc/redis/redis-${use}.conf)`
-  return said(host, `REDISCLI_AUTH="${password}" redis-cli -h ${address} -p ${PORTS[use]} --raw ${command}`)
 }
 
 async function bringBack(host: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { ask, floatingAddress, startOnNetwork } from './hosts.ts'
+import { ask, floatingAddress, hostsOf, startOnNetwork } from './hosts.ts'
 
 /** A site on several hosts, as the drills have it. */
 export interface DrilledSite {
@@ -58,6 +58,14 @@ export async function runDrills(drills: readonly Drill[], site: DrilledSite): Pr
   for (const [{ name, promise }, { text, isKept }] of rows)
     console.log(`| ${name} | ${promise} | ${text} | ${isKept ? 'kept' : 'BROKEN'} |`)
   return rows.filter(([, { isKept }]) => !isKept).length
+}
+
+/** The host that has the floating address, in a site's folder. @throws Error when none of the others has it. */
+export async function holderOf(folder: string, butNot = ''): Promise<string> {
+  const candidates = hostsOf(folder, 'app').filter((host) => host !== butNot)
+  for (const host of candidates)
+    if ((await said(host, 'ip -4 -o addr')).includes(` ${floatingAddress}/`)) return host
+  throw new Error(`None of ${candidates.join(', ')} has the floating address`)
 }
 
 /** What a command of a host prints, without the line's end. */

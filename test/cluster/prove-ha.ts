@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { chosen } from './chosen.ts'
 import { backupHostDrill, databaseDrills } from './drill-databases.ts'
+import { processDrills } from './drill-processes.ts'
 import { appDrills } from './drills-app.ts'
 import type { Measured } from './drills.ts'
 import { HaSite, Load } from './ha-site.ts'
@@ -91,7 +92,11 @@ interface Trial {
 /** What can be done to these hosts. */
 function trialsOf(names: readonly string[]): Trial[] {
   const hasBackups = names.includes('mon1')
-  const felt = [...databaseDrills, ...(hasBackups ? [backupHostDrill] : [])]
+  const felt = [
+    ...databaseDrills,
+    ...(hasBackups ? [backupHostDrill] : []),
+    ...(names.includes('app2') ? processDrills : []),
+  ]
   return [
     ...felt.map((drill) => ({
       name: drill.name,

@@ -15,6 +15,7 @@ import {
   useSite,
 } from './hosts.ts'
 import type { Watching } from './hosts.ts'
+import { commandsOf, typeOn } from './runbook.ts'
 
 const FIRST = 'site'
 const REPLICA = 'db2'
@@ -51,7 +52,9 @@ export async function proveReplica(args: readonly string[]): Promise<number> {
     })
     rows.push(await added('First replica', ANEW_SECONDS_MAX, use))
     rows.push(await removed(use))
-    rows.push(await added('It again', 0, use))
+    for (const command of commandsOf('add-replica.md', '**A copy is made anew**'))
+      await typeOn(REPLICA, command)
+    rows.push(await added('It again, made anew', 0, use))
     await use.stop()
     rows.push(await lost())
   } finally {
@@ -128,7 +131,7 @@ async function lost(): Promise<Row> {
     await sleep(SECOND)
   await hosts(['kill', FIRST])
   const began = Date.now()
-  await hosts(['exec', REPLICA, 'pg_ctlcluster', '15', 'main', 'promote'])
+  for (const command of commandsOf('add-replica.md', '1. On the replica:')) await typeOn(REPLICA, command)
   await changeInventory(siteFolder, ({ all }) => {
     all.hosts = { [REPLICA]: {} }
     for (const group of Object.values(all.children))

@@ -1,7 +1,7 @@
 import { DOMAIN, hosts, useSite } from './hosts.ts'
 import { provisionBare } from './provision-bare.ts'
 import { rotateSecrets } from './rotate-secrets.ts'
-import { bringFilesBack, restoreInPlace } from './runbooks-single.ts'
+import { bringFilesBack, moveToFreshMachine, restoreInPlace } from './runbooks-single.ts'
 import { steps } from './steps.ts'
 import { upgradeHost } from './upgrade-host.ts'
 
@@ -9,8 +9,8 @@ import { upgradeHost } from './upgrade-host.ts'
  * Brings a bare Debian host to a working site with the single profile, uses it, upgrades its PostgreSQL and restores its
  * backup, and prints how long each step took.
  *
- * @param args `--runbooks` goes back to a chosen second as well, loses files and rotates secrets; `--upgrade` upgrades it to
- *   good and bad releases; `--keep` leaves the host running.
+ * @param args `--runbooks` goes back to a chosen second as well, loses files, rotates secrets and at last moves to a fresh machine;
+ *   `--upgrade` upgrades it to good and bad releases; `--keep` leaves the host running.
  * @returns the exit status.
  */
 export async function proveSingle(args: readonly string[]): Promise<number> {
@@ -31,6 +31,9 @@ export async function proveSingle(args: readonly string[]): Promise<number> {
       await step('Secrets rotated', () => rotateSecrets('site', site))
     }
     if (args.includes('--upgrade')) await step('Upgrade, and back', () => upgradeHost('site', site))
+    // The host is lost by it.
+    if (args.includes('--runbooks'))
+      await step('Onto a fresh machine', () => moveToFreshMachine('site', site))
   } finally {
     if (!args.includes('--keep')) await hosts(['down'])
     print()

@@ -1,6 +1,40 @@
 import assert from 'node:assert/strict'
+import { readFileSync, readdirSync } from 'node:fs'
 import { test } from 'node:test'
-import { commandsOf } from './runbook.ts'
+import { blocksOf, commandsOf } from './runbook.ts'
+
+const root = new URL('../../', import.meta.url)
+const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
+const pages = readdirSync(new URL('docs/operations', root)).filter((name) => name.endsWith('.md'))
+
+/** What stands in a block and is no command: parts of files, and a list of folders. */
+const NO_COMMAND = /^(all:|app:|certificate_source:|acme_|-- contract:|\/opt\/manyhands\/)/
+/** Commands that are run in other words than the page's: by which file, and how it says it. */
+const ELSEWHERE: readonly (readonly [command: string, file: string, words: string])[] = [
+  ['ansible-playbook -i inventories/mysite', 'test/cluster/hosts.ts', "'ansible-playbook', '-i', site"],
+  ['cd ansible', 'test/cluster/hosts.ts', "'ansible/ansible.cfg'"],
+  ['cp -r ansible/inventories/', 'test/cluster/hosts.ts', "['ansible/inventories', 'test/cluster']"],
+  ['ansible/scripts/make-secrets', 'test/cluster/hosts.ts', "'ansible/scripts/make-secrets'"],
+  ['ansible/scripts/build-release out', 'test/cluster/upgrade-host.ts', "'ansible/scripts/build-release'"],
+  ['manyhands upgrade /tmp/release-', 'test/cluster/upgrade-host.ts', 'manyhands upgrade ${archive}'],
+  ['apt-get install --no-install-recommends ansible', '.ci/run', 'missing+=(ansible)'],
+  ['git clone THE-REPOSITORY', 'test/cluster/upgrade-host.ts', "git('clone'"],
+  ['ansible-vault edit', 'test/cluster/rotate-secrets.ts', "'ansible-vault', 'view'"],
+  ['patronictl -c /etc/patroni/config.yml list', 'test/cluster/ha-site.ts', "'list',"],
+  ['patronictl switchover', 'test/cluster/drill-databases.ts', "'switchover', '--force'"],
+  ['apt-get update', 'test/cluster/prove-single.ts', 'apt-get install -qq --reinstall postgresql-15'],
+  ['apt-get install --only-upgrade', 'test/cluster/prove-single.ts', '--reinstall postgresql-15'],
+  ['patronictl restart', 'test/cluster/drill-databases.ts', "'restart', 'manyhands', copy, '--force'"],
+  ['ssh -L 5433', 'test/cluster/prove-places.ts', '-h 127.0.0.1 -U analyst'],
+  ["psql 'host=127.0.0.1 port=5433", 'test/cluster/prove-places.ts', '-h 127.0.0.1 -U analyst'],
+  ["manyhands-restore-drill '2026", 'test/cluster/prove-ha.ts', "'manyhands-restore-drill', moment"],
+  ['manyhands-sentinel sentinel failover', 'test/cluster/redis-masters.ts', 'sentinel failover ${use}'],
+  [
+    'manyhands-sentinel sentinel get-master',
+    'test/cluster/redis-masters.ts',
+    'get-master-addr-by-name queue',
+  ],
+]
 
 test('what a page of operations tells to type is found behind its words, or it is said that it is not', () => {
   const words = 'To a chosen second, on the same host.'
@@ -11,3 +45,33 @@ test('what a page of operations tells to type is found behind its words, or it i
   assert.throws(() => commandsOf('restore.md', 'Nobody says this'), /does not say/)
   assert.throws(() => commandsOf('restore.md', words, { never: 'now' }), /is not behind/)
 })
+
+test('a drill or a test runs each command that a page of operations tells to type', () => {
+  const drills = readdirSync(new URL('test/cluster', root))
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+    .map((name) => read(`test/cluster/${name}`))
+    .filter((text) => text.includes('commandsOf('))
+  const words = drills.flatMap((text) =>
+    [...text.matchAll(/'([^'\n]{8,})'|"([^"\n]{8,})"/g)].map(([, one, other]) => one ?? other ?? ''),
+  )
+  for (const [command, file, how] of ELSEWHERE) assert.ok(read(file).includes(how), `${file}: ${command}`)
+  const nobodyRuns = pages.flatMap((page) => {
+    const text = read(`docs/operations/${page}`)
+    const typed = new Set(words.filter((some) => text.includes(some)).flatMap((some) => typedOf(page, some)))
+    return blocksOf(page)
+      .flat()
+      .filter((line) => !NO_COMMAND.test(line) && !typed.has(line))
+      .filter((line) => !ELSEWHERE.some(([command]) => line.startsWith(command)))
+      .map((line) => `${page}: ${line}`)
+  })
+  assert.deepEqual(nobodyRuns, [])
+})
+
+/** What a drill that says these words types. */
+function typedOf(page: string, words: string): string[] {
+  try {
+    return commandsOf(page, words)
+  } catch {
+    return []
+  }
+}

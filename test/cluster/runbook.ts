@@ -1,6 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { hosts } from './hosts.ts'
 
+/** What is indented as code, in a list too. */
+const BLOCK = /(?:^(?: {4}| {7})\S.*\n)+/gm
+
+/** All that a page of docs/operations tells to type, block by block. */
+export function blocksOf(page: string): string[][] {
+  return [...readPage(page).matchAll(BLOCK)].map(([block]) => linesOf(block))
+}
+
 /**
  * The commands of the first block of them behind some words of a page of docs/operations, so that what is drilled is what
  * operators read.
@@ -13,17 +21,25 @@ export function commandsOf(
   words: string,
   changed: Readonly<Record<string, string>> = {},
 ): string[] {
-  const text = readFileSync(new URL(`../../docs/operations/${page}`, import.meta.url), 'utf8')
+  const text = readPage(page)
   const begin = text.indexOf(words)
   if (begin === -1) throw new Error(`${page} does not say “${words}”`)
-  const [block] = /(?:^ {4}\S.*\n)+/m.exec(text.slice(begin)) ?? []
+  const [block] = text.slice(begin).match(BLOCK) ?? []
   if (block === undefined) throw new Error(`There is no command behind “${words}” in ${page}`)
-  let commands = block.replaceAll(/^ {4}/gm, '')
+  let commands = block
   for (const [from, to] of Object.entries(changed)) {
     if (!commands.includes(from)) throw new Error(`“${from}” is not behind “${words}” in ${page}`)
     commands = commands.replaceAll(from, to)
   }
-  return commands.trim().split('\n')
+  return linesOf(commands)
+}
+
+function readPage(page: string): string {
+  return readFileSync(new URL(`../../docs/operations/${page}`, import.meta.url), 'utf8')
+}
+
+function linesOf(block: string): string[] {
+  return block.replaceAll(/^ +/gm, '').trim().split('\n')
 }
 
 /** Runs a command on a host as somebody who types it there, and shows it first. @throws Error when it fails. */

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { said } from './drills.ts'
+import { holderOf, said } from './drills.ts'
 import type { Measured } from './drills.ts'
 import type { HaSite } from './ha-site.ts'
-import { DOMAIN, changeInventory, hosts, hostsOf, provision, useSite } from './hosts.ts'
+import { DOMAIN, addressOf, changeInventory, hosts, hostsOf, provision, useSite } from './hosts.ts'
 import { rotateSecrets } from './rotate-secrets.ts'
 import { commandsOf, typeOn } from './runbook.ts'
 
-const NEWCOMER = 'db4'
 const MOMENT = '2026-11-21 12:00:00+00'
 /** What patronictl asks before it lets a cluster be forgotten. */
 const CONFIRMED = String.raw`printf 'manyhands\nYes I am aware\n' | `
@@ -16,7 +15,10 @@ const CONFIRMED = String.raw`printf 'manyhands\nYes I am aware\n' | `
 export const runbookTrials = [
   { name: 'runbook: a copy made anew', run: makeCopyAnew },
   { name: 'runbook: secrets rotated', run: rotate },
-  { name: 'runbook: a lost host of databases replaced', run: replaceHost },
+  { name: 'runbook: the address moved by hand', run: moveAddress },
+  { name: 'runbook: work on a host of databases', run: workOnHost },
+  { name: 'runbook: a lost host of databases replaced', run: replaceDatabase },
+  { name: 'runbook: the lost host of backups, figures and files replaced', run: replaceBackups },
 ]
 
 async function makeCopyAnew(site: HaSite): Promise<Measured> {
@@ -38,23 +40,40 @@ async function rotate(site: HaSite): Promise<Measured> {
   return { text: `two runs of site.yml in ${secondsSince(began)} s`, isKept: true }
 }
 
-async function replaceHost(site: HaSite): Promise<Measured> {
-  const primary = await site.primary()
-  const lost = site.databases.find((name) => name !== primary) ?? ''
-  await hosts(['kill', lost])
+async function moveAddress(site: HaSite): Promise<Measured> {
+  const holder = await holderOf(site.folder)
+  const type = async (words: string) => {
+    for (const command of commandsOf('application-hosts.md', words)) await typeOn(holder, command)
+  }
   const began = Date.now()
-  await hosts(['up', NEWCOMER])
-  await changeInventory(site.folder, ({ all }) => {
-    const { [lost]: _gone, ...staying } = all.hosts
-    all.hosts = { ...staying, [NEWCOMER]: {} }
-    for (const group of Object.values(all.children)) {
-      if (!group?.hosts || !Object.hasOwn(group.hosts, lost)) continue
-      const { [lost]: place, ...others } = group.hosts
-      group.hosts = { ...others, [NEWCOMER]: place }
-    }
-  })
+  await type('**To move it by hand**')
+  let next = ''
+  while (next === '') next = await holderOf(site.folder, holder).catch(() => '')
+  const seconds = secondsSince(began)
+  await type('When another one has it')
+  return { text: `from ${holder} to ${next} after ${seconds} s`, isKept: seconds <= 5 }
+}
+
+async function workOnHost(site: HaSite): Promise<Measured> {
+  const primary = await site.primary()
+  const copy = site.databases.find((name) => name !== primary) ?? ''
+  const type = async (words: string) => {
+    for (const command of commandsOf('fail-over.md', words)) await typeOn(copy, command)
+  }
+  const asked = `exec 3<>/dev/tcp/${await addressOf(copy)}/8008 && printf 'GET /replica HTTP/1.0\\r\\n\\r\\n' >&3 && head -1 <&3`
+  await type('Take a copy out of the reads')
+  while (!(await said(copy, asked)).includes(' 503 ')) await sleep(1_000)
+  await type('once its `/replica`')
   await provision(site.folder)
   await site.healthy()
+  while (!(await said(copy, asked)).includes(' 200 ')) await sleep(1_000)
+  return { text: `${copy} was out of the reads, stopped, and brought back by site.yml`, isKept: true }
+}
+
+async function replaceDatabase(site: HaSite): Promise<Measured> {
+  const primary = await site.primary()
+  const lost = site.databases.find((name) => name !== primary) ?? ''
+  const seconds = await replaceHost(site, lost, 'db4')
   for (const host of hostsOf(site.folder, 'sentinels')) {
     for (const command of commandsOf('redis.md', 'Then let them forget the old one'))
       await typeOn(host, command)
@@ -62,8 +81,35 @@ async function replaceHost(site: HaSite): Promise<Measured> {
     await sleep(30_000)
   }
   const members = await site.members()
-  const follows = members.some(({ Member, State }) => Member === NEWCOMER && /running|streaming/.test(State))
-  return { text: `${lost} by ${NEWCOMER} in ${secondsSince(began)} s`, isKept: follows }
+  const follows = members.some(({ Member, State }) => Member === 'db4' && /running|streaming/.test(State))
+  return { text: `${lost} by db4 in ${seconds} s`, isKept: follows }
+}
+
+async function replaceBackups(site: HaSite): Promise<Measured> {
+  const seconds = await replaceHost(site, 'mon1', 'mon2')
+  await typeOn('mon2', 'manyhands-restore-drill')
+  // What the lost one had of them comes from the others.
+  while (/entries: [1-9]/.test(await said('mon2', 'gluster volume heal files info'))) await sleep(1_000)
+  return { text: `mon1 by mon2 in ${seconds} s, with a restore from its first backup`, isKept: true }
+}
+
+/** Cuts a host's power and gives its lines to another one. @returns how many seconds that took. */
+async function replaceHost(site: HaSite, lost: string, newcomer: string): Promise<number> {
+  await hosts(['kill', lost])
+  const began = Date.now()
+  await hosts(['up', newcomer])
+  await changeInventory(site.folder, ({ all }) => {
+    const { [lost]: _gone, ...staying } = all.hosts
+    all.hosts = { ...staying, [newcomer]: {} }
+    for (const group of Object.values(all.children)) {
+      if (!group?.hosts || !Object.hasOwn(group.hosts, lost)) continue
+      const { [lost]: place, ...others } = group.hosts
+      group.hosts = { ...others, [newcomer]: place }
+    }
+  })
+  await provision(site.folder)
+  await site.healthy()
+  return secondsSince(began)
 }
 
 /** Brings all hosts back to a chosen second, which loses what came after it: nobody uses the site meanwhile. */
