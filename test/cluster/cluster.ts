@@ -3,6 +3,7 @@ import { proveAlerts } from './prove-alerts.ts'
 import { proveDeploy } from './prove-deploy.ts'
 import { proveGrow } from './prove-grow.ts'
 import { proveHa } from './prove-ha.ts'
+import { proveItself } from './prove-itself.ts'
 import { provePlaces } from './prove-places.ts'
 import { proveReplica } from './prove-replica.ts'
 import { proveSingle } from './prove-single.ts'
@@ -17,6 +18,8 @@ import { proveSpread } from './prove-spread.ts'
 const PROOFS: Readonly<Record<string, (args: string[]) => Promise<number>>> = {
   /** The single profile, on one host. */
   single: proveSingle,
+  /** The same on a small host, by what the page of operations tells to type there. */
+  itself: proveItself,
   /** The other profile, on several, which are lost in turn. */
   ha: proveHa,
   /** A standby at another place and a replica for analytics, and the loss of the place. */

@@ -16,7 +16,8 @@
 #   purge                      down, and remove the root file system and the packages too
 #
 # Settings: CLUSTER_DIR (not on an overlay), CLUSTER_NAME (several can run side by side), CLUSTER_NET (their /24),
-# CLUSTER_PACKAGES (what the repository holds; others come with what they depend on).
+# CLUSTER_PACKAGES (what the repository holds; others come with what they depend on), CLUSTER_MEMORY_MB and CLUSTER_CORES
+# (no more of them for each host that boots, which sees those of the machine nevertheless).
 set -euo pipefail
 
 DIR=${CLUSTER_DIR:-/var/tmp/manyhands-cluster}
@@ -165,9 +166,24 @@ init_of() {
     [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = systemd ] && echo "$pid"
 }
 
+# Groups of the first version, each for one thing: a host's own are of the second one.
+MEMORY=/sys/fs/cgroup/memory CORES=/sys/fs/cgroup/cpu
+# What a host may have at most; all that it starts is within.
+cap() {
+  local group=$NAME-$1
+  [ -n "${CLUSTER_MEMORY_MB:-}${CLUSTER_CORES:-}" ] || return 0
+  [ -e "$MEMORY/memory.limit_in_bytes" ] && [ -e "$CORES/cpu.cfs_quota_us" ] ||
+    die "this machine's control groups of the first version do not have memory and cpu: it caps no host"
+  mkdir -p "$MEMORY/$group" "$CORES/$group"
+  [ -z "${CLUSTER_MEMORY_MB:-}" ] || echo $((CLUSTER_MEMORY_MB << 20)) >"$MEMORY/$group/memory.limit_in_bytes"
+  [ -z "${CLUSTER_CORES:-}" ] || echo $((CLUSTER_CORES * 100000)) >"$CORES/$group/cpu.cfs_quota_us"
+  CAPS="$MEMORY/$group $CORES/$group"
+}
+
 boot() {
-  local host=$1 disk=$STATE/$1.disk
+  local host=$1 disk=$STATE/$1.disk CAPS=
   ! init_of "$host" >/dev/null || die "$host runs already"
+  cap "$host"
   if [ ! -d "$disk/upper" ]; then
     mkdir -p "$disk/upper/etc" "$disk/work" "$disk/root"
     tr -d - </proc/sys/kernel/random/uuid >"$disk/upper/etc/machine-id"
@@ -176,8 +192,9 @@ boot() {
   { echo '127.0.0.1 localhost'; cat "$STATE/hosts"; } >"$disk/upper/etc/hosts"
   # All mounts are in a mount namespace of its own: they go when the host goes. On a machine with the first version of
   # control groups it mounts the second one for itself.
-  DISK=$disk BASE=$BASE REPO=$REPO HOST=$host NETWORK=/run/netns/$(namespace "$host") GROUP=$NAME-$host \
+  DISK=$disk BASE=$BASE REPO=$REPO HOST=$host NETWORK=/run/netns/$(namespace "$host") GROUP=$NAME-$host CAPS=$CAPS \
     setsid unshare --mount --propagation private bash -euc '
+    for group in $CAPS; do echo $$ >"$group/cgroup.procs"; done
     mount -t overlay overlay -o "lowerdir=$BASE,upperdir=$DISK/upper,workdir=$DISK/work" "$DISK/root"
     if ! grep -q " /sys/fs/cgroup cgroup2 " /proc/self/mounts; then
       umount -R -l /sys/fs/cgroup 2>/dev/null || true
@@ -255,7 +272,10 @@ wait_until_gone() {
     [ "$try" != 100 ] || kill -KILL "$pid"
     sleep 0.05
   done
-  [ ! -d "$CGROUPS/$NAME-$1" ] || find "$CGROUPS/$NAME-$1" -depth -type d -exec rmdir {} + 2>/dev/null || true
+  local group
+  for group in "$CGROUPS/$NAME-$1" "$MEMORY/$NAME-$1" "$CORES/$NAME-$1"; do
+    [ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || true
+  done
 }
 
 cmd_cut() { local host; for host; do ip -n "$NAME" link set "v-$host" down; done; }
@@ -267,8 +287,16 @@ cmd_status() {
   local address host
   [ -e "$STATE/hosts" ] || return 0
   while read -r address host; do
-    echo "$host $address $(init_of "$host" >/dev/null && echo up || echo down)"
+    echo "$host $address $(init_of "$host" >/dev/null && echo up || echo down)$(used_by "$host")"
   done <"$STATE/hosts"
+}
+
+# What programs have of a host's memory, without what is kept of files; and how often one was ended for want of it.
+used_by() {
+  local group=$MEMORY/$NAME-$1
+  [ ! -d "$group" ] || awk '/^total_rss / { used = $2 } /^oom_kill / { killed = $2 }
+    END { printf ", programs have %d MB, %d ended for want of memory", used / 1048576, killed }' \
+    "$group/memory.stat" "$group/memory.oom_control"
 }
 
 cmd_ssh_config() {

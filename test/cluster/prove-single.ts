@@ -1,7 +1,7 @@
 import { DOMAIN, hosts, useSite } from './hosts.ts'
 import { provisionBare } from './provision-bare.ts'
 import { rotateSecrets } from './rotate-secrets.ts'
-import { bringFilesBack, moveToFreshMachine, restoreInPlace } from './runbooks-single.ts'
+import { addSecondPlace, bringFilesBack, moveToFreshMachine, restoreInPlace } from './runbooks-single.ts'
 import { steps } from './steps.ts'
 import { upgradeHost } from './upgrade-host.ts'
 
@@ -29,6 +29,7 @@ export async function proveSingle(args: readonly string[]): Promise<number> {
       await step('To a chosen second', () => restoreInPlace('site', site))
       await step('Files brought back', () => bringFilesBack('site'))
       await step('Secrets rotated', () => rotateSecrets('site', site))
+      await step('A second place', () => addSecondPlace('site', site))
     }
     if (args.includes('--upgrade')) await step('Upgrade, and back', () => upgradeHost('site', site))
     // The host is lost by it.

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { stringify } from 'yaml'
 import { said } from './drills.ts'
 import { DOMAIN, changeInventory, hosts, provision, siteFolder, useSite } from './hosts.ts'
 import { commandsOf, typeOn } from './runbook.ts'
@@ -34,6 +36,20 @@ export async function bringFilesBack(host: string): Promise<void> {
   await typeOn(host, `rm '${UPLOAD}'`)
   for (const command of commandsOf('restore.md', '**Files** come back with')) await typeOn(host, command)
   assert.equal(await said(host, `sha256sum '${UPLOAD}'`), sum)
+}
+
+/** Gives the backups a second place, which is on the same disk here, and restores from there. */
+export async function addSecondPlace(host: string, site: string): Promise<void> {
+  const settings = {
+    pgbackrest_second_repository: { type: 'posix', path: '/srv/second/database' },
+    backup_second_repository: '/srv/second/files',
+  }
+  const file = join(site, 'group_vars/all/second.yml')
+  writeFileSync(file, stringify(settings))
+  await provision(site)
+  await typeOn(host, 'manyhands-restore-drill --from second')
+  assert.equal(await provision(site), 0, 'a second run changes nothing')
+  rmSync(file)
 }
 
 /** Loses the host for good and makes another one the site, from its backups and the inventory. */
