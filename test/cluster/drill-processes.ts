@@ -1,7 +1,7 @@
 import { holderOf } from './drills.ts'
 import type { Drill, HaSite } from './ha-site.ts'
 import { hostsOf } from './hosts.ts'
-import { redisMaster } from './redis-masters.ts'
+import { moveMasters, redisMaster } from './redis-masters.ts'
 
 /** Where the last fault was, to be mended. */
 let broken: readonly string[] = []
@@ -25,6 +25,13 @@ const atBalancer = (signal: string, unit: string) => async (site: HaSite) =>
 
 const stopSentinels = (count: number) => (site: HaSite) =>
   done(site, hostsOf(site.folder, 'sentinels').slice(0, count), 'stop', 'redis-sentinel@manyhands')
+
+/** Both, on one host. */
+async function hangMasters(site: HaSite): Promise<number> {
+  const master = await redisMaster(site.folder)
+  await moveMasters(site.folder, master)
+  return done(site, [master], 'kill', '-s', 'STOP', 'redis-server@*')
+}
 
 /** What befalls processes, while their hosts are well. */
 export const processDrills: readonly Drill[] = [
@@ -65,8 +72,7 @@ export const processDrills: readonly Drill[] = [
   {
     name: 'Redis masters hang',
     promised: { write: 6, read: 6 },
-    fault: async (site) =>
-      done(site, [await redisMaster(site.folder)], 'kill', '-s', 'STOP', 'redis-server@*'),
+    fault: hangMasters,
     mend: undone('kill', '-s', 'CONT', 'redis-server@*'),
   },
 ]

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { holderOf, said, underLoad } from './drills.ts'
+import { holderOf, said, underLoad, untilTrue } from './drills.ts'
 import type { Drill, DrilledSite, LoadResult, Measured } from './drills.ts'
 import { sentTo } from './felt.ts'
 import { addressOf, changeInventory, hosts, hostsOf, provision, runOnNetwork } from './hosts.ts'
@@ -232,13 +232,4 @@ async function bringBack(host: string): Promise<void> {
   )
   // Those in front of it hear of it within a second or two.
   await sleep(SETTLE_MS)
-}
-
-const PATIENCE_S = 120
-
-async function untilTrue(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  for (let left = PATIENCE_S; !(await isSo()); left -= 1) {
-    if (left === 0) throw new Error(`It did not come to this within two minutes: ${what}`)
-    await sleep(SECOND)
-  }
 }

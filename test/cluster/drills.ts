@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ask, floatingAddress, hostsOf, startOnNetwork } from './hosts.ts'
 
 /** A site on several hosts, as the drills have it. */
@@ -71,4 +72,14 @@ export async function holderOf(folder: string, butNot = ''): Promise<string> {
 /** What a command of a host prints, without the line's end. */
 export async function said(host: string, command: string): Promise<string> {
   return (await ask(['exec', host, 'bash', '-c', command])).trim()
+}
+
+const PATIENCE_S = 120
+
+/** Asks each second. @throws Error when it is not so within two minutes. */
+export async function untilTrue(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  for (let left = PATIENCE_S; !(await isSo()); left -= 1) {
+    if (left === 0) throw new Error(`It did not come to this within two minutes: ${what}`)
+    await sleep(1_000)
+  }
 }

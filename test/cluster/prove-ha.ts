@@ -161,8 +161,8 @@ function failed(error: unknown): Measured {
 
 /** Breaks something that reads or writes feel, and measures for how long. */
 async function feel(drill: Drill, site: HaSite, load: Load): Promise<Measured> {
-  const began = await drill.fault(site)
   try {
+    const began = await drill.fault(site)
     await load.settled(began)
     const times = (Object.entries(drill.promised) as [Kind, number][]).map(([kind, promised]) => {
       const measured = load.outage(kind, began)

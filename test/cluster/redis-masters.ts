@@ -10,12 +10,14 @@ const FAILOVER_MS = 35_000
 /** They ask each Redis about itself every ten seconds. */
 const SENTINELS_KNOW_MS = 12_000
 
-/** The host of the queue's master, which is the cache's at first. @throws Error when no sentinel names one. */
-export async function redisMaster(folder: string): Promise<string> {
+type Use = (typeof USES)[number]
+
+/** The host of a master, the queue's if none is named: it is the cache's too at first. @throws Error when no sentinel knows it. */
+export async function redisMaster(folder: string, use: Use = 'queue'): Promise<string> {
   const redis = hostsOf(folder, 'redis')
   const addresses = await Promise.all(redis.map(addressOf))
   for (const sentinel of redis) {
-    const named = await askRedis(sentinel, 'sentinel get-master-addr-by-name queue').catch(() => '')
+    const named = await askRedis(sentinel, `sentinel get-master-addr-by-name ${use}`).catch(() => '')
     const master = redis[addresses.indexOf(named.split('\n')[0] ?? '')]
     if (master !== undefined) return master
   }
@@ -24,18 +26,24 @@ export async function redisMaster(folder: string): Promise<string> {
 
 /** Lets a host have both masters. @throws Error when the sentinels chose another one. */
 export async function moveMasters(folder: string, chosen: string): Promise<void> {
-  const master = await redisMaster(folder)
-  if (master === chosen) return
+  const elsewhere = await usesElsewhere(folder, chosen)
+  if (elsewhere.length === 0) return
   try {
     await setPriority(chosen, 1)
     await sleep(SENTINELS_KNOW_MS)
-    for (const use of USES) await askRedis(master, `sentinel failover ${use}`)
+    for (const use of elsewhere) await askRedis(chosen, `sentinel failover ${use}`)
     await sleep(FAILOVER_MS)
   } finally {
     await setPriority(chosen, 100)
   }
-  const moved = await redisMaster(folder)
-  if (moved !== chosen) throw new Error(`The masters moved to ${moved}, not to ${chosen}`)
+  const left = await usesElsewhere(folder, chosen)
+  if (left.length > 0) throw new Error(`The masters of ${left.join(' and ')} did not move to ${chosen}`)
+}
+
+/** Of which uses another host has the master. */
+async function usesElsewhere(folder: string, host: string): Promise<readonly Use[]> {
+  const masters = await Promise.all(USES.map((use) => redisMaster(folder, use)))
+  return USES.filter((_, n) => masters[n] !== host)
 }
 
 /** The lowest one is the next master. */
@@ -46,11 +54,7 @@ async function setPriority(host: string, priority: number): Promise<void> {
 }
 
 /** Asks a host's sentinel, or one of its Redis. */
-export async function askRedis(
-  host: string,
-  command: string,
-  use: (typeof USES)[number] = 'queue',
-): Promise<string> {
+export async function askRedis(host: string, command: string, use: Use = 'queue'): Promise<string> {
   if (command.startsWith('sentinel')) return said(host, `manyhands-sentinel --raw ${command}`)
   const address = await addressOf(host)
   const password = `$(sed -n 's/^requirepass "\\?\\([^"]*\\)"\\?$/\\1/p' /etc/redis/redis-${use}.conf)`

@@ -32,7 +32,7 @@ const ELSEWHERE: readonly (readonly [command: string, file: string, words: strin
   [
     'manyhands-sentinel sentinel get-master',
     'test/cluster/redis-masters.ts',
-    'get-master-addr-by-name queue',
+    'get-master-addr-by-name ${use}',
   ],
 ]
 
@@ -51,7 +51,8 @@ test('a drill or a test runs each command that a page of operations tells to typ
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
     .map((name) => read(`test/cluster/${name}`))
     .filter((text) => text.includes('commandsOf('))
-  const words = drills.flatMap((text) =>
+  const asked = drills.flatMap((text) => text.match(/(?:commandsOf|type)\([^)]*|const page = [^\n]*/g) ?? [])
+  const words = asked.flatMap((text) =>
     [...text.matchAll(/'([^'\n]{8,})'|"([^"\n]{8,})"/g)].map(([, one, other]) => one ?? other ?? ''),
   )
   for (const [command, file, how] of ELSEWHERE) assert.ok(read(file).includes(how), `${file}: ${command}`)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { holderOf, said } from './drills.ts'
+import { holderOf, said, untilTrue } from './drills.ts'
 import type { Measured } from './drills.ts'
 import type { HaSite } from './ha-site.ts'
 import { DOMAIN, addressOf, changeInventory, hosts, hostsOf, provision, useSite } from './hosts.ts'
@@ -28,6 +28,7 @@ async function makeCopyAnew(site: HaSite): Promise<Measured> {
   const short = { patronictl: 'patronictl -c /etc/patroni/config.yml', NAME: copy }
   const began = Date.now()
   for (const command of commandsOf(...page, short)) await typeOn(copy, command)
+  for (const command of commandsOf('install-ha.md', '**A look at it**')) await typeOn(copy, command)
   // It says that it was begun.
   await sleep(5_000)
   await site.healthy()
@@ -47,11 +48,17 @@ async function moveAddress(site: HaSite): Promise<Measured> {
   }
   const began = Date.now()
   await type('**To move it by hand**')
-  let next = ''
-  while (next === '') next = await holderOf(site.folder, holder).catch(() => '')
-  const seconds = secondsSince(began)
-  await type('When another one has it')
-  return { text: `from ${holder} to ${next} after ${seconds} s`, isKept: seconds <= 5 }
+  try {
+    let next = ''
+    await untilTrue('another host has the address', async () => {
+      next = await holderOf(site.folder, holder).catch(() => '')
+      return next !== ''
+    })
+    const seconds = secondsSince(began)
+    return { text: `from ${holder} to ${next} after ${seconds} s`, isKept: seconds <= 5 }
+  } finally {
+    await type('When another one has it')
+  }
 }
 
 async function workOnHost(site: HaSite): Promise<Measured> {
@@ -62,11 +69,11 @@ async function workOnHost(site: HaSite): Promise<Measured> {
   }
   const asked = `exec 3<>/dev/tcp/${await addressOf(copy)}/8008 && printf 'GET /replica HTTP/1.0\\r\\n\\r\\n' >&3 && head -1 <&3`
   await type('Take a copy out of the reads')
-  while (!(await said(copy, asked)).includes(' 503 ')) await sleep(1_000)
+  await untilTrue(`${copy} is out of the reads`, async () => (await said(copy, asked)).includes(' 503 '))
   await type('once its `/replica`')
   await provision(site.folder)
   await site.healthy()
-  while (!(await said(copy, asked)).includes(' 200 ')) await sleep(1_000)
+  await untilTrue(`${copy} is read from`, async () => (await said(copy, asked)).includes(' 200 '))
   return { text: `${copy} was out of the reads, stopped, and brought back by site.yml`, isKept: true }
 }
 
@@ -89,7 +96,11 @@ async function replaceBackups(site: HaSite): Promise<Measured> {
   const seconds = await replaceHost(site, 'mon1', 'mon2')
   await typeOn('mon2', 'manyhands-restore-drill')
   // What the lost one had of them comes from the others.
-  while (/entries: [1-9]/.test(await said('mon2', 'gluster volume heal files info'))) await sleep(1_000)
+  const bricks = hostsOf(site.folder, 'files').length
+  await untilTrue('mon2 has the files', async () => {
+    const healing = await said('mon2', 'gluster volume heal files info')
+    return healing.split('Number of entries: 0').length > bricks
+  })
   return { text: `mon1 by mon2 in ${seconds} s, with a restore from its first backup`, isKept: true }
 }
 

@@ -46,10 +46,13 @@ export async function addSecondPlace(host: string, site: string): Promise<void> 
   }
   const file = join(site, 'group_vars/all/second.yml')
   writeFileSync(file, stringify(settings))
-  await provision(site)
-  await typeOn(host, 'manyhands-restore-drill --from second')
-  assert.equal(await provision(site), 0, 'a second run changes nothing')
-  rmSync(file)
+  try {
+    await provision(site)
+    await typeOn(host, 'manyhands-restore-drill --from second')
+    assert.equal(await provision(site), 0, 'a second run changes nothing')
+  } finally {
+    rmSync(file)
+  }
 }
 
 /** Loses the host for good and makes another one the site, from its backups and the inventory. */
@@ -78,8 +81,8 @@ export async function moveToFreshMachine(host: string, site: string): Promise<vo
   await hosts(['net', 'bash', '-c', `${ssh} ${FRESH} tar -C /var/backups -xp <'${kept}'`])
   await typeOn(FRESH, 'chown -R postgres:postgres /var/backups/manyhands/database')
   await type('and restore:')
-  await provision(site)
   await type('**Files** come back with')
+  await provision(site)
   assert.equal(await taskRunsOf(FRESH), taskRuns)
   assert.equal(await said(FRESH, `sha256sum '${UPLOAD}'`), sum)
   await useSite(FRESH, DOMAIN, site)
