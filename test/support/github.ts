@@ -194,7 +194,9 @@ export class FakeGitHub {
   }
 
   private branch(branch = ''): Answer {
-    const sha = this.git('rev-parse', `refs/heads/${branch}`)
+    // Who asks before the first commit is told so.
+    const sha = this.git('for-each-ref', '--format=%(objectname)', `refs/heads/${branch}`)
+    if (sha === '') return [404, { message: 'Branch not found' }]
     const message = this.git('log', '-1', '--format=%B', sha)
     return [
       200,
