@@ -114,6 +114,8 @@ test('an owner uploads tasks, three people answer them in a browser, the owner e
   for (const how of ['mouse', 'keys', 'phone'] as const) await contribute(browser, site.url, how)
 
   await page.getByRole('link', { name: 'Answers', exact: true }).click()
+  // A page that is still coming has fewer.
+  await page.waitForLoadState()
   assert.equal(await page.getByRole('cell', { name: 'Yes', exact: true }).count(), 12)
   await page.getByRole('link', { name: 'Export', exact: true }).first().click()
   await press(page, 'Export')
