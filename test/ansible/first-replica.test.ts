@@ -176,6 +176,32 @@ test('two hosts that work and share no files are refused before anything is chan
   )
 })
 
+test('backups where services may not write are refused before anything is changed', async (t) => {
+  const kept = async (values: object) =>
+    play(
+      t,
+      ({ all }) => {
+        all.hosts['site'] = { ansible_connection: 'local', ...values }
+      },
+      sitesFirstChecks(),
+    )
+  const said = await Promise.all(
+    [
+      { site_backup_folder: '/home/backups' },
+      { pgbackrest_second_repository: { path: '/tmp' } },
+      { site_backup_folder: '/srv/backups', pgbackrest_second_repository: { path: '/rooted' } },
+      { pgbackrest_second_repository: { type: 's3', path: '/home' } },
+    ].map(kept),
+  )
+  if (!said[0]) return
+  assert.match(said[0].stdout, /cannot be kept in \/home\/backups/)
+  assert.match(said[1]?.stdout ?? '', /cannot be kept in \/tmp/)
+  assert.deepEqual(
+    said.slice(2).map((one) => one?.status),
+    [0, 0],
+  )
+})
+
 function sitesFirstChecks(): unknown[] {
   const [first] = parse(readFileSync(join(ansible, 'site.yml'), 'utf8')) as { pre_tasks: unknown[] }[]
   return first?.pre_tasks ?? []
@@ -217,10 +243,11 @@ function play(t: TestContext, change: (inventory: Inventory) => void, tasks: rea
   }
   const defaults = roles.map((role) => join(ansible, 'roles', role, 'defaults/main.yml'))
   const files = [...defaults, join(ansible, 'roles/postgres/vars/main.yml')]
-  // Role defaults give way to the groups' variables, and files of a play do not.
+  // Role defaults give way to the variables of groups and hosts, and files of a play do not.
   const own = Object.assign({}, ...files.map((file) => parse(readFileSync(file, 'utf8')) as object)) as object
   const groups = parse(readFileSync(join(folder, 'group_vars/all/main.yml'), 'utf8')) as object
-  const rest = Object.fromEntries(Object.entries(own).filter(([name]) => !(name in groups)))
+  const theirs = Object.assign({}, groups, ...Object.values(inventory.all.hosts)) as object
+  const rest = Object.fromEntries(Object.entries(own).filter(([name]) => !(name in theirs)))
   writeFileSync(
     join(folder, 'play.yml'),
     JSON.stringify([{ hosts: 'all', gather_facts: false, vars: { ...rest, ...vars }, tasks }]),
