@@ -170,11 +170,16 @@ test('the drill reads uploaded files back, also after a power cut, and says when
   rmSync(join(host.folder, 'figures', 'restore_drill.prom'))
   const restic = join(host.folder, 'bin', 'manyhands-restic')
   renameSync(restic, `${restic}-whole`)
-  const damage = 'case "$*" in *dump*) tr a o ;; *) cat ;; esac'
-  const damaged = `#!/usr/bin/env bash\nset -o pipefail\n"$0-whole" "$@" | ${damage}\n`
-  writeFileSync(restic, damaged, { mode: 0o755 })
-  const drill = host.run('manyhands-restore-drill')
-  assert.match(drill.said, /picture.* differ/)
-  assert.equal(drill.status, 1)
-  assert.equal(host.figures('restore_drill'), undefined)
+  const restored = join(host.folder, 'drill', 'files', host.folder, 'etc')
+  for (const [what, damage] of [
+    ['picture', 'case "$*" in *dump*) tr a o ;; *) cat ;; esac'],
+    ['app-keys', `cat; [ ! -d "${restored}" ] || echo '{"key":2}' >"${restored}/app-keys.json"`],
+  ]) {
+    const damaged = `#!/usr/bin/env bash\nset -o pipefail\n"$0-whole" "$@" | { ${damage}; }\n`
+    writeFileSync(restic, damaged, { mode: 0o755 })
+    const drill = host.run('manyhands-restore-drill')
+    assert.match(drill.said, new RegExp(`${what}.* differ`))
+    assert.equal(drill.status, 1)
+    assert.equal(host.figures('restore_drill'), undefined)
+  }
 })
