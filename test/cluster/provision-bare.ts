@@ -12,7 +12,7 @@ const UNBOUND = `for unit in $(systemctl list-units --type=service --state=runni
   grep -qs '^NoNewPrivs:.*1' /proc/$(systemctl show -p MainPID --value $unit)/status || echo $unit
 done`
 /** Those of Debian itself, and what mounts for all. */
-const MAY_BE_UNBOUND = /^(cron|dbus|glusterd|ssh|systemd-\S+|user@\d+|\S*getty\S*)[.]service$/
+const MAY_BE_UNBOUND = /^(cron|dbus|ssh|systemd-\S+|user@\d+|\S*getty\S*)[.]service$/
 
 /**
  * Brings bare hosts to a site of a profile, and looks whether it stays as it is.
