@@ -166,12 +166,19 @@ init_of() {
     [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = systemd ] && echo "$pid"
 }
 
-# Groups of the first version, each for one thing: a host's own are of the second one.
+# Groups of the first version, each for one thing: a host's own are of the second one, which has them where these are not.
 MEMORY=/sys/fs/cgroup/memory CORES=/sys/fs/cgroup/cpu
 # What a host may have at most; all that it starts is within.
 cap() {
   local group=$NAME-$1
   [ -n "${CLUSTER_MEMORY_MB:-}${CLUSTER_CORES:-}" ] || return 0
+  if [ "$CGROUPS" = /sys/fs/cgroup ]; then
+    echo '+memory +cpu' >"$CGROUPS/cgroup.subtree_control"
+    mkdir -p "$CGROUPS/$group"
+    [ -z "${CLUSTER_MEMORY_MB:-}" ] || echo $((CLUSTER_MEMORY_MB << 20)) >"$CGROUPS/$group/memory.max"
+    [ -z "${CLUSTER_CORES:-}" ] || echo $((CLUSTER_CORES * 100000)) 100000 >"$CGROUPS/$group/cpu.max"
+    return
+  fi
   [ -e "$MEMORY/memory.limit_in_bytes" ] && [ -e "$CORES/cpu.cfs_quota_us" ] ||
     die "this machine's control groups of the first version do not have memory and cpu: it caps no host"
   mkdir -p "$MEMORY/$group" "$CORES/$group"
@@ -294,6 +301,13 @@ cmd_status() {
 # What programs have of a host's memory, without what is kept of files; and how often one was ended for want of it.
 used_by() {
   local group=$MEMORY/$NAME-$1
+  if [ "$CGROUPS" = /sys/fs/cgroup ]; then
+    group=$CGROUPS/$NAME-$1
+    [ ! -e "$group/memory.stat" ] || awk '/^anon / { used = $2 } /^oom_kill / { killed = $2 }
+      END { printf ", programs have %d MB, %d ended for want of memory", used / 1048576, killed }' \
+      "$group/memory.stat" "$group/memory.events"
+    return
+  fi
   [ ! -d "$group" ] || awk '/^total_rss / { used = $2 } /^oom_kill / { killed = $2 }
     END { printf ", programs have %d MB, %d ended for want of memory", used / 1048576, killed }' \
     "$group/memory.stat" "$group/memory.oom_control"
