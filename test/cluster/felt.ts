@@ -11,9 +11,18 @@ export interface Count {
   readonly jobsLost: number
 }
 
-/** Lets people use a site at an address until they are told to stop. */
-export function startUsing(address: string, authorityFile: string): Promise<Watching> {
-  return startOnNetwork('use-until-told.ts', [address, DOMAIN, authorityFile, `${NETWORK}.1`])
+/** Lets people use a site at an address as long as something is done with it, whatever becomes of that. */
+export async function whileUsed(
+  address: string,
+  authorityFile: string,
+  work: (use: Watching) => Promise<void>,
+): Promise<void> {
+  const use = await startOnNetwork('use-until-told.ts', [address, DOMAIN, authorityFile, `${NETWORK}.1`])
+  try {
+    await work(use)
+  } finally {
+    await use.stop()
+  }
 }
 
 /** What people saw since they were asked last, and a moment later, so that what comes of it is among them. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { chosen } from './chosen.ts'
 import { said } from './drills.ts'
-import { countOf, isWhole, sentTo, startUsing, told } from './felt.ts'
+import { countOf, isWhole, sentTo, told, whileUsed } from './felt.ts'
 import type { Count } from './felt.ts'
 import {
   DOMAIN,
@@ -70,12 +70,12 @@ export async function proveGrow(args: readonly string[]): Promise<number> {
   try {
     if (!flags.running) await provisioned()
     await hosts(['up', ...newcomers.map(({ host }) => host)])
-    const use = await startUsing(floatingAddress, await readAuthority('app1', siteFolder))
-    for (const newcomer of newcomers) {
-      rows.push(await added(newcomer, use))
-      rows.push(await removed(newcomer, use))
-    }
-    await use.stop()
+    await whileUsed(floatingAddress, await readAuthority('app1', siteFolder), async (use) => {
+      for (const newcomer of newcomers) {
+        rows.push(await added(newcomer, use))
+        rows.push(await removed(newcomer, use))
+      }
+    })
   } finally {
     if (!flags.keep) await hosts(['down'])
     for (const { what, seconds, count, isKept } of rows)

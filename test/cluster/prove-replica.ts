@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { said } from './drills.ts'
-import { countOf, sentTo, startUsing, told } from './felt.ts'
+import { countOf, sentTo, told, whileUsed } from './felt.ts'
 import type { Count } from './felt.ts'
 import {
   DOMAIN,
@@ -46,16 +46,16 @@ export async function proveReplica(args: readonly string[]): Promise<number> {
   try {
     await provisioned()
     await hosts(['up', REPLICA])
-    const use = await startUsing(await addressOf(FIRST), await readAuthority(FIRST, siteFolder))
     await changeInventory(siteFolder, ({ all }) => {
       all.hosts[REPLICA] = { postgres_memory_share: 0.4 }
     })
-    rows.push(await added('First replica', ANEW_SECONDS_MAX, use))
-    rows.push(await removed(use))
-    for (const command of commandsOf('add-replica.md', '**A copy is made anew**'))
-      await typeOn(REPLICA, command)
-    rows.push(await added('It again, made anew', 0, use))
-    await use.stop()
+    await whileUsed(await addressOf(FIRST), await readAuthority(FIRST, siteFolder), async (use) => {
+      rows.push(await added('First replica', ANEW_SECONDS_MAX, use))
+      rows.push(await removed(use))
+      for (const command of commandsOf('add-replica.md', '**A copy is made anew**'))
+        await typeOn(REPLICA, command)
+      rows.push(await added('It again, made anew', 0, use))
+    })
     rows.push(await lost())
   } finally {
     if (!args.includes('--keep')) await hosts(['down'])
