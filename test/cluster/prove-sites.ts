@@ -4,9 +4,11 @@ import { changeInventory, hosts, makeSite, packRelease, provision, siteFolder, u
 import { said } from './drills.ts'
 
 const SITES = ['red', 'blue']
+/** The second site keeps its backups on a host of its own, and has no Patroni all the same. */
+const KEEPER = 'keeper'
 
 /**
- * Provisions two sites from one commit side by side: each is a folder of its own, with a host, names and secrets of its own.
+ * Provisions two sites from one commit side by side: each is a folder of its own, with hosts, names and secrets of its own.
  *
  * @param args `--keep` leaves the hosts running.
  * @returns the exit status.
@@ -16,7 +18,7 @@ export async function proveSites(args: readonly string[]): Promise<number> {
   try {
     await packRelease()
     await hosts(['base'])
-    await hosts(['up', ...SITES])
+    await hosts(['up', ...SITES, KEEPER])
     const folders = await Promise.all(SITES.map(makeOne))
     await Promise.all(folders.map((folder) => provision(folder)))
     const changed = await Promise.all(folders.map((folder) => provision(folder)))
@@ -26,6 +28,7 @@ export async function proveSites(args: readonly string[]): Promise<number> {
     assert.equal(new Set(secrets).size, SITES.length, 'each site has keys of its own')
     const releases = await Promise.all(SITES.map((name) => said(name, 'readlink /opt/manyhands/current')))
     assert.equal(new Set(releases).size, 1, 'both run the same release')
+    console.log(await said(KEEPER, 'manyhands-restore-drill'))
     console.log(`${SITES.join(' and ')}: two sites from ${releases[0] ?? ''}`)
     return 0
   } finally {
@@ -46,6 +49,10 @@ async function makeOne(name: string): Promise<string> {
     all.hosts = { [name]: all.hosts['site'] ?? {} }
     for (const group of Object.values(all.children))
       if (group?.hosts && 'site' in group.hosts) group.hosts = { [name]: group.hosts['site'] }
+    if (name === SITES.at(-1)) {
+      all.hosts[KEEPER] = {}
+      all.children['backup'] = { hosts: { [KEEPER]: null } }
+    }
   })
   return folder
 }
