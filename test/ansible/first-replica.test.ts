@@ -93,11 +93,18 @@ test('a second host of the databases copies the first, which goes on finding its
 
 test('no read goes to the first copy while there are processes that do not know of it', async (t) => {
   const asked = (statuses: number[]) => ({
-    site_asked_processes: { results: [{ unreachable: true }, ...statuses.map((rc) => ({ rc }))] },
+    site_asked_processes: {
+      results: [
+        { unreachable: true },
+        ...statuses.map((rc) => ({ rc, stdout: rc === 1 ? '' : '/proc/1/environ' })),
+      ],
+    },
     site_leaves_copies_out: '{{ site_some_know_no_copies }}',
   })
   for (const [statuses, expected] of [
     [[1, 0], ['site']],
+    // There was one, and others that could not be read.
+    [[1, 2], ['site']],
     [
       [1, 1],
       ['site', 'second'],
