@@ -3,7 +3,7 @@ import type { RedisOptions } from 'ioredis'
 import { endsWithin } from '../lib/patience.ts'
 import type { RedisEndpoint } from './config.ts'
 import type { Logger } from './log.ts'
-import { LastingSentinelConnector } from './sentinel-connector.ts'
+import { WatchfulSentinelConnector } from './sentinel-connector.ts'
 
 /**
  * What a connection is for decides how it fails: a cache lookup is a miss after 250 ms, a job that cannot be added
@@ -47,9 +47,8 @@ function addressOf(endpoint: RedisEndpoint): Options {
       name: endpoint.master,
       ...(endpoint.password === undefined ? {} : { password: endpoint.password }),
       ...(endpoint.sentinelPassword === undefined ? {} : { sentinelPassword: endpoint.sentinelPassword }),
-      // Without it a client stays with a master that went silent.
-      failoverDetector: true,
-      Connector: LastingSentinelConnector,
+      // Otherwise a client stays with a master that went silent.
+      Connector: WatchfulSentinelConnector,
       sentinelCommandTimeout: 500,
       sentinelRetryStrategy: (times) => Math.min(times * 50, 500),
     }

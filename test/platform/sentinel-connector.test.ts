@@ -1,9 +1,13 @@
-import { EventEmitter, once } from 'node:events'
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { LastingSentinelConnector } from '../../src/platform/sentinel-connector.ts'
+import { createLogger } from '../../src/platform/log.ts'
+import { closeRedis, createRedis } from '../../src/platform/redis.ts'
+import { WatchfulSentinelConnector } from '../../src/platform/sentinel-connector.ts'
 import { startRedisGroup } from '../support/sentinels.ts'
 import type { RedisGroup } from '../support/sentinels.ts'
 import type { Ending } from '../support/servers.ts'
@@ -34,12 +38,10 @@ async function slowly(port: number) {
 test('a switch of masters that is told while slow sentinels are asked for one ends no attempt to connect', async (t) => {
   const group = await startRedisGroup()
   const slow = await Promise.all(group.endpoint.sentinels.map(({ port }) => slowly(port)))
-  const connector = new LastingSentinelConnector({
+  const connector = new WatchfulSentinelConnector({
     sentinels: slow.map(({ address }) => address),
     sentinelPassword: group.endpoint.sentinelPassword,
     name: group.endpoint.master,
-    failoverDetector: true,
-    sentinelMaxConnections: 10,
     sentinelCommandTimeout: 5_000,
     sentinelRetryStrategy: () => 10,
     connectTimeout: 5_000,
@@ -51,16 +53,30 @@ test('a switch of masters that is told while slow sentinels are asked for one en
     await group.end()
   })
   const tell = () => undefined
-  connector.emitter = new EventEmitter()
-  const listening = once(connector.emitter, 'failoverSubscribed')
-  const first = await connector.connect(tell)
-  await listening
-  first.destroy()
+  ;(await connector.connect(tell)).destroy()
 
   const told = await untilAllTell(t, group)
   await group.killMaster()
   // As a client does that finds nobody at the old master's port: it asks the sentinels again and again.
   while (!told.byAll()) (await connector.connect(tell)).on('error', tell).destroy()
+})
+
+test('a client goes to a new master once, however many sentinels tell of it', async (t) => {
+  const group = await startRedisGroup()
+  t.after(() => group.end())
+  const redis = createRedis(group.endpoint, 'worker', createLogger('test', 'silent'))
+  t.after(() => closeRedis(redis))
+  await once(redis, 'ready')
+  const told = await untilAllTell(t, group)
+  let times = 0
+  redis.on('ready', () => (times += 1))
+  // Nobody ends a connection: it is left for what the sentinels say.
+  await group.freezeMaster()
+  const next = group.untilMasterIsNot(await group.masterPort())
+  assert.equal(await redis.ping(), 'PONG')
+  while (!told.byAll()) await sleep(LATE_MS)
+  assert.equal(times, 1)
+  assert.equal(redis.stream.remotePort, await next)
 })
 
 /** Listens to what the sentinels tell of a new master. */
