@@ -22,7 +22,7 @@ export class WatchfulSentinelConnector extends SentinelConnector {
   override async connect(onError: Parameters<Connect>[0]): ReturnType<Connect> {
     const stream = await super.connect(onError)
     const watchers = (this.options.sentinels ?? []).map(({ host, port }) =>
-      watch({ host: host ?? '', port: port ?? 0 }, this.options, stream as Socket),
+      watch({ host: host ?? '', port: port ?? 0 }, this.options, stream),
     )
     stream.once('close', () => {
       for (const watcher of watchers) watcher.disconnect()
