@@ -19,7 +19,7 @@ interface Told {
     readonly address: string
     readonly role: string
   }[]
-  readonly haproxy_web_servers: readonly { readonly address: string }[]
+  readonly haproxy_web_servers: readonly { readonly name: string; readonly address: string }[]
   readonly postgres_hba: readonly string[]
   readonly postgres_copy_settings: Readonly<Record<string, unknown>>
   readonly site_keeps_backups: boolean
@@ -183,6 +183,28 @@ test('two hosts that work and share no files are refused before anything is chan
   )
 })
 
+test('HAProxy leads to all web processes, also of a host that the run does not ask', async (t) => {
+  const facts = { ansible_processor_vcpus: 3, ansible_memtotal_mb: 2100 }
+  const namesOf = async (second: Record<string, unknown>, settings: Record<string, unknown> = {}) => {
+    const hosts = await askHosts(t, ({ all }) => {
+      all.hosts['site'] = {
+        ...{ ansible_connection: 'local', ansible_host: '10.0.0.11', ...facts, ...settings },
+      }
+      all.hosts['second'] = { ansible_host: '10.0.0.12', ...second, ...settings }
+      const app = all.children['app']
+      assert.ok(app)
+      app.hosts['second'] = null
+    })
+    return hosts?.get('site')?.haproxy_web_servers.map(({ name }) => name)
+  }
+  const first = ['site-3001', 'site-3002']
+  const told = await namesOf({ ...facts, ansible_memtotal_mb: 1024 })
+  if (!told) return
+  assert.deepEqual(told, [...first, 'second-3001'])
+  assert.deepEqual(await namesOf({}), [...first, 'second-3001', 'second-3002'])
+  assert.deepEqual(await namesOf({}, { site_web_processes: 1 }), ['site-3001', 'second-3001'])
+})
+
 test('backups where services may not write are refused before anything is changed', async (t) => {
   const kept = async (values: object) =>
     play(
@@ -195,7 +217,7 @@ test('backups where services may not write are refused before anything is change
   const said = await Promise.all(
     [
       { site_backup_folder: '/home/backups' },
-      { pgbackrest_second_repository: { path: '/tmp' } },
+      { pgbackrest_second_repository: { type: 'posix', path: '/tmp' } },
       { site_backup_folder: '/srv/backups', pgbackrest_second_repository: { path: '/rooted' } },
       { pgbackrest_second_repository: { type: 's3', path: '/home' } },
     ].map(kept),

@@ -14,11 +14,16 @@ done`
 /** Those of Debian itself, and what mounts for all. */
 const MAY_BE_UNBOUND = /^(cron|dbus|ssh|systemd-\S+|user@\d+|\S*getty\S*)[.]service$/
 
+/** How many web processes a host has, and how many of them its HAProxy leads to; nothing where it has none. */
+const WEB_PROCESSES = `units=$(systemctl list-units 'manyhands-web@*' --state=running --plain --no-legend | wc -l)
+[ $units = 0 ] || { exec 3<>/dev/tcp/127.0.0.1/8404; printf 'GET /;csv HTTP/1.0\\r\\n\\r\\n' >&3; echo $units $(grep -c "^web,$(hostname)-.*,UP," <&3); }`
+
 /**
  * Brings bare hosts to a site of a profile, and looks whether it stays as it is.
  *
  * @returns its folder.
- * @throws AssertionError when a second run, or check mode, would change something, nginx has no room, or a service may do anything.
+ * @throws AssertionError when a second run, or check mode, would change something, nginx has no room, HAProxy leads to
+ *   fewer web processes than there are, or a service may do anything.
  */
 export async function provisionBare(
   profile: string,
@@ -37,6 +42,11 @@ export async function provisionBare(
       .filter(Boolean)
       .map(Number)
     assert.ok(Math.min(...files) >= NGINX_FILES_MIN, `nginx on ${name}: ${files.join()}`)
+    const [there = '', led] = (await ask(['exec', name, 'bash', '-c', WEB_PROCESSES])).trim().split(' ')
+    assert.ok(
+      there === '' || there === led,
+      `${there} web processes of ${name}, ${led ?? '0'} of them in HAProxy`,
+    )
     const unbound = (await ask(['exec', name, 'bash', '-c', UNBOUND])).split('\n').filter(Boolean)
     assert.deepEqual(
       unbound.filter((unit) => !MAY_BE_UNBOUND.test(unit)),
