@@ -41,13 +41,14 @@ function watch(
     ...sentinel,
     ...(sentinelPassword ? { password: sentinelPassword } : {}),
     ...(connectTimeout === undefined ? {} : { connectTimeout }),
+    autoResubscribe: false,
     enableReadyCheck: false,
     replyMapping: 'legacy',
     retryStrategy: () => AWAY_MS,
   })
   // Another one tells it too.
   watcher.on('error', () => undefined)
-  watcher.subscribe(SWITCHED).catch(() => undefined)
+  watcher.on('ready', () => void watcher.subscribe(SWITCHED).catch(() => undefined))
   watcher.on('message', (_channel: string, told: string) => {
     const [master, , , host, port] = told.split(' ')
     if (master !== name) return
