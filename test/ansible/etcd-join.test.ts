@@ -6,11 +6,25 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { parse } from 'yaml'
 
-const program = fileURLToPath(new URL('../../ansible/roles/etcd/files/join', import.meta.url))
+const SCRIPT = 'ansible.builtin.script'
+type Task = { readonly [SCRIPT]?: { readonly cmd: string } }
+
+const program = fileURLToPath(new URL('../../ansible/roles/etcd/files/take-etcd-place', import.meta.url))
 const peer = (host: number) => `https://10.0.0.${host}:2380`
 const member = (id: string, host: number, name = `db${host}`) =>
   `${id}, started, ${name}, ${peer(host)}, https://10.0.0.${host}:2379, false`
+
+// Ansible replaces it by where the script was copied to, wherever it stands.
+test('the name of the script is in no other word of its command', () => {
+  const tasks = parse(readFileSync('ansible/roles/etcd/tasks/main.yml', 'utf8')) as Task[]
+  const vars = parse(readFileSync('ansible/roles/etcd/vars/main.yml', 'utf8')) as Record<string, string>
+  const command = tasks.find((task) => task[SCRIPT])?.[SCRIPT]?.cmd ?? ''
+  const [name = ''] = command.split(' ')
+  const file = vars['etcd_joins_file'] ?? ''
+  assert.equal(command.replace('{{ etcd_joins_file }}', file).split(name).length, 2)
+})
 
 test('where no other member answers all begin together', (t) => {
   const { calls, said, status } = run(t, { members: undefined, own: 1, wanted: [1, 2, 3] })
