@@ -21,6 +21,7 @@ import {
   startOnNetwork,
   useSite,
 } from './hosts.ts'
+import { quotedOf } from './runbook.ts'
 import { TROUBLES_OF_COPIES, TROUBLES_OF_ONE } from './troubles.ts'
 import type { Trouble } from './troubles.ts'
 
@@ -39,6 +40,8 @@ interface Scene {
   readonly settings: Readonly<Record<string, unknown>>
   /** Whether somebody reads there what he wrote. */
   readonly isRead: boolean
+  /** What of the page of alerts is typed here, on the first host with troubles. */
+  readonly typed: RegExp
   readonly troubles: readonly Trouble[]
 }
 
@@ -51,6 +54,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
     serving: 'site',
     settings: { prometheus_probe_address: '127.0.0.1' },
     isRead: false,
+    typed: /^(?!ssh |curl |patronictl )/,
     troubles: TROUBLES_OF_ONE,
   },
   copies: {
@@ -69,6 +73,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
       prometheus_probe_address: `${NETWORK}.100`,
     },
     isRead: true,
+    typed: /^patronictl /,
     troubles: TROUBLES_OF_COPIES,
   },
 }
@@ -79,6 +84,15 @@ const WAYS: Readonly<Record<string, readonly string[]>> = {
   warn: ['chat', 'mail'],
   none: ['watchdog'],
 }
+
+/** What stands on the page of alerts for what is there. */
+const MEANT: readonly (readonly [said: RegExp, meant: string])[] = [
+  [/^patronictl/, 'patronictl -c /etc/patroni/config.yml'],
+  [/\bUNIT\b/, 'manyhands-scheduler'],
+  [/\bPID\b/, '0'],
+  [/'NAME'\)/, 'slot_name) from pg_replication_slots where not active'],
+  [/^(select .*)$/, 'runuser -u postgres -- psql -v ON_ERROR_STOP=1 manyhands -c "$1"'],
+]
 
 /**
  * Patience of minutes is shortened to seconds, and limits that take long to reach are lowered: this is about the way. A
@@ -166,6 +180,7 @@ async function play(scene: Scene, isRunning: boolean, outcomes: Outcome[]): Prom
   try {
     if (!isRunning) await provisioned(scene)
     ends.push(await startReceiver(received))
+    await typeWhatIsTold(scene)
     if (!isRunning) await ask(['exec', scene.watching, 'bash', '-c', HASTE])
     if (scene.isRead) {
       const authority = await readAuthority(scene.serving, siteFolder)
@@ -206,6 +221,15 @@ async function provisioned(scene: Scene): Promise<void> {
   })
   await provision(site)
   await useSite(scene.serving, DOMAIN, site)
+}
+
+/** A command that asks for what is not there is found before somebody types it at night. */
+async function typeWhatIsTold({ typed, troubled: [host = ''] }: Scene): Promise<void> {
+  for (const told of quotedOf('read-the-alerts.md').filter((command) => typed.test(command))) {
+    const command = MEANT.reduce((words, [said, meant]) => words.replace(said, meant), told)
+    console.log(`${host}# ${command}`)
+    await ask(['exec', host, 'bash', '-c', `cd /; ${command}`])
+  }
 }
 
 /** In the hosts' network: started there, ended with this process. */

@@ -4,6 +4,24 @@ import { hosts } from './hosts.ts'
 /** What is indented as code, in a list too. */
 const BLOCK = /(?:^(?: {4}| {7})\S.*\n)+/gm
 
+/** A line between fences, or a few words between backquotes. */
+const FENCED = /^```sh\n([\s\S]*?)^```/gm
+const QUOTED = /(?<!`)`([^`]+)`(?!`)/g
+/** Programs with something behind them, and a question to the database. */
+const TYPED =
+  /^(?:(?:ansible-\w+|curl|gh|gluster|journalctl|manyhands(?:-\w+)?|node|patronictl|ssh|ssh-\w+|systemctl|select) \S|manyhands-restore-drill)/
+
+/** All that a page of docs/operations tells to type in the middle of its sentences or between fences. */
+export function quotedOf(page: string): string[] {
+  const text = readPage(page)
+  const fenced = [...text.matchAll(FENCED)].flatMap(([, lines = '']) => lines.trim().split('\n'))
+  const quoted = [...text.replaceAll(FENCED, '').matchAll(QUOTED)].map(([, words = '']) =>
+    words.replaceAll(/\s+/g, ' '),
+  )
+  const typed = [...fenced.map((line) => line.replace(/ +# .*/, '')), ...quoted]
+  return [...new Set(typed)].filter((words) => TYPED.test(words))
+}
+
 /** All that a page of docs/operations tells to type, block by block. */
 export function blocksOf(page: string): string[][] {
   return [...readPage(page).matchAll(BLOCK)].map(([block]) => linesOf(block))
