@@ -54,7 +54,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
     serving: 'site',
     settings: { prometheus_probe_address: '127.0.0.1' },
     isRead: false,
-    typed: /^(?!ssh |curl |patronictl )/,
+    typed: /^(?!(?:ssh|curl|patronictl|manyhands-sentinel) )/,
     troubles: TROUBLES_OF_ONE,
   },
   copies: {
@@ -73,7 +73,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
       prometheus_probe_address: `${NETWORK}.100`,
     },
     isRead: true,
-    typed: /^patronictl /,
+    typed: /^(?:patronictl|manyhands-sentinel) /,
     troubles: TROUBLES_OF_COPIES,
   },
 }
