@@ -62,6 +62,21 @@ const CASES: readonly (readonly [role: string, template: string, values: Templat
   ],
 ]
 
+test('a host that no other takes the floating address from has it by itself', () => {
+  const render = (keepalived_peers: string[]) =>
+    renderRole('keepalived', 'keepalived.conf.j2', {
+      ...HOST,
+      keepalived_floating_address: '10.0.0.9/24',
+      keepalived_address: keepalived_peers.length > 0 ? '10.0.0.1' : '127.0.0.1',
+      keepalived_peers,
+      keepalived_shown: { stdout: '2: eth0    inet 10.0.0.1/24' },
+    })
+  assert.match(render(['10.0.0.2']), /interface eth0\n[^]*unicast_src_ip 10\.0\.0\.1\n[^]*10\.0\.0\.2\n/)
+  const alone = render([])
+  assert.match(alone, /interface eth0\n[^]*10\.0\.0\.9\/24\n/)
+  assert.doesNotMatch(alone, /unicast|127\.0\.0\.1/)
+})
+
 test('Jinja2 makes of the templates what our tests make of them', (t) => {
   const input = CASES.map(([role, template, values]) => [
     role,
