@@ -149,7 +149,7 @@ interface Places extends TourProjects {
 
 /** Tasks are taken, given back, asked for, and submitted, here and in the large project. */
 async function contributions(site: TestApp, send: Send, places: Places): Promise<void> {
-  const { projectId, large } = places
+  const { projectId, large, taskId } = places
   const person = await site.user()
   const ask = (path: string, body: object) => send('post', path, body, person)
   for (const project of [projectId, large]) {
@@ -167,7 +167,10 @@ async function contributions(site: TestApp, send: Send, places: Places): Promise
     const run = { project_id: project, info: { label: 'Yes' } }
     const { id, next: following } = await ask('/api/taskrun?next=1', { ...run, task_id: task })
     await about('undo', { task_run_id: id })
-    await ask('/api/taskrun', { ...run, task_id: await next() })
+    // What is handed out may be a calibration task, which is never done.
+    const done = project === projectId ? taskId : await next()
+    await about('request', { task_id: done })
+    await ask('/api/taskrun', { ...run, task_id: done })
     await about('leave', { task_ids: [(following as { id: number } | undefined)?.id ?? task] })
     await person.http.get(`/api/project/${project}/newtask`).query({ api_key: person.apiKey, limit: 5 })
     await site.http.get(`/api/project/${project}/newtask`)
