@@ -31,7 +31,7 @@ export interface JobApp extends Ending {
   readonly app: App
   /** The settings it runs with, for processes of one's own. */
   readonly env: Readonly<Record<string, string>>
-  /** A handle that may write. */
+  /** A handle that may write, and reads what is there: of what `sql` and other handles wrote it knows no position. */
   db(): RequestDb
   /** Rows of a statement on the primary, past all layers. */
   sql(statement: string, values?: unknown[]): Promise<Record<string, unknown>[]>
@@ -76,7 +76,7 @@ export async function startJobApp(
     ...inOrder,
     app,
     env,
-    db: () => app.database.open({ writes: true }),
+    db: () => app.database.open({ writes: true, position: 'unknown' }),
     async sql(statement, values) {
       const { rows } = await app.database.pools.write.query<Record<string, unknown>>(statement, values)
       return rows
