@@ -9,6 +9,7 @@ import type { Browser, Page } from 'playwright-core'
 import { startTestApp } from '../support/app.ts'
 import type { TestApp } from '../support/app.ts'
 import { startChromium } from '../support/chromium.ts'
+import { waitForReplica } from '../support/servers.ts'
 import { readZip } from '../support/zip.ts'
 
 const TASKS = ['crow', 'heron', 'kite', 'wren']
@@ -113,6 +114,8 @@ test('an owner uploads tasks, three people answer them in a browser, the owner e
   await writeQuestion(page)
   for (const how of ['mouse', 'keys', 'phone'] as const) await contribute(browser, site.url, how)
 
+  // The owner did not send them: nothing holds the owner's reads back until a replica has them.
+  await waitForReplica()
   await page.getByRole('link', { name: 'Answers', exact: true }).click()
   // A page that is still coming has fewer.
   await page.waitForLoadState()

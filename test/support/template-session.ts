@@ -139,6 +139,8 @@ export async function isFineEverywhere(page: Page, name: string): Promise<void> 
 
 /** What axe finds on a page and in its frames, by its rule. */
 async function faultsOf(page: Page, without?: string): Promise<string[]> {
+  // A colour on its way to another is neither of the two.
+  await page.emulateMedia({ reducedMotion: 'reduce' })
   // Only what frames of other sites say is put together on a page of its own, which takes as long as the looking.
   const whole = new AxeBuilder({ page }).setLegacyMode(page.frames().length === 1)
   const { violations } = await (without === undefined ? whole : whole.exclude(without)).analyze()

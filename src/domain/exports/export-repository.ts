@@ -307,7 +307,7 @@ export async function findReadyFailures(
   { projectId, what, format }: WantedReady,
 ): Promise<{ count: number; secondsAgo: number }> {
   const { rows } = await sql<{ count: number; secondsAgo: number }>`
-    select count(*) as count, coalesce(extract(epoch from now() - max(finished)), 0)::float8 as "secondsAgo"
+    select count(*) as count, coalesce(extract(epoch from clock_timestamp() - max(finished)), 0)::float8 as "secondsAgo"
       from project_export
      where project_id = ${projectId} and what = ${what} and format = ${format} and origin = 'ready'
        and state = 'failed' and finished > now() - interval '1 day'
